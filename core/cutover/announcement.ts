@@ -1,6 +1,7 @@
 import { ApprovalGate, Decision, approvalKey, deadlineMs } from '../approval/approval';
 import { CutoverRun, Failure, findFailure } from './run';
 import { oneLine, printable } from '../text/one-line';
+import { findDirection } from '../plan/direction';
 import { estimateSeconds } from '../plan/plan';
 import { describeSide } from '../judge/side-state';
 import { SIDES, formatWeights } from '../traffic/weights';
@@ -54,13 +55,14 @@ export type Announced = Pick<CutoverRun, 'execution'> & Partial<CutoverRun>;
 
 type Lines = (run: Announced, places: AnnouncementPlaces) => readonly string[];
 
+/** `{from}` and `{to}` stand for the side that the cutover leaves, and the one that gets the traffic. */
 const HEADLINES: Readonly<Record<AnnouncementKind, string>> = {
   started: 'started',
   notStarted: 'did not start',
   waitingForApproval: 'waits for your approval',
-  switched: 'switched to the target',
+  switched: 'switched to the {to}',
   switchAborted: 'did not switch: the side that serves goes on',
-  switchedBack: 'switched back to the source',
+  switchedBack: 'switched back to the {from}',
   shifted: 'shifted',
   rollingBack: 'is rolling back',
   stuck: 'NEEDS YOU: it cannot roll back',
@@ -70,7 +72,7 @@ const HEADLINES: Readonly<Record<AnnouncementKind, string>> = {
   completed: 'completed',
 };
 
-const STRANDED = 'NEEDS YOU: it rolled back, and the source does not serve';
+const STRANDED = 'NEEDS YOU: it rolled back, and the {from} does not serve';
 
 const TEXTS: Readonly<Record<AnnouncementKind, Lines>> = {
   started: (run, places) => [
@@ -85,7 +87,7 @@ const TEXTS: Readonly<Record<AnnouncementKind, Lines>> = {
   waitingForApproval: approvalLines,
   switched: (run, places) => [
     ...switchLines(run),
-    'The proxies of both sides forward to the target, whatever the weights are. It is watched now, and there is nothing to do.',
+    `The proxies of both sides forward to the ${findDirection(run.plan).to}, whatever the weights are. It is watched now, and there is nothing to do.`,
     stopLine(run, places),
   ],
   switchAborted: (run) => [
@@ -96,8 +98,8 @@ const TEXTS: Readonly<Record<AnnouncementKind, Lines>> = {
   switchedBack: (run) => [
     ...why(run),
     ...switchLines(run),
-    'The proxies of both sides forward to the source, whatever the weights are. The weights follow, and a message with them.',
-    'What the target has written meanwhile is where the plan says: see `switch.pointOfNoReturn`.',
+    `The proxies of both sides forward to the ${findDirection(run.plan).from}, whatever the weights are. The weights follow, and a message with them.`,
+    `What the ${findDirection(run.plan).to} has written meanwhile is where the plan says: see 'switch.pointOfNoReturn'.`,
   ],
   shifted: (run, places) => {
     const stage = run.plan?.stages[run.stage?.index ?? 0];
@@ -114,15 +116,13 @@ const TEXTS: Readonly<Record<AnnouncementKind, Lines>> = {
   stuck: (run, places) => [
     ...why(run),
     ...sideLines(run),
-    isStranded(run)
-      ? `${initialWeights(run)} are in force again, and the source does not serve with them: requests fail now. It waits a few minutes for the source, sets no weights meanwhile, then ends as failed and keeps the lock.`
-      : `It leaves the weights as they are, because the source would serve no better. The cutover rolls back to ${initial(run)} as soon as the source serves. It waits a few minutes for that, then ends as failed and keeps the lock.`,
+    stuckLine(run),
     `1. Get one of the two sides to serve. The weights in force: ${describeRule(places)}`,
     '2. Then, if it has ended: drainshift weights set --stack STACK --source S --target T, after you have deleted the lock.',
   ],
   rolledBack: (run, places) => [
     ...why(run),
-    `${initialWeights(run)} are in force again, and the source responds. Nothing is urgent.`,
+    `${initialWeights(run)} are in force again, and the ${findDirection(run.plan).from} responds. Nothing is urgent.`,
     `When you are awake: read the evidence, fix the reason, start under another name. ${readEvidence(run, places)}`,
   ],
   refused: (run, places) => [
@@ -135,10 +135,14 @@ const TEXTS: Readonly<Record<AnnouncementKind, Lines>> = {
     if (code === 'LockDamaged') return damagedLines(run, places);
     return code === 'LockLost' ? lostLines(run, places) : failedLines(run, places);
   },
-  completed: (run, places) => [
-    'All traffic is on the target, and the connections of the source are at zero. The source runs on, ready, at weight 0: keep it for as long as you want to be able to roll back.',
-    readEvidence(run, places),
-  ],
+  completed: (run, places) => {
+    const { from, to } = findDirection(run.plan);
+    return [
+      `All traffic is on the ${to}, and the connections of the ${from} are at zero. The ${from} runs on, ready, at weight 0: keep it for as long as you want to be able to roll back.`,
+      'To roll back: drainshift rollback --stack STACK',
+      readEvidence(run, places),
+    ];
+  },
 };
 
 /** Pure: how it is sent is the adapter's matter. */
@@ -148,7 +152,9 @@ export function buildAnnouncement(
   places: AnnouncementPlaces,
 ): Announcement {
   const run = { ...notified, execution: oneLine(notified.execution) };
-  const headline = `Cutover '${run.execution}' ${isStranded(run) && kind === 'stuck' ? STRANDED : HEADLINES[kind]}`;
+  const { from, to } = findDirection(run.plan);
+  const said = isStranded(run) && kind === 'stuck' ? STRANDED : HEADLINES[kind];
+  const headline = `Cutover '${run.execution}' ${said.replace('{from}', from).replace('{to}', to)}`;
   const text = printable([`${headline}.`, ...TEXTS[kind](run, places)].join('\n\n'));
   const failure = findFailure(run);
   const stage = run.stage && run.plan?.stages[run.stage.index];
@@ -167,6 +173,14 @@ export function buildAnnouncement(
       text,
     },
   };
+}
+
+function stuckLine(run: Announced): string {
+  const { from } = findDirection(run.plan);
+  if (isStranded(run)) {
+    return `${initialWeights(run)} are in force again, and the ${from} does not serve with them: requests fail now. It waits a few minutes for the ${from}, sets no weights meanwhile, then ends as failed and keeps the lock.`;
+  }
+  return `It leaves the weights as they are, because the ${from} would serve no better. The cutover rolls back to ${initial(run)} as soon as the ${from} serves. It waits a few minutes for that, then ends as failed and keeps the lock.`;
 }
 
 function isStranded({ rollback }: Announced): boolean {

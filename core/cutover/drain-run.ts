@@ -1,10 +1,11 @@
 import { KindCounts, NO_CONNECTIONS, addKinds, total } from '../proxy/connections';
 import { CutoverRun, DrainProgress, rollBack } from './run';
 import { drainLimitSeconds, drainVerdict } from '../proxy/drain';
+import { findDirection } from '../plan/direction';
 import { MAX_DRAIN_LOOKS } from '../plan/plan';
 import { NO_COUNTS, TaskReading, computeDifference, unknownTasks } from '../judge/tally';
 
-/** What the first look at the source's ledgers makes of the drain. */
+/** What the first look at the ledgers of the side that is left makes of the drain. */
 export function beginDrain(run: CutoverRun, tasks: readonly TaskReading[], nowMs: number): DrainProgress {
   const limits = tasks.map(({ report }) => drainLimitSeconds(run.plan.drain, report?.active ?? NO_CONNECTIONS));
   // Two polls of margin: one for the order to reach every task, one for the last look.
@@ -16,7 +17,7 @@ export function beginDrain(run: CutoverRun, tasks: readonly TaskReading[], nowMs
     atStart: active,
     active,
     unknownTasks: unknownTasks(tasks).length,
-    before: run.watch?.tallies.source.counts ?? NO_COUNTS,
+    before: findCounts(run),
     ended: { moved: 0, closed: 0, forced: 0, lost: 0, unknown: 0 },
   };
 }
@@ -45,16 +46,19 @@ export function observeDrain(
   return rollBack(
     next,
     'DrainOverdue',
-    `the source must be at zero ${seconds} s after the drain began, got ${describeLive(active, unknown)}`,
+    `the ${findDirection(run.plan).from} must be at zero ${seconds} s after the drain began, got ${describeLive(active, unknown)}`,
   );
 }
 
-/** What has become of the source's connections, with another look at its tasks. */
-export function drainSeen({ watch }: CutoverRun, drain: DrainProgress, tasks: readonly TaskReading[]): DrainProgress {
-  const counts = watch?.tallies.source.counts ?? NO_COUNTS;
-  const { moved, closed, forced, lost, unknown } = computeDifference(counts, drain.before);
+/** What has become of the connections of the side that is left, with another look at its tasks. */
+export function drainSeen(run: CutoverRun, drain: DrainProgress, tasks: readonly TaskReading[]): DrainProgress {
+  const { moved, closed, forced, lost, unknown } = computeDifference(findCounts(run), drain.before);
   const ended = { moved, closed, forced, lost, unknown };
   return { ...drain, active: sumActive(tasks), unknownTasks: unknownTasks(tasks).length, ended };
+}
+
+function findCounts({ watch, plan }: CutoverRun) {
+  return watch?.tallies[findDirection(plan).from].counts ?? NO_COUNTS;
 }
 
 /** The drain of a finished cutover whose end is on no record but a mark: what was still live at the last one ended unseen. */

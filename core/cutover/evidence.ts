@@ -9,7 +9,9 @@ import {
   TimelineEntry,
   findFailure,
 } from './run';
+import { findDirection } from '../plan/direction';
 import { Plan } from '../plan/plan';
+import type { Side } from '../traffic/weights';
 import type { SwitchRecord } from '../switch/switch-record';
 
 /** The one file that a cutover leaves. The rehearsal adds `traffic`: what its own clients saw. */
@@ -21,11 +23,10 @@ export interface Evidence {
   readonly durationSeconds: number;
   readonly plan: Plan;
   readonly stages: readonly StageRecord[];
-  /** The source's last ledger, and how its connections ended in the drain. */
-  readonly drain: {
-    readonly source: KindCounts;
+  /** The last ledger of the side that was left, under its name, and how its connections ended in the drain. */
+  readonly drain: Partial<Record<Side, KindCounts>> & {
     readonly atStart: KindCounts;
-    /** Tasks of the source that did not respond at the last look: what they held is unknown. */
+    /** Tasks of that side that did not respond at the last look: what they held is unknown. */
     readonly unknownTasks: number;
   } & DrainEndings & {
       /** Ended by themselves: what was live at the start and is in no other count. */
@@ -54,7 +55,7 @@ export function buildEvidence(run: CutoverRun, outcome: Outcome, nowMs: number):
     plan: run.plan,
     stages: run.stages,
     drain: {
-      source: run.drain?.active ?? NO_CONNECTIONS,
+      [findDirection(run.plan).from]: run.drain?.active ?? NO_CONNECTIONS,
       atStart: run.drain?.atStart ?? NO_CONNECTIONS,
       unknownTasks: run.drain?.unknownTasks ?? 0,
       ...listEndings(run),

@@ -109,12 +109,12 @@ export interface StageRecord {
 export interface DrainProgress {
   readonly startedAtMs: number;
   readonly limitMs: number;
-  /** Connections of the source that were live when the drain began, and at the last look. */
+  /** Connections of the side that is left that were live when the drain began, and at the last look. */
   readonly atStart: KindCounts;
   readonly active: KindCounts;
-  /** Tasks of the source that did not respond at the last look: what they hold is unknown, and never zero. */
+  /** Tasks of that side that did not respond at the last look: what they hold is unknown, and never zero. */
   readonly unknownTasks: number;
-  /** The counts of the source when the drain began. */
+  /** The counts of that side when the drain began. */
   readonly before: SideCounts;
   readonly ended: DrainEndings;
 }
@@ -137,13 +137,13 @@ export interface RollbackRecord {
   readonly hasSet?: boolean;
   /** Whether the weights have read back as set: who changes them from then on does so by hand. */
   readonly hasReadBack?: boolean;
-  /** When the source, which has its weight back, was first seen not to serve. It may have served in between. */
+  /** When the side that was left, which has its weight back, was first seen not to serve. It may have served in between. */
   readonly strandedAt?: string;
-  /** What operators were notified of last: that the weights stay, or that the source has its own back and does not serve. */
+  /** What operators were notified of last: that the weights stay, or that the side that was left has its own back and does not serve. */
   readonly notifiedOf?: 'staying' | 'stranded';
   /** What could not be done, or read, on the way: one line each. */
   readonly notDone?: readonly string[];
-  /** Set while the source must not be given its weight back, or has it and does not serve: what each side was at the last look. */
+  /** Set while the side that was left must not be given its weight back, or has it and does not serve: what each side was at the last look. */
   readonly sides?: Readonly<Record<Side, SideState>>;
 }
 

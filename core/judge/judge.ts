@@ -1,5 +1,6 @@
 import { ErrorCode } from '../errors/errors';
-import { Breaker, MAX_BAKE, Plan } from '../plan/plan';
+import { findDirection } from '../plan/direction';
+import { MAX_BAKE, Plan } from '../plan/plan';
 import { SideCounts, computeDifference, pendingRequests } from './tally';
 import { Sample, Watch, lastSample } from './watch';
 
@@ -31,32 +32,32 @@ const SHORT_WINDOW_SECONDS = 60;
 const LONG_WINDOW_SECONDS = 300;
 /** A short window has at least this many looks in it. */
 const SHORT_WINDOW_POLLS = 2;
-/** A target may be so much slower than the source, cold as it is, before what it has not responded to counts against it. */
+/** The side that gets the traffic may be so much slower, cold as it is, before what it has not responded to counts against it. */
 const PENDING_TOLERANCE = 3;
 const ABANDONED_TOLERANCE = 2;
-/** Where the source has shown nothing, half of the target's requests may be in flight. */
+/** Where the side that is left has shown nothing, half of the other's requests may be in flight. */
 const UNKNOWN_TOLERANCE = 0.5;
 
 /**
- * Whether the target's errors end the cutover now: in the last minute, in the last five, or since the shift. It takes at
+ * Whether the errors of the side that gets the traffic end the cutover now: in the last minute, in the last five, or since the shift. It takes at
  * least `minimumErrors` of them, and an error rate over `maximumErrorRate` with 95 % confidence. Requests that were taken
- * and have no response count as errors, as far as the source's own would have got its response by now.
+ * and have no response count as errors, as far as those of the side that is left would have got theirs by now.
  */
 export function breakerTrip(watch: Watch, plan: Plan): Trip | undefined {
   const { breaker } = plan;
-  const stage = stageWindow(watch);
-  const windows = [shortWindow(watch, plan), window(watch, LONG_WINDOW_SECONDS), stage];
+  const stage = stageWindow(watch, plan);
+  const windows = [shortWindow(watch, plan), window(watch, LONG_WINDOW_SECONDS, plan), stage];
   for (const { seconds, errors, responded } of windows) {
     if (errors >= breaker.minimumErrors && wilsonLowerBound(errors, responded) > breaker.maximumErrorRate) {
-      return { message: rateMessage(breaker, `${errors} errors in ${responded} responses in ${whole(seconds)} s`) };
+      return { message: rateMessage(plan, `${errors} errors in ${responded} responses in ${whole(seconds)} s`) };
     }
   }
-  // Without knowing how long the source's requests take, what has no response may only hold a promotion up.
-  const missing = watch.source ? unanswered(watch) : 0;
+  // Without knowing how long requests take, what has no response may only hold a promotion up.
+  const missing = watch.habits ? unanswered(watch, plan) : 0;
   const failed = stage.errors + missing;
   if (missing === 0 || failed < breaker.minimumErrors) return undefined;
   if (wilsonLowerBound(failed, stage.requests) <= breaker.maximumErrorRate) return undefined;
-  return { message: rateMessage(breaker, unansweredText(stage)) };
+  return { message: rateMessage(plan, unansweredText(stage)) };
 }
 
 /**
@@ -77,22 +78,23 @@ export function bakeVerdict(
 /** What a promotion still lacks; undefined when it lacks nothing. */
 export function unproven(watch: Watch, plan: Plan): Lack | undefined {
   const { breaker } = plan;
-  const stage = stageWindow(watch);
+  const { to } = findDirection(plan);
+  const stage = stageWindow(watch, plan);
   if (stage.responded < breaker.minimumRequests) {
-    const message = `the target must respond to at least ${breaker.minimumRequests} requests in a bake, got ${stage.responded}`;
+    const message = `the ${to} must respond to at least ${breaker.minimumRequests} requests in a bake, got ${stage.responded}`;
     return { code: 'TooFewRequests', message };
   }
   const short = shortWindow(watch, plan);
   for (const { errors, responded, requests, seconds } of [short, stage]) {
     if (errors > Math.max(responded, requests) * breaker.maximumErrorRate) {
-      return notProven(rateMessage(breaker, `${errors} errors in ${responded} responses in ${whole(seconds)} s`));
+      return notProven(rateMessage(plan, `${errors} errors in ${responded} responses in ${whole(seconds)} s`));
     }
   }
-  if (stage.errors + unanswered(watch) > stage.requests * breaker.maximumErrorRate) {
-    return notProven(rateMessage(breaker, unansweredText(stage)));
+  if (stage.errors + unanswered(watch, plan) > stage.requests * breaker.maximumErrorRate) {
+    return notProven(rateMessage(plan, unansweredText(stage)));
   }
   if (short.tasksLost === 0) return undefined;
-  const rule = `no proxy of the target must end unasked in the last ${whole(short.seconds)} s of a bake`;
+  const rule = `no proxy of the ${to} must end unasked in the last ${whole(short.seconds)} s of a bake`;
   return notProven(`${rule}, got ${short.tasksLost}`);
 }
 
@@ -101,25 +103,27 @@ function notProven(message: string): Lack {
 }
 
 /** Since the shift of this stage. */
-export function stageWindow(watch: Watch): WindowCounts {
-  return between(watch, watch.samples[0]);
+export function stageWindow(watch: Watch, plan: Plan): WindowCounts {
+  return between(watch, plan, watch.samples[0]);
 }
 
-function shortWindow(watch: Watch, { pollSeconds }: Plan): WindowCounts {
-  return window(watch, Math.max(SHORT_WINDOW_SECONDS, SHORT_WINDOW_POLLS * pollSeconds));
+function shortWindow(watch: Watch, plan: Plan): WindowCounts {
+  return window(watch, Math.max(SHORT_WINDOW_SECONDS, SHORT_WINDOW_POLLS * plan.pollSeconds), plan);
 }
 
 /** From the newest sample that is at least so old, or from the shift. */
-function window(watch: Watch, seconds: number): WindowCounts {
+function window(watch: Watch, seconds: number, plan: Plan): WindowCounts {
   const fromMs = lastSample(watch).atMs - seconds * 1000;
   const before = watch.samples.filter(({ atMs }) => atMs <= fromMs).at(-1);
-  return between(watch, before ?? watch.samples[0]);
+  return between(watch, plan, before ?? watch.samples[0]);
 }
 
-function between(watch: Watch, first: Sample = lastSample(watch)): WindowCounts {
+/** Of the side that gets the traffic. */
+function between(watch: Watch, plan: Plan, first: Sample = lastSample(watch)): WindowCounts {
   const last = lastSample(watch);
-  const { requests, responded, errors, lost, tasksLost }: SideCounts = computeDifference(last.target, first.target);
-  const smoked = last.smoked.target - first.smoked.target;
+  const { to } = findDirection(plan);
+  const { requests, responded, errors, lost, tasksLost }: SideCounts = computeDifference(last[to], first[to]);
+  const smoked = last.smoked[to] - first.smoked[to];
   return {
     seconds: (last.atMs - first.atMs) / 1000,
     requests: Math.max(0, requests - smoked),
@@ -130,18 +134,18 @@ function between(watch: Watch, first: Sample = lastSample(watch)): WindowCounts 
 }
 
 /**
- * Requests of this stage without a response, beyond those that are in flight or whose clients left, were the target as
- * the source is.
+ * Requests of this stage without a response, beyond those that are in flight or whose clients left, were the side that gets
+ * the traffic as the one that is left.
  */
-function unanswered(watch: Watch): number {
-  const { seconds, requests, responded } = stageWindow(watch);
+function unanswered(watch: Watch, plan: Plan): number {
+  const { seconds, requests, responded } = stageWindow(watch, plan);
   if (seconds <= 0) return 0;
-  if (!watch.source) return Math.max(0, Math.round(requests - responded - requests * UNKNOWN_TOLERANCE));
-  const { requestSeconds, abandonedShare } = watch.source;
+  if (!watch.habits) return Math.max(0, Math.round(requests - responded - requests * UNKNOWN_TOLERANCE));
+  const { requestSeconds, abandonedShare } = watch.habits;
   const inFlight = (requests / seconds) * requestSeconds;
   const left = requests * abandonedShare;
   // A look is no moment: some requests are taken and responded while the tasks are asked.
-  const slack = 5 + Math.sqrt(Math.max(0, pendingRequests(watch.tallies.target)));
+  const slack = 5 + Math.sqrt(Math.max(0, pendingRequests(watch.tallies[findDirection(plan).to])));
   const expected = PENDING_TOLERANCE * inFlight + ABANDONED_TOLERANCE * left + slack;
   return Math.max(0, Math.round(requests - responded - expected));
 }
@@ -150,8 +154,8 @@ function unansweredText({ requests, responded, seconds }: WindowCounts): string 
   return `${requests - responded} of ${requests} requests without a response in ${whole(seconds)} s`;
 }
 
-function rateMessage({ maximumErrorRate }: Breaker, got: string): string {
-  return `the target's error rate must be at most ${maximumErrorRate}, got ${got}`;
+function rateMessage(plan: Plan, got: string): string {
+  return `the ${findDirection(plan).to}'s error rate must be at most ${plan.breaker.maximumErrorRate}, got ${got}`;
 }
 
 function whole(seconds: number): number {

@@ -14,14 +14,14 @@ export interface Watch {
   readonly tallies: Readonly<Record<Side, SideTally>>;
   /** The counts at earlier looks, oldest first; the older, the fewer. The first one is that of the stage's shift. */
   readonly samples: readonly Sample[];
-  /** How long a request of the source takes, and how many of its clients leave before they have a response; where it is known. */
-  readonly source?: SourceHabits;
+  /** Of the side that is left: how long a request takes, and how many clients leave before they have a response; where it is known. */
+  readonly habits?: Habits;
   /** Since when something that a verdict needs could not be read, by what it is. */
   readonly blindSinceMs: Readonly<Partial<Record<Blindness, number>>>;
 }
 
 /** What a look could not read. */
-export type Blindness = 'store' | 'loadBalancer' | 'alarms' | 'sourceTasks' | 'targetTasks';
+export type Blindness = 'store' | 'loadBalancer' | 'alarms' | `${Side}Tasks`;
 
 export interface Sample extends Readonly<Record<Side, SideCounts>> {
   readonly atMs: number;
@@ -29,7 +29,7 @@ export interface Sample extends Readonly<Record<Side, SideCounts>> {
   readonly smoked: Readonly<Record<Side, number>>;
 }
 
-export interface SourceHabits {
+export interface Habits {
   /** Requests in flight for each request a second (Little's law). */
   readonly requestSeconds: number;
   /** 0–1. */
@@ -62,14 +62,14 @@ export function beginStage(watch: Watch, nowMs: number): Watch {
  *
  * @param readings absent of a side whose tasks could not be listed: nothing is added, and nothing taken for gone
  * @param smoked smoke requests that each side may have counted since the last look
- * @param isSourceServing whether the source has weight: what trickles in afterwards says nothing of how long requests take
+ * @param serving the side that is left, while it has weight: what trickles in afterwards says nothing of how long requests take
  */
 export function observe(
   watch: Watch,
   readings: Partial<TaskReadings>,
   smoked: Readonly<Record<Side, number>>,
   nowMs: number,
-  isSourceServing = true,
+  serving: Side | undefined,
 ): Watch {
   const tallies = {
     source: readings.source ? addReadings(watch.tallies.source, readings.source) : watch.tallies.source,
@@ -79,8 +79,8 @@ export function observe(
   const sum = { source: before.source + smoked.source, target: before.target + smoked.target };
   const samples = thin([...watch.samples, { ...sumCounts(tallies), smoked: sum, atMs: nowMs }], nowMs);
   const next = { ...watch, tallies, samples };
-  const source = isSourceServing ? findSourceHabits(next) : watch.source;
-  return source ? { ...next, source } : next;
+  const habits = serving ? findHabits(next, serving) : watch.habits;
+  return habits ? { ...next, habits } : next;
 }
 
 /** Remembers since when each of these could not be read, and forgets those that can be again. */
@@ -112,21 +112,21 @@ function thin(samples: readonly Sample[], nowMs: number): readonly Sample[] {
 }
 
 /**
- * What the source showed in this stage, and never less than it showed before: its own requests in flight say how long they
+ * What the side that is left showed in this stage, and never less than it showed before: its own requests in flight say how long they
  * take, as long as it has traffic.
  */
-function findSourceHabits(watch: Watch): SourceHabits | undefined {
-  const { samples, tallies, source: known } = watch;
+function findHabits(watch: Watch, side: Side): Habits | undefined {
+  const { samples, tallies, habits: known } = watch;
   const first = samples[0];
   const last = lastSample(watch);
   if (!first || last.atMs <= first.atMs) return known;
-  const { requests, responded } = computeDifference(last.source, first.source);
-  const ofClients = requests - (last.smoked.source - first.smoked.source);
+  const { requests, responded } = computeDifference(last[side], first[side]);
+  const ofClients = requests - (last.smoked[side] - first.smoked[side]);
   if (ofClients < MIN_HABIT_REQUESTS) return known;
   const perSecond = ofClients / ((last.atMs - first.atMs) / 1000);
   const unanswered = Math.min(1, Math.max(0, (requests - responded) / ofClients));
   return {
-    requestSeconds: Math.max(known?.requestSeconds ?? 0, pendingRequests(tallies.source) / perSecond),
+    requestSeconds: Math.max(known?.requestSeconds ?? 0, pendingRequests(tallies[side]) / perSecond),
     abandonedShare: Math.max(known?.abandonedShare ?? 0, unanswered),
   };
 }

@@ -1,6 +1,7 @@
 import { ApprovalGate, listGates } from '../approval/approval';
 import { CONNECTION_KINDS, KIND_FACTS } from '../proxy/connections';
 import { formatWeights } from '../traffic/weights';
+import { Direction, findDirection } from './direction';
 import { ApiCalls, estimateApiCalls } from './api-calls';
 import {
   EVENTS_PER_POLL,
@@ -60,10 +61,10 @@ export function describePlan(plan: Plan): string {
   const explained = explainPlan(plan);
   const sections: readonly (readonly [title: string, lines: readonly string[]])[] = [
     ['Stages', describeStages(plan, explained)],
-    ...(plan.switch ? ([['Switch', describeSwitch(plan.switch)]] as const) : []),
+    ...(plan.switch ? ([['Switch', describeSwitch(plan.switch, findDirection(plan))]] as const) : []),
     ['Checks', describeChecks(plan)],
     ['Approvals', describeApprovals(plan, explained)],
-    ['Drain of the source', describeDrain(plan)],
+    [`Drain of the ${findDirection(plan).from}`, describeDrain(plan)],
     ['Duration', describeDuration(plan, explained)],
     ['API calls a minute, at the most', describeCalls(explained)],
     ['History of the state machine', describeHistory(explained)],
@@ -71,62 +72,65 @@ export function describePlan(plan: Plan): string {
   return sections.map(([title, lines]) => `${title}\n${lines.map((line) => `  ${line}\n`).join('')}`).join('\n');
 }
 
-function describeStages({ initialWeights, switch: switching }: Plan, { stages }: Explanation): string[] {
-  const start = `Start: ${formatWeights(initialWeights)} (source/target). A rollback restores it.`;
-  if (switching) {
+function describeStages(plan: Plan, { stages }: Explanation): string[] {
+  const { to } = findDirection(plan);
+  const start = `Start: ${formatWeights(plan.initialWeights)} (source/target). A rollback restores it.`;
+  if (plan.switch) {
     const [stage] = stages;
     const bake = formatSeconds(stage?.bakeSeconds ?? 0);
-    return [start, `1. ${formatWeights(stage!.weights)}: all requests to the target at once, watched for ${bake}.`];
+    return [start, `1. ${formatWeights(stage!.weights)}: all requests to the ${to} at once, watched for ${bake}.`];
   }
   return [
     start,
     ...stages.map(
       ({ weights, targetShare, bakeSeconds }, index) =>
-        `${index + 1}. ${formatWeights(weights)}: ${formatPercent(targetShare)} of new clients to the target, watched for ${formatSeconds(bakeSeconds)}.`,
+        `${index + 1}. ${formatWeights(weights)}: ${formatPercent(to === 'target' ? targetShare : 1 - targetShare)} of new clients to the ${to}, watched for ${formatSeconds(bakeSeconds)}.`,
     ),
     'A client with a stickiness cookie stays on its side until the side has no weight.',
   ];
 }
 
+/** `{from}` and `{to}` stand for the side that the cutover leaves, and the one that gets the traffic. */
 const FENCES: Readonly<Record<SwitchPlan['fence'], string>> = {
-  drained: 'All requests of the source must have ended. Those that a client gave up are counted, and not waited for.',
-  drainedAndAbandoned: 'All requests of the source must have ended, also those that a client gave up.',
-  epoch: 'All requests of the source must have ended. The application rejects later ones by X-Drainshift-Epoch.',
+  drained: 'All requests of the {from} must have ended. Those that a client gave up are counted, and not waited for.',
+  drainedAndAbandoned: 'All requests of the {from} must have ended, also those that a client gave up.',
+  epoch: 'All requests of the {from} must have ended. The application rejects later ones by X-Drainshift-Epoch.',
 };
 const AFTER_COMMIT: Readonly<Record<SwitchPlan['rollback'], string>> = {
-  automatic: 'After the commit a rollback switches back by itself, if the source responds.',
-  ask: 'After the commit a rollback leaves the target serving, and notifies operators.',
+  automatic: 'After the commit a rollback switches back by itself, if the {from} responds.',
+  ask: 'After the commit a rollback leaves the {to} serving, and notifies operators.',
 };
 const WRITES: Readonly<Record<SwitchPlan['pointOfNoReturn'], string>> = {
   undecided: '',
-  shared: 'Both sides have the same store: a rollback keeps what the target wrote.',
-  acceptLoss: 'A rollback loses what the target wrote.',
+  shared: 'Both sides have the same store: a rollback keeps what the {to} wrote.',
+  acceptLoss: 'A rollback loses what the {to} wrote.',
 };
 
-function describeSwitch(plan: SwitchPlan): string[] {
+function describeSwitch(plan: SwitchPlan, { from, to }: Direction): string[] {
   const { maxPauseMs, maxWaiting, attempts, attemptSeconds, dryRun } = plan;
   return [
-    `Requests wait up to ${maxPauseMs} ms, at most ${maxWaiting} at each proxy task. Then the source goes on.`,
+    `Requests wait up to ${maxPauseMs} ms, at most ${maxWaiting} at each proxy task. Then the {from} goes on.`,
     'WebSockets, event streams and gRPC streams are closed in order: their clients reconnect, and wait.',
     FENCES[plan.fence],
     `Up to ${attempts} ${attempts === 1 ? 'attempt' : `attempts, ${formatSeconds(attemptSeconds)} apart`}.`,
     AFTER_COMMIT[plan.rollback],
     WRITES[plan.pointOfNoReturn],
     ...(dryRun ? ['Dry run: the decision is an abort, and the cutover ends after it.'] : []),
-  ];
+  ].map((line) => line.replace('{from}', from).replace('{to}', to));
 }
 
 function describeChecks(plan: Plan): string[] {
   const { pollSeconds, minimumHealthyTargets, smoke, breaker, confirmTimeoutSeconds } = plan;
+  const { to } = findDirection(plan);
   const requests = smoke.map(({ path, expectedStatus }) => `GET ${path} → ${expectedStatus}`);
   return [
     `Every ${formatSeconds(pollSeconds)}: lock, abort request, alarms, listener rules, health, smoke requests, proxy counters.`,
-    `The target must have at least ${minimumHealthyTargets} healthy ${minimumHealthyTargets === 1 ? 'target' : 'targets'}.`,
+    `The ${to} must have at least ${minimumHealthyTargets} healthy ${minimumHealthyTargets === 1 ? 'target' : 'targets'}.`,
     requests.length === 0 ? 'No smoke requests.' : `Smoke requests to each side: ${requests.join(', ')}.`,
     `Rollback at ${breaker.minimumErrors} errors or more, with an error rate over ${formatPercent(breaker.maximumErrorRate)} (95 % confidence).`,
     breaker.minimumRequests === 0
-      ? 'A stage is promoted even if its target got no request: nothing is proven then.'
-      : `A stage whose target got fewer than ${breaker.minimumRequests} requests bakes on, to ${MAX_BAKE} times its length at most, then rolls back.`,
+      ? `A stage is promoted even if the ${to} got no request: nothing is proven then.`
+      : `A stage in which the ${to} got fewer than ${breaker.minimumRequests} requests bakes on, to ${MAX_BAKE} times its length at most, then rolls back.`,
     `New weights must read back within ${formatSeconds(confirmTimeoutSeconds)}.`,
   ];
 }

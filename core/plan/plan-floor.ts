@@ -1,6 +1,8 @@
 import { listGates } from '../approval/approval';
 import { CONNECTION_KINDS } from '../proxy/connections';
+import { findDirection } from './direction';
 import { Plan, Stage } from './plan';
+import { reversePlan } from './reverse-plan';
 import { Problems } from '../validation/problems';
 import { formatWeights, sameQuotas } from '../traffic/weights';
 
@@ -23,12 +25,15 @@ export type PlanPart = (typeof PLAN_PARTS)[number];
  * Adds a problem for everything in which a plan is less careful than the one that was deployed, or changes what must not be
  * changed: who may start a cutover may not take its gates, its judge or its way down away.
  *
+ * A plan of the other direction is compared with the deployed one whose sides are exchanged: each direction is as careful as
+ * the other.
+ *
  * @param changeable the parts that may differ at all
  */
-export function checkFloor(plan: Plan, floor: Plan, changeable: readonly PlanPart[], problems: Problems): void {
+export function checkFloor(plan: Plan, deployed: Plan, changeable: readonly PlanPart[], problems: Problems): void {
+  const floor = plan.from === deployed.from ? deployed : reversePlan(deployed);
   if (!sameQuotas(plan.initialWeights, floor.initialWeights)) {
-    const deployed = formatWeights(floor.initialWeights);
-    problems.add('initialWeights', `${deployed}, as deployed`, plan.initialWeights);
+    problems.add('initialWeights', `${formatWeights(floor.initialWeights)}, as deployed`, plan.initialWeights);
   }
   for (const part of PLAN_PARTS) {
     if (changeable.includes(part)) CHECKS[part](plan, floor, problems);
@@ -121,20 +126,22 @@ function checkApproval({ approval, stages }: Plan, floor: Plan, problems: Proble
 }
 
 /**
- * Before the target gets more than a share of the traffic, it must have been watched at that share or less for as long as
+ * Before a side gets more than a share of the traffic, it must have been watched at that share or less for as long as
  * the deployed plan watches it; and between any two shares of the deployed plan for as long as at the upper one.
  */
 function checkStages({ stages }: Plan, floor: Plan, problems: Problems): void {
+  const computeShare = measureShare(floor);
   let below = -1;
   for (const stage of floor.stages) {
     const share = computeShare(stage);
     const from = Math.min(below, share);
     const inBand = stages.filter((each) => computeShare(each) > from && computeShare(each) <= share);
-    const given = Math.min(watchedSeconds(stages, share) - watchedSeconds(floor.stages, share), 0);
+    const watched = (some: readonly Stage[]) => watchedSeconds(some, computeShare, share);
+    const given = Math.min(watched(stages) - watched(floor.stages), 0);
     const bandSeconds = inBand.reduce((sum, { bakeSeconds }) => sum + bakeSeconds, 0);
     const needed = share > below ? stage.bakeSeconds : 0;
     if (given < 0 || bandSeconds < needed) {
-      const seconds = watchedSeconds(floor.stages, share);
+      const seconds = watched(floor.stages);
       const weights = formatWeights(stage.weights);
       const rule = `stages that watch for ${seconds} s at ${weights} or less, ${needed} s of them above the stage before, as deployed`;
       problems.add('stages', rule, stages);
@@ -147,20 +154,25 @@ function checkStages({ stages }: Plan, floor: Plan, problems: Problems): void {
 /** What a person is asked about at the last gate must not have happened before it. */
 function checkShareBeforeLastGate(stages: readonly Stage[], floor: Plan, problems: Problems): void {
   if (!listGates(floor.approval, floor.stages.length).includes('lastStage')) return;
+  const computeShare = measureShare(floor);
   const max = Math.max(0, ...floor.stages.slice(0, -1).map(computeShare));
   const beyond = stages.slice(0, -1).find((stage) => computeShare(stage) > max);
   if (!beyond) return;
   const percent = Math.round(max * 1000) / 10;
-  const rule = `stages of which only the last, after its gate, gives the target more than ${percent} %, as deployed`;
+  const rule = `stages of which only the last, after its gate, gives the ${findDirection(floor).to} more than ${percent} %, as deployed`;
   problems.add('stages', rule, formatWeights(beyond.weights));
 }
 
-function computeShare({ weights: { source, target } }: Stage): number {
-  return target / (source + target);
+type Share = (stage: Stage) => number;
+
+/** The share of the side that gets the traffic. */
+function measureShare(plan: Plan): Share {
+  const { to } = findDirection(plan);
+  return ({ weights }) => weights[to] / (weights.source + weights.target);
 }
 
-/** The bakes before the first stage that gives the target more than this share. */
-function watchedSeconds(stages: readonly Stage[], share: number): number {
+/** The bakes before the first stage that gives it more than this share. */
+function watchedSeconds(stages: readonly Stage[], computeShare: Share, share: number): number {
   const beyond = stages.findIndex((stage) => computeShare(stage) > share);
   const before = beyond < 0 ? stages : stages.slice(0, beyond);
   return before.reduce((sum, { bakeSeconds }) => sum + bakeSeconds, 0);

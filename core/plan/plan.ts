@@ -7,12 +7,13 @@ import {
   listGates,
   APPROVAL_FIELD,
 } from '../approval/approval';
+import { exchangeWeights, findDirection } from './direction';
 import { SWITCH_FIELD, SwitchPlan } from './switch-plan';
 import { DRAIN_FIELD, DrainOrder, HEALTH_PATH } from '../proxy/admin-api';
 import { CONNECTION_KINDS, eachKind } from '../proxy/connections';
 import { CLOSE_HANDSHAKE_SECONDS } from '../proxy/drain';
 import { Problems } from '../validation/problems';
-import { WEIGHTS_FIELD, Weights } from '../traffic/weights';
+import { SIDES, Side, WEIGHTS_FIELD, Weights } from '../traffic/weights';
 import { FieldValues, Fields, ListField, ObjectField, readField, readFields } from '../validation/fields';
 
 /** One step of a plan: set these weights, then watch for this long. */
@@ -31,19 +32,21 @@ export interface SmokeRequest {
   readonly expectedStatus: number;
 }
 
-/** Ends a bake early when the target responds with errors. */
+/** Ends a bake early when the side that gets the traffic responds with errors. */
 export interface Breaker {
   /** Fewer errors than this never trip it. */
   readonly minimumErrors: number;
   /** 0–1; trips when the error rate is above this with 95 % confidence. */
   readonly maximumErrorRate: number;
-  /** A stage whose target saw fewer requests is not promoted: no alarm is not a pass. */
+  /** A stage in which the side that gets the traffic saw fewer requests is not promoted: no alarm is not a pass. */
   readonly minimumRequests: number;
 }
 
 /** What one cutover is asked to do. All times are whole seconds. */
 export interface Plan {
   readonly strategy: 'gradual' | 'drainThenShift';
+  /** The side that is left; the other one gets the traffic. */
+  readonly from: Side;
   /** How `drainThenShift` switches; absent of any other strategy. */
   readonly switch?: SwitchPlan;
   /** What must be in force at the start, and what a rollback restores. */
@@ -66,6 +69,8 @@ export const DEFAULT_STAGES: readonly Stage[] = [
   { weights: { source: 10, target: 90 }, bakeSeconds: 300 },
   { weights: { source: 0, target: 100 }, bakeSeconds: 300 },
 ];
+
+const INITIAL_WEIGHTS: Weights = { source: 100, target: 0 };
 
 export const DEFAULT_SMOKE: readonly SmokeRequest[] = [{ path: '/', expectedStatus: 200 }];
 
@@ -94,7 +99,8 @@ const STAGES_FIELD = {
   max: 50,
   rule: 'a list of 1 to 50 stages',
   default: DEFAULT_STAGES,
-  sentence: 'The steps of the shift, in their order; the last one leaves the source without weight.',
+  sentence:
+    'The steps of the shift, in their order; the last one leaves the side in `from` without weight. With `from: target` the default has its sides exchanged.',
   item: {
     kind: 'object',
     sentence: 'One step: set the weights, then watch.',
@@ -109,11 +115,6 @@ const STAGES_FIELD = {
         sentence: 'How long both sides are watched before the next stage.',
       },
     },
-  },
-  check: (problems, name, stages: readonly Stage[]) => {
-    const last = stages.at(-1)?.weights.source;
-    if (last === 0 || last === undefined) return;
-    problems.add(`${name}[${stages.length - 1}].weights.source`, '0, because a cutover ends on the target', last);
   },
 } as const satisfies ListField;
 
@@ -158,7 +159,8 @@ const SMOKE_FIELD = {
 
 const BREAKER_FIELD = {
   kind: 'object',
-  sentence: 'When the errors of the target end the cutover, and when a stage has seen too little to go on.',
+  sentence:
+    'When errors of the side that gets the traffic end the cutover, and when a stage has seen too little to go on.',
   fields: {
     minimumErrors: {
       kind: 'integer',
@@ -166,14 +168,15 @@ const BREAKER_FIELD = {
       max: 1_000_000,
       default: 10,
       unit: 'responses',
-      sentence: 'Fewer errors of the target than this never roll back.',
+      sentence: 'Fewer errors of the side that gets the traffic than this never roll back.',
     },
     maximumErrorRate: {
       kind: 'number',
       min: 0,
       max: 1,
       default: 0.05,
-      sentence: 'The cutover rolls back when the error rate of the target is above this with 95 % confidence.',
+      sentence:
+        'The cutover rolls back when the error rate of the side that gets the traffic is above this with 95 % confidence.',
     },
     minimumRequests: {
       kind: 'integer',
@@ -182,7 +185,7 @@ const BREAKER_FIELD = {
       default: 10,
       unit: 'requests',
       sentence:
-        'A stage whose target saw fewer requests is not promoted: its bake goes on to twice its length at most, then the cutover rolls back.',
+        'A stage in which the side that gets the traffic saw fewer requests is not promoted: its bake goes on to twice its length at most, then the cutover rolls back.',
     },
   },
 } as const satisfies ObjectField;
@@ -196,10 +199,18 @@ export const PLAN_FIELDS = {
     sentence:
       'How traffic moves: stage by stage (`gradual`), or all at once with a single writer at every moment (`drainThenShift`).',
   },
+  from: {
+    kind: 'choice',
+    values: SIDES,
+    default: 'source',
+    sentence:
+      'The side that the cutover leaves; the other one gets the traffic. `target` rolls back a completed cutover.',
+  },
   initialWeights: {
     ...WEIGHTS_FIELD,
-    default: { source: 100, target: 0 },
-    sentence: 'The weights that must be in force at the start, and that a rollback restores.',
+    default: INITIAL_WEIGHTS,
+    sentence:
+      'The weights that must be in force at the start, and that a rollback restores. With `from: target` the default is 0/100.',
   },
   stages: STAGES_FIELD,
   pollSeconds: {
@@ -216,7 +227,8 @@ export const PLAN_FIELDS = {
     max: 1000,
     default: 1,
     unit: 'targets',
-    sentence: 'How many healthy targets the target side must have at every poll, and both sides at the start.',
+    sentence:
+      'How many healthy targets the side that gets the traffic must have at every poll, and both sides at the start.',
   },
   smoke: SMOKE_FIELD,
   confirmTimeoutSeconds: {
@@ -240,18 +252,33 @@ export const PLAN_FIELDS = {
  */
 export function parsePlan(value: unknown): Plan {
   const problems = new Problems();
-  const read: FieldValues<typeof PLAN_FIELDS> = readFields(problems, 'plan', withOneStage(value), PLAN_FIELDS, '');
+  const read: FieldValues<typeof PLAN_FIELDS> = readFields(problems, 'plan', withDefaults(value), PLAN_FIELDS, '');
+  checkLastStage(read, problems);
   const plan = forStrategy(read, value, problems);
   if (problems.all.length === 0) checkEventBudget(plan, problems);
   problems.throwIfAny('PlanInvalid');
   return plan;
 }
 
-/** A switch has one stage: behind it the target has everything. */
-function withOneStage(value: unknown): unknown {
-  const { strategy, stages } = asRecord(value);
-  if (strategy !== 'drainThenShift' || stages !== undefined) return value;
-  return { ...asRecord(value), stages: [{ weights: { source: 0, target: 100 }, bakeSeconds: 300 }] };
+/** What depends on the strategy and on the direction. A switch has one stage: behind it one side has everything. */
+function withDefaults(value: unknown): unknown {
+  const { strategy, from, stages, initialWeights } = asRecord(value);
+  const isSwitch = strategy === 'drainThenShift';
+  if (!isSwitch && from !== 'target') return value;
+  const turned = (weights: Weights) => (from === 'target' ? exchangeWeights(weights) : weights);
+  const ofStrategy = isSwitch ? DEFAULT_STAGES.slice(-1) : DEFAULT_STAGES;
+  return {
+    ...asRecord(value),
+    stages: stages ?? ofStrategy.map((stage) => ({ ...stage, weights: turned(stage.weights) })),
+    initialWeights: initialWeights ?? turned(INITIAL_WEIGHTS),
+  };
+}
+
+function checkLastStage({ from, stages }: Pick<Plan, 'from' | 'stages'>, problems: Problems): void {
+  const last = stages.at(-1)?.weights[from];
+  if (last === 0 || last === undefined) return;
+  const { to } = findDirection({ from });
+  problems.add(`stages[${stages.length - 1}].weights.${from}`, `0, because a cutover ends on the ${to}`, last);
 }
 
 function forStrategy(read: FieldValues<typeof PLAN_FIELDS>, value: unknown, problems: Problems): Plan {
@@ -265,12 +292,11 @@ function forStrategy(read: FieldValues<typeof PLAN_FIELDS>, value: unknown, prob
   }
   if (plan.stages.length !== 1)
     problems.add('stages', 'one stage, because a switch moves all at once', plan.stages.length);
-  const { initialWeights } = plan;
-  if (initialWeights.target !== 0) {
-    problems.add('initialWeights.target', '0, because a switch has one side that serves', initialWeights.target);
-  }
+  const { to } = findDirection(plan);
+  const weight = plan.initialWeights[to];
+  if (weight !== 0) problems.add(`initialWeights.${to}`, '0, because a switch has one side that serves', weight);
   if (switching.pointOfNoReturn === 'undecided') {
-    const rule = "'shared' or 'acceptLoss': what becomes of the target's writes when the cutover rolls back";
+    const rule = `'shared' or 'acceptLoss': what becomes of the ${to}'s writes when the cutover rolls back`;
     problems.add('switch.pointOfNoReturn', rule, asRecord(asRecord(value).switch).pointOfNoReturn);
   }
   return { ...plan, switch: switching };

@@ -1,12 +1,12 @@
 import type { BooleanField, ChoiceField, Fields, FieldValues, ObjectField } from '../validation/fields';
 
-/** What becomes of the target's writes when a cutover rolls back after a commit. */
+/** What becomes of the writes of the side that was switched to when a cutover rolls back after the commit, or by `drainshift rollback`. */
 const POINT_OF_NO_RETURN = {
   kind: 'choice',
   values: ['undecided', 'shared', 'acceptLoss'],
   default: 'undecided',
   sentence:
-    "What becomes of the target's writes when a cutover rolls back after a commit: both sides have the same store (`shared`), or they are lost (`acceptLoss`). A plan with `undecided` is rejected.",
+    'What becomes of the writes of the side that was switched to when traffic leaves it again after the commit: both sides have the same store (`shared`), or they are lost (`acceptLoss`). A plan with `undecided` is rejected.',
 } as const satisfies ChoiceField;
 
 const DRY_RUN = {
@@ -22,7 +22,7 @@ export const SWITCH_FIELDS = {
     max: 25_000,
     default: 5_000,
     unit: 'ms',
-    sentence: 'How long requests may wait for the decision. When it takes longer the source goes on.',
+    sentence: 'How long requests may wait for the decision. When it takes longer the side that serves goes on.',
   },
   maxWaiting: {
     kind: 'integer',

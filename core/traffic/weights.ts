@@ -1,7 +1,7 @@
 import { ObjectField, readField } from '../validation/fields';
 import type { Problems } from '../validation/problems';
 
-/** Which backend a thing belongs to: `source` serves today, `target` will serve. */
+/** Which backend a thing belongs to: `source` serves before a migration, `target` after it. */
 export type Side = 'source' | 'target';
 
 export const SIDES: readonly Side[] = ['source', 'target'];

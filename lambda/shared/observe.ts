@@ -6,7 +6,9 @@ import { breakerTrip } from '../../core/judge/judge';
 import { RuleReading, changedRules, otherRules } from '../../core/traffic/listener-rules';
 import { isTooLarge, tooManyTasks, withTracesThatFit, withoutTasks } from '../../core/cutover/state-size';
 import { TaskReading, withUnlisted } from '../../core/judge/tally';
+import type { Plan } from '../../core/plan/plan';
 import { Blindness, TaskReadings, Watch, noteBlindness, observe } from '../../core/judge/watch';
+import { findDirection } from '../../core/plan/direction';
 import { SIDES, Side } from '../../core/traffic/weights';
 import type { Ports } from '../contract/ports';
 import { Settled, settle, settleWithin } from '../contract/settle';
@@ -30,14 +32,19 @@ interface JudgeOptions {
 }
 
 /**
- * How long a poll may go on without what it could not read, before the cutover rolls back. The store and the source's
- * figures say nothing of the target: without them nothing is promoted, and that is all.
+ * How long a poll may go on without what it could not read, before the cutover rolls back. The store and the figures of the
+ * side that is left say nothing of the other: without them nothing is promoted, and that is all.
  */
-const MAX_BLIND_SECONDS: Readonly<Partial<Record<Blindness, number>>> = {
-  loadBalancer: 60,
-  targetTasks: 60,
-  alarms: 300,
-};
+function maxBlindSeconds(what: Blindness, to: Side): number | undefined {
+  if (what === 'alarms') return 300;
+  return what === 'loadBalancer' || what === `${to}Tasks` ? 60 : undefined;
+}
+
+/** What a verdict on the side that gets the traffic does not need. */
+export function isOfSideThatIsLeft(what: Blindness, plan: Plan): boolean {
+  return what === `${findDirection(plan).from}Tasks`;
+}
+
 const MAX_OTHER_RULES = 50;
 /** A step has 30 s in all. */
 const TASKS_MS = 12_000;
@@ -57,8 +64,9 @@ export function judged(act: JudgedAct, { isConfirmed }: JudgeOptions): Act<Cutov
     // Also before a rollback, and briefly then: the evidence tells what the target did until now.
     const tasks = await readTasks(before, ports, back ? BRIEF_MS : TASKS_MS);
     const smoked = { source: seen.sides.source.smoked, target: seen.sides.target.smoked };
-    const blind = [...listBlindness(seen), ...blindTasks(tasks)];
-    const observed = observe(before, tasks, smoked, ports.now(), hasWeight(run, 'source'));
+    const { from, to } = findDirection(run.plan);
+    const blind = [...listBlindness(seen, to), ...blindTasks(tasks)];
+    const observed = observe(before, tasks, smoked, ports.now(), hasWeight(run, from) ? from : undefined);
     const watch = noteBlindness(observed, blind, nowMs);
     const noted = withTracesThatFit(noteOtherRules({ ...run, watch }, initial, seen.rules, ports, nowMs));
     const bounded = isTooLarge(noted) ? withoutTasks(noted) : noted;
@@ -66,7 +74,7 @@ export function judged(act: JudgedAct, { isConfirmed }: JudgeOptions): Act<Cutov
     const trip = breakerTrip(watch, run.plan);
     if (trip) return rollBack(bounded, 'BreakerTripped', trip.message);
     if (bounded !== noted) return rollBack(bounded, 'TooManyTasks', tooManyTasks(noted));
-    const overdue = blindForTooLong(watch, nowMs);
+    const overdue = blindForTooLong(watch, to, nowMs);
     if (overdue) return rollBack(noted, overdue.code, overdue.message);
     return act(noted, ports, nowMs, { watch, tasks, blind, ...('value' in seen.rules && { rules: seen.rules.value }) });
   };
@@ -88,10 +96,15 @@ async function readSurroundings(run: CutoverRun, ports: Ports, isConfirmed: bool
     settle(() => ports.store.abortRequested(execution)),
     settle(() => ports.alarms.read(run.alarms)),
     settle(() => readRules(ports, isExpected)),
-    readSide('source', plan, ports, 1),
-    readSide('target', plan, ports, plan.minimumHealthyTargets),
+    readSide('source', plan, ports, findMinimum('source', plan)),
+    readSide('target', plan, ports, findMinimum('target', plan)),
   ]);
   return { lock, abort, alarms, rules, sides: { source, target } };
+}
+
+/** A side that is left serves for as long as anything of it does. */
+function findMinimum(side: Side, plan: Plan): number {
+  return side === findDirection(plan).to ? plan.minimumHealthyTargets : 1;
 }
 
 const READ_PAUSE_MS = 1_000;
@@ -124,16 +137,17 @@ interface Finding {
 /** Why the cutover has to go back now, the most certain reason first. */
 function findings(run: CutoverRun, ports: Ports, seen: Surroundings, isConfirmed: boolean): Finding[] {
   const { execution } = run;
+  const { from, to } = findDirection(run.plan);
   const found: (Finding | undefined)[] = [
     isFalse(seen.lock) && {
       code: 'LockLost' as const,
       message: `the lock must be held by '${execution}', got another or none`,
     },
     isTrue(seen.abort) && { code: 'Aborted' as const, message: `an operator asked '${execution}' to stop` },
-    sideFinding(run, 'target', seen.sides.target),
-    'value' in seen.alarms && checkAlarms(run.alarms, seen.alarms.value, 'target'),
+    sideFinding(run, to, seen.sides[to]),
+    'value' in seen.alarms && checkAlarms(run.alarms, seen.alarms.value, to),
     'value' in seen.rules && ruleFinding(run, ports, seen.rules.value, isConfirmed),
-    sideFinding(run, 'source', seen.sides.source),
+    sideFinding(run, from, seen.sides[from]),
   ].map((finding) => finding || undefined);
   return found.filter((finding) => finding !== undefined);
 }
@@ -141,9 +155,9 @@ function findings(run: CutoverRun, ports: Ports, seen: Surroundings, isConfirmed
 const isFalse = (settled: Settled<boolean>) => 'value' in settled && !settled.value;
 const isTrue = (settled: Settled<boolean>) => 'value' in settled && settled.value;
 
-/** A source without weight may be gone: the target serves, and going back is what it forbids. */
+/** A side that is left, and has no weight any more, may be gone: the other serves, and going back is what it forbids. */
 function sideFinding(run: CutoverRun, side: Side, { state }: SeenSide): Finding | undefined {
-  const counts = side === 'target' || hasWeight(run, side);
+  const counts = side === findDirection(run.plan).to || hasWeight(run, side);
   return counts && state.serves === false ? { code: state.code, message: state.reason } : undefined;
 }
 
@@ -208,9 +222,9 @@ async function readTasks({ tallies }: Watch, ports: Ports, milliseconds: number)
   return tasks;
 }
 
-function listBlindness({ lock, abort, alarms, rules, sides }: Surroundings): Blindness[] {
+function listBlindness({ lock, abort, alarms, rules, sides }: Surroundings, to: Side): Blindness[] {
   const isStoreAway = 'problem' in lock || 'problem' in abort;
-  const isLoadBalancerAway = 'problem' in rules || sides.target.state.serves === 'unknown';
+  const isLoadBalancerAway = 'problem' in rules || sides[to].state.serves === 'unknown';
   return [
     ...(isStoreAway ? (['store'] as const) : []),
     ...(isLoadBalancerAway ? (['loadBalancer'] as const) : []),
@@ -224,10 +238,7 @@ function blindTasks(tasks: Partial<TaskReadings>): Blindness[] {
     const staying = tasks[side]?.filter(({ life }) => life === 'running');
     return !staying || (staying.length > 0 && staying.every(({ report }) => !report));
   };
-  return [
-    ...(isBlind('source') ? (['sourceTasks'] as const) : []),
-    ...(isBlind('target') ? (['targetTasks'] as const) : []),
-  ];
+  return SIDES.filter(isBlind).map((side) => `${side}Tasks` as const);
 }
 
 const BLIND_CODES: Readonly<Record<Blindness, ErrorCode>> = {
@@ -245,9 +256,9 @@ const BLIND_NAMES: Readonly<Record<Blindness, string>> = {
   targetTasks: 'the proxies of the target',
 };
 
-function blindForTooLong({ blindSinceMs }: Watch, nowMs: number): Finding | undefined {
+function blindForTooLong({ blindSinceMs }: Watch, to: Side, nowMs: number): Finding | undefined {
   for (const [what, sinceMs] of Object.entries(blindSinceMs) as [Blindness, number][]) {
-    const limit = MAX_BLIND_SECONDS[what];
+    const limit = maxBlindSeconds(what, to);
     const seconds = Math.round((nowMs - sinceMs) / 1000);
     if (limit === undefined || seconds < limit) continue;
     const message = `${BLIND_NAMES[what]} must be readable within ${limit} s, got no response for ${seconds} s`;

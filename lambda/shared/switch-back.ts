@@ -1,4 +1,5 @@
 import type { CutoverRun } from '../../core/cutover/run';
+import { findDirection } from '../../core/plan/direction';
 import type { SwitchPlan } from '../../core/plan/switch-plan';
 import type { SwitchRecord } from '../../core/switch/switch-record';
 import type { Side } from '../../core/traffic/weights';
@@ -14,24 +15,24 @@ const PROBE_MS = 4_000;
 const MAX_DEPLOYMENT_MS = 300_000;
 
 export type SwitchedBack =
-  /** The source serves, as far as the regime says: the weights may follow. */
-  | { readonly kind: 'source'; readonly run: CutoverRun }
-  /** The target goes on, and why. `asks`: the plan leaves it to a person. `unknown`: of the store, which may respond again. */
-  | { readonly kind: 'target'; readonly run: CutoverRun; readonly why: string; readonly reason: StayReason };
+  /** The side that the cutover left serves, as far as the regime says: the weights may follow. */
+  | { readonly kind: 'back'; readonly run: CutoverRun }
+  /** The other side goes on, and why. `asks`: the plan leaves it to a person. `unknown`: of the store, which may respond again. */
+  | { readonly kind: 'stays'; readonly run: CutoverRun; readonly why: string; readonly reason: StayReason };
 
 export type StayReason = 'asks' | 'unknown' | 'failed';
 
 /**
  * What a rollback does before it moves weights, where a plan switches: an undecided switch is given up, and one that was
- * committed is made the other way, if the plan says so and the source responds. Without the store nothing is known of
+ * committed is made the other way, if the plan says so and the side that was left responds. Without the store nothing is known of
  * either, and nothing is done: the proxies forward to one side, whatever the weights are.
  */
 export async function switchBack(run: CutoverRun, ports: Ports): Promise<SwitchedBack> {
   const { plan } = run;
-  if (!plan.switch) return { kind: 'source', run };
+  if (!plan.switch) return { kind: 'back', run };
   const tried = await settle(() => goBack(run, plan.switch!, ports));
   if ('value' in tried) return tried.value;
-  return { kind: 'target', run, why: `the switch must be known and ended, got ${tried.problem}`, reason: 'unknown' };
+  return { kind: 'stays', run, why: `the switch must be known and ended, got ${tried.problem}`, reason: 'unknown' };
 }
 
 async function goBack(run: CutoverRun, plan: SwitchPlan, ports: Ports): Promise<SwitchedBack> {
@@ -45,11 +46,12 @@ async function goBack(run: CutoverRun, plan: SwitchPlan, ports: Ports): Promise<
     if (!record) throw new Error(`the switch of epoch ${regime.epoch} is under way, and another's`);
     return goBack(noteSwitch(run, record, ports.now()), plan, ports);
   }
-  if (regime.side === 'source') return { kind: 'source', run };
+  const { from } = findDirection(run.plan);
+  if (regime.side === from) return { kind: 'back', run };
   const stays = (why: string, reason: StayReason = 'failed', noted = run) =>
-    ({ kind: 'target', run: noted, why, reason }) as const;
+    ({ kind: 'stays', run: noted, why, reason }) as const;
   if (plan.rollback === 'ask') return stays("the plan's 'switch.rollback' is 'ask': a person decides", 'asks');
-  const problem = await probeSide('source', run, ports);
+  const problem = await probeSide(from, run, ports);
   if (problem !== undefined) return stays(problem);
   const deployments = mayWaitForDeployments(run, ports) ? await findDeployments(ports) : [];
   if (deployments.length > 0) return stays(deployments.join('; '), 'unknown');
@@ -57,13 +59,13 @@ async function goBack(run: CutoverRun, plan: SwitchPlan, ports: Ports): Promise<
   // It is the rollback: no request to stop it means anything now.
   const findStop = () => Promise.resolve(undefined);
   const attempt = async (held: CutoverRun) => {
-    record = await switchOver({ execution, plan, to: 'source', findStop }, switchPorts(ports));
+    record = await switchOver({ execution, plan, to: from, findStop }, switchPorts(ports));
     return record ? noteSwitch(held, record, ports.now()) : held;
   };
   // Nothing of its safety rests on it: where it cannot be suspended, the rollback does not wait.
   const noted = await withScalingSuspended(run, ports, attempt, 'goOn');
   if (!record) return stays('another switch is under way', 'unknown', noted);
-  if (record.outcome === 'commit') return { kind: 'source', run: noted };
+  if (record.outcome === 'commit') return { kind: 'back', run: noted };
   return stays(`the switch back was aborted: ${record.why ?? 'no reason'}`, 'failed', noted);
 }
 

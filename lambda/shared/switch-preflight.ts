@@ -1,4 +1,5 @@
 import type { CutoverRun } from '../../core/cutover/run';
+import { findDirection } from '../../core/plan/direction';
 import type { ErrorCode } from '../../core/errors/errors';
 import { firstLines } from '../../core/cutover/state-size';
 import type { SwitchPlan } from '../../core/plan/switch-plan';
@@ -6,6 +7,7 @@ import type { ProbeReport } from '../../core/proxy/probe';
 import type { LedgerReport } from '../../core/proxy/admin-api';
 import { CALLS_AT_ONCE, pooled } from '../contract/concurrently';
 import type { Ports } from '../contract/ports';
+import type { Side } from '../../core/traffic/weights';
 import { Settled, settle, settleWithin } from '../contract/settle';
 import { findDeployments } from './scaling';
 import { SwitchProbe, findProbe, findProbeProblems } from './switch-probe';
@@ -33,29 +35,39 @@ const MAX_CANARIES = 20;
 const MAX_SKEW_MS = 4_000;
 
 /**
- * What must be so before weights or a switch may decide who serves: no other switch is under way, the source serves, and
- * the target's proxies forward to the target, so that smoke requests reach it. After a switch that went back they forward to
- * the source: then they are told, and the regime says so.
+ * What must be so before weights or a switch may decide who serves: no other switch is under way, the side that is left serves,
+ * and the proxies of each side forward to its own backend, so that smoke requests reach it. After a switch all forward to one
+ * side: then they are told, and the regime says so.
+ *
+ * @param areWeightsAsPlanned without it nothing is told: proxies that forward to one side make other weights harmless
  */
-export async function regimeFindings(ports: Ports): Promise<Finding[]> {
+export async function regimeFindings(
+  { plan }: Pick<CutoverRun, 'plan'>,
+  areWeightsAsPlanned: boolean,
+  ports: Ports,
+): Promise<Finding[]> {
+  const { from } = findDirection(plan);
   const read = await settle(() => ports.switches.readRegime());
   if ('problem' in read) return [{ code: 'AwsUnavailable', message: `the regime must be readable: ${read.problem}` }];
   const { regime } = read.value;
-  const rule = 'the proxies must forward to the source before a cutover, with no switch under way';
+  const rule = `the proxies must forward to the ${from} before a cutover, with no switch under way`;
   if (regime.switching) {
     const { execution } = regime.switching;
     return [{ code: 'SwitchAborted', message: `${rule}, got the switch of epoch ${regime.epoch} of '${execution}'` }];
   }
-  if (regime.side !== 'source') {
+  if (regime.isJoined && regime.side !== from) {
     return [{ code: 'WeightsUnexpected', message: `${rule}, got the ${regime.side} since epoch ${regime.epoch}` }];
   }
-  const findings = regime.isJoined ? await separate(read.value, ports) : [];
+  if (!areWeightsAsPlanned) return [];
+  // Apart, the weights decide who serves: of a switch, the side that it leaves must be the one.
+  const isOther = regime.isJoined || (plan.switch !== undefined && regime.side !== from);
+  const findings = isOther ? await separate(read.value, from, ports) : [];
   // Also where an earlier preflight has written it: a task may not have been told then.
   return findings.length > 0 || regime.epoch === 0 ? findings : turnHome(ports);
 }
 
-async function separate({ regime, etag }: StoredRegime, ports: Ports): Promise<Finding[]> {
-  const written = await settle(() => ports.switches.writeRegime({ ...regime, isJoined: false }, etag));
+async function separate({ regime, etag }: StoredRegime, side: Side, ports: Ports): Promise<Finding[]> {
+  const written = await settle(() => ports.switches.writeRegime({ ...regime, side, isJoined: false }, etag));
   if ('value' in written && written.value) return [];
   return [{ code: 'AwsUnavailable', message: 'the regime must be writable, got another write or no response' }];
 }
@@ -87,22 +99,26 @@ export async function switchFindings(run: CutoverRun, ports: Ports): Promise<Fin
   const tasks = opened.value.filter(({ session }) => session);
   const probe = findProbe(run, ports);
   const { path, host } = probe;
+  const { from, to } = findDirection(plan);
   try {
     const probed = await pooled(tasks, CALLS_AT_ONCE, ({ session }) =>
-      settleWithin(PROBE_MS, 'probing a task', () =>
-        session!.probe({ to: 'target', path, ...(host !== undefined && { host }) }),
+      settleWithin(PROBE_MS, 'probing a task', () => session!.probe({ to, path, ...(host !== undefined && { host }) })),
+    );
+    const found = tasks.flatMap((task, at) => probeFindings({ task, to }, probed[at]!, probe, ports.now()));
+    if (found.length > 0) return limit(found);
+    return limit(
+      await canaryFindings(
+        tasks.filter(({ home }) => home === from),
+        plan.switch,
       ),
     );
-    const found = tasks.flatMap((task, at) => probeFindings(task, probed[at]!, probe, ports.now()));
-    if (found.length > 0) return limit(found);
-    return limit(await canaryFindings(tasks, plan.switch));
   } finally {
     for (const { session } of tasks) session?.close();
   }
 }
 
 function probeFindings(
-  { id, home }: SwitchTask,
+  { task: { id, home }, to }: { readonly task: SwitchTask; readonly to: Side },
   probed: Settled<ProbeReport>,
   probe: SwitchProbe,
   nowMs: number,
@@ -116,7 +132,7 @@ function probeFindings(
     found.push({ code: 'AwsUnavailable', message: `${name} must reach the store of the switch, got ${store}` });
   }
   if (backend !== undefined) {
-    found.push({ code: 'SmokeFailed', message: `${name} must reach the target's backend, got ${backend}` });
+    found.push({ code: 'SmokeFailed', message: `${name} must reach the ${to}'s backend, got ${backend}` });
   }
   const skewMs = Math.abs(nowMs - wallMs) - tookMs;
   if (skewMs > MAX_SKEW_MS) {
@@ -129,7 +145,7 @@ function probeFindings(
 /** Each in turn, so that no more than one task makes requests wait, and for a moment. */
 async function canaryFindings(tasks: readonly SwitchTask[], { maxPauseMs }: SwitchPlan): Promise<Finding[]> {
   const found: Finding[] = [];
-  for (const { id, home, session } of tasks.filter((task) => task.home === 'source').slice(0, MAX_CANARIES)) {
+  for (const { id, home, session } of tasks.slice(0, MAX_CANARIES)) {
     const name = `task ${id} of the ${home}`;
     const held = await settleWithin(CALL_MS, 'holding for a moment', () => holdOnce(session!));
     if ('problem' in held) {

@@ -15,7 +15,7 @@ import { CutoverRun, note, rollBack } from '../../core/cutover/run';
 import { gatePollSeconds } from '../../core/plan/plan';
 import { readStatement } from '../../core/approval/statement';
 import { announce } from '../shared/announce';
-import { Look, judged } from '../shared/observe';
+import { Look, isOfSideThatIsLeft, judged } from '../shared/observe';
 import type { Ports } from '../contract/ports';
 import { settle } from '../contract/settle';
 import { Act, withLock, createHandler } from '../shared/step';
@@ -99,17 +99,17 @@ async function waitOn(
   return waiting;
 }
 
-/** While a person thinks, the target serves: both sides go on being judged. */
+/** While a person thinks, the side that gets the traffic serves: both sides go on being judged. */
 const watched: Act<CutoverRun, CutoverRun> = judged(
   async (run, ports, nowMs, look) => hurried(await approve(run, ports, nowMs), look),
   { isConfirmed: true },
 );
 
-/** Where the target was not seen, the next look does not wait as long as a person may. */
+/** Where that side was not seen, the next look does not wait as long as a person may. */
 function hurried(run: CutoverRun, { blind }: Look): CutoverRun {
   const { approval, plan, verdict, waitSeconds } = run;
   const hurriedLooks = approval?.hurriedLooks ?? 0;
-  const isSeen = blind.every((what) => what === 'store' || what === 'sourceTasks');
+  const isSeen = blind.every((what) => what === 'store' || isOfSideThatIsLeft(what, plan));
   if (verdict !== 'wait' || !approval || isSeen || hurriedLooks >= MAX_HURRIED_LOOKS) return run;
   if (waitSeconds <= plan.pollSeconds) return run;
   return { ...run, approval: { ...approval, hurriedLooks: hurriedLooks + 1 }, waitSeconds: plan.pollSeconds };

@@ -1,7 +1,9 @@
 import { CutoverRun, note } from '../../core/cutover/run';
 import { bakeVerdict } from '../../core/judge/judge';
+import { findDirection } from '../../core/plan/direction';
+import type { Plan } from '../../core/plan/plan';
 import { afterBake, summarizeObserved } from '../../core/cutover/stage';
-import { Look, judged } from '../shared/observe';
+import { Look, isOfSideThatIsLeft, judged } from '../shared/observe';
 import type { Ports } from '../contract/ports';
 import { createHandler } from '../shared/step';
 
@@ -13,17 +15,17 @@ async function judgeBake(run: CutoverRun, ports: Ports, nowMs: number, look: Loo
   ports.metrics.weights(stage.weights, nowMs);
   const elapsedSeconds = (nowMs - progress.confirmedAtMs) / 1000;
   const { watch } = look;
-  const bake = { elapsedSeconds, bakeSeconds: stage.bakeSeconds, canPromote: canPromote(look) };
+  const bake = { elapsedSeconds, bakeSeconds: stage.bakeSeconds, canPromote: canPromote(look, run.plan) };
   const verdict = bakeVerdict(bake, watch, run.plan);
   const after = afterBake(run, { stage, progress, watch, verdict }, nowMs);
   if (verdict === 'wait') return after;
   return note(after, nowMs, 'Bake', { stage: progress.index + 1, verdict, ...summarizeObserved(watch) });
 }
 
-/** Not on what was not seen: the source's figures alone are no part of the verdict. */
-function canPromote({ blind, tasks }: Look): boolean {
-  const isBlind = blind.some((what) => what !== 'sourceTasks');
-  const staying = tasks.target?.filter(({ life }) => life === 'running') ?? [];
+/** Not on what was not seen: the figures of the side that is left alone are no part of the verdict. */
+function canPromote({ blind, tasks }: Look, plan: Plan): boolean {
+  const isBlind = blind.some((what) => !isOfSideThatIsLeft(what, plan));
+  const staying = tasks[findDirection(plan).to]?.filter(({ life }) => life === 'running') ?? [];
   return !isBlind && staying.length > 0 && staying.every(({ report }) => report !== undefined);
 }
 

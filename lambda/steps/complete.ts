@@ -1,4 +1,5 @@
 import { CutoverRun, note } from '../../core/cutover/run';
+import { findDirection } from '../../core/plan/direction';
 import { CutoverError } from '../../core/errors/errors';
 import { buildEvidence } from '../../core/cutover/evidence';
 import { announce } from '../shared/announce';
@@ -8,7 +9,7 @@ import { resumeForGood } from '../shared/scaling';
 import { undrain } from '../shared/undrain';
 
 /**
- * Leaves the source ready to take traffic again, writes the evidence and frees the lock. It follows `Verify`: whatever fails
+ * Leaves the side that was left ready to take traffic again, writes the evidence and frees the lock. It follows `Verify`: whatever fails
  * here is tried again, and moves no weights.
  */
 export async function complete(run: CutoverRun, ports: Ports, nowMs: number): Promise<CutoverRun> {
@@ -16,7 +17,7 @@ export async function complete(run: CutoverRun, ports: Ports, nowMs: number): Pr
   if (!(await holdsLock(run, ports)) && !(await ports.store.hasEvidence(run.execution))) {
     throw new CutoverError('LockLost', `the lock must be held by '${run.execution}' to complete, got another or none`);
   }
-  const notUndrained = await undrain('source', ports);
+  const notUndrained = await undrain(findDirection(run.plan).from, ports);
   const resumed = await resumeForGood(run, ports);
   const done = note(resumed, nowMs, 'Complete', notUndrained.length > 0 ? { notUndrained } : {});
   await ports.store.putEvidence(buildEvidence(done, 'completed', nowMs));

@@ -1,5 +1,6 @@
 import { CutoverRun, note, rollBack } from '../../core/cutover/run';
 import { beginDrain, observeDrain } from '../../core/cutover/drain-run';
+import { findDirection } from '../../core/plan/direction';
 import { TaskReading } from '../../core/judge/tally';
 import { Look, judged } from '../shared/observe';
 import { CALLS_AT_ONCE, pooled } from '../contract/concurrently';
@@ -8,21 +9,21 @@ import { settle } from '../contract/settle';
 import { createHandler } from '../shared/step';
 
 /**
- * One look at the drain of the source, while both sides are judged. The first look begins it; a task that is not draining
+ * One look at the drain of the side that is left, while both sides are judged. The first look begins it; a task that is not draining
  * yet is told to at every look, and one that cannot be told is told again at the next.
  */
-async function drainSource(run: CutoverRun, ports: Ports, nowMs: number, { tasks }: Look): Promise<CutoverRun> {
-  const source = tasks.source;
-  if (!source) return waitForTasks(run, nowMs);
-  const progress = run.drain ?? beginDrain(run, source, nowMs);
+async function drainSide(run: CutoverRun, ports: Ports, nowMs: number, { tasks }: Look): Promise<CutoverRun> {
+  const left = tasks[findDirection(run.plan).from];
+  if (!left) return waitForTasks(run, nowMs);
+  const progress = run.drain ?? beginDrain(run, left, nowMs);
   // Known before anything drains, so that a stopped execution is put back in order; a store that is away stops no drain.
   if (!run.drain) await settle(() => ports.store.save({ ...run, drain: progress }));
-  await tellToDrain(source, run, ports);
+  await tellToDrain(left, run, ports);
 
   const noted = run.drain
     ? run
     : note(run, nowMs, 'Drain', { active: progress.active, limitSeconds: progress.limitMs / 1000 });
-  const after = observeDrain(noted, progress, source, nowMs);
+  const after = observeDrain(noted, progress, left, nowMs);
   if (after.verdict === 'wait') return after;
   return note(after, nowMs, 'Drain', {
     verdict: after.verdict,
@@ -37,18 +38,19 @@ async function tellToDrain(tasks: readonly TaskReading[], { plan }: CutoverRun, 
   await pooled(serving, CALLS_AT_ONCE, ({ address }) => settle(() => proxies.drain(address, plan.drain)));
 }
 
-/** The connections of the source are unknown: that is not zero. */
+/** The connections of the side that is left are unknown: that is not zero. */
 function waitForTasks(run: CutoverRun, nowMs: number): CutoverRun {
   const { drain: progress, plan } = run;
-  const sinceMs = progress?.startedAtMs ?? run.watch?.blindSinceMs.sourceTasks ?? nowMs;
+  const { from } = findDirection(plan);
+  const sinceMs = progress?.startedAtMs ?? run.watch?.blindSinceMs[`${from}Tasks`] ?? nowMs;
   const limitMs = progress?.limitMs ?? MAX_BLIND_MS;
   if (nowMs - sinceMs < limitMs) return { ...run, verdict: 'wait', waitSeconds: plan.pollSeconds };
-  const rule = `the tasks of the source must be listed within ${Math.round(limitMs / 1000)} s of the drain`;
+  const rule = `the tasks of the ${from} must be listed within ${Math.round(limitMs / 1000)} s of the drain`;
   return rollBack(run, 'DrainOverdue', `${rule}, got no response of ECS`);
 }
 
 const MAX_BLIND_MS = 600_000;
 
-export const drain = judged(drainSource, { isConfirmed: true });
+export const drain = judged(drainSide, { isConfirmed: true });
 
 export const handler = createHandler(drain);

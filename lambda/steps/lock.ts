@@ -1,8 +1,9 @@
 import { Announced } from '../../core/cutover/announcement';
 import type { CheckedAlarms } from '../../core/judge/alarm-check';
 import { CutoverRun, begin, note } from '../../core/cutover/run';
+import { reversePlan } from '../../core/plan/reverse-plan';
 import { CutoverError } from '../../core/errors/errors';
-import { estimateSeconds, parsePlan } from '../../core/plan/plan';
+import { Plan, estimateSeconds, parsePlan } from '../../core/plan/plan';
 import { PLAN_PARTS, PlanPart, checkFloor } from '../../core/plan/plan-floor';
 import { Problems } from '../../core/validation/problems';
 import { announce } from '../shared/announce';
@@ -12,8 +13,12 @@ import { createHandler } from '../shared/step';
 /** Step Functions adds this key to the input of an execution that another workflow starts with `associateWithParent`. */
 const STARTED_BY = 'AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID';
 
+/** Goes back: the deployed plan with its sides exchanged. */
+const ROLLBACK = 'rollback';
+
 /**
- * What the state machine gives to its first step. `input` is the execution's own input: `{}` or `{"plan": …}`. `defaultPlan` is
+ * What the state machine gives to its first step. `input` is the execution's own input: `{}`, `{"plan": …}`, or
+ * `{"action": "rollback"}` for the deployed plan in the other direction. `defaultPlan` is
  * the deployed plan, in the definition that a deployment alone can change: it is what runs without a plan in the input, and
  * what a plan in the input may not be less careful than. `changeableParts` are the parts that the input may change at all.
  */
@@ -44,10 +49,12 @@ export async function lock(input: LockInput, ports: Ports, nowMs: number): Promi
 async function take(input: LockInput, { store }: Ports, nowMs: number): Promise<CutoverRun> {
   const problems = new Problems();
   // A misspelt or unwrapped plan must not start the synthesized one on live traffic.
-  const { plan: given } = problems.object('input', input.input, ['plan', STARTED_BY]);
+  const { plan: given, action } = problems.object('input', input.input, ['plan', 'action', STARTED_BY]);
+  if (action !== undefined && action !== ROLLBACK) problems.add('input.action', `'${ROLLBACK}', or absent`, action);
+  if (action !== undefined && given !== undefined) problems.add('input.action', 'absent beside a plan', action);
   problems.throwIfAny('PlanInvalid');
   const floor = parsePlan(input.defaultPlan);
-  const plan = given === undefined ? floor : parsePlan(given);
+  const plan = action === undefined ? choosePlan(given, floor) : reversePlan(floor);
   checkFloor(plan, floor, input.changeableParts ?? PLAN_PARTS, problems);
   problems.throwIfAny('PlanInvalid');
   // Step Functions forgets a name after 90 days, the store never: what the old cutover left would count for the new one,
@@ -59,6 +66,10 @@ async function take(input: LockInput, { store }: Ports, nowMs: number): Promise<
   const run: CutoverRun = { ...begin(execution, startedAt, plan), ...(alarms && { alarms }) };
   await store.acquire(run);
   return note(run, nowMs, 'Lock', { ...estimateSeconds(plan) });
+}
+
+function choosePlan(given: unknown, floor: Plan): Plan {
+  return given === undefined ? floor : parsePlan(given);
 }
 
 function failedRun({ execution }: LockInput, { code, message }: CutoverError): Announced {

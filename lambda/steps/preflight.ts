@@ -2,6 +2,7 @@ import { checkAlarms } from '../../core/judge/alarm-check';
 import { pendingGate } from '../../core/approval/approval';
 import { CutoverRun, note } from '../../core/cutover/run';
 import { CutoverError } from '../../core/errors/errors';
+import { findDirection } from '../../core/plan/direction';
 import { findWeights } from '../../core/traffic/forward';
 import { otherRules } from '../../core/traffic/listener-rules';
 import { firstLines } from '../../core/cutover/state-size';
@@ -30,10 +31,11 @@ export async function preflight(run: CutoverRun, ports: Ports, nowMs: number): P
       `'${loadBalancer.ruleArn}' must forward to the two target groups and to no other`,
     );
   }
+  const ofWeights = weightFindings(run, weights);
   // First: until the proxies of a side forward to its own backend, no smoke request says anything of it.
-  const ofRegime = await regimeFindings(ports);
+  const ofRegime = await regimeFindings(run, ofWeights.length === 0, ports);
   const findings = [
-    ...weightFindings(run, weights),
+    ...ofWeights,
     ...ofRegime,
     ...(
       await Promise.all([
@@ -70,9 +72,11 @@ function weightFindings(run: CutoverRun, weights: CutoverRun['plan']['initialWei
   ];
 }
 
+/** An alarm about the target may be why a cutover leaves it. */
 async function alarmFindings(run: CutoverRun, { alarms }: Ports): Promise<Finding[]> {
   const readings = await alarms.read(run.alarms);
-  return SIDES.flatMap((side) => checkAlarms(run.alarms, readings, side) ?? []);
+  const sides = run.plan.from === 'target' ? [findDirection(run.plan).to] : SIDES;
+  return sides.flatMap((side) => checkAlarms(run.alarms, readings, side) ?? []);
 }
 
 /** Later polls do without what cannot be read: it must have been there once. */
@@ -81,9 +85,11 @@ async function trustFindings({ smoke }: Ports): Promise<Finding[]> {
   return 'problem' in trust ? [{ code: 'SmokeFailed', message: trust.problem }] : [];
 }
 
+/** The target may be what failed, and why a switch leaves it: after the commit it has no weight, and nothing is asked of it. */
 async function sideFindings({ plan }: CutoverRun, ports: Ports): Promise<Finding[]> {
+  const sides = plan.from === 'target' && plan.switch ? [findDirection(plan).to] : SIDES;
   const states = await Promise.all(
-    SIDES.map(async (side) => (await readSide(side, plan, ports, plan.minimumHealthyTargets, 'every')).state),
+    sides.map(async (side) => (await readSide(side, plan, ports, plan.minimumHealthyTargets, 'every')).state),
   );
   return states.flatMap((state) => {
     if (state.serves === true) return [];

@@ -3,6 +3,7 @@ import { unseenEnd } from '../../core/cutover/drain-run';
 import { CutoverError, ErrorCode } from '../../core/errors/errors';
 import { SideState } from '../../core/judge/side-state';
 import { sameForward } from '../../core/traffic/forward';
+import type { Side } from '../../core/traffic/weights';
 import {
   NOT_STARTED,
   QueuedChange,
@@ -10,6 +11,7 @@ import {
   StatusChange,
   buildRecoveryCall,
 } from '../../core/cutover/recovery';
+import { findDirection } from '../../core/plan/direction';
 import { findStragglerSeconds } from '../../core/cutover/step-limits';
 import { formatMark, mayBeVerified } from '../../core/cutover/verified-mark';
 import { announce } from '../shared/announce';
@@ -28,8 +30,7 @@ interface Recovered {
 /**
  * Puts back what an execution left that ended past every Catch: stopped by hand, timed out, or failed by Step Functions
  * itself. It is called again until it succeeds; the last call that fails notifies operators, and keeps the lock. So does the
- * first
- * one that finds that the source must not be given its weight back.
+ * first one that finds that the side that was left must not be given its weight back.
  */
 export async function recover(event: StatusChange | QueuedChange, ports: Ports, nowMs: number): Promise<Recovered> {
   const { change, isLast } = buildRecoveryCall(event);
@@ -63,14 +64,16 @@ async function putBack({ detail }: StatusChange, ports: Ports, nowMs: number): P
   // An event may come twice, and the other call be done by now.
   if (await store.hasEvidence(detail.name)) return { recovered: false };
   if (back.verdict === 'wait')
-    throw new Error(`the weights of '${detail.name}' must read back, and its source serve, got one that does not yet`);
+    throw new Error(
+      `the weights of '${detail.name}' must read back, and its ${findDirection(held.plan).from} serve, got one that does not yet`,
+    );
   await record(back, ports, ports.now());
   return { recovered: true };
 }
 
 /**
  * Whether Verify has passed, by the lock or by the mark at the rule that stands for a store that was away, and the traffic is
- * on the target. Verify may have been written down, and its response lost: what it did then was decided without it. Where
+ * where it was to go. Verify may have been written down, and its response lost: what it did then was decided without it. Where
  * that was to roll back, and the weights had to stay, the rule says so.
  */
 async function isFinished(held: CutoverRun, { loadBalancer }: Ports): Promise<boolean> {
@@ -86,32 +89,33 @@ async function isFinished(held: CutoverRun, { loadBalancer }: Ports): Promise<bo
 }
 
 /**
- * All traffic was on a target that was judged to the end: only the record is missing, and no weights move. A target that has
+ * All traffic was on a side that was judged to the end: only the record is missing, and no weights move. A side that has
  * died since is no completed cutover: the lock is kept, and a person decides.
  */
 async function finish(held: CutoverRun, ports: Ports, nowMs: number): Promise<Recovered> {
-  const target = await lookTwice(held, ports);
-  if (target.serves === 'unknown') throw new CutoverError('AwsUnavailable', target.reason);
-  if (!target.serves) {
-    const message = `the target, which has passed Verify and has the traffic, must serve, got: ${target.reason}. The weights stay as they are`;
-    await record(rollBack({ ...held, isVerified: false }, target.code, message), ports, ports.now());
+  const { from, to } = findDirection(held.plan);
+  const state = await lookTwice(held, to, ports);
+  if (state.serves === 'unknown') throw new CutoverError('AwsUnavailable', state.reason);
+  if (!state.serves) {
+    const message = `the ${to}, which has passed Verify and has the traffic, must serve, got: ${state.reason}. The weights stay as they are`;
+    await record(rollBack({ ...held, isVerified: false }, state.code, message), ports, ports.now());
     return { recovered: false };
   }
-  const notUndrained = await undrain('source', ports);
+  const notUndrained = await undrain(from, ports);
   const drain = held.isVerified || !held.drain ? held.drain : unseenEnd(held.drain);
   const done: CutoverRun = { ...held, ...(drain && { drain }), isVerified: true };
   await record(notUndrained.length > 0 ? note(done, nowMs, 'Complete', { notUndrained }) : done, ports, nowMs);
   return { recovered: true };
 }
 
-/** One failed look may be a deployment of the target's. */
+/** One failed look may be a deployment of the side's. */
 const LOOK_AGAIN_MS = 35_000;
 
-async function lookTwice({ plan }: CutoverRun, ports: Ports): Promise<SideState> {
-  const { state } = await readSide('target', plan, ports, 1);
+async function lookTwice({ plan }: CutoverRun, side: Side, ports: Ports): Promise<SideState> {
+  const { state } = await readSide(side, plan, ports, 1);
   if (state.serves === true) return state;
   await ports.pause(LOOK_AGAIN_MS);
-  return (await readSide('target', plan, ports, 1)).state;
+  return (await readSide(side, plan, ports, 1)).state;
 }
 
 /**

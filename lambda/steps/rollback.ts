@@ -1,5 +1,6 @@
 import { AlarmReading, checkAlarms } from '../../core/judge/alarm-check';
 import { CutoverRun, RollbackRecord, findFailure, note } from '../../core/cutover/run';
+import { findDirection } from '../../core/plan/direction';
 import { CutoverError } from '../../core/errors/errors';
 import { Forward, forwardFor, sameForward } from '../../core/traffic/forward';
 import { CONFIRM_POLL_SECONDS } from '../../core/plan/plan';
@@ -18,19 +19,19 @@ import { recallSuspended, resumeScaling } from '../shared/scaling';
 import { undrain } from '../shared/undrain';
 
 /**
- * How long a rollback reads back, and undrains the source's tasks, before it leaves the rest to the state machine's retries.
+ * How long a rollback reads back, and undrains the tasks of the side that it restores, before it leaves the rest to the state machine's retries.
  */
 const CONFIRM_SECONDS = 300;
-/** How long it waits for a source that does not serve, while the target does. Where neither does it waits for either. */
+/** How long it waits for a side that does not serve, while the other does. Where neither does it waits for either. */
 const UNSAFE_SECONDS = 60;
-/** How long it waits for a source that has its weight back and does not serve. */
+/** How long it waits for a side that has its weight back and does not serve. */
 const STRANDED_SECONDS = 300;
 /** The lock and the alarms are asked, and not waited for. */
 const ASK_MS = 2_500;
 /** What verifying may take: two reads of the rules. A step that has less left leaves it to the next look. */
 const VERIFY_MS = 14_000;
-/** What a look at the target may take. */
-const TARGET_MS = 14_000;
+/** What a look at the side that it leaves may take. */
+const OTHER_MS = 14_000;
 /** What setting the weights may take. */
 const SET_MS = 6_000;
 /** What a look, and setting the weights, may take behind a switch back. */
@@ -45,25 +46,27 @@ const TELL_MS = NOTIFY_MS + 500;
 /** What one look of a rollback has read and done. */
 interface Seen {
   readonly forward: Forward | undefined;
-  readonly source: SideState;
+  /** The side that gets its weight back. */
+  readonly back: SideState;
   /** One line for each thing that could not be done or read. */
   readonly notDone: readonly string[];
 }
 
 interface SeenBoth extends Seen {
-  readonly target: SideState;
+  /** The side that got the traffic, and loses it. */
+  readonly other: SideState;
 }
 
 /**
- * Gives the source its weight back, in this order: undrains it, sets the initial weights, reads them back, verifies that the
- * source responds. Repeated until all of it holds. It needs the load balancer's API alone: what the store, ECS, a secret or a
+ * Gives the side that the cutover left its weight back, in this order: undrains it, sets the initial weights, reads them back,
+ * verifies that the side responds. Repeated until all of it holds. It needs the load balancer's API alone: what the store, ECS, a secret or a
  * proxy did not do in time goes into the evidence, and is tried again.
  *
- * Where the plan switches, the proxies go back to the source first, if they left it: see `switchBack`. Behind it, and behind
+ * Where the plan switches, the proxies go back to that side first, if they left it: see `switchBack`. Behind it, and behind
  * the weights, it resumes the autoscaling that a switch has suspended.
  *
- * It never sends traffic to a source that does not serve: then the weights stay, and it asks a person. So it does at once when
- * the source dies with its weight back. Weights that have read back are not set again, because who changes them then does so
+ * It never sends traffic to a side that does not serve: then the weights stay, and it asks a person. So it does at once when
+ * the side dies with its weight back. Weights that have read back are not set again, because who changes them then does so
  * by hand. A cutover that has lost the lock touches nothing: the traffic is another's by now.
  *
  * @throws CutoverError `RollbackUnsafe`, `RollbackNotConfirmed`, or `AwsUnavailable` of the load balancer's API
@@ -96,7 +99,7 @@ export async function rollback(given: CutoverRun, ports: Ports, nowMs: number): 
 async function announceSwitch(run: CutoverRun, ports: Ports): Promise<void> {
   const last = run.switches?.at(-1);
   if (!last || timeLeftMs() < NOTIFY_MS) return;
-  const isBack = last.outcome === 'commit' && last.to === 'source';
+  const isBack = last.outcome === 'commit' && last.to === findDirection(run.plan).from;
   if (isBack || last.outcome === 'abort') await announce(isBack ? 'switchedBack' : 'switchAborted', run, ports);
 }
 
@@ -115,8 +118,8 @@ async function goOn(
   nowMs: number,
 ): Promise<CutoverRun> {
   const before = await look(run, ports);
-  if (switched.kind === 'target')
-    return stayWith(started, switched, await lookAtTarget(run, before, ports, TELL_MS), ports);
+  if (switched.kind === 'stays')
+    return stayWith(started, switched, await lookAtOther(run, before, ports, TELL_MS), ports);
   const seen = { ...before, notDone: [...('problem' in holder ? [holder.problem] : []), ...before.notDone] };
   if (run.rollback?.hasReadBack) return settleWeights(started, intended, seen, ports, nowMs);
   return moveBack({ run, started, intended, seen, alarms }, ports, nowMs);
@@ -130,7 +133,7 @@ interface Moving {
   readonly alarms: Promise<Settled<readonly AlarmReading[]>>;
 }
 
-/** Sets the weights, where they are others and the source may be given them. */
+/** Sets the weights, where they are others and the side may be given them. */
 async function moveBack(
   { run, started, intended, seen, alarms }: Moving,
   ports: Ports,
@@ -144,7 +147,7 @@ async function moveBack(
   if (!run.rollback) await announce('rollingBack', started, ports);
   if (!isMoved) return settleWeights(started, intended, seen, ports, nowMs);
   const moved = { ...started, rollback: { ...findStart(started, nowMs), hasSet: true } };
-  return settleWeights(moved, intended, await verifySource(run, seen, ports, intended), ports, nowMs);
+  return settleWeights(moved, intended, await verifyBack(run, seen, ports, intended), ports, nowMs);
 }
 
 /** After a shift the first look sets them whatever it reads: an API that lags behind may still show what was before. */
@@ -153,7 +156,7 @@ function mustBeSet({ stage, rollback: started }: CutoverRun, { forward }: Seen, 
   return mayHaveShifted || !forward || !sameForward(forward, intended);
 }
 
-/** Weights that read back are restored once the source responds; those that were never moved are, whatever the source is. */
+/** Weights that read back are restored once the side responds; those that were never moved are, whatever the side is. */
 async function settleWeights(
   run: CutoverRun,
   intended: Forward,
@@ -163,14 +166,14 @@ async function settleWeights(
 ): Promise<CutoverRun> {
   const isBack = seen.forward !== undefined && sameForward(seen.forward, intended);
   const record = findStart(run, nowMs);
-  const isDead = seen.source.serves === false;
-  // Another caller has set others since, away from a source that died: it was restored, and is no more.
+  const isDead = seen.back.serves === false;
+  // Another caller has set others since, away from a side that died: it was restored, and is no more.
   const isRepaired = isDead && record.hasReadBack === true && seen.forward !== undefined && !isBack;
   const rollback = { ...record, ...(isBack && { hasReadBack: true }), ...(isRepaired && { restoredAt: undefined }) };
   const settled: CutoverRun = { ...run, rollback };
   const { hasSet, restoredAt } = rollback;
   if (isBack && hasSet && isDead) return stranded(settled, seen, ports, nowMs);
-  const isDone = isBack && restoredAt === undefined && (mayTakeBack(seen.source) || hasSet !== true);
+  const isDone = isBack && restoredAt === undefined && (mayTakeBack(seen.back) || hasSet !== true);
   return afterLook(isDone ? restored(settled, nowMs, ports) : settled, seen, ports, nowMs);
 }
 
@@ -179,21 +182,22 @@ function withoutLock(run: CutoverRun): CutoverRun {
   return { ...run, verdict: 'go', failure: { code: 'LockLost', message } };
 }
 
-/** Undrains the source, and reads at the same time what it is and where the weights stand. */
+/** Undrains the side, and reads at the same time what it is and where the weights stand. */
 async function look({ plan }: CutoverRun, ports: Ports): Promise<Seen> {
   const { loadBalancer } = ports;
-  const [notDone, source, rules] = await Promise.all([
-    undrain('source', ports),
-    readSide('source', plan, ports, 1),
+  const { from } = findDirection(plan);
+  const [notDone, back, rules] = await Promise.all([
+    undrain(from, ports),
+    readSide(from, plan, ports, 1),
     loadBalancer.rules(),
   ]);
   const forward = rules.find(({ arn }) => arn === loadBalancer.ruleArn)?.forward;
-  return { forward, notDone, source: source.state };
+  return { forward, notDone, back: back.state };
 }
 
 /**
- * Both sides, where traffic must not go to the source: it does not serve, or an alarm speaks against it while the target
- * serves. An alarm is minutes old; where the target is down, the response of the source now counts for more.
+ * Both sides, where traffic must not go back: the side does not serve, or an alarm speaks against it while the other serves. An
+ * alarm is minutes old; where the other is down, the response of the side now counts for more.
  */
 async function mustStay(
   run: CutoverRun,
@@ -201,34 +205,36 @@ async function mustStay(
   alarms: Promise<Settled<readonly AlarmReading[]>>,
   ports: Ports,
 ): Promise<SeenBoth | undefined> {
-  if (!mayTakeBack(seen.source)) {
-    const [both, notMarked] = await Promise.all([lookAtTarget(run, seen, ports, TELL_MS), markRollingBack(run, ports)]);
+  if (!mayTakeBack(seen.back)) {
+    const [both, notMarked] = await Promise.all([lookAtOther(run, seen, ports, TELL_MS), markRollingBack(run, ports)]);
     return { ...both, notDone: [...both.notDone, ...notMarked] };
   }
   const read = await alarms;
-  const isRaised = 'value' in read && checkAlarms(run.alarms, read.value, 'source')?.code === 'AlarmRaised';
+  const isRaised =
+    'value' in read && checkAlarms(run.alarms, read.value, findDirection(run.plan).from)?.code === 'AlarmRaised';
   if (!isRaised) return undefined;
-  const both = await lookAtTarget(run, seen, ports, SET_MS + TELL_MS);
-  if (both.target.serves !== true) return undefined;
+  const both = await lookAtOther(run, seen, ports, SET_MS + TELL_MS);
+  if (both.other.serves !== true) return undefined;
   return { ...both, notDone: [...both.notDone, ...(await markRollingBack(run, ports))] };
 }
 
 /**
- * The proxies forward to the target, and weights change nothing of that: they stay. What a person can do is in the message.
+ * The proxies forward to the side that was switched to, and weights change nothing of that: they stay. What a person can do is in the message.
  *
  * @throws CutoverError `RollbackUnsafe` when waiting does not help
  */
 async function stayWith(
   run: CutoverRun,
-  { why, reason }: Extract<SwitchedBack, { kind: 'target' }>,
+  { why, reason }: Extract<SwitchedBack, { kind: 'stays' }>,
   seen: SeenBoth,
   ports: Ports,
 ): Promise<CutoverRun> {
-  const both: SeenBoth = { ...seen, source: { serves: false, code: 'SmokeFailed', reason: why } };
+  const { from, to } = findDirection(run.plan);
+  const both: SeenBoth = { ...seen, back: { serves: false, code: 'SmokeFailed', reason: why } };
   const started = { ...findStart(run, ports.now()), strandedAt: undefined };
   const record: RollbackRecord = {
     ...started,
-    sides: { source: both.source, target: both.target },
+    sides: listSides(run, both),
     ...listNotDone(both),
   };
   const waiting = await tellStuck(run, record, 'staying', ports);
@@ -237,66 +243,75 @@ async function stayWith(
   const limits: Readonly<Record<StayReason, number>> = {
     asks: 0,
     unknown: UNKNOWN_SECONDS,
-    failed: both.target.serves === true ? UNSAFE_SECONDS : CONFIRM_SECONDS,
+    failed: both.other.serves === true ? UNSAFE_SECONDS : CONFIRM_SECONDS,
   };
   if (!isNotified || seconds < limits[reason]) return waiting;
-  const advice = 'Repair the target, and set the weights to it: no command switches back later';
-  const got = `${why}; ${describeSide('target', both.target)}`;
+  const advice = `Repair the ${to}, or set the weights to it and switch back: drainshift rollback --stack STACK`;
+  const got = `${why}; ${describeSide(to, both.other)}`;
   throw new CutoverError(
     'RollbackUnsafe',
-    `the proxies must forward to the source before it is given its weight back, got: ${got}. The target goes on, and the weights stay as they are. ${advice}`,
+    `the proxies must forward to the ${from} before it is given its weight back, got: ${got}. The ${to} goes on, and the weights stay as they are. ${advice}`,
   );
 }
 
-/** In what is left of the step without the time for what comes after it: a target that was not seen by then is unknown. */
-async function lookAtTarget({ plan }: CutoverRun, seen: Seen, ports: Ports, leaveMs: number): Promise<SeenBoth> {
-  const read = () => settleWithin(TARGET_MS, 'reading the target', () => readSide('target', plan, ports, 1));
+/** In what is left of the step without the time for what comes after it: a side that was not seen by then is unknown. */
+async function lookAtOther({ plan }: CutoverRun, seen: Seen, ports: Ports, leaveMs: number): Promise<SeenBoth> {
+  const { to } = findDirection(plan);
+  const read = () => settleWithin(OTHER_MS, `reading the ${to}`, () => readSide(to, plan, ports, 1));
   const found = await leavingTime(leaveMs, read);
-  if ('value' in found) return { ...seen, target: found.value.state };
-  return { ...seen, target: { serves: 'unknown', isHealthy: false, reason: found.problem } };
+  if ('value' in found) return { ...seen, other: found.value.state };
+  return { ...seen, other: { serves: 'unknown', isHealthy: false, reason: found.problem } };
 }
 
 /** Within the time of the step: what it does not see, the next look does. That the weights were set is not forgotten over it. */
-async function verifySource({ plan }: CutoverRun, seen: Seen, ports: Ports, intended: Forward): Promise<Seen> {
+async function verifyBack({ plan }: CutoverRun, seen: Seen, ports: Ports, intended: Forward): Promise<Seen> {
   const { loadBalancer } = ports;
   const unseen: Seen = { ...seen, forward: undefined };
   if (timeLeftMs() < VERIFY_MS) return unseen;
-  const [rules, source] = await Promise.all([
+  const [rules, back] = await Promise.all([
     settle(() => readRules(ports, (forward) => sameForward(forward, intended))),
-    readSide('source', plan, ports, 1),
+    readSide(findDirection(plan).from, plan, ports, 1),
   ]);
-  if ('problem' in rules) return { ...unseen, source: source.state, notDone: [...seen.notDone, rules.problem] };
+  if ('problem' in rules) return { ...unseen, back: back.state, notDone: [...seen.notDone, rules.problem] };
   const forward = rules.value.find(({ arn }) => arn === loadBalancer.ruleArn)?.forward;
-  return { ...seen, forward, source: source.state };
+  return { ...seen, forward, back: back.state };
 }
 
-/** Leaves the weights where they are, and notifies operators at once; gives up when waiting for the source does not help. */
+/** Leaves the weights where they are, and notifies operators at once; gives up when waiting for the side does not help. */
 async function stay(run: CutoverRun, both: SeenBoth, ports: Ports, nowMs: number): Promise<CutoverRun> {
-  const { source, target } = both;
   const started = { ...findStart(run, nowMs), strandedAt: undefined };
-  const record: RollbackRecord = { ...started, sides: { source, target }, ...listNotDone(both) };
+  const record: RollbackRecord = { ...started, sides: listSides(run, both), ...listNotDone(both) };
   const waiting = await tellStuck(run, record, 'staying', ports);
   const seconds = (ports.now() - Date.parse(record.startedAt)) / 1000;
-  const limit = target.serves === true ? UNSAFE_SECONDS : CONFIRM_SECONDS;
+  const limit = both.other.serves === true ? UNSAFE_SECONDS : CONFIRM_SECONDS;
   if (seconds < limit) return waiting;
-  const sides = `${describeSide('source', source)}; ${describeSide('target', target)}`;
+  const { from } = findDirection(run.plan);
   throw new CutoverError(
     'RollbackUnsafe',
-    `the source must serve, and no alarm about it be raised, to be given its weight back, got: ${sides}. The weights stay as they are`,
+    `the ${from} must serve, and no alarm about it be raised, to be given its weight back, got: ${describeSides(run, both)}. The weights stay as they are`,
   );
 }
 
-/** The source has its weight back, and died with it: operators are notified at once, and nothing else is left to do. */
+/** The side has its weight back, and died with it: operators are notified at once, and nothing else is left to do. */
 async function stranded(run: CutoverRun, seen: Seen, ports: Ports, nowMs: number): Promise<CutoverRun> {
-  const { source, target } = await lookAtTarget(run, seen, ports, TELL_MS);
+  const both = await lookAtOther(run, seen, ports, TELL_MS);
   const started = { ...findStart(run, nowMs), restoredAt: undefined };
   const strandedAt = run.rollback?.strandedAt ?? new Date(ports.now()).toISOString();
-  const record: RollbackRecord = { ...started, strandedAt, sides: { source, target }, ...listNotDone(seen) };
+  const record: RollbackRecord = { ...started, strandedAt, sides: listSides(run, both), ...listNotDone(seen) };
   const waiting = await tellStuck(run, record, 'stranded', ports);
   if (ports.now() - Date.parse(strandedAt) < STRANDED_SECONDS * 1000) return waiting;
-  const sides = `${describeSide('source', source)}; ${describeSide('target', target)}`;
-  const rule = `the source must serve within ${STRANDED_SECONDS} s with its weight back`;
-  throw new CutoverError('RollbackUnsafe', `${rule}, got: ${sides}. The weights stay as they are`);
+  const { from } = findDirection(run.plan);
+  const rule = `the ${from} must serve within ${STRANDED_SECONDS} s with its weight back`;
+  throw new CutoverError('RollbackUnsafe', `${rule}, got: ${describeSides(run, both)}. The weights stay as they are`);
+}
+
+function listSides({ plan }: CutoverRun, { back, other }: SeenBoth): NonNullable<RollbackRecord['sides']> {
+  return findDirection(plan).from === 'source' ? { source: back, target: other } : { source: other, target: back };
+}
+
+function describeSides({ plan }: CutoverRun, { back, other }: SeenBoth): string {
+  const { from, to } = findDirection(plan);
+  return `${describeSide(from, back)}; ${describeSide(to, other)}`;
 }
 
 /**
@@ -311,7 +326,7 @@ async function markRollingBack(run: CutoverRun, { loadBalancer }: Ports): Promis
   return 'problem' in marked ? [marked.problem] : [];
 }
 
-/** Once, however often the source serves in between. A step that has no time for it leaves it to the next look. */
+/** Once, however often the side serves in between. A step that has no time for it leaves it to the next look. */
 async function tellStuck(
   run: CutoverRun,
   record: RollbackRecord,
@@ -341,8 +356,9 @@ function afterLook(run: CutoverRun, seen: Seen, ports: Ports, nowMs: number): Cu
     return note({ ...kept, verdict: 'restored' }, ports.now(), 'Rollback', detail);
   }
   if (!isLate) return { ...kept, verdict: 'wait', waitSeconds: CONFIRM_POLL_SECONDS };
-  const rule = `the weights must read back as ${JSON.stringify(run.intended)}, and the source respond`;
-  const got = `${JSON.stringify(seen.forward)}; ${describeSide('source', seen.source)}`;
+  const { from } = findDirection(run.plan);
+  const rule = `the weights must read back as ${JSON.stringify(run.intended)}, and the ${from} respond`;
+  const got = `${JSON.stringify(seen.forward)}; ${describeSide(from, seen.back)}`;
   // Another caller has set others since they were read back: nothing sets them again, and waiting does not help.
   if (record.hasReadBack && seen.forward) throw new CutoverError('RulesChanged', `${rule}, got ${got}`);
   throw new CutoverError('RollbackNotConfirmed', `${rule}, got ${got}`);

@@ -3,7 +3,7 @@ import { Forward, forwardFor, sameForward } from '../../core/traffic/forward';
 import { CONFIRM_POLL_SECONDS } from '../../core/plan/plan';
 import { isTooLarge, tooManyTasks, withTracesThatFit, withoutTasks } from '../../core/cutover/state-size';
 import { beginStage, beginWatch } from '../../core/judge/watch';
-import { Look, judged, readRules } from '../shared/observe';
+import { Look, isOfSideThatIsLeft, judged, readRules } from '../shared/observe';
 import type { Ports } from '../contract/ports';
 import { settle } from '../contract/settle';
 import { Act, withLock, createHandler } from '../shared/step';
@@ -61,7 +61,7 @@ function waitToShift(run: CutoverRun, nowMs: number): CutoverRun {
 export const shift: Act<CutoverRun, CutoverRun> = (run, ports, nowMs) => {
   const next = judged(
     (judgedRun, _, atMs, { blind }: Look) =>
-      blind.some((what) => what !== 'sourceTasks')
+      blind.some((what) => !isOfSideThatIsLeft(what, judgedRun.plan))
         ? Promise.resolve(waitToShift(judgedRun, atMs))
         : setWeights(judgedRun, ports, atMs),
     { isConfirmed: false },

@@ -1,4 +1,5 @@
 import { CutoverRun, note, rollBack } from '../../core/cutover/run';
+import { findDirection } from '../../core/plan/direction';
 import type { SwitchPlan } from '../../core/plan/switch-plan';
 import type { Regime } from '../../core/switch/regime';
 import type { SwitchRecord } from '../../core/switch/switch-record';
@@ -18,14 +19,14 @@ const WEIGHTS_MS = 14_000;
 
 /**
  * One attempt to switch, or what follows one that was committed: the weights. The proxies of both sides forward to the
- * target from the commit on, whatever the weights are; they make the way shorter, and the source's proxies idle.
+ * side that was switched to from the commit on, whatever the weights are; they make the way shorter, and the other's proxies idle.
  */
 async function makeSwitch(given: CutoverRun, ports: Ports): Promise<CutoverRun> {
   const { switch: plan } = given.plan;
   if (!plan) throw new Error("'switch' must be of a plan that switches, got another one");
   const run = await recall(given, ports);
   const { regime } = await ports.switches.readRegime();
-  const isOver = isCommitted(regime);
+  const isOver = isCommitted(regime, run);
   if (isOver) return resumeScaling(await finish(await noteCommit(run, regime, ports), ports), ports);
   const deployments = await findDeployments(ports);
   if (deployments.length > 0) return rollBack(run, 'SwitchAborted', deployments.join('\n'));
@@ -37,8 +38,8 @@ async function attempt(run: CutoverRun, plan: SwitchPlan, ports: Ports): Promise
   // Saved first: who finds the lock must know that a switch may have begun.
   await ports.store.save(run);
   const findStop = () => findReason(run, ports);
-  const request = { to: 'target', execution, plan, findStop, probe: findProbe(run, ports) } as const;
-  const record = await switchOver(request, switchPorts(ports));
+  const { to } = findDirection(run.plan);
+  const record = await switchOver({ to, execution, plan, findStop, probe: findProbe(run, ports) }, switchPorts(ports));
   if (!record) return withoutRecord(run, ports);
   const noted = noteSwitch(run, record, ports.now());
   // A step that is cut short from here on is repeated with what it was given: what it did is in the lock.
@@ -58,8 +59,8 @@ async function finish(run: CutoverRun, ports: Ports): Promise<CutoverRun> {
   return set;
 }
 
-function isCommitted({ side, switching }: Regime): boolean {
-  return side === 'target' && !switching;
+function isCommitted({ side, switching }: Regime, { plan }: CutoverRun): boolean {
+  return side === findDirection(plan).to && !switching;
 }
 
 /** The attempts of calls of this step whose response was lost, and what they suspended, are in the lock. */
@@ -80,8 +81,8 @@ async function noteCommit(run: CutoverRun, { epoch }: Regime, ports: Ports): Pro
 /** Another call of this step has ended the switch just now, or it is another execution's. */
 async function withoutRecord(run: CutoverRun, ports: Ports): Promise<CutoverRun> {
   const { regime } = await ports.switches.readRegime();
-  if (isCommitted(regime)) return { ...run, verdict: 'wait', waitSeconds: 1 };
-  const rule = `no other switch may be under way, and the regime must be of the source`;
+  if (isCommitted(regime, run)) return { ...run, verdict: 'wait', waitSeconds: 1 };
+  const rule = `no other switch may be under way, and the regime must be of the ${findDirection(run.plan).from}`;
   return rollBack(run, 'SwitchAborted', `${rule}, got ${JSON.stringify(describe(regime))}`);
 }
 

@@ -1,6 +1,7 @@
 import { total } from '../../core/proxy/connections';
 import { CutoverRun, note, rollBack } from '../../core/cutover/run';
 import { sumActive, describeLive, drainSeen } from '../../core/cutover/drain-run';
+import { findDirection } from '../../core/plan/direction';
 import { CutoverError } from '../../core/errors/errors';
 import { unknownTasks } from '../../core/judge/tally';
 import { formatMark } from '../../core/cutover/verified-mark';
@@ -20,21 +21,23 @@ const MAX_UNSAVED_SECONDS = 10_800;
 
 /**
  * The last look, and the last one that may roll back: both sides judged as in a bake (which smokes them), everything read,
- * the source's ledgers known to be at zero. That it has passed is written down before anything else is done, into the lock or,
- * where the store takes nothing, at the rule: from here on the target is the safe side, for every reader.
+ * the ledgers of the side that was left known to be at zero. That it has passed is written down before anything else is done, into the lock or,
+ * where the store takes nothing, at the rule: from here on the other is the safe side, for every reader.
  */
 async function verifyBoth(run: CutoverRun, ports: Ports, nowMs: number, look: Look): Promise<CutoverRun> {
   const { tasks, blind } = look;
-  const isBlind = blind.some((what) => what === 'loadBalancer' || what === 'alarms' || what === 'targetTasks');
-  if (isBlind || !tasks.source) return { ...run, verdict: 'wait', waitSeconds: run.plan.pollSeconds };
-  const source = sumActive(tasks.source);
-  const unknown = unknownTasks(tasks.source);
-  if (total(source) > 0 || unknown.length > 0) {
-    return waitForZero(run, `the source must be at zero, got ${describeLive(source, unknown)}`, nowMs);
+  const { from, to } = findDirection(run.plan);
+  const isBlind = blind.some((what) => what === 'loadBalancer' || what === 'alarms' || what === `${to}Tasks`);
+  const left = tasks[from];
+  if (isBlind || !left) return { ...run, verdict: 'wait', waitSeconds: run.plan.pollSeconds };
+  const active = sumActive(left);
+  const unknown = unknownTasks(left);
+  if (total(active) > 0 || unknown.length > 0) {
+    return waitForZero(run, `the ${from} must be at zero, got ${describeLive(active, unknown)}`, nowMs);
   }
-  const drain = run.drain && drainSeen(run, run.drain, tasks.source);
+  const drain = run.drain && drainSeen(run, run.drain, left);
   const verified = note({ ...run, ...(drain && { drain }), isVerified: true, verdict: 'verified' }, nowMs, 'Verify', {
-    source,
+    [from]: active,
   });
   if (await isWrittenDown(verified, ports)) return verified;
   const unsavedSinceMs = run.unsavedSinceMs ?? nowMs;

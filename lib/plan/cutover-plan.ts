@@ -3,6 +3,7 @@ import { DEFAULT_SMOKE, Plan, parsePlan } from '../../core/plan/plan';
 import { SWITCH_FIELDS } from '../../core/plan/switch-plan';
 import { checkNames } from '../validation/known-props';
 import { isLater } from '../validation/validation';
+import { MigrationSide } from '../traffic/migration-side';
 import { TrafficWeights } from '../traffic/traffic-weights';
 
 /** A part of a plan that the input of an execution may make more careful. */
@@ -89,19 +90,19 @@ export interface CutoverBreaker {
   readonly minimumErrors?: number;
 
   /**
-   * The error rate of the target, from 0 to 1, over which a cutover rolls back.
+   * The error rate of the side that gets the traffic, from 0 to 1, over which a cutover rolls back.
    * @default 0.05
    */
   readonly maximumErrorRate?: number;
 
   /**
-   * A stage whose target saw fewer requests does not pass.
+   * A stage in which that side saw fewer requests does not pass.
    * @default 10
    */
   readonly minimumRequests?: number;
 }
 
-/** How the source's connections end once no new ones come. */
+/** How the connections of the side that is left end once no new ones come. */
 export interface CutoverDrain {
   /**
    * How long requests may finish by themselves.
@@ -144,7 +145,7 @@ export interface CutoverApproval {
   readonly beforeFirstShift?: boolean;
 
   /**
-   * Whether to ask before the last stage, which leaves nothing on the source.
+   * Whether to ask before the last stage, which leaves nothing on the side that the cutover leaves.
    * @default false
    */
   readonly beforeLastStage?: boolean;
@@ -165,6 +166,13 @@ export interface CutoverApproval {
 
 /** What a plan of any strategy has. */
 export interface CutoverPlanOptions {
+  /**
+   * The side that the cutover leaves; the other one gets the traffic. `TARGET` rolls back a completed cutover, as
+   * `drainshift rollback` does without another deployment.
+   * @default MigrationSide.SOURCE
+   */
+  readonly from?: MigrationSide;
+
   /**
    * The time between two polls of a bake or a drain.
    * @default Duration.seconds(15)
@@ -190,13 +198,13 @@ export interface CutoverPlanOptions {
   readonly confirmTimeout?: Duration;
 
   /**
-   * When errors of the target end the cutover.
+   * When errors of the side that gets the traffic end the cutover.
    * @default - the defaults of its parts
    */
   readonly breaker?: CutoverBreaker;
 
   /**
-   * How the source's connections end after the last stage.
+   * How the connections of the side that is left end after the last stage.
    * @default - the defaults of its parts
    */
   readonly drain?: CutoverDrain;
@@ -212,18 +220,19 @@ export interface CutoverPlanOptions {
 export interface GradualPlanProps extends CutoverPlanOptions {
   /**
    * The stages in their order.
-   * @default - 10, 50, 90 and 100 of 100 on the target, five minutes each
+   * @default - 10, 50, 90 and 100 of 100 on the side that gets the traffic, five minutes each
    */
   readonly stages?: CutoverStage[];
 }
 
 /** A plan of one switch, at which requests wait for a moment. */
 export interface DrainThenShiftPlanProps extends CutoverPlanOptions {
-  /** What becomes of the target's writes when a cutover rolls back after the commit of its switch. */
+  /** What becomes of the writes of the side that was switched to when traffic leaves it again after the commit. */
   readonly pointOfNoReturn: PointOfNoReturn;
 
   /**
-   * How long requests may wait for the decision, from 100 milliseconds to 25 seconds. When it takes longer the source goes on.
+   * How long requests may wait for the decision, from 100 milliseconds to 25 seconds. When it takes longer the side that serves
+   * goes on.
    * @default Duration.seconds(5)
    */
   readonly maxPause?: Duration;
@@ -277,7 +286,7 @@ export interface DrainThenShiftPlanProps extends CutoverPlanOptions {
   readonly rollback?: SwitchRollback;
 
   /**
-   * How long both sides are watched after the switch, before the source is drained.
+   * How long both sides are watched after the switch, before the side that was left is drained.
    * @default Duration.minutes(5)
    */
   readonly bake?: Duration;
@@ -385,18 +394,36 @@ export class CutoverPlan {
   }
 
   private render(initialWeights: TrafficWeights, read: Readers): object {
+    const { from } = this.props;
+    const isBack = from === MigrationSide.TARGET;
+    // A switch has one side that serves.
+    const legal = this._switches ? 0 : 1;
     return {
       strategy: this.strategy,
-      // A switch has one side that serves.
-      initialWeights: renderWeights(initialWeights, read.number, this._switches ? 0 : 1),
+      from,
+      initialWeights: renderWeights(
+        findStart(initialWeights, isBack),
+        read.number,
+        isBack ? { source: legal } : { target: legal },
+      ),
       ...renderOptions(this.props, read),
       ...this.renderOwn(read),
     };
   }
 }
 
-function renderWeights({ source, target }: TrafficWeights, read: ReadNumber, legalTarget = 1): object {
-  return { source: read(source), target: read(target, legalTarget) };
+/** Those that a listener was made with say where a cutover from the source starts. One from the target follows another. */
+function findStart(initialWeights: TrafficWeights, isBack: boolean): TrafficWeights {
+  const { source, target } = initialWeights;
+  return isBack && !isLater(target) && target === 0 ? { source: 0, target: source } : initialWeights;
+}
+
+function renderWeights(
+  { source, target }: TrafficWeights,
+  read: ReadNumber,
+  legal: { readonly source?: number; readonly target?: number } = {},
+): object {
+  return { source: read(source, legal.source), target: read(target, legal.target) };
 }
 
 function renderGradual({ stages }: GradualPlanProps, read: ReadNumber): object {
@@ -408,10 +435,19 @@ function renderGradual({ stages }: GradualPlanProps, read: ReadNumber): object {
   };
 }
 
+const ALL_ON: Readonly<Record<MigrationSide, TrafficWeights>> = {
+  [MigrationSide.SOURCE]: { source: 100, target: 0 },
+  [MigrationSide.TARGET]: { source: 0, target: 100 },
+};
+
+function otherSide({ from }: CutoverPlanOptions): MigrationSide {
+  return from === MigrationSide.TARGET ? MigrationSide.SOURCE : MigrationSide.TARGET;
+}
+
 function renderSwitch(props: DrainThenShiftPlanProps, read: ReadNumber): object {
   return {
     ...(props.bake && {
-      stages: [{ weights: { source: 0, target: 100 }, bakeSeconds: read(props.bake.toSeconds()) }],
+      stages: [{ weights: ALL_ON[otherSide(props)], bakeSeconds: read(props.bake.toSeconds()) }],
     }),
     switch: {
       maxPauseMs: read(props.maxPause?.toMilliseconds(), SWITCH_FIELDS.maxPauseMs.min),

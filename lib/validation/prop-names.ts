@@ -59,6 +59,7 @@ export const STRUCTS = {
     breaker: 'CutoverBreaker?',
     confirmTimeout: 'Duration?',
     drain: 'CutoverDrain?',
+    from: 'MigrationSide?',
     minimumHealthyTargets: 'number?',
     poll: 'Duration?',
     smoke: 'CutoverSmokeRequest[]?',
@@ -107,6 +108,7 @@ export const STRUCTS = {
     drain: 'CutoverDrain?',
     dryRun: 'boolean?',
     fence: 'SwitchFence?',
+    from: 'MigrationSide?',
     longestRequest: 'Duration?',
     maxInFlight: 'number?',
     maxPause: 'Duration?',
@@ -134,6 +136,7 @@ export const STRUCTS = {
     breaker: 'CutoverBreaker?',
     confirmTimeout: 'Duration?',
     drain: 'CutoverDrain?',
+    from: 'MigrationSide?',
     minimumHealthyTargets: 'number?',
     poll: 'Duration?',
     smoke: 'CutoverSmokeRequest[]?',
@@ -445,6 +448,10 @@ export const STRUCTS = {
 /** The values of each enum; those of the CDK as the installed one has them. */
 export const ENUMS: Readonly<Record<string, object>> = {
   RetentionDays,
+  MigrationSide: {
+    SOURCE: 'source',
+    TARGET: 'target',
+  },
   CutoverPlanPart: {
     STAGES: 'stages',
     POLL: 'pollSeconds',
@@ -476,10 +483,6 @@ export const ENUMS: Readonly<Record<string, object>> = {
   DesyncMitigationMode,
   IpAddressType,
   SslPolicy,
-  MigrationSide: {
-    SOURCE: 'source',
-    TARGET: 'target',
-  },
   SessionStoreAuthentication: {
     PASSWORD: 'password',
     IAM: 'iam',

@@ -1,4 +1,5 @@
-import { CONNECTION_KINDS } from '../../core/proxy/connections';
+import { findDirection } from '../../core/plan/direction';
+import { CONNECTION_KINDS, NO_CONNECTIONS } from '../../core/proxy/connections';
 import { printable } from '../../core/text/printable';
 import { Side, formatWeights } from '../../core/traffic/weights';
 import { chart } from './chart';
@@ -95,9 +96,10 @@ function stageRows({ stages }: RehearsalEvidence): string[][] {
   ]);
 }
 
-function drainRows({ drain, timeline }: RehearsalEvidence): string[][] {
+function drainRows({ drain, timeline, plan }: RehearsalEvidence): string[][] {
+  const left = drain[findDirection(plan).from] ?? NO_CONNECTIONS;
   if (!timeline.some(({ state }) => state === 'Drain')) return [];
-  return CONNECTION_KINDS.map((kind) => [words(kind), String(drain.atStart[kind]), String(drain.source[kind])]);
+  return CONNECTION_KINDS.map((kind) => [words(kind), String(drain.atStart[kind]), String(left[kind])]);
 }
 
 /** Of the demo's application alone. */

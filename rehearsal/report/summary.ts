@@ -1,4 +1,5 @@
-import { CONNECTION_KINDS } from '../../core/proxy/connections';
+import { findDirection } from '../../core/plan/direction';
+import { CONNECTION_KINDS, NO_CONNECTIONS } from '../../core/proxy/connections';
 import { printableLine } from '../../core/text/printable';
 import { formatWeights } from '../../core/traffic/weights';
 import type { OwnClientsTally } from '../load-balancer/counting/own-clients';
@@ -153,12 +154,14 @@ export function redeployLine({ status, reason, applied, weightsBefore, weightsAf
   return `${status}, ${changed}, weights ${formatWeights(weightsBefore)} before and ${formatWeights(weightsAfter)} after`;
 }
 
-function drain({ drain: { source, atStart, ...ended }, timeline }: RehearsalEvidence): string {
+function drain({ drain: { atStart, ...ended }, timeline, plan }: RehearsalEvidence): string {
+  const { from } = findDirection(plan);
+  const live = ended[from] ?? NO_CONNECTIONS;
   // Zeros of what was not measured are none.
   if (!timeline.some(({ state }) => state === 'Drain')) return 'not begun';
   const began = CONNECTION_KINDS.reduce((sum, kind) => sum + atStart[kind], 0);
-  const left = CONNECTION_KINDS.reduce((sum, kind) => sum + source[kind], 0);
+  const left = CONNECTION_KINDS.reduce((sum, kind) => sum + live[kind], 0);
   const { completed, moved, closed, forced, lost, unknown } = ended;
   const rest = `${lost > 0 ? `, ${lost} lost with their task` : ''}${unknown > 0 ? `, ${unknown} unknown` : ''}`;
-  return `source from ${began} live connections to ${left}: ${completed} by themselves, ${moved} moved, ${closed} closed, ${forced} forced${rest}`;
+  return `${from} from ${began} live connections to ${left}: ${completed} by themselves, ${moved} moved, ${closed} closed, ${forced} forced${rest}`;
 }

@@ -245,6 +245,7 @@ const TEXTS: [AnnouncementKind, string, Partial<CutoverRun>, readonly string[]][
     { failure: undefined },
     [
       'All traffic is on the target, and the connections of the source are at zero. The source runs on, ready, at weight 0: keep it for as long as you want to be able to roll back.',
+      'To roll back: drainshift rollback --stack STACK',
       EVIDENCE,
     ],
   ],

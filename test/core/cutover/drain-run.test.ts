@@ -30,7 +30,7 @@ function draining(tasks: TaskReading[], plan: unknown = { pollSeconds: 2 }) {
   const run: CutoverRun = { ...begin('e', '2026-01-01T00:00:00Z', parsePlan(plan)), watch };
   let now: CutoverRun = { ...run, drain: beginDrain(run, tasks, 0) };
   return (next: TaskReading[], atMs: number): CutoverRun => {
-    const seen = observe(now.watch ?? watch, { source: next }, { source: 0, target: 0 }, atMs);
+    const seen = observe(now.watch ?? watch, { source: next }, { source: 0, target: 0 }, atMs, 'source');
     if (!now.drain) throw new Error('no drain');
     now = observeDrain({ ...now, watch: seen }, now.drain, next, atMs);
     return now;
@@ -209,7 +209,7 @@ test('a run that has watched nothing counts from zero', () => {
 
 test('counts begin where the watch was when the drain began', () => {
   const watch = beginWatch({ source: [task('a', 3, 1)], target: [] }, 0);
-  const seen = observe(watch, { source: [task('a', 1, 5)] }, { source: 0, target: 0 }, 1000);
+  const seen = observe(watch, { source: [task('a', 1, 5)] }, { source: 0, target: 0 }, 1000, 'source');
   const run = { ...begin('e', '2026-01-01T00:00:00Z', parsePlan({})), watch: seen };
   expect(beginDrain(run, [task('a', 1, 5)], 1000).before.closed).toBe(4);
 });

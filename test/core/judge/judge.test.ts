@@ -2,7 +2,7 @@ import { since } from '../../../core/proxy/counters';
 import { bakeVerdict, breakerTrip, unproven, wilsonLowerBound } from '../../../core/judge/judge';
 import { parsePlan } from '../../../core/plan/plan';
 import { TaskReading, withUnlisted } from '../../../core/judge/tally';
-import { Watch, beginWatch, lastSample, observe } from '../../../core/judge/watch';
+import { Watch, beginWatch, lastSample, observe as observeSides } from '../../../core/judge/watch';
 import { report } from '../../lambda/world';
 
 const plan = (over: object = {}) =>
@@ -23,6 +23,9 @@ const task = (id: string, { http = 0, ...counts }: Counted): TaskReading => ({
   report: report(id, { ...counts, active: { http } }),
 });
 const NONE = { source: 0, target: 0 };
+type Look = Parameters<typeof observeSides>;
+const observe = (watch: Look[0], readings: Look[1], smoked: Look[2], nowMs: number, isSourceServing = true) =>
+  observeSides(watch, readings, smoked, nowMs, isSourceServing ? 'source' : undefined);
 
 /** A watch from the shift on; each look is its second and what the tasks of the target, and of the source, report then. */
 function watched(...looks: [second: number, target: Counted, source?: Counted][]): Watch {

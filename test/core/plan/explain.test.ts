@@ -41,7 +41,7 @@ test('custom: approvals, weights that are no percentages, and what each changes'
   expect(text).toContain(
     'Before the last stage: waits up to 10 min, checked every 1 s. Without an approval the cutover rolls back.',
   );
-  expect(text).toContain('A stage is promoted even if its target got no request');
+  expect(text).toContain('A stage is promoted even if the target got no request');
   expect(text).toContain('No smoke requests.');
   expect(text).not.toContain('STS');
 });
@@ -123,7 +123,7 @@ describe('the whole text, as an operator reads it before a cutover', () => {
           'The target must have at least 1 healthy target.',
           'Smoke requests to each side: GET / → 200.',
           'Rollback at 10 errors or more, with an error rate over 5 % (95 % confidence).',
-          'A stage whose target got fewer than 10 requests bakes on, to 2 times its length at most, then rolls back.',
+          'A stage in which the target got fewer than 10 requests bakes on, to 2 times its length at most, then rolls back.',
           'New weights must read back within 2 min.',
         ],
       ],

@@ -1,3 +1,4 @@
+import { parsePlan } from '../../../core/plan/plan';
 import type { Ports } from '../../../lambda/contract/ports';
 import { regimeFindings } from '../../../lambda/shared/switch-preflight';
 import { switchOver } from '../../../lambda/shared/switch-over';
@@ -6,10 +7,15 @@ import { DEFAULT_PLAN, SwitchWorld } from './switch-world';
 let world: SwitchWorld;
 afterEach(() => world.stop());
 
+const DIRECTIONS = {
+  source: { strategy: 'drainThenShift', switch: { pointOfNoReturn: 'shared' } },
+  target: { strategy: 'drainThenShift', from: 'target', switch: { pointOfNoReturn: 'shared' } },
+};
 const nothing = () => Promise.resolve(undefined);
-const findings = () => {
+const findings = (plan: object = DIRECTIONS.source, areWeightsAsPlanned = true) => {
   const { store: switches, listTasks } = world.ports;
-  return regimeFindings({ ...world.ports, switches, proxies: { open: listTasks } } as unknown as Ports);
+  const ports = { ...world.ports, switches, proxies: { open: listTasks } } as unknown as Ports;
+  return regimeFindings({ plan: parsePlan(plan) }, areWeightsAsPlanned, ports);
 };
 const switchTo = (to: 'source' | 'target') =>
   switchOver({ to, execution: 'one', plan: DEFAULT_PLAN, findStop: nothing }, world.ports);
@@ -46,4 +52,32 @@ test('a task of the target that still forwards to the source keeps a switch from
   });
   expect(await findings()).toEqual([]);
   expect(await switchTo('target')).toMatchObject({ outcome: 'commit', epoch: 4 });
+});
+
+test('in the other direction the target is the side that is left, after a switch and where there was none', async () => {
+  world = new SwitchWorld(1, 1);
+  expect(await findings(DIRECTIONS.target)).toEqual([]);
+  expect(world.store.regime).toMatchObject({ epoch: 0, side: 'target', isJoined: false });
+  // A plan of stages needs no regime: each side's proxies forward to their own backend.
+  world.store.regime = undefined;
+  expect(await findings({ from: 'target' })).toEqual([]);
+  expect(world.store.regime).toBeUndefined();
+  await switchTo('target');
+  expect(await findings(DIRECTIONS.source)).toMatchObject([{ code: 'WeightsUnexpected' }]);
+  expect(await findings(DIRECTIONS.target)).toEqual([]);
+  expect(world.store.regime).toMatchObject({ side: 'target', isJoined: false });
+  expect(world.tasks.map(({ sides }) => sides.side)).toEqual(['source', 'target']);
+  world.weights = { source: 0, target: 100 };
+  expect(await switchTo('source')).toMatchObject({ outcome: 'commit', from: 'target' });
+  expect(world.store.regime).toMatchObject({ side: 'source', isJoined: true });
+});
+
+test('with other weights than those of the plan no proxy is retargeted', async () => {
+  world = new SwitchWorld(1, 1);
+  await switchTo('target');
+  await switchTo('source');
+  // The weights could not be set back: the target's proxies have the traffic, and forward to the source.
+  expect(await findings(DIRECTIONS.source, false)).toEqual([]);
+  expect(world.store.regime).toMatchObject({ side: 'source', isJoined: true });
+  expect(world.tasks.map(({ sides }) => sides.side)).toEqual(['source', 'source']);
 });

@@ -7,6 +7,7 @@ import { PLAN_PARTS } from '../../../core/plan/plan-floor';
 import { SWITCH_FIELDS } from '../../../core/plan/switch-plan';
 import {
   CutoverPlan,
+  MigrationSide,
   CutoverPlanPart,
   DrainThenShiftPlanProps,
   GradualPlanProps,
@@ -57,6 +58,7 @@ test('custom: every prop arrives where the steps read it', () => {
   );
   expect(plan).toEqual({
     strategy: 'gradual',
+    from: 'source',
     initialWeights: { source: 10, target: 0 },
     stages: [
       { weights: { source: 95, target: 5 }, bakeSeconds: 1800 },
@@ -139,6 +141,25 @@ describe('a plan that switches', () => {
     });
   });
 
+  test('from the target: all is on it at the start, whatever the listener was made with', () => {
+    const back = { strategy: 'drainThenShift', from: 'target', initialWeights: { source: 0, target: 100 } };
+    const stages = [{ weights: { source: 100, target: 0 }, bakeSeconds: 60 }];
+    const props = { pointOfNoReturn: PointOfNoReturn.SHARED, from: MigrationSide.TARGET, bake: Duration.minutes(1) };
+    expect(migrate(props)).toMatchObject({ ...back, stages });
+    const later = CutoverPlan.drainThenShift(props)._toJson({
+      source: Token.asNumber({ resolve: () => 0 }),
+      target: Token.asNumber({ resolve: () => 7 }),
+    });
+    expect(later).toMatchObject({ from: 'target', stages });
+    const some = CutoverPlan.gradual({ from: MigrationSide.TARGET });
+    expect(some._toJson({ source: 100, target: 0 })).toMatchObject({
+      from: 'target',
+      initialWeights: { source: 0, target: 100 },
+      stages: [{ weights: { source: 10, target: 90 } }, {}, {}, { weights: { source: 100, target: 0 } }],
+    });
+    expect(some._toJson({ source: 1, target: 9 })).toMatchObject({ initialWeights: { source: 1, target: 9 } });
+  });
+
   test('every field of the plan has a prop, and every enum the values of its field', () => {
     expect(Object.keys(render({}).switch).sort()).toEqual(Object.keys(SWITCH_FIELDS).sort());
     expect(Object.values(SwitchFence)).toEqual(SWITCH_FIELDS.fence.values);
@@ -202,8 +223,8 @@ test('deferred: the rest of such a plan is still checked at synth', () => {
 test('a plan with several broken rules names them all at once', () => {
   const props: GradualPlanProps = { stages: [{ weights: { source: 50, target: 50 } }], poll: Duration.seconds(0) };
   expect(() => synthPlan(props)).toThrow(
-    "'stages[0].weights.source' must be 0, because a cutover ends on the target, got 50\n" +
-      "'pollSeconds' must be an integer from 1 to 3600, got 0",
+    "'pollSeconds' must be an integer from 1 to 3600, got 0\n" +
+      "'stages[0].weights.source' must be 0, because a cutover ends on the target, got 50",
   );
 });
 
