@@ -1,0 +1,109 @@
+import { Tolerances, WindowPair, addToOdds, beginOdds, totalOdds } from '../../core/judge/odds';
+import type { Side } from '../../core/traffic/weights';
+
+/** Decides while a canary runs. Each has its own memory of one cutover. */
+export interface Rule {
+  /** @returns whether it rolls back now */
+  look(pair: WindowPair, atSeconds: number): boolean;
+}
+
+export interface RuleSetup {
+  readonly past: WindowPair[Side];
+  readonly lookSeconds: number;
+  readonly minutes: number;
+}
+
+/** Rolls back at odds of 100 : 1. */
+const MAX_ODDS = 100;
+
+export const RULES: Readonly<Record<string, (setup: RuleSetup) => Rule>> = {
+  drainshift: (setup) => ourRule(setup, { errors: 0, latency: 0 }),
+  'CloudWatch alarm': () => alarmRule(),
+  'Argo Rollouts': () => argoRule(),
+  Flagger: () => flaggerRule(),
+  'Kayenta (Mann–Whitney)': ({ minutes }) => kayentaRule(minutes),
+};
+
+export function ourRule({ past, lookSeconds, minutes }: RuleSetup, tolerances: Tolerances): Rule {
+  let odds = beginOdds(past, (minutes * 60) / lookSeconds);
+  return {
+    look: (pair) => {
+      odds = addToOdds(odds, pair, tolerances);
+      return totalOdds(odds).odds >= MAX_ODDS;
+    },
+  };
+}
+
+/** Adds up windows to periods, and hands on each that is full. */
+function periods(seconds: number, decide: (sums: Readonly<Record<Side, Sum>>) => boolean): Rule {
+  let sums = { source: { requests: 0, errors: 0 }, target: { requests: 0, errors: 0 } };
+  return {
+    look: ({ source, target }, atSeconds) => {
+      for (const [sum, { all }] of [
+        [sums.source, source],
+        [sums.target, target],
+      ] as const) {
+        sum.requests += all.requests;
+        sum.errors += all.errors;
+      }
+      if (atSeconds % seconds !== 0) return false;
+      const full = sums;
+      sums = { source: { requests: 0, errors: 0 }, target: { requests: 0, errors: 0 } };
+      return decide(full);
+    },
+  };
+}
+
+interface Sum {
+  requests: number;
+  errors: number;
+}
+
+const rate = ({ requests, errors }: Sum) => (requests === 0 ? 0 : errors / requests);
+
+/** The alarm that is set up most often: more than 1 % of errors in one minute. */
+function alarmRule(): Rule {
+  return periods(60, ({ target }) => rate(target) > 0.01);
+}
+
+/** The success rate of its documentation: at least 95 % every five minutes, three failures end it. */
+function argoRule(): Rule {
+  let failures = 0;
+  return periods(300, ({ target }) => {
+    if (1 - rate(target) < 0.95) failures += 1;
+    return failures > 3;
+  });
+}
+
+/** The defaults of its documentation: at least 99 % each minute, five failed checks end it. */
+function flaggerRule(): Rule {
+  let failures = 0;
+  return periods(60, ({ target }) => {
+    if (1 - rate(target) < 0.99) failures += 1;
+    return failures >= 5;
+  });
+}
+
+/** Compares the error rates of all minutes at the end, one-sided at 95 %, with ties counted half. */
+function kayentaRule(minutes: number): Rule {
+  const seen: Record<Side, number[]> = { source: [], target: [] };
+  return periods(60, ({ source, target }) => {
+    seen.source.push(rate(source));
+    seen.target.push(rate(target));
+    if (seen.target.length < minutes) return false;
+    return mannWhitney(seen.target, seen.source) > 1.645;
+  });
+}
+
+/** The normal score of "the first are larger", with the correction for ties. */
+function mannWhitney(a: readonly number[], b: readonly number[]): number {
+  let u = 0;
+  for (const x of a) for (const y of b) u += x > y ? 1 : x === y ? 0.5 : 0;
+  const all = [...a, ...b];
+  const ties = new Map<number, number>();
+  for (const each of all) ties.set(each, (ties.get(each) ?? 0) + 1);
+  const n = all.length;
+  const tied = [...ties.values()].reduce((sum, t) => sum + (t ** 3 - t), 0);
+  const variance = ((a.length * b.length) / 12) * (n + 1 - tied / (n * (n - 1)));
+  return variance === 0 ? 0 : (u - (a.length * b.length) / 2) / Math.sqrt(variance);
+}

@@ -1,0 +1,92 @@
+import { Side } from '../traffic/weights';
+
+/** What a promotion takes, beside a bake that no one has ended. */
+export interface PromotionRule {
+  /** 0–1: how much higher the error rate of the target may be than the source's. */
+  readonly errorBudget: number;
+}
+
+export interface Counted {
+  readonly requests: number;
+  readonly errors: number;
+}
+
+/** What is still missing, in numbers. */
+export interface Missing {
+  /** So many more requests without an error, at the least. */
+  readonly requests: number;
+  readonly message: string;
+}
+
+/** How sure it must be that the target is within its budget. */
+const CONFIDENCE = 0.95;
+/** Of the normal distribution, one-sided: 95 %. */
+const Z = 1.6448536;
+
+/**
+ * Whether enough requests say that the target is good: no alarm is not a pass. The upper end of its error rate must be within
+ * the budget, and there must be so many requests that an error rate as high as the budget would have shown.
+ *
+ * @param counted since the shift of the stage; the source's own rate is part of the budget, because both share what is behind
+ *   them
+ * @returns undefined when nothing is missing
+ */
+export function findMissing(
+  { errorBudget }: PromotionRule,
+  counted: Readonly<Record<Side, Counted>>,
+): Missing | undefined {
+  const { source, target } = counted;
+  const enough = requestsToProve(errorBudget);
+  if (target.requests < enough) {
+    return {
+      requests: enough - target.requests,
+      message: `the target must respond to at least ${enough} requests, got ${target.requests}`,
+    };
+  }
+  const allowed = Math.min(1, errorBudget + (source.requests > 0 ? source.errors / source.requests : 0));
+  const upper = wilsonUpperBound(target.errors, target.requests);
+  if (upper <= allowed) return undefined;
+  return {
+    requests: cleanRequests(target, allowed),
+    message:
+      `the error rate of the target must be at most ${percent(allowed)} with 95 % confidence, ` +
+      `got up to ${percent(upper)}: ${target.errors} errors in ${target.requests} requests`,
+  };
+}
+
+/** Of an error rate as high as the budget, so many requests would show an error with 95 % confidence: 299 for 1 %. */
+export function requestsToProve(errorBudget: number): number {
+  if (errorBudget >= 1) return 1;
+  // A hair less, because 1 − (1 − d)ⁿ is computed in floating point.
+  return Math.ceil(Math.log(1 - CONFIDENCE) / Math.log(1 - errorBudget) - 1e-9);
+}
+
+/**
+ * The upper end of the one-sided 95 % Wilson score interval of a proportion.
+ *
+ * @see E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927)
+ */
+export function wilsonUpperBound(successes: number, trials: number): number {
+  if (trials === 0) return 1;
+  const p = Math.min(1, successes / trials);
+  const z2 = Z * Z;
+  const centre = p + z2 / (2 * trials);
+  const margin = Z * Math.sqrt((p * (1 - p)) / trials + z2 / (4 * trials * trials));
+  return Math.min(1, (centre + margin) / (1 + z2 / trials));
+}
+
+/** How many more without an error bring the upper end within what is allowed. */
+function cleanRequests({ requests, errors }: Counted, allowed: number): number {
+  let [low, high] = [0, 1];
+  while (wilsonUpperBound(errors, requests + high) > allowed) [low, high] = [high, high * 2];
+  while (high - low > 1) {
+    const middle = Math.floor((low + high) / 2);
+    if (wilsonUpperBound(errors, requests + middle) > allowed) low = middle;
+    else high = middle;
+  }
+  return high;
+}
+
+function percent(rate: number): string {
+  return `${Number((rate * 100).toPrecision(2))} %`;
+}

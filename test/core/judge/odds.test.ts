@@ -1,0 +1,76 @@
+import { BUCKETS, findBucket } from '../../../core/judge/latency-buckets';
+import { RouteCounts, WindowPair, addToOdds, beginOdds, totalOdds } from '../../../core/judge/odds';
+
+const EXACT = { errors: 0, latency: 0 };
+
+/** So many requests, most of 40 ms, some of a second; and so many that failed. */
+function counts(requests: number, { errors = 0, slow = Math.round(requests * 0.02) } = {}): RouteCounts {
+  const latencies = new Array<number>(BUCKETS).fill(0);
+  // Half of them a little below the middle.
+  latencies[findBucket(33)] = Math.ceil((requests - slow) / 2);
+  latencies[findBucket(40)] = Math.floor((requests - slow) / 2);
+  latencies[findBucket(1_000)] = slow;
+  return { requests, errors, latencies };
+}
+
+const PAST = { all: counts(10_000), routes: { '/cart': counts(5_000), '/checkout': counts(5_000) } };
+
+function pair(target: { cart?: RouteCounts; checkout?: RouteCounts }): WindowPair {
+  const [cart, checkout] = [target.cart ?? counts(100), target.checkout ?? counts(100)];
+  const all = {
+    requests: cart.requests + checkout.requests,
+    errors: cart.errors + checkout.errors,
+    latencies: cart.latencies.map((count, bucket) => count + (checkout.latencies[bucket] ?? 0)),
+  };
+  return {
+    source: { all: counts(2_000), routes: { '/cart': counts(1_000), '/checkout': counts(1_000) } },
+    target: { all, routes: { '/cart': cart, '/checkout': checkout } },
+  };
+}
+
+const after = (windows: readonly WindowPair[]) =>
+  windows.reduce((odds, window) => addToOdds(odds, window, EXACT), beginOdds(PAST, 700));
+
+test('of an equal target they stay low, whatever is compared', () => {
+  const { odds } = totalOdds(after(Array.from({ length: 100 }, () => pair({}))));
+  expect(odds).toBeLessThan(2);
+});
+
+test('a dead route of few requests is found, and named', () => {
+  const dead = pair({ cart: counts(2_000), checkout: counts(10, { errors: 10 }) });
+  const { odds, parts } = totalOdds(after([dead]));
+  expect(odds).toBeGreaterThan(100);
+  expect(parts[0]).toMatchObject({ what: 'errors', route: '/checkout' });
+});
+
+test('a slow tail is found, and named as latency', () => {
+  const { odds, parts } = totalOdds(after(Array.from({ length: 5 }, () => pair({ cart: counts(100, { slow: 20 }) }))));
+  expect(odds).toBeGreaterThan(100);
+  expect(parts[0]).toMatchObject({ what: 'latency' });
+});
+
+test('a source that showed too little before the shift has no thresholds: latency is not judged, errors are', () => {
+  const little = { all: counts(15), routes: {} };
+  const slow = pair({ cart: counts(100, { slow: 100 }), checkout: counts(100, { slow: 100 }) });
+  const blind = addToOdds(beginOdds(little, 700), slow, EXACT);
+  expect(blind.all.latency).toEqual([null, null, null]);
+  expect(totalOdds(blind).odds).toBeLessThan(2);
+  const failing = pair({ cart: counts(100, { errors: 50 }) });
+  expect(totalOdds(addToOdds(blind, failing, EXACT)).odds).toBeGreaterThan(100);
+});
+
+test('a class that no request of a side was in changes nothing', () => {
+  const { source, target } = pair({});
+  const onlyCart = { source, target: { all: target.all, routes: { '/cart': target.routes['/cart']! } } };
+  expect(totalOdds(after([onlyCart])).odds).toBeLessThan(2);
+});
+
+test('they are the sum of their parts, and pass through JSON', () => {
+  const odds = after(Array.from({ length: 200 }, () => pair({ cart: counts(100, { errors: 90 }) })));
+  const again = JSON.parse(JSON.stringify(odds)) as typeof odds;
+  expect(again).toEqual(odds);
+  const { odds: sum, parts } = totalOdds(again);
+  expect(Number.isFinite(sum)).toBe(true);
+  expect(parts).toHaveLength(6);
+  expect(JSON.stringify(odds).length).toBeLessThan(2_000);
+});
