@@ -45,6 +45,7 @@ function startTask(index: number, held: (atMs: number) => void): AdminTarget {
     ...{ drain: nothing, undrain: nothing, retarget: nothing },
     hold: (order) => follow(hold(current, order, now())),
     release: (order) => follow(release(current, order, now())),
+    window: () => Promise.reject(new Error('not asked')),
     probe: () => Promise.reject(new Error(`task ${index} has no upstream`)),
     metrics: () => Promise.resolve({ contentType: 'text/plain', body: '' }),
   };

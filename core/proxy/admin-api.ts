@@ -4,6 +4,7 @@ import { PROXY_SETTINGS } from './settings/settings';
 import { ObjectField, SecondsField, readFields } from '../validation/fields';
 import type { Problems } from '../validation/problems';
 import { Side } from '../traffic/weights';
+import type { WindowReport } from './window';
 
 /** `GET /drain-status`: what one proxy task says of itself. Counts are since its start, times are milliseconds since the epoch. */
 export interface LedgerReport {
@@ -41,6 +42,11 @@ export interface LedgerReport {
   readonly fastPath: FastPath;
 }
 
+/** The response to `POST /window`: one call says everything that a look needs of a task. */
+export interface LookReport extends LedgerReport {
+  readonly window: WindowReport;
+}
+
 /**
  * Whether connections without TLS are used on their native handles. `off`: this Node.js does not handle them as is known.
  * `untried`: the trial of that came to no result, and is repeated.
@@ -76,6 +82,7 @@ export const ADMIN_PATHS = {
   release: '/release',
   retarget: '/retarget',
   probe: '/probe',
+  window: '/window',
   metrics: '/metrics',
 } as const;
 

@@ -5,6 +5,7 @@ import {
   ADMIN_PATHS,
   DrainOrder,
   LedgerReport,
+  LookReport,
   adminAddress,
   adminResponseToSign,
   readDrainOrder,
@@ -18,6 +19,7 @@ import {
   readRetargetOrder,
 } from '../../core/proxy/hold';
 import { ProbeOrder, ProbeReport, readProbeOrder } from '../../core/proxy/probe';
+import { WindowOrder, WindowReport, readWindowOrder } from '../../core/proxy/window';
 import { Problems } from '../../core/validation/problems';
 import { AdminKeys } from '../admin-keys/admin-keys';
 import { SignatureCheck, sign } from './signature';
@@ -49,6 +51,7 @@ export interface AdminTarget {
   release(order: ReleaseOrder): Notified;
   retarget(order: RetargetOrder): Notified;
   probe(order: ProbeOrder): Promise<ProbeReport>;
+  window(order: WindowOrder): WindowReport | Promise<WindowReport>;
   metrics(): Promise<{ readonly contentType: string; readonly body: string }>;
 }
 
@@ -96,6 +99,10 @@ const CALLS: ReadonlyMap<string, Call> = new Map(
     [ADMIN_PATHS.retarget]: order(readRetargetOrder, (target, asked) => target.retarget(asked)),
     [ADMIN_PATHS.probe]: {
       ...reading(readProbeOrder, async (target, asked) => json(200, await target.probe(asked))),
+      decidesItself: true,
+    },
+    [ADMIN_PATHS.window]: {
+      ...reading(readWindowOrder, async (target, asked) => json(200, await look(target, asked))),
       decidesItself: true,
     },
     [ADMIN_PATHS.metrics]: { method: 'GET', handle: async (target) => ({ status: 200, ...(await target.metrics()) }) },
@@ -170,6 +177,12 @@ class Calls {
     const conflict = isFree ? undefined : this.target.rejection();
     return conflict === undefined ? call.handle(this.target, body) : json(409, { problems: [conflict] });
   }
+}
+
+/** See `LookReport`. */
+async function look(target: AdminTarget, asked: WindowOrder): Promise<LookReport> {
+  const [window, report] = await Promise.all([target.window(asked), target.report()]);
+  return { ...report, window };
 }
 
 /** With the key of its request: its caller may not know another one. */

@@ -2,6 +2,7 @@ import { AccessLog, Visit, startVisit } from '../telemetry/access-log';
 import type { Clock } from '../process/clock';
 import type { Forward, Outcome, RequestHead, Upstream } from '../data-plane/contract/data-plane';
 import { ForwardingFields, TRACE_FIELD } from '../forwarding/forwarding';
+import type { RecentTraffic } from '../telemetry/recent-traffic';
 import type { TrafficCount } from '../telemetry/traffic-count';
 import type { UpstreamLog } from '../telemetry/upstream-log';
 
@@ -9,6 +10,7 @@ import type { UpstreamLog } from '../telemetry/upstream-log';
 export interface Ledgers {
   readonly clock: Clock;
   readonly traffic: TrafficCount;
+  readonly recent: RecentTraffic;
   readonly upstreams: UpstreamLog;
   readonly accessLog: AccessLog | undefined;
   /** The name in the `Via` of responses. */
@@ -21,8 +23,10 @@ export interface Ledgers {
  */
 export class ForwardedRequest implements Forward {
   private hasOpened = false;
-  /** Undefined unless there is an access log, and from when the stream began. */
+  /** Undefined from when the stream began. */
   private head: RequestHead | undefined;
+  /** In which route class it counts. */
+  private readonly route: number;
   private visit: Visit | undefined = undefined;
 
   constructor(
@@ -32,8 +36,9 @@ export class ForwardedRequest implements Forward {
     public requestHeaders: ForwardingFields | undefined,
     private readonly startedMs: number,
   ) {
-    this.head = ledgers.accessLog === undefined ? undefined : head;
+    this.head = head;
     ledgers.traffic.take();
+    this.route = ledgers.recent.take(head.url, head.field('cookie'), startedMs);
   }
 
   get via(): string | undefined {
@@ -43,9 +48,11 @@ export class ForwardedRequest implements Forward {
   opened(status: number): void {
     const { ledgers } = this;
     this.hasOpened = true;
-    ledgers.traffic.opened(status, ledgers.clock.nowMs() - this.startedMs);
+    const nowMs = ledgers.clock.nowMs();
+    ledgers.traffic.opened(status, nowMs - this.startedMs);
+    ledgers.recent.responded(this.route, nowMs - this.startedMs, nowMs);
     // A WebSocket may live for days: of its head no more is kept than its line needs, if it can have one.
-    if (this.head !== undefined && ledgers.accessLog!.mayAdmit(status)) this.visit = this.seen(this.head);
+    if (this.head !== undefined && ledgers.accessLog?.mayAdmit(status) === true) this.visit = this.seen(this.head);
     this.head = undefined;
     this.requestHeaders = undefined;
   }
@@ -54,10 +61,17 @@ export class ForwardedRequest implements Forward {
     const { ledgers } = this;
     const nowMs = ledgers.clock.nowMs();
     const durationMs = nowMs - this.startedMs;
-    ledgers.traffic.settled(outcome, this.hasOpened, durationMs, nowMs);
+    const verdict = ledgers.traffic.settled(outcome, this.hasOpened, durationMs, nowMs);
+    if (verdict !== 'unknown') this.countRecent(verdict, durationMs, nowMs);
     const { failure, status, cause } = outcome;
     if (failure !== undefined) ledgers.upstreams.failed(failure, status, this.upstream, cause);
     if (ledgers.accessLog !== undefined) this.log(ledgers.accessLog, outcome, durationMs);
+  }
+
+  private countRecent(verdict: 'good' | 'failed', durationMs: number, nowMs: number): void {
+    const { recent } = this.ledgers;
+    if (!this.hasOpened) recent.responded(this.route, durationMs, nowMs);
+    if (verdict === 'failed') recent.failed(this.route, this.head === undefined ? '' : clientKey(this.head), nowMs);
   }
 
   private log(accessLog: AccessLog, outcome: Outcome, durationMs: number): void {
@@ -69,4 +83,10 @@ export class ForwardedRequest implements Forward {
   private seen(head: RequestHead): Visit {
     return startVisit(head, this.requestHeaders?.[TRACE_FIELD]);
   }
+}
+
+/** Who asked, as the load balancer saw it: it appends the address that connected to it. */
+function clientKey(head: RequestHead): string {
+  const forwarded = head.field('x-forwarded-for');
+  return forwarded === undefined ? head.client.address : forwarded.slice(forwarded.lastIndexOf(',') + 1).trim();
 }

@@ -37,6 +37,7 @@ import { lastSeconds, quiet, shutdownOrder } from './shutdown';
 import { warnAtStart } from './start-warnings';
 import { Certificate, certificate } from './tls';
 import { TraceIds } from '../forwarding/trace-ids';
+import { RecentTraffic } from '../telemetry/recent-traffic';
 import { TrafficCount } from '../telemetry/traffic-count';
 import { UpstreamLog } from '../telemetry/upstream-log';
 
@@ -138,6 +139,7 @@ class Proxy implements RunningProxy {
     this.ledgers = {
       clock,
       traffic: new TrafficCount(),
+      recent: new RecentTraffic(Date.now() - clock.nowMs(), clock.nowMs()),
       upstreams: new UpstreamLog(log, clock),
       accessLog: accessLog === 'off' ? undefined : new AccessLog(log, accessLog === 'errors', clock),
       via: config.via,
@@ -311,6 +313,7 @@ class Proxy implements RunningProxy {
       release: (order) => gate.release(order),
       retarget: (order) => gate.retarget(order),
       probe: (order) => probe(order, { upstreams: listUpstreams(side, upstream, otherUpstream), store: this.store }),
+      window: (order) => this.ledgers.recent.report(order, this.clock.nowMs()),
       metrics: async () => ({ contentType: metrics.contentType, body: await metrics.metrics() }),
     };
   }

@@ -7,6 +7,8 @@ const GIVEN_UP: ReadonlySet<UpstreamFailure> = new Set(['reset', 'malformed', 'i
 
 /** By its first digit; `none`: the client went away before it had a status. */
 export const STATUS_CLASSES = ['none', '1xx', '2xx', '3xx', '4xx', '5xx'] as const;
+/** What a request says of its upstream. */
+export type Verdict = 'good' | 'failed' | 'unknown';
 export type StatusClass = (typeof STATUS_CLASSES)[number];
 
 /** The requests that a proxy took, and how they ended; see `LedgerReport`. Counting one allocates nothing. */
@@ -34,22 +36,27 @@ export class TrafficCount {
     this.count(status, durationMs);
   }
 
-  /** @param hasOpened whether `opened` was called for it */
-  settled({ status, ending, failure }: Outcome, hasOpened: boolean, durationMs: number, nowMs: number): void {
+  /**
+   * @param hasOpened whether `opened` was called for it
+   * @returns `unknown` of a request whose client left, or that a drain ended: what the upstream would have responded
+   */
+  settled({ status, ending, failure }: Outcome, hasOpened: boolean, durationMs: number, nowMs: number): Verdict {
     if (ending === 'forced' || (failure !== undefined && GIVEN_UP.has(failure))) {
       this.abandoned += 1;
       this.lastAbandonedMs = nowMs;
     }
     if (failure !== undefined) this.failed[failure] += 1;
     if (hasOpened) {
-      if (failure !== undefined) this.errors += 1;
-      return;
+      if (failure === undefined) return 'good';
+      this.errors += 1;
+      return 'failed';
     }
     this.count(status, durationMs);
-    // The client left, or a drain ended it: what the upstream would have responded is unknown.
-    if (ending !== 'completed' && failure === undefined) return;
+    if (ending !== 'completed' && failure === undefined) return 'unknown';
     this.responded += 1;
-    if (failure !== undefined || (status ?? 0) >= 500) this.errors += 1;
+    if (failure === undefined && (status ?? 0) < 500) return 'good';
+    this.errors += 1;
+    return 'failed';
   }
 
   /** Rejected by the proxy for a reason of its own: a response that says nothing of the upstream. */

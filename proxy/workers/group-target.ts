@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { WindowOrder, WindowReport, mergeWindows } from '../../core/proxy/window';
 import { AggregatorRegistry, type MetricObject, type Registry } from 'prom-client';
 import type { DrainOrder, LedgerReport } from '../../core/proxy/admin-api';
 import { NO_CONNECTIONS, total } from '../../core/proxy/connections';
@@ -89,6 +90,11 @@ export class GroupTarget implements AdminTarget {
     const held = running.heldAt(clock.nowMs());
     if (held.state === 'none' || !held.outcomes || report.hold.state === 'none') return report;
     return { ...report, hold: holdReport(held, report.hold.waiting, clock.nowMs()) };
+  }
+
+  /** Of the workers that respond. One that was lost has taken its last seconds with it. */
+  window(order: WindowOrder): Promise<WindowReport> {
+    return this.inTurn(async () => mergeWindows(await this.options.members.askAll(() => ({ kind: 'window', order }))));
   }
 
   async metrics(): Promise<{ readonly contentType: string; readonly body: string }> {

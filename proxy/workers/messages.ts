@@ -1,6 +1,7 @@
 import type { DrainOrder, LedgerReport } from '../../core/proxy/admin-api';
 import type { KindCounts } from '../../core/proxy/connections';
 import type { HoldOrder, ReleaseOrder, RetargetOrder } from '../../core/proxy/hold';
+import type { WindowOrder, WindowReport } from '../../core/proxy/window';
 import type { ProxyConfig } from '../config/config';
 import type { KnownEpochs } from '../control/proxy';
 
@@ -12,11 +13,16 @@ export type Order =
   | { readonly kind: 'release'; readonly order: ReleaseOrder }
   | { readonly kind: 'retarget'; readonly order: RetargetOrder };
 
-export type RpcRequest = { readonly kind: 'report' } | { readonly kind: 'metrics' } | Order;
+export type RpcRequest =
+  | { readonly kind: 'report' }
+  | { readonly kind: 'window'; readonly order: WindowOrder }
+  | { readonly kind: 'metrics' }
+  | Order;
 
 /** What a worker responds: to an order why it cannot be followed, undefined when it was. */
 export interface Responses {
   readonly report: LedgerReport;
+  readonly window: WindowReport;
   readonly metrics: object[];
   readonly drain: string | undefined;
   readonly undrain: string | undefined;

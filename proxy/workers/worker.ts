@@ -103,7 +103,8 @@ class Worker {
   private async respond(prompt: RpcRequest): Promise<Responses[keyof Responses]> {
     if (prompt.kind === 'metrics') return (await this.proxy).metrics.getMetricsAsJSON();
     const target = await this.target;
-    return prompt.kind === 'report' ? target.report() : follow(target, prompt);
+    if (prompt.kind === 'report') return target.report();
+    return prompt.kind === 'window' ? target.window(prompt.order) : follow(target, prompt);
   }
 
   private async shutDown(): Promise<void> {

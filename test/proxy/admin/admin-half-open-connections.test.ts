@@ -13,6 +13,7 @@ const TARGET = {
   ...{ identity: 'one', report: () => REPORT, rejection: done, drain: done, undrain: done, hold: done, release: done },
   ...{
     retarget: done,
+    window: () => Promise.reject(new Error('not asked')),
     probe: () => Promise.reject(new Error('not probed')),
     metrics: () => Promise.resolve({ contentType: 'text/plain', body: '' }),
   },

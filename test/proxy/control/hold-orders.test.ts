@@ -23,6 +23,7 @@ async function cloud(changes: Partial<AdminTarget> = {}) {
     hold: follow('hold'),
     release: follow('release'),
     retarget: follow('retarget'),
+    window: () => Promise.reject(new Error('not asked')),
     probe: () => Promise.reject(new Error('not probed')),
     metrics: () => Promise.resolve({ contentType: 'text/plain; version=0.0.4', body: 'up 1\n' }),
     ...changes,

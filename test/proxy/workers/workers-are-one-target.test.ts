@@ -26,7 +26,7 @@ class FakeMember {
   constructor(readonly worker: number) {}
 
   async ask(prompt: RpcRequest): Promise<unknown> {
-    if (prompt.kind !== 'report' && prompt.kind !== 'metrics') this.heard.push(prompt);
+    if (prompt.kind !== 'report' && prompt.kind !== 'metrics' && prompt.kind !== 'window') this.heard.push(prompt);
     return this.response(prompt);
   }
 

@@ -24,6 +24,7 @@ async function startTask(identity = 'one') {
     hold: act('/hold'),
     release: act('/release'),
     retarget: act('/retarget'),
+    window: () => Promise.reject(new Error('not asked')),
     probe: () => Promise.reject(new Error('not probed')),
     metrics: () => Promise.resolve({ contentType: 'text/plain', body: '' }),
   });

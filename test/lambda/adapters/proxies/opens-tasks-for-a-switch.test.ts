@@ -41,6 +41,7 @@ async function startProcess(identity: string, port = 0) {
     hold: () => void held.push(identity),
     release: () => undefined,
     retarget: () => undefined,
+    window: () => Promise.reject(new Error('not asked')),
     probe: () => Promise.resolve({ wallMs: 1, tookMs: 1, status: 200 }),
     metrics: () => Promise.resolve({ contentType: 'text/plain', body: '' }),
   });

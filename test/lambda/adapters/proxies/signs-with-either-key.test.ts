@@ -41,6 +41,7 @@ async function startTasks(...known: (readonly string[])[]) {
       hold: act('hold'),
       release: act('release'),
       retarget: act('retarget'),
+      window: () => Promise.reject(new Error('not asked')),
       probe: () => Promise.reject(new Error('not probed')),
       metrics: () => Promise.resolve({ contentType: 'text/plain', body: '' }),
     });

@@ -1,0 +1,186 @@
+import { BUCKETS, findBucket } from '../../core/judge/latency-buckets';
+import { KEPT_SECONDS, RouteWindow, WindowOrder, WindowReport, isInRoute, mostFrequent } from '../../core/proxy/window';
+
+/** What is counted of a route in each second; the latency buckets follow. */
+const [REQUESTS, UNBOUND, RESPONDED, ERRORS, ERRING, LATENCIES] = [0, 1, 2, 3, 4, 5];
+const FIGURES = LATENCIES + BUCKETS;
+/** One request in so many says in which segment of paths it is. A power of two. */
+const SAMPLING = 16;
+/** Segments that are counted: a crawler must not fill the memory. */
+const MAX_COUNTED = 256;
+/** So long a second error of a client counts for nothing new, and so many clients are remembered. */
+const [CLIENT_SECONDS, MAX_CLIENTS] = [10, 10_000];
+/** The cookie by which a load balancer binds a client to a target group; both names begin so. */
+const BINDING_COOKIE = 'AWSALBTG';
+
+/** No route class: all requests alone. */
+export const NO_ROUTE = -1;
+
+/**
+ * What requests did in each of the last seconds, of all and of some route classes. Counting one allocates nothing; a class costs
+ * 84 kB.
+ */
+export class RecentTraffic {
+  private readonly all = new Seconds();
+  private routes: readonly string[] = [];
+  private byRoute: readonly Seconds[] = [];
+  /** Of the orders: a request counts in the classes that it began under. */
+  private generation = 0;
+  private second: number;
+  private taken = 0;
+  private readonly segments = new Map<string, number>();
+  private readonly clients = new Set<string>();
+  private clientsSince = 0;
+  /** Whose windows were asked for last, and by how much their numbers are less than this clock's. */
+  private watch = { name: '', ahead: 0 };
+
+  /**
+   * @param epochMs of `nowMs` 0: the wall clock is read once, and never steps from then on
+   */
+  constructor(
+    private readonly epochMs: number,
+    nowMs: number,
+  ) {
+    this.second = this.secondAt(nowMs);
+  }
+
+  /** @returns the route class of the request, for `ended` */
+  take(path: string, cookie: string | undefined, nowMs: number): number {
+    const at = this.advance(nowMs);
+    const isUnbound = cookie === undefined || !cookie.includes(BINDING_COOKIE);
+    this.taken += 1;
+    if ((this.taken & (SAMPLING - 1)) === 1) this.sample(path);
+    const route = this.findRoute(path);
+    this.all.add(at, REQUESTS);
+    if (isUnbound) this.all.add(at, UNBOUND);
+    if (route === NO_ROUTE) return NO_ROUTE;
+    const seconds = this.byRoute[route]!;
+    seconds.add(at, REQUESTS);
+    if (isUnbound) seconds.add(at, UNBOUND);
+    return this.generation * 16 + route;
+  }
+
+  /** Responded to, or failed. Not called of one whose client left. */
+  responded(taken: number, durationMs: number, nowMs: number): void {
+    const at = this.advance(nowMs);
+    const bucket = LATENCIES + findBucket(durationMs);
+    const seconds = this.secondsOf(taken);
+    this.all.add(at, RESPONDED);
+    this.all.add(at, bucket);
+    if (seconds === undefined) return;
+    seconds.add(at, RESPONDED);
+    seconds.add(at, bucket);
+  }
+
+  /** @param client whose request it was; an empty text of one that is not known any more */
+  failed(taken: number, client: string, nowMs: number): void {
+    const at = this.advance(nowMs);
+    this.fail(this.all, at, client);
+    const seconds = this.secondsOf(taken);
+    if (seconds !== undefined) this.fail(seconds, at, client === '' ? '' : `${taken} ${client}`);
+  }
+
+  report({ watch, now, after, until, routes }: WindowOrder, nowMs: number): WindowReport {
+    this.advance(nowMs);
+    if (this.watch.name !== watch) this.watch = { name: watch, ahead: this.second - now };
+    const { ahead } = this.watch;
+    if (routes.length !== this.routes.length || routes.some((route, index) => route !== this.routes[index])) {
+      this.countBy(routes);
+    }
+    const oldest = this.second - KEPT_SECONDS + 1;
+    const range = { from: Math.max(after + 1 + ahead, oldest), to: Math.min(until + ahead, this.second) };
+    return {
+      aheadSeconds: ahead,
+      all: this.all.sum(range),
+      routes: Object.fromEntries(this.routes.map((route, index) => [route, this.byRoute[index]!.sum(range)])),
+      segments: mostFrequent(this.segments),
+    };
+  }
+
+  private countBy(routes: readonly string[]): void {
+    this.routes = routes;
+    this.byRoute = routes.map(() => new Seconds());
+    this.generation += 1;
+  }
+
+  private secondsOf(taken: number): Seconds | undefined {
+    if (taken === NO_ROUTE || Math.floor(taken / 16) !== this.generation) return undefined;
+    return this.byRoute[taken % 16];
+  }
+
+  private findRoute(path: string): number {
+    for (let index = 0; index < this.routes.length; index += 1) if (isInRoute(path, this.routes[index]!)) return index;
+    return NO_ROUTE;
+  }
+
+  private fail(seconds: Seconds, at: number, client: string): void {
+    seconds.add(at, ERRORS);
+    if (client !== '' && !this.isNew(client)) return;
+    seconds.add(at, ERRING);
+  }
+
+  private isNew(client: string): boolean {
+    if (this.second - this.clientsSince >= CLIENT_SECONDS) {
+      this.clients.clear();
+      this.clientsSince = this.second;
+    }
+    if (this.clients.has(client)) return false;
+    if (this.clients.size < MAX_CLIENTS) this.clients.add(client);
+    return true;
+  }
+
+  private sample(path: string): void {
+    const end = path.slice(1).search(/[/?]/);
+    const segment = end < 0 ? path : path.slice(0, end + 1);
+    const count = this.segments.get(segment);
+    if (count !== undefined || this.segments.size < MAX_COUNTED) this.segments.set(segment, (count ?? 0) + 1);
+  }
+
+  private secondAt(nowMs: number): number {
+    return Math.floor((this.epochMs + nowMs) / 1000);
+  }
+
+  /** Empties the seconds that have begun since the last call. @returns where the current one is kept */
+  private advance(nowMs: number): number {
+    const second = this.secondAt(nowMs);
+    // Nearly always it is the same; a response may be counted with the time of its turn, a little before the last.
+    for (; this.second < second; this.second += 1) {
+      if (second - this.second > KEPT_SECONDS) this.second = second - KEPT_SECONDS;
+      const at = (this.second + 1) % KEPT_SECONDS;
+      this.all.clear(at);
+      for (const seconds of this.byRoute) seconds.clear(at);
+    }
+    return this.second % KEPT_SECONDS;
+  }
+}
+
+/** The figures of one route in each second that is kept. */
+class Seconds {
+  private readonly figures = new Uint32Array(KEPT_SECONDS * FIGURES);
+
+  add(at: number, figure: number): void {
+    this.figures[at * FIGURES + figure]! += 1;
+  }
+
+  clear(at: number): void {
+    this.figures.fill(0, at * FIGURES, (at + 1) * FIGURES);
+  }
+
+  sum({ from, to }: { readonly from: number; readonly to: number }): RouteWindow {
+    const sums = new Array<number>(FIGURES).fill(0);
+    for (let second = from; second <= to; second += 1) {
+      const start = (second % KEPT_SECONDS) * FIGURES;
+      for (let figure = 0; figure < FIGURES; figure += 1) sums[figure]! += this.figures[start + figure]!;
+    }
+    const latencies = sums.slice(LATENCIES);
+    const last = latencies.findLastIndex((count) => count > 0);
+    return {
+      requests: sums[REQUESTS]!,
+      unbound: sums[UNBOUND]!,
+      responded: sums[RESPONDED]!,
+      errors: sums[ERRORS]!,
+      erring: sums[ERRING]!,
+      latencies: latencies.slice(0, last + 1),
+    };
+  }
+}
