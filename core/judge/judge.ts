@@ -3,6 +3,7 @@ import { findDirection } from '../plan/direction';
 import { MAX_BAKE, Plan } from '../plan/plan';
 import { SideCounts, computeDifference, pendingRequests } from './tally';
 import { Sample, Watch, lastSample } from './watch';
+import { wilsonLowerBound } from './wilson';
 
 /** What one side did between two looks. */
 export interface WindowCounts {
@@ -160,20 +161,4 @@ function rateMessage(plan: Plan, got: string): string {
 
 function whole(seconds: number): number {
   return Math.round(seconds);
-}
-
-/**
- * The lower end of the 95 % Wilson score interval of a proportion.
- *
- * @see E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927)
- */
-export function wilsonLowerBound(successes: number, trials: number): number {
-  if (trials === 0) return successes > 0 ? 1 : 0;
-  if (successes > trials) return wilsonLowerBound(trials, trials);
-  const z = 1.96;
-  const p = successes / trials;
-  const z2 = z * z;
-  const centre = p + z2 / (2 * trials);
-  const margin = z * Math.sqrt((p * (1 - p)) / trials + z2 / (4 * trials * trials));
-  return (centre - margin) / (1 + z2 / trials);
 }

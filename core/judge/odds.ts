@@ -4,8 +4,19 @@
  */
 import { own } from '../validation/own';
 import { Side } from '../traffic/weights';
-import { LatencyCounts, countLatencies, countSlower, findQuantile } from './latency-buckets';
-import { ERROR_RATIOS, LATENCY_RATIOS, Rate, RateOdds, Ratios, addWindow, beginRateOdds, findOdds } from './rate-odds';
+import { LatencyCounts, bucketEndMs, countLatencies, countSlower, findQuantile } from './latency-buckets';
+import {
+  ERROR_RATIOS,
+  LATENCY_RATIOS,
+  Rate,
+  RateOdds,
+  RatePair,
+  Ratios,
+  addWindow,
+  beginRateOdds,
+  findOdds,
+} from './rate-odds';
+import { wilsonUpperBound } from './wilson';
 
 /** What the requests of one route class, or all, did on one side between two looks. */
 export interface RouteCounts {
@@ -29,14 +40,21 @@ export interface Odds {
 }
 
 export interface RouteOdds {
-  readonly errors: RateOdds;
+  readonly errors: Compared;
   /** For each part of `SLOW_PARTS` the end of a bucket that the source's own requests seldom exceeded, and what came of it. */
-  readonly latency: readonly (LatencyOdds | null)[];
+  readonly latency: readonly (SlowCompared | null)[];
 }
 
-export interface LatencyOdds {
-  readonly bucket: number;
+export interface Compared {
   readonly odds: RateOdds;
+  /** What each side has shown since the first window; of the source's latency since before the shift. */
+  readonly source: Rate;
+  readonly target: Rate;
+}
+
+export interface SlowCompared extends Compared {
+  /** A request is slow that took longer than the end of this bucket. */
+  readonly bucket: number;
 }
 
 export interface Tolerances {
@@ -72,10 +90,14 @@ export function beginOdds(
 function beginRoute({ latencies }: RouteCounts): RouteOdds {
   const latency = SLOW_PARTS.map(([part]) => {
     const bucket = findQuantile(latencies, part);
-    return bucket === undefined ? null : { bucket, odds: beginRateOdds(LATENCY_RATIOS) };
+    if (bucket === undefined) return null;
+    const source = slowRate({ requests: 0, errors: 0, latencies }, bucket);
+    return { bucket, odds: beginRateOdds(LATENCY_RATIOS), source, target: NO_RATE };
   });
-  return { errors: beginRateOdds(ERROR_RATIOS), latency };
+  return { errors: { odds: beginRateOdds(ERROR_RATIOS), source: NO_RATE, target: NO_RATE }, latency };
 }
+
+const NO_RATE: Rate = { requests: 0, hits: 0 };
 
 export function addToOdds({ all, routes, looks }: Odds, pair: WindowPair, tolerances: Tolerances): Odds {
   const add = (odds: RouteOdds, source: RouteCounts, target: RouteCounts) =>
@@ -95,18 +117,38 @@ function addToRoute(
   looks: number,
   tolerances: Tolerances,
 ): RouteOdds {
-  const add = (odds: RateOdds, ratios: Ratios, tolerance: number, rate: (counts: RouteCounts) => Rate) =>
-    addWindow(odds, ratios, { source: rate(source), target: rate(target) }, { looks, tolerance });
+  const failed = { source: errorRate(source), target: errorRate(target) };
   return {
-    errors: add(errors, ERROR_RATIOS, tolerances.errors, errorRate),
-    latency: latency.map(
-      (part) =>
-        part && {
-          ...part,
-          odds: add(part.odds, LATENCY_RATIOS, tolerances.latency, (counts) => slowRate(counts, part.bucket)),
-        },
-    ),
+    errors: addPair(errors, ERROR_RATIOS, failed, { looks, tolerance: tolerances.errors }),
+    latency: latency.map((part) => {
+      if (!part) return null;
+      const slow = { source: slowRate(source, part.bucket), target: slowRate(target, part.bucket) };
+      return { bucket: part.bucket, ...addPair(part, LATENCY_RATIOS, slow, { looks, tolerance: tolerances.latency }) };
+    }),
   };
+}
+
+/** Without traffic of the source the target is compared with what that had shown before, at the worst. */
+function addPair(
+  { odds, source, target }: Compared,
+  ratios: Ratios,
+  pair: Pick<RatePair, 'source' | 'target'>,
+  options: { readonly looks: number; readonly tolerance: number },
+): Compared {
+  const hasPast = pair.source.requests === 0 && source.requests >= MIN_PAST;
+  const past = hasPast ? { past: wilsonUpperBound(source.hits, source.requests) } : {};
+  return {
+    odds: addWindow(odds, ratios, { ...pair, ...past }, options),
+    source: addRates(source, pair.source),
+    target: addRates(target, pair.target),
+  };
+}
+
+/** Fewer requests of the source are no measure. */
+const MIN_PAST = 300;
+
+function addRates(a: Rate, b: Rate): Rate {
+  return { requests: a.requests + b.requests, hits: a.hits + b.hits };
 }
 
 function errorRate({ requests, errors }: RouteCounts): Rate {
@@ -123,33 +165,64 @@ export interface Suspicion {
   readonly what: 'errors' | 'latency';
   /** How much it adds to the odds in all. */
   readonly odds: number;
+  readonly compared: Compared;
+  /** Of latency: what is slow. Milliseconds. */
+  readonly slowerThanMs?: number;
 }
 
 /** The odds in all, 1 at the beginning, and what they are the sum of, the largest first. */
 export function totalOdds({ all, routes }: Odds): { readonly odds: number; readonly parts: readonly Suspicion[] } {
   const names = Object.keys(routes);
-  const own = names.length === 0 ? 1 : ALL_WEIGHT;
+  const ofAll = names.length === 0 ? 1 : ALL_WEIGHT;
   const parts = [
-    ...suspicions(all, own),
-    ...names.flatMap((route) =>
-      suspicions(routes[route]!, (1 - own) / names.length).map((part) => ({ route, ...part })),
-    ),
+    ...suspicions(all, ofAll),
+    ...names.flatMap((route) => suspicions(routes[route]!, (1 - ofAll) / names.length, route)),
   ];
-  const odds = Math.min(
-    MAX_ODDS,
-    parts.reduce((sum, part) => sum + part.odds, 0),
-  );
-  return { odds, parts: parts.sort((a, b) => b.odds - a.odds) };
+  // What cannot be compared says nothing: its odds stay 1.
+  const said = parts.reduce((sum, { weight }) => sum + weight, 0);
+  const odds = parts.reduce((sum, { part }) => sum + part.odds, 1 - said);
+  return {
+    odds: Math.min(MAX_ODDS, odds),
+    parts: parts.map(({ part }) => part).sort((a, b) => b.odds - a.odds),
+  };
 }
 
 /** JSON has no infinity. */
 const MAX_ODDS = 1e12;
 
-function suspicions({ errors, latency }: RouteOdds, weight: number): Suspicion[] {
-  // What cannot be compared says nothing: its odds stay 1.
-  const slow = latency.reduce((sum, part, index) => sum + SLOW_PARTS[index]![1] * (part ? findOdds(part.odds) : 1), 0);
-  return [
-    { what: 'errors', odds: weight * WEIGHTS.errors * findOdds(errors) },
-    { what: 'latency', odds: weight * WEIGHTS.latency * slow },
-  ];
+interface Part {
+  readonly part: Suspicion;
+  readonly weight: number;
+}
+
+function suspicions({ errors, latency }: RouteOdds, share: number, route?: string): Part[] {
+  const named = route === undefined ? {} : { route };
+  const create = (weight: number, compared: Compared, about: Pick<Suspicion, 'what' | 'slowerThanMs'>): Part => ({
+    part: { ...named, ...about, odds: weight * findOdds(compared.odds), compared },
+    weight,
+  });
+  const slow = latency.flatMap((part, index) => {
+    const weight = share * WEIGHTS.latency * SLOW_PARTS[index]![1];
+    return part ? [create(weight, part, { what: 'latency', slowerThanMs: bucketEndMs(part.bucket) })] : [];
+  });
+  return [create(share * WEIGHTS.errors, errors, { what: 'errors' }), ...slow];
+}
+
+/** For people: what differs, and by how much. */
+export function describeSuspicion({ route, what, compared: { source, target }, slowerThanMs }: Suspicion): string {
+  const to = route === undefined ? '' : ` to ${route}`;
+  const hits = what === 'errors' ? 'errors' : `responses later than ${Math.round(slowerThanMs ?? 0)} ms`;
+  return (
+    `target ${formatCount(target.hits)} ${hits} in ${formatCount(target.requests)} requests${to}, ` +
+    `source ${formatCount(source.hits)} in ${formatCount(source.requests)}`
+  );
+}
+
+/** "2,300 : 1". */
+export function formatOdds(odds: number): string {
+  return `${formatCount(Number(odds.toPrecision(2)))} : 1`;
+}
+
+function formatCount(count: number): string {
+  return Math.round(count).toLocaleString('en-US');
 }

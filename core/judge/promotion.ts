@@ -1,3 +1,4 @@
+import { wilsonUpperBound } from './wilson';
 import { Side } from '../traffic/weights';
 
 /** What a promotion takes, beside a bake that no one has ended. */
@@ -20,8 +21,6 @@ export interface Missing {
 
 /** How sure it must be that the target is within its budget. */
 const CONFIDENCE = 0.95;
-/** Of the normal distribution, one-sided: 95 %. */
-const Z = 1.6448536;
 
 /**
  * Whether enough requests say that the target is good: no alarm is not a pass. The upper end of its error rate must be within
@@ -59,20 +58,6 @@ export function requestsToProve(errorBudget: number): number {
   if (errorBudget >= 1) return 1;
   // A hair less, because 1 − (1 − d)ⁿ is computed in floating point.
   return Math.ceil(Math.log(1 - CONFIDENCE) / Math.log(1 - errorBudget) - 1e-9);
-}
-
-/**
- * The upper end of the one-sided 95 % Wilson score interval of a proportion.
- *
- * @see E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927)
- */
-export function wilsonUpperBound(successes: number, trials: number): number {
-  if (trials === 0) return 1;
-  const p = Math.min(1, successes / trials);
-  const z2 = Z * Z;
-  const centre = p + z2 / (2 * trials);
-  const margin = Z * Math.sqrt((p * (1 - p)) / trials + z2 / (4 * trials * trials));
-  return Math.min(1, (centre + margin) / (1 + z2 / trials));
 }
 
 /** How many more without an error bring the upper end within what is allowed. */

@@ -21,6 +21,11 @@ export interface Rate {
 export interface RatePair {
   readonly source: Rate;
   readonly target: Rate;
+  /**
+   * Of the source in earlier windows, not less than it was: what the target is compared with where the source has no traffic any
+   * more. 0–1.
+   */
+  readonly past?: number;
 }
 
 /** Of each ratio the natural logarithm of its odds, weighted by the starts so far. Plain numbers: it travels in a state. */
@@ -70,12 +75,14 @@ export function addWindow(
   { looks, tolerance }: { readonly looks: number; readonly tolerance: number },
 ): RateOdds {
   const start = Math.min((1 - FIRST_WEIGHT) / Math.max(1, looks), 1 - started);
-  const isEmpty = pair.source.requests === 0 || pair.target.requests === 0;
-  const equal = isEmpty ? 0 : logProbability(pair, 1 + tolerance);
+  const isAlone = pair.source.requests === 0 && pair.past !== undefined;
+  const isEmpty = pair.target.requests === 0 || (pair.source.requests === 0 && !isAlone);
+  const logOf = isAlone ? logAlone : logProbability;
+  const equal = isEmpty ? 0 : logOf(pair, 1 + tolerance);
   const next = ratios.map(([ratio, weight], index) => {
     const before = addLogs(logs[index]!, Math.log(start * weight));
     const isWorse = !isEmpty && ratio > 1 + tolerance;
-    return round(before + (isWorse ? logProbability(pair, ratio) - equal : 0));
+    return round(before + (isWorse ? logOf(pair, ratio) - equal : 0));
   });
   return { logs: next, started: started + start };
 }
@@ -101,6 +108,15 @@ function logProbability({ source, target }: RatePair, ratio: number): number {
   return -addLogs(0, addLogs(up, down));
 }
 
+/** That so many requests of the target were hits, where its odds are `ratio` times those of the source's past. */
+function logAlone({ target, past = 0 }: RatePair, ratio: number): number {
+  const odds = (ratio * past) / (1 - past);
+  const rate = Math.min(CERTAIN, Math.max(1 - CERTAIN, odds / (1 + odds)));
+  return target.hits * Math.log(rate) + (target.requests - target.hits) * Math.log(1 - rate);
+}
+
+/** No rate is 0 or 1 for sure. */
+const CERTAIN = 1 - 1e-6;
 const NEGLIGIBLE = 1e-15;
 const LARGE = 1e200;
 

@@ -1,5 +1,5 @@
 import { since } from '../../../core/proxy/counters';
-import { bakeVerdict, breakerTrip, unproven, wilsonLowerBound } from '../../../core/judge/judge';
+import { bakeVerdict, breakerTrip, unproven } from '../../../core/judge/judge';
 import { parsePlan } from '../../../core/plan/plan';
 import { TaskReading, withUnlisted } from '../../../core/judge/tally';
 import { Watch, beginWatch, lastSample, observe as observeSides } from '../../../core/judge/watch';
@@ -175,13 +175,6 @@ test('the state of two thousand tasks leaves room in the 256 KiB of Step Functio
     });
   const watch = beginWatch({ source: many('s'), target: many('t') }, 0);
   expect(JSON.stringify(watch).length).toBeLessThan(200 * 1024);
-});
-
-test('the Wilson bound agrees with published values', () => {
-  // 10 of 100: 95 % interval 0.0552–0.1744.
-  expect(wilsonLowerBound(10, 100)).toBeCloseTo(0.0552, 3);
-  expect(wilsonLowerBound(0, 0)).toBe(0);
-  expect(wilsonLowerBound(0, 50)).toBeCloseTo(0, 10);
 });
 
 test('counts are differences by instance: a new instance counts from zero, one that is gone takes nothing away', () => {

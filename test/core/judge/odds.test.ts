@@ -1,5 +1,13 @@
 import { BUCKETS, findBucket } from '../../../core/judge/latency-buckets';
-import { RouteCounts, WindowPair, addToOdds, beginOdds, totalOdds } from '../../../core/judge/odds';
+import {
+  RouteCounts,
+  WindowPair,
+  addToOdds,
+  beginOdds,
+  describeSuspicion,
+  formatOdds,
+  totalOdds,
+} from '../../../core/judge/odds';
 
 const EXACT = { errors: 0, latency: 0 };
 
@@ -71,6 +79,29 @@ test('they are the sum of their parts, and pass through JSON', () => {
   expect(again).toEqual(odds);
   const { odds: sum, parts } = totalOdds(again);
   expect(Number.isFinite(sum)).toBe(true);
-  expect(parts).toHaveLength(6);
-  expect(JSON.stringify(odds).length).toBeLessThan(2_000);
+  // Errors and two thresholds of latency each: the 99th percentile is that of the tail.
+  expect(parts.length).toBeGreaterThanOrEqual(6);
+  expect(JSON.stringify(odds).length).toBeLessThan(4_000);
+});
+
+test('a person reads what differs', () => {
+  const { odds, parts } = totalOdds(after([pair({ checkout: counts(100, { errors: 9 }) })]));
+  expect(describeSuspicion(parts[0]!)).toBe('target 9 errors in 200 requests, source 0 in 2,000');
+  expect(formatOdds(odds)).toMatch(/^[\d,]+ : 1$/);
+  const slow = totalOdds(after(Array.from({ length: 9 }, () => pair({ cart: counts(100, { slow: 40 }) })))).parts[0]!;
+  expect(describeSuspicion(slow)).toMatch(
+    /^target \d+ responses later than \d+ ms in [\d,]+ requests(?: to \/cart)?, source [\d,]+ in [\d,]+$/,
+  );
+});
+
+test('where the source has no traffic any more, the target is compared with what that had shown', () => {
+  const before = after(Array.from({ length: 10 }, () => pair({})));
+  const alone = (errors: number): WindowPair => ({
+    ...pair({ cart: counts(100, { errors }) }),
+    source: { all: counts(0), routes: {} },
+  });
+  expect(totalOdds(addToOdds(before, alone(0), EXACT)).odds).toBeLessThan(2);
+  expect(totalOdds(addToOdds(before, alone(20), EXACT)).odds).toBeGreaterThan(100);
+  // And with nothing where it had shown nothing.
+  expect(totalOdds(addToOdds(beginOdds({ all: counts(15), routes: {} }, 700), alone(20), EXACT)).odds).toBeLessThan(2);
 });

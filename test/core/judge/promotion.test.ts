@@ -1,4 +1,4 @@
-import { findMissing, requestsToProve, wilsonUpperBound } from '../../../core/judge/promotion';
+import { findMissing, requestsToProve } from '../../../core/judge/promotion';
 
 const at = (target: [number, number], source: [number, number] = [50_000, 0], errorBudget = 0.01) =>
   findMissing(
@@ -37,8 +37,4 @@ test('what the source fails at itself is no fault of the target', () => {
   expect(at([1_000, 20])).toBeDefined();
   expect(at([1_000, 20], [10_000, 200])).toBeUndefined();
   expect(at([1_000, 45], [10_000, 200])).toBeDefined();
-});
-
-test('of no trials nothing is known, and of failures alone all', () => {
-  expect([wilsonUpperBound(0, 0), wilsonUpperBound(5, 5), wilsonUpperBound(7, 5)]).toEqual([1, 1, 1]);
 });
