@@ -1,5 +1,5 @@
 import { Tolerances, WindowPair, addToOdds, beginOdds, totalOdds } from '../../core/judge/odds';
-import type { Side } from '../../core/traffic/weights';
+import type { Role } from '../../core/plan/direction';
 
 /** Decides while a canary runs. Each has its own memory of one cutover. */
 export interface Rule {
@@ -8,7 +8,7 @@ export interface Rule {
 }
 
 export interface RuleSetup {
-  readonly past: WindowPair[Side];
+  readonly past: WindowPair[Role];
   readonly lookSeconds: number;
   readonly minutes: number;
 }
@@ -25,7 +25,7 @@ export const RULES: Readonly<Record<string, (setup: RuleSetup) => Rule>> = {
 };
 
 export function ourRule({ past, lookSeconds, minutes }: RuleSetup, tolerances: Tolerances): Rule {
-  let odds = beginOdds(past, (minutes * 60) / lookSeconds);
+  let odds = beginOdds(past.all.latencies, Object.keys(past.routes), (minutes * 60) / lookSeconds);
   return {
     look: (pair) => {
       odds = addToOdds(odds, pair, tolerances);
@@ -35,20 +35,20 @@ export function ourRule({ past, lookSeconds, minutes }: RuleSetup, tolerances: T
 }
 
 /** Adds up windows to periods, and hands on each that is full. */
-function periods(seconds: number, decide: (sums: Readonly<Record<Side, Sum>>) => boolean): Rule {
-  let sums = { source: { requests: 0, errors: 0 }, target: { requests: 0, errors: 0 } };
+function periods(seconds: number, decide: (sums: Readonly<Record<Role, Sum>>) => boolean): Rule {
+  let sums = { from: { requests: 0, errors: 0 }, to: { requests: 0, errors: 0 } };
   return {
-    look: ({ source, target }, atSeconds) => {
+    look: ({ from, to }, atSeconds) => {
       for (const [sum, { all }] of [
-        [sums.source, source],
-        [sums.target, target],
+        [sums.from, from],
+        [sums.to, to],
       ] as const) {
         sum.requests += all.requests;
         sum.errors += all.errors;
       }
       if (atSeconds % seconds !== 0) return false;
       const full = sums;
-      sums = { source: { requests: 0, errors: 0 }, target: { requests: 0, errors: 0 } };
+      sums = { from: { requests: 0, errors: 0 }, to: { requests: 0, errors: 0 } };
       return decide(full);
     },
   };
@@ -63,14 +63,14 @@ const rate = ({ requests, errors }: Sum) => (requests === 0 ? 0 : errors / reque
 
 /** The alarm that is set up most often: more than 1 % of errors in one minute. */
 function alarmRule(): Rule {
-  return periods(60, ({ target }) => rate(target) > 0.01);
+  return periods(60, ({ to }) => rate(to) > 0.01);
 }
 
 /** The success rate of its documentation: at least 95 % every five minutes, three failures end it. */
 function argoRule(): Rule {
   let failures = 0;
-  return periods(300, ({ target }) => {
-    if (1 - rate(target) < 0.95) failures += 1;
+  return periods(300, ({ to }) => {
+    if (1 - rate(to) < 0.95) failures += 1;
     return failures > 3;
   });
 }
@@ -78,20 +78,20 @@ function argoRule(): Rule {
 /** The defaults of its documentation: at least 99 % each minute, five failed checks end it. */
 function flaggerRule(): Rule {
   let failures = 0;
-  return periods(60, ({ target }) => {
-    if (1 - rate(target) < 0.99) failures += 1;
+  return periods(60, ({ to }) => {
+    if (1 - rate(to) < 0.99) failures += 1;
     return failures >= 5;
   });
 }
 
 /** Compares the error rates of all minutes at the end, one-sided at 95 %, with ties counted half. */
 function kayentaRule(minutes: number): Rule {
-  const seen: Record<Side, number[]> = { source: [], target: [] };
-  return periods(60, ({ source, target }) => {
-    seen.source.push(rate(source));
-    seen.target.push(rate(target));
-    if (seen.target.length < minutes) return false;
-    return mannWhitney(seen.target, seen.source) > 1.645;
+  const seen: Record<Role, number[]> = { from: [], to: [] };
+  return periods(60, ({ from, to }) => {
+    seen.from.push(rate(from));
+    seen.to.push(rate(to));
+    if (seen.to.length < minutes) return false;
+    return mannWhitney(seen.to, seen.from) > 1.645;
   });
 }
 

@@ -1,6 +1,6 @@
 import { BUCKETS, findBucket } from '../../core/judge/latency-buckets';
 import type { RouteCounts, WindowPair } from '../../core/judge/odds';
-import type { Side } from '../../core/traffic/weights';
+import type { Role } from '../../core/plan/direction';
 
 /** What one side does in a minute, and how well. */
 export interface Behaviour {
@@ -30,17 +30,17 @@ export class Traffic {
     private readonly seconds: number,
   ) {}
 
-  window(source: Behaviour, target: Behaviour, extent: Extent = 'everywhere'): WindowPair {
-    return { source: this.side(source, source, 'everywhere'), target: this.side(target, source, extent) };
+  window(from: Behaviour, to: Behaviour, extent: Extent = 'everywhere'): WindowPair {
+    return { from: this.side(from, from, 'everywhere'), to: this.side(to, from, extent) };
   }
 
   /** The source's own traffic before the shift. */
-  past(source: Behaviour, minutes: number): WindowPair[Side] {
+  past(from: Behaviour, minutes: number): WindowPair[Role] {
     const windows = (minutes * 60) / this.seconds;
-    return this.side({ ...source, requestsPerMinute: source.requestsPerMinute * windows }, source, 'everywhere');
+    return this.side({ ...from, requestsPerMinute: from.requestsPerMinute * windows }, from, 'everywhere');
   }
 
-  private side(worse: Behaviour, good: Behaviour, extent: Extent): WindowPair[Side] {
+  private side(worse: Behaviour, good: Behaviour, extent: Extent): WindowPair[Role] {
     const counts = ROUTES.map(() => ({ requests: 0, errors: 0, latencies: new Array<number>(BUCKETS).fill(0) }));
     const requests = this.poisson((worse.requestsPerMinute * this.seconds) / 60);
     for (let index = 0; index < requests; index += 1) {

@@ -77,6 +77,10 @@ export const ERRORS = {
     retry: false,
     meaning: 'A switch was not committed in the attempts of its plan: the source goes on as if nothing had been asked.',
   },
+  TargetWorse: {
+    retry: false,
+    meaning: 'The target has more errors or later responses than the source, surely by more than the plan tolerates.',
+  },
   BreakerTripped: { retry: false, meaning: "The target's error rate is above the plan's limit." },
   AlarmRaised: {
     retry: false,

@@ -1,6 +1,7 @@
 import { ErrorCode } from '../errors/errors';
 import { findDirection } from '../plan/direction';
 import { MAX_BAKE, Plan } from '../plan/plan';
+import { Counted, findMissing } from './promotion';
 import { SideCounts, computeDifference, pendingRequests } from './tally';
 import { Sample, Watch, lastSample } from './watch';
 import { wilsonLowerBound } from './wilson';
@@ -85,6 +86,8 @@ export function unproven(watch: Watch, plan: Plan): Lack | undefined {
     const message = `the ${to} must respond to at least ${breaker.minimumRequests} requests in a bake, got ${stage.responded}`;
     return { code: 'TooFewRequests', message };
   }
+  const missing = findMissing(plan.judge, { from: countFrom(watch), to: countStage(stage) }, to);
+  if (missing) return { code: missing.isOfNumber ? 'TooFewRequests' : 'TargetNotProven', message: missing.message };
   const short = shortWindow(watch, plan);
   for (const { errors, responded, requests, seconds } of [short, stage]) {
     if (errors > Math.max(responded, requests) * breaker.maximumErrorRate) {
@@ -97,6 +100,16 @@ export function unproven(watch: Watch, plan: Plan): Lack | undefined {
   if (short.tasksLost === 0) return undefined;
   const rule = `no proxy of the ${to} must end unasked in the last ${whole(short.seconds)} s of a bake`;
   return notProven(`${rule}, got ${short.tasksLost}`);
+}
+
+function countStage({ responded, errors }: WindowCounts): Counted {
+  return { requests: responded, errors };
+}
+
+/** Since the first shift: in the last stages the side that is left has little traffic, or none. */
+function countFrom({ comparison }: Watch): Counted {
+  const { requests, hits } = comparison?.odds.all.errors.from ?? { requests: 0, hits: 0 };
+  return { requests, errors: hits };
 }
 
 function notProven(message: string): Lack {

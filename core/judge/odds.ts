@@ -3,7 +3,7 @@
  * and of each route class. Averages of e-values are one again: the whole cutover has one budget of false alarms.
  */
 import { own } from '../validation/own';
-import { Side } from '../traffic/weights';
+import type { Direction, Role } from '../plan/direction';
 import { LatencyCounts, bucketEndMs, countLatencies, countSlower, findQuantile } from './latency-buckets';
 import {
   ERROR_RATIOS,
@@ -28,7 +28,7 @@ export interface RouteCounts {
 
 /** One window of both sides. `routes` by the name of the class; a class that is absent of a side had no request there. */
 export type WindowPair = Readonly<
-  Record<Side, { readonly all: RouteCounts; readonly routes: Readonly<Record<string, RouteCounts>> }>
+  Record<Role, { readonly all: RouteCounts; readonly routes: Readonly<Record<string, RouteCounts>> }>
 >;
 
 /** The state of the comparison. It travels from step to step: some hundred bytes for all and for each class. */
@@ -48,8 +48,8 @@ export interface RouteOdds {
 export interface Compared {
   readonly odds: RateOdds;
   /** What each side has shown since the first window; of the source's latency since before the shift. */
-  readonly source: Rate;
-  readonly target: Rate;
+  readonly from: Rate;
+  readonly to: Rate;
 }
 
 export interface SlowCompared extends Compared {
@@ -77,52 +77,49 @@ const ALL_WEIGHT = 0.8;
 /**
  * Before the first window.
  *
- * @param past the source's own requests before the shift: they fix the thresholds, and are judged by none
+ * @param past the source's own requests before the shift: they fix what is slow, for all route classes, and are judged by none
  */
-export function beginOdds(
-  past: { readonly all: RouteCounts; readonly routes: Readonly<Record<string, RouteCounts>> },
-  looks: number,
-): Odds {
-  const routes = Object.entries(past.routes).map(([name, counts]) => [name, beginRoute(counts)] as const);
-  return { all: beginRoute(past.all), routes: Object.fromEntries(routes), looks };
+export function beginOdds(past: LatencyCounts, routes: readonly string[], looks: number): Odds {
+  const buckets = SLOW_PARTS.map(([part]) => findQuantile(past, part));
+  const each = routes.map((name) => [name, beginRoute(buckets, [])] as const);
+  return { all: beginRoute(buckets, past), routes: Object.fromEntries(each), looks };
 }
 
-function beginRoute({ latencies }: RouteCounts): RouteOdds {
-  const latency = SLOW_PARTS.map(([part]) => {
-    const bucket = findQuantile(latencies, part);
+function beginRoute(buckets: readonly (number | undefined)[], past: LatencyCounts): RouteOdds {
+  const latency = buckets.map((bucket) => {
     if (bucket === undefined) return null;
-    const source = slowRate({ requests: 0, errors: 0, latencies }, bucket);
-    return { bucket, odds: beginRateOdds(LATENCY_RATIOS), source, target: NO_RATE };
+    const from = slowRate({ requests: 0, errors: 0, latencies: past }, bucket);
+    return { bucket, odds: beginRateOdds(LATENCY_RATIOS), from, to: NO_RATE };
   });
-  return { errors: { odds: beginRateOdds(ERROR_RATIOS), source: NO_RATE, target: NO_RATE }, latency };
+  return { errors: { odds: beginRateOdds(ERROR_RATIOS), from: NO_RATE, to: NO_RATE }, latency };
 }
 
 const NO_RATE: Rate = { requests: 0, hits: 0 };
 
 export function addToOdds({ all, routes, looks }: Odds, pair: WindowPair, tolerances: Tolerances): Odds {
-  const add = (odds: RouteOdds, source: RouteCounts, target: RouteCounts) =>
-    addToRoute(odds, { source, target }, looks, tolerances);
+  const add = (odds: RouteOdds, from: RouteCounts, to: RouteCounts) =>
+    addToRoute(odds, { from, to }, looks, tolerances);
   const next = Object.entries(routes).map(
     ([name, odds]) =>
-      [name, add(odds, own(pair.source.routes, name) ?? NONE, own(pair.target.routes, name) ?? NONE)] as const,
+      [name, add(odds, own(pair.from.routes, name) ?? NONE, own(pair.to.routes, name) ?? NONE)] as const,
   );
-  return { all: add(all, pair.source.all, pair.target.all), routes: Object.fromEntries(next), looks };
+  return { all: add(all, pair.from.all, pair.to.all), routes: Object.fromEntries(next), looks };
 }
 
 const NONE: RouteCounts = { requests: 0, errors: 0, latencies: [] };
 
 function addToRoute(
   { errors, latency }: RouteOdds,
-  { source, target }: Readonly<Record<Side, RouteCounts>>,
+  { from, to }: Readonly<Record<Role, RouteCounts>>,
   looks: number,
   tolerances: Tolerances,
 ): RouteOdds {
-  const failed = { source: errorRate(source), target: errorRate(target) };
+  const failed = { from: errorRate(from), to: errorRate(to) };
   return {
     errors: addPair(errors, ERROR_RATIOS, failed, { looks, tolerance: tolerances.errors }),
     latency: latency.map((part) => {
       if (!part) return null;
-      const slow = { source: slowRate(source, part.bucket), target: slowRate(target, part.bucket) };
+      const slow = { from: slowRate(from, part.bucket), to: slowRate(to, part.bucket) };
       return { bucket: part.bucket, ...addPair(part, LATENCY_RATIOS, slow, { looks, tolerance: tolerances.latency }) };
     }),
   };
@@ -130,17 +127,17 @@ function addToRoute(
 
 /** Without traffic of the source the target is compared with what that had shown before, at the worst. */
 function addPair(
-  { odds, source, target }: Compared,
+  { odds, from, to }: Compared,
   ratios: Ratios,
-  pair: Pick<RatePair, 'source' | 'target'>,
+  pair: Pick<RatePair, Role>,
   options: { readonly looks: number; readonly tolerance: number },
 ): Compared {
-  const hasPast = pair.source.requests === 0 && source.requests >= MIN_PAST;
-  const past = hasPast ? { past: wilsonUpperBound(source.hits, source.requests) } : {};
+  const hasPast = pair.from.requests === 0 && from.requests >= MIN_PAST;
+  const past = hasPast ? { past: wilsonUpperBound(from.hits, from.requests) } : {};
   return {
     odds: addWindow(odds, ratios, { ...pair, ...past }, options),
-    source: addRates(source, pair.source),
-    target: addRates(target, pair.target),
+    from: addRates(from, pair.from),
+    to: addRates(to, pair.to),
   };
 }
 
@@ -209,12 +206,15 @@ function suspicions({ errors, latency }: RouteOdds, share: number, route?: strin
 }
 
 /** For people: what differs, and by how much. */
-export function describeSuspicion({ route, what, compared: { source, target }, slowerThanMs }: Suspicion): string {
-  const to = route === undefined ? '' : ` to ${route}`;
+export function describeSuspicion(
+  { route, what, compared, slowerThanMs }: Suspicion,
+  { from, to }: Direction = { from: 'source', to: 'target' },
+): string {
+  const where = route === undefined ? '' : ` to ${route}`;
   const hits = what === 'errors' ? 'errors' : `responses later than ${Math.round(slowerThanMs ?? 0)} ms`;
   return (
-    `target ${formatCount(target.hits)} ${hits} in ${formatCount(target.requests)} requests${to}, ` +
-    `source ${formatCount(source.hits)} in ${formatCount(source.requests)}`
+    `${to} ${formatCount(compared.to.hits)} ${hits} in ${formatCount(compared.to.requests)} requests${where}, ` +
+    `${from} ${formatCount(compared.from.hits)} in ${formatCount(compared.from.requests)}`
   );
 }
 

@@ -1,5 +1,6 @@
+import type { Side } from '../traffic/weights';
 import { wilsonUpperBound } from './wilson';
-import { Side } from '../traffic/weights';
+import type { Role } from '../plan/direction';
 
 /** What a promotion takes, beside a bake that no one has ended. */
 export interface PromotionRule {
@@ -16,6 +17,8 @@ export interface Counted {
 export interface Missing {
   /** So many more requests without an error, at the least. */
   readonly requests: number;
+  /** Whether there are too few of them, whatever came of them. */
+  readonly isOfNumber: boolean;
   readonly message: string;
 }
 
@@ -32,24 +35,26 @@ const CONFIDENCE = 0.95;
  */
 export function findMissing(
   { errorBudget }: PromotionRule,
-  counted: Readonly<Record<Side, Counted>>,
+  { from, to }: Readonly<Record<Role, Counted>>,
+  side: Side = 'target',
 ): Missing | undefined {
-  const { source, target } = counted;
   const enough = requestsToProve(errorBudget);
-  if (target.requests < enough) {
+  if (to.requests < enough) {
     return {
-      requests: enough - target.requests,
-      message: `the target must respond to at least ${enough} requests, got ${target.requests}`,
+      requests: enough - to.requests,
+      isOfNumber: true,
+      message: `the ${side} must respond to at least ${enough} requests in a bake, got ${to.requests}`,
     };
   }
-  const allowed = Math.min(1, errorBudget + (source.requests > 0 ? source.errors / source.requests : 0));
-  const upper = wilsonUpperBound(target.errors, target.requests);
+  const allowed = Math.min(1, errorBudget + (from.requests > 0 ? from.errors / from.requests : 0));
+  const upper = wilsonUpperBound(to.errors, to.requests);
   if (upper <= allowed) return undefined;
   return {
-    requests: cleanRequests(target, allowed),
+    requests: cleanRequests(to, allowed),
+    isOfNumber: false,
     message:
-      `the error rate of the target must be at most ${percent(allowed)} with 95 % confidence, ` +
-      `got up to ${percent(upper)}: ${target.errors} errors in ${target.requests} requests`,
+      `the error rate of the ${side} must be at most ${percent(allowed)} with 95 % confidence, ` +
+      `got up to ${percent(upper)}: ${to.errors} errors in ${to.requests} requests`,
   };
 }
 

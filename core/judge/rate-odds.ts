@@ -19,8 +19,8 @@ export interface Rate {
 }
 
 export interface RatePair {
-  readonly source: Rate;
-  readonly target: Rate;
+  readonly from: Rate;
+  readonly to: Rate;
   /**
    * Of the source in earlier windows, not less than it was: what the target is compared with where the source has no traffic any
    * more. 0–1.
@@ -75,8 +75,8 @@ export function addWindow(
   { looks, tolerance }: { readonly looks: number; readonly tolerance: number },
 ): RateOdds {
   const start = Math.min((1 - FIRST_WEIGHT) / Math.max(1, looks), 1 - started);
-  const isAlone = pair.source.requests === 0 && pair.past !== undefined;
-  const isEmpty = pair.target.requests === 0 || (pair.source.requests === 0 && !isAlone);
+  const isAlone = pair.from.requests === 0 && pair.past !== undefined;
+  const isEmpty = pair.to.requests === 0 || (pair.from.requests === 0 && !isAlone);
   const logOf = isAlone ? logAlone : logProbability;
   const equal = isEmpty ? 0 : logOf(pair, 1 + tolerance);
   const next = ratios.map(([ratio, weight], index) => {
@@ -96,23 +96,23 @@ export function findOdds({ logs, started }: RateOdds): number {
  * That of all hits so many were the target's, where its odds are `ratio` times the source's: Fisher's noncentral
  * hypergeometric distribution, up to a term that is the same for every ratio.
  */
-function logProbability({ source, target }: RatePair, ratio: number): number {
-  const hits = source.hits + target.hits;
-  const low = Math.max(0, hits - source.requests);
-  const high = Math.min(target.requests, hits);
+function logProbability({ from, to }: RatePair, ratio: number): number {
+  const hits = from.hits + to.hits;
+  const low = Math.max(0, hits - from.requests);
+  const high = Math.min(to.requests, hits);
   const step = (count: number) =>
-    (ratio * (target.requests - count) * (hits - count)) / ((count + 1) * (source.requests - hits + count + 1));
+    (ratio * (to.requests - count) * (hits - count)) / ((count + 1) * (from.requests - hits + count + 1));
   // From what was seen in both directions, each term as a multiple of that one: what is far behind the most likely adds nothing.
-  const up = sumTerms(high - target.hits, (index) => step(target.hits + index));
-  const down = sumTerms(target.hits - low, (index) => 1 / step(target.hits - 1 - index));
+  const up = sumTerms(high - to.hits, (index) => step(to.hits + index));
+  const down = sumTerms(to.hits - low, (index) => 1 / step(to.hits - 1 - index));
   return -addLogs(0, addLogs(up, down));
 }
 
 /** That so many requests of the target were hits, where its odds are `ratio` times those of the source's past. */
-function logAlone({ target, past = 0 }: RatePair, ratio: number): number {
+function logAlone({ to, past = 0 }: RatePair, ratio: number): number {
   const odds = (ratio * past) / (1 - past);
   const rate = Math.min(CERTAIN, Math.max(1 - CERTAIN, odds / (1 + odds)));
-  return target.hits * Math.log(rate) + (target.requests - target.hits) * Math.log(1 - rate);
+  return to.hits * Math.log(rate) + (to.requests - to.hits) * Math.log(1 - rate);
 }
 
 /** No rate is 0 or 1 for sure. */

@@ -1,6 +1,7 @@
 import { own } from '../validation/own';
 import { LedgerReport } from '../proxy/admin-api';
 import { total } from '../proxy/connections';
+import type { WindowReport } from '../proxy/window';
 
 /** One proxy task, as ECS lists it and as its admin port reports. */
 export interface TaskReading {
@@ -14,6 +15,8 @@ export interface TaskReading {
   readonly exitCode?: number;
   /** Absent of a stopped task, and of one that did not respond: what that one holds is unknown, and never zero. */
   readonly report?: LedgerReport;
+  /** What it did in the seconds that it was asked for. */
+  readonly window?: WindowReport;
   /** Why there is no report. */
   readonly problem?: string;
   /** Added by `withUnlisted`. */

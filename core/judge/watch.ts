@@ -8,6 +8,7 @@ import {
   pendingRequests,
 } from './tally';
 import { Side } from '../traffic/weights';
+import type { Comparison } from './comparison';
 
 /** What the cutover has seen of both sides since its first shift; it travels from step to step. */
 export interface Watch {
@@ -16,6 +17,8 @@ export interface Watch {
   readonly samples: readonly Sample[];
   /** Of the side that is left: how long a request takes, and how many clients leave before they have a response; where it is known. */
   readonly habits?: Habits;
+  /** The side that gets the traffic against the one that is left; absent of a run that was begun without. */
+  readonly comparison?: Comparison;
   /** Since when something that a verdict needs could not be read, by what it is. */
   readonly blindSinceMs: Readonly<Partial<Record<Blindness, number>>>;
 }

@@ -6,6 +6,9 @@ export interface Direction {
   readonly to: Side;
 }
 
+/** What a side is to a cutover. */
+export type Role = keyof Direction;
+
 /** Also of a plan that an older version has written, which went from the source to the target. */
 export function findDirection(plan: { readonly from?: Side } | undefined): Direction {
   return plan?.from === 'target' ? { from: 'target', to: 'source' } : { from: 'source', to: 'target' };

@@ -14,6 +14,7 @@ export const PLAN_PARTS = [
   'smoke',
   'confirmTimeoutSeconds',
   'breaker',
+  'judge',
   'drain',
   'approval',
   'switch',
@@ -55,6 +56,11 @@ const CHECKS: Readonly<Record<PlanPart, Check>> = {
     atMost('breaker.minimumErrors', ({ breaker }) => breaker.minimumErrors),
     atMost('breaker.maximumErrorRate', ({ breaker }) => breaker.maximumErrorRate),
     atLeast('breaker.minimumRequests', ({ breaker }) => breaker.minimumRequests),
+  ),
+  judge: all(
+    atMost('judge.errorBudget', ({ judge }) => judge.errorBudget),
+    atMost('judge.latencyTolerance', ({ judge }) => judge.latencyTolerance),
+    atMost('judge.warmUpSeconds', ({ judge }) => judge.warmUpSeconds),
   ),
   drain: all(
     ...CONNECTION_KINDS.map((kind) =>

@@ -8,6 +8,7 @@ import {
   APPROVAL_FIELD,
 } from '../approval/approval';
 import { exchangeWeights, findDirection } from './direction';
+import { JUDGE_FIELD, JudgePlan } from './judge-plan';
 import { SWITCH_FIELD, SwitchPlan } from './switch-plan';
 import { DRAIN_FIELD, DrainOrder, HEALTH_PATH } from '../proxy/admin-api';
 import { CONNECTION_KINDS, eachKind } from '../proxy/connections';
@@ -58,6 +59,7 @@ export interface Plan {
   readonly smoke: readonly SmokeRequest[];
   readonly confirmTimeoutSeconds: number;
   readonly breaker: Breaker;
+  readonly judge: JudgePlan;
   readonly drain: DrainOrder;
   /** Where a person has to agree before it goes on. */
   readonly approval: Approval;
@@ -240,6 +242,7 @@ export const PLAN_FIELDS = {
     sentence: 'How long new weights may take until the load balancer reports them.',
   },
   breaker: BREAKER_FIELD,
+  judge: JUDGE_FIELD,
   drain: DRAIN_FIELD,
   switch: SWITCH_FIELD,
   approval: APPROVAL_FIELD,

@@ -12,6 +12,7 @@ import type { RuleReading } from '../../core/traffic/listener-rules';
 import type { SmokeRequest } from '../../core/plan/plan';
 import type { SmokeResponse, SmokeSample } from '../../core/plan/smoke';
 import type { TaskReading } from '../../core/judge/tally';
+import type { WindowOrder } from '../../core/proxy/window';
 import type { SwitchStorePort, SwitchTask } from './switch-ports';
 import type { Statement } from '../../core/approval/statement';
 import type { Side, Weights } from '../../core/traffic/weights';
@@ -69,7 +70,7 @@ export interface ProxiesPort {
    *
    * @throws CutoverError `AwsUnavailable` when ECS does not list them
    */
-  tasks(side: Side): Promise<TaskReading[]>;
+  tasks(side: Side, window?: WindowOrder): Promise<TaskReading[]>;
   /** The addresses of the tasks that are to stay. */
   addresses(side: Side): Promise<string[]>;
   /**

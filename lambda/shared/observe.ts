@@ -2,11 +2,13 @@ import { checkAlarms } from '../../core/judge/alarm-check';
 import { CutoverRun, InitialReading, note, rollBack } from '../../core/cutover/run';
 import { ErrorCode } from '../../core/errors/errors';
 import { Forward, sameForward } from '../../core/traffic/forward';
+import { addToComparison, findMisfit, findSuspicion, orderWindow } from '../../core/judge/comparison';
 import { breakerTrip } from '../../core/judge/judge';
 import { RuleReading, changedRules, otherRules } from '../../core/traffic/listener-rules';
 import { isTooLarge, tooManyTasks, withTracesThatFit, withoutTasks } from '../../core/cutover/state-size';
 import { TaskReading, withUnlisted } from '../../core/judge/tally';
 import type { Plan } from '../../core/plan/plan';
+import type { WindowOrder } from '../../core/proxy/window';
 import { Blindness, TaskReadings, Watch, noteBlindness, observe } from '../../core/judge/watch';
 import { findDirection } from '../../core/plan/direction';
 import { SIDES, Side } from '../../core/traffic/weights';
@@ -62,17 +64,22 @@ export function judged(act: JudgedAct, { isConfirmed }: JudgeOptions): Act<Cutov
     const seen = await readSurroundings(run, ports, isConfirmed);
     const back = findings(run, ports, seen, isConfirmed)[0];
     // Also before a rollback, and briefly then: the evidence tells what the target did until now.
-    const tasks = await readTasks(before, ports, back ? BRIEF_MS : TASKS_MS);
+    const order = orderWindow(before.comparison, run.execution, run.plan, ports.now());
+    const tasks = await readTasks(before, order, ports, back ? BRIEF_MS : TASKS_MS);
     const smoked = { source: seen.sides.source.smoked, target: seen.sides.target.smoked };
     const { from, to } = findDirection(run.plan);
     const blind = [...listBlindness(seen, to), ...blindTasks(tasks)];
     const observed = observe(before, tasks, smoked, ports.now(), hasWeight(run, from) ? from : undefined);
-    const watch = noteBlindness(observed, blind, nowMs);
+    const watch = noteBlindness(compare(run, observed, tasks, order), blind, nowMs);
     const noted = withTracesThatFit(noteOtherRules({ ...run, watch }, initial, seen.rules, ports, nowMs));
     const bounded = isTooLarge(noted) ? withoutTasks(noted) : noted;
     if (back) return rollBack(bounded, back.code, back.message);
     const trip = breakerTrip(watch, run.plan);
     if (trip) return rollBack(bounded, 'BreakerTripped', trip.message);
+    const worse = watch.comparison && findSuspicion(watch.comparison, run.plan);
+    if (worse !== undefined) return rollBack(bounded, 'TargetWorse', worse);
+    const misfit = isConfirmed && watch.comparison && findMisfit(watch.comparison);
+    if (typeof misfit === 'string') return rollBack(bounded, 'ShiftNotConfirmed', misfit);
     if (bounded !== noted) return rollBack(bounded, 'TooManyTasks', tooManyTasks(noted));
     const overdue = blindForTooLong(watch, to, nowMs);
     if (overdue) return rollBack(noted, overdue.code, overdue.message);
@@ -208,10 +215,15 @@ function noteOtherRules(
 }
 
 /** Of both sides in bounded time, with those that are missing in the list. */
-async function readTasks({ tallies }: Watch, ports: Ports, milliseconds: number): Promise<Partial<TaskReadings>> {
+async function readTasks(
+  { tallies }: Watch,
+  order: WindowOrder,
+  ports: Ports,
+  milliseconds: number,
+): Promise<Partial<TaskReadings>> {
   const read = SIDES.map(async (side) => {
     const settled = await settleWithin(milliseconds, `reading the tasks of the ${side}`, () =>
-      ports.proxies.tasks(side),
+      ports.proxies.tasks(side, order),
     );
     return [side, settled] as const;
   });
@@ -220,6 +232,15 @@ async function readTasks({ tallies }: Watch, ports: Ports, milliseconds: number)
     if ('value' in settled) tasks[side] = withUnlisted(tallies[side], settled.value);
   }
   return tasks;
+}
+
+/** A side whose tasks could not be listed did nothing that is known: then nothing is compared. */
+function compare(run: CutoverRun, watch: Watch, tasks: Partial<TaskReadings>, order: WindowOrder): Watch {
+  const { plan, stage } = run;
+  if (!watch.comparison || !stage || !tasks.source || !tasks.target) return watch;
+  const weights = plan.stages[stage.index]?.weights ?? plan.initialWeights;
+  const before = plan.stages[stage.index - 1]?.weights ?? plan.initialWeights;
+  return { ...watch, comparison: addToComparison(watch.comparison, tasks, order, plan, { weights, before }) };
 }
 
 function listBlindness({ lock, abort, alarms, rules, sides }: Surroundings, to: Side): Blindness[] {

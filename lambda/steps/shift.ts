@@ -1,8 +1,9 @@
 import { CutoverRun, note, rollBack } from '../../core/cutover/run';
 import { Forward, forwardFor, sameForward } from '../../core/traffic/forward';
-import { CONFIRM_POLL_SECONDS } from '../../core/plan/plan';
+import { CONFIRM_POLL_SECONDS, Plan, Stage } from '../../core/plan/plan';
 import { isTooLarge, tooManyTasks, withTracesThatFit, withoutTasks } from '../../core/cutover/state-size';
-import { beginStage, beginWatch } from '../../core/judge/watch';
+import { beginComparison, orderWindow, warmUp } from '../../core/judge/comparison';
+import { Watch, beginStage, beginWatch } from '../../core/judge/watch';
 import { Look, isOfSideThatIsLeft, judged, readRules } from '../shared/observe';
 import type { Ports } from '../contract/ports';
 import { settle } from '../contract/settle';
@@ -23,7 +24,8 @@ export async function setWeights(run: CutoverRun, ports: Ports, nowMs: number): 
   if (!present || !isExpected(present)) {
     return rollBack(run, 'RulesChanged', `the weighted rule must be as shifted before, got ${JSON.stringify(present)}`);
   }
-  const watch = run.watch ? beginStage(run.watch, nowMs) : beginWatch(await readTasks(proxies), nowMs);
+  const begun = run.watch ? beginStage(run.watch, nowMs) : await startWatch(run, proxies, ports.now());
+  const watch = warmUpStage(begun, stage, run.plan, nowMs);
   const progress = { index, shiftedAtMs: nowMs };
   const shifting = withTracesThatFit({
     ...run,
@@ -69,9 +71,16 @@ export const shift: Act<CutoverRun, CutoverRun> = (run, ports, nowMs) => {
   return (run.stage ? next : withLock(setWeights))(run, ports, nowMs);
 };
 
-async function readTasks(proxies: Ports['proxies']) {
-  const [source, target] = await Promise.all([proxies.tasks('source'), proxies.tasks('target')]);
-  return { source, target };
+/** What the tasks report now is where counting begins, and what the source did until now says what is slow. */
+async function startWatch({ execution, plan }: CutoverRun, proxies: Ports['proxies'], nowMs: number): Promise<Watch> {
+  const order = orderWindow(undefined, execution, plan, nowMs);
+  const [source, target] = await Promise.all([proxies.tasks('source', order), proxies.tasks('target', order)]);
+  return { ...beginWatch({ source, target }, nowMs), comparison: beginComparison({ source, target }, order, plan) };
+}
+
+function warmUpStage(watch: Watch, { bakeSeconds }: Stage, plan: Plan, nowMs: number): Watch {
+  if (!watch.comparison) return watch;
+  return { ...watch, comparison: warmUp(watch.comparison, bakeSeconds, plan, nowMs) };
 }
 
 export const handler = createHandler(shift);

@@ -1,5 +1,6 @@
 import { DescribeTasksCommand, ECSClient, Task, paginateListTasks } from '@aws-sdk/client-ecs';
-import { ADMIN_PATHS, LedgerReport } from '../../../core/proxy/admin-api';
+import { ADMIN_PATHS, LedgerReport, LookReport } from '../../../core/proxy/admin-api';
+import type { WindowOrder } from '../../../core/proxy/window';
 import type { ProbeReport } from '../../../core/proxy/probe';
 import { SIDES, Side } from '../../../core/traffic/weights';
 import { CutoverConfig } from '../../../core/cutover/cutover-config';
@@ -59,14 +60,18 @@ export function proxiesPort(config: CutoverConfig): ProxiesPort {
       return await callAdmin({ ...made, keys });
     }
   };
-  const read = async (task: Task, untilMs: number): Promise<TaskReading> => {
+  const read = async (task: Task, untilMs: number, order: WindowOrder | undefined): Promise<TaskReading> => {
     const life = readLife(task);
     if (life === 'stopped') return { id: findId(task), address: '', life, ...chooseExitCode(task) };
     const reading = { id: findId(task), address: findAddress(task) ?? '', life };
     if (reading.address === '') return { ...reading, problem: `task '${task.taskArn}' has no private IPv4 address` };
     if (performance.now() > untilMs) return { ...reading, problem: `not asked within ${ASK_MS / 1000} s` };
     try {
-      return { ...reading, report: (await call(reading.address, 'GET', ADMIN_PATHS.drainStatus)) as LedgerReport };
+      if (!order)
+        return { ...reading, report: (await call(reading.address, 'GET', ADMIN_PATHS.drainStatus)) as LedgerReport };
+      const look = (await call(reading.address, 'POST', ADMIN_PATHS.window, order)) as LookReport;
+      const { window, ...report } = look;
+      return { ...reading, report, window };
     } catch (error) {
       return { ...reading, problem: error instanceof Error ? error.message : String(error) };
     }
@@ -74,10 +79,10 @@ export function proxiesPort(config: CutoverConfig): ProxiesPort {
   return {
     addresses: async (side) =>
       (await listTasks(ecs, config, side)).filter(isStaying).flatMap((task) => findAddress(task) ?? []),
-    tasks: async (side) => {
+    tasks: async (side, window) => {
       const tasks = await listTasks(ecs, config, side);
       const untilMs = performance.now() + ASK_MS;
-      return pooled(tasks, CALLS_AT_ONCE, (task) => read(task, untilMs));
+      return pooled(tasks, CALLS_AT_ONCE, (task) => read(task, untilMs, window));
     },
     drain: async (address, order) => void (await call(address, 'POST', ADMIN_PATHS.drain, order)),
     open: async () => {

@@ -21,23 +21,24 @@ function counts(requests: number, { errors = 0, slow = Math.round(requests * 0.0
   return { requests, errors, latencies };
 }
 
-const PAST = { all: counts(10_000), routes: { '/cart': counts(5_000), '/checkout': counts(5_000) } };
+const PAST = counts(10_000).latencies;
+const ROUTES = ['/cart', '/checkout'];
 
-function pair(target: { cart?: RouteCounts; checkout?: RouteCounts }): WindowPair {
-  const [cart, checkout] = [target.cart ?? counts(100), target.checkout ?? counts(100)];
+function pair(to: { cart?: RouteCounts; checkout?: RouteCounts }): WindowPair {
+  const [cart, checkout] = [to.cart ?? counts(100), to.checkout ?? counts(100)];
   const all = {
     requests: cart.requests + checkout.requests,
     errors: cart.errors + checkout.errors,
     latencies: cart.latencies.map((count, bucket) => count + (checkout.latencies[bucket] ?? 0)),
   };
   return {
-    source: { all: counts(2_000), routes: { '/cart': counts(1_000), '/checkout': counts(1_000) } },
-    target: { all, routes: { '/cart': cart, '/checkout': checkout } },
+    from: { all: counts(2_000), routes: { '/cart': counts(1_000), '/checkout': counts(1_000) } },
+    to: { all, routes: { '/cart': cart, '/checkout': checkout } },
   };
 }
 
 const after = (windows: readonly WindowPair[]) =>
-  windows.reduce((odds, window) => addToOdds(odds, window, EXACT), beginOdds(PAST, 700));
+  windows.reduce((odds, window) => addToOdds(odds, window, EXACT), beginOdds(PAST, ROUTES, 700));
 
 test('of an equal target they stay low, whatever is compared', () => {
   const { odds } = totalOdds(after(Array.from({ length: 100 }, () => pair({}))));
@@ -58,9 +59,9 @@ test('a slow tail is found, and named as latency', () => {
 });
 
 test('a source that showed too little before the shift has no thresholds: latency is not judged, errors are', () => {
-  const little = { all: counts(15), routes: {} };
+  const little = counts(15).latencies;
   const slow = pair({ cart: counts(100, { slow: 100 }), checkout: counts(100, { slow: 100 }) });
-  const blind = addToOdds(beginOdds(little, 700), slow, EXACT);
+  const blind = addToOdds(beginOdds(little, ROUTES, 700), slow, EXACT);
   expect(blind.all.latency).toEqual([null, null, null]);
   expect(totalOdds(blind).odds).toBeLessThan(2);
   const failing = pair({ cart: counts(100, { errors: 50 }) });
@@ -68,8 +69,8 @@ test('a source that showed too little before the shift has no thresholds: latenc
 });
 
 test('a class that no request of a side was in changes nothing', () => {
-  const { source, target } = pair({});
-  const onlyCart = { source, target: { all: target.all, routes: { '/cart': target.routes['/cart']! } } };
+  const { from, to } = pair({});
+  const onlyCart = { from, to: { all: to.all, routes: { '/cart': to.routes['/cart']! } } };
   expect(totalOdds(after([onlyCart])).odds).toBeLessThan(2);
 });
 
@@ -90,7 +91,7 @@ test('a person reads what differs', () => {
   expect(formatOdds(odds)).toMatch(/^[\d,]+ : 1$/);
   const slow = totalOdds(after(Array.from({ length: 9 }, () => pair({ cart: counts(100, { slow: 40 }) })))).parts[0]!;
   expect(describeSuspicion(slow)).toMatch(
-    /^target \d+ responses later than \d+ ms in [\d,]+ requests(?: to \/cart)?, source [\d,]+ in [\d,]+$/,
+    /^to \d+ responses later than \d+ ms in [\d,]+ requests(?: to \/cart)?, from [\d,]+ in [\d,]+$/,
   );
 });
 
@@ -98,10 +99,10 @@ test('where the source has no traffic any more, the target is compared with what
   const before = after(Array.from({ length: 10 }, () => pair({})));
   const alone = (errors: number): WindowPair => ({
     ...pair({ cart: counts(100, { errors }) }),
-    source: { all: counts(0), routes: {} },
+    from: { all: counts(0), routes: {} },
   });
   expect(totalOdds(addToOdds(before, alone(0), EXACT)).odds).toBeLessThan(2);
   expect(totalOdds(addToOdds(before, alone(20), EXACT)).odds).toBeGreaterThan(100);
   // And with nothing where it had shown nothing.
-  expect(totalOdds(addToOdds(beginOdds({ all: counts(15), routes: {} }, 700), alone(20), EXACT)).odds).toBeLessThan(2);
+  expect(totalOdds(addToOdds(beginOdds(counts(15).latencies, ROUTES, 700), alone(20), EXACT)).odds).toBeLessThan(2);
 });

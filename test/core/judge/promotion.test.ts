@@ -1,11 +1,11 @@
 import { findMissing, requestsToProve } from '../../../core/judge/promotion';
 
-const at = (target: [number, number], source: [number, number] = [50_000, 0], errorBudget = 0.01) =>
+const at = (to: [number, number], from: [number, number] = [50_000, 0], errorBudget = 0.01) =>
   findMissing(
     { errorBudget },
     {
-      source: { requests: source[0], errors: source[1] },
-      target: { requests: target[0], errors: target[1] },
+      from: { requests: from[0], errors: from[1] },
+      to: { requests: to[0], errors: to[1] },
     },
   );
 
@@ -19,7 +19,11 @@ test.each([
 });
 
 test('no traffic is no pass', () => {
-  expect(at([0, 0])).toEqual({ requests: 299, message: 'the target must respond to at least 299 requests, got 0' });
+  expect(at([0, 0])).toEqual({
+    requests: 299,
+    isOfNumber: true,
+    message: 'the target must respond to at least 299 requests in a bake, got 0',
+  });
   expect(at([298, 0])?.requests).toBe(1);
   expect(at([299, 0])).toBeUndefined();
 });

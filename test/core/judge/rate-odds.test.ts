@@ -2,9 +2,9 @@ import { ERROR_RATIOS, RatePair, addWindow, beginRateOdds, findOdds } from '../.
 import { seededRandom } from '../../../rehearsal/load-balancer/random';
 
 const OPTIONS = { looks: 700, tolerance: 0 };
-const pair = (source: [number, number], target: [number, number]): RatePair => ({
-  source: { requests: source[0], hits: source[1] },
-  target: { requests: target[0], hits: target[1] },
+const pair = (from: [number, number], to: [number, number]): RatePair => ({
+  from: { requests: from[0], hits: from[1] },
+  to: { requests: to[0], hits: to[1] },
 });
 
 function oddsAfter(windows: readonly RatePair[], options = OPTIONS): number {

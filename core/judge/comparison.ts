@@ -1,0 +1,150 @@
+import { Role, findDirection } from '../plan/direction';
+import { Plan, countLooks } from '../plan/plan';
+import { MAX_ROUTES, RouteWindow, WindowOrder, WindowReport, mergeWindows } from '../proxy/window';
+import { Side, Weights } from '../traffic/weights';
+import { Odds, RouteCounts, WindowPair, addToOdds, beginOdds, describeSuspicion, formatOdds, totalOdds } from './odds';
+import { Arrivals, NO_SHARE_ODDS, ShareOdds, addArrivals, findShareOdds } from './share-odds';
+import { TaskReading } from './tally';
+
+/** The side that gets the traffic compared with the one that is left, window by window. It travels from step to step. */
+export interface Comparison {
+  readonly odds: Odds;
+  readonly share: ShareOdds;
+  /** The last second that was counted, by the clock of the steps. */
+  readonly until: number;
+  /** Windows until here are not judged: it is warming up. */
+  readonly coldUntil: number;
+  /** Until here the nodes of the load balancer may still be told of the weights: what does not fit is forgotten. */
+  readonly spreadingUntil: number;
+}
+
+/** An error that never was: of one in so many cutovers to a good target. */
+export const MAX_ODDS = 100;
+/** A second is complete when it has ended, for a task whose clock was compared a little late, too. */
+const SETTLED_SECONDS = 2;
+/** What the source did in so many seconds before the shift says what is slow. */
+const PAST_SECONDS = 290;
+/** A class with fewer requests in that time says too little. */
+const MIN_ROUTE_REQUESTS = 100;
+/** Weights that have not spread by then are not in force. No figure is published; field reports say some ten seconds. */
+const SPREAD_SECONDS = 25;
+/** So many looks a minute at the most: see `LOOK_SECONDS` of the steps. */
+const LOOK_SECONDS = 2;
+
+type Readings = Readonly<Partial<Record<Side, readonly TaskReading[]>>>;
+
+/** What each task is asked for: what it did since the last look. Before the first shift: what is slow at the source. */
+export function orderWindow(comparison: Comparison | undefined, watch: string, plan: Plan, nowMs: number): WindowOrder {
+  const now = Math.floor(nowMs / 1000);
+  const until = now - SETTLED_SECONDS;
+  const routes = comparison ? Object.keys(comparison.odds.routes) : plan.judge.routes.map(({ path }) => path);
+  return { watch, now, after: comparison?.until ?? Math.max(0, until - PAST_SECONDS), until, routes };
+}
+
+/** Before the first shift, from what the tasks responded to `orderWindow`. */
+export function beginComparison(readings: Readings, order: WindowOrder, plan: Plan): Comparison {
+  const past = sumWindows(readings[findDirection(plan).from] ?? []);
+  const names = order.routes.length > 0 ? order.routes : chooseRoutes(past);
+  const odds = beginOdds(past.all.latencies, names, countWindows(plan));
+  return { odds, share: NO_SHARE_ODDS, until: order.until, coldUntil: 0, spreadingUntil: 0 };
+}
+
+/** When a stage has been shifted: it warms up, and its arrivals are compared with its own weights. */
+export function warmUp(comparison: Comparison, bakeSeconds: number, plan: Plan, nowMs: number): Comparison {
+  const seconds = Math.min(plan.judge.warmUpSeconds, bakeSeconds / 4);
+  const now = Math.floor(nowMs / 1000);
+  return { ...comparison, share: NO_SHARE_ODDS, coldUntil: now + seconds, spreadingUntil: now + SPREAD_SECONDS };
+}
+
+/** The weights in force, and those before. */
+export interface Shift {
+  readonly weights: Weights;
+  readonly before: Weights;
+}
+
+export function addToComparison(
+  comparison: Comparison,
+  readings: Readings,
+  order: WindowOrder,
+  plan: Plan,
+  shift: Shift,
+): Comparison {
+  const { from, to } = findDirection(plan);
+  const windows = { source: sumWindows(readings.source ?? []), target: sumWindows(readings.target ?? []) };
+  const isCold = order.after < comparison.coldUntil;
+  const pair: WindowPair = { from: toRole(windows[from]), to: toRole(windows[to]) };
+  const tolerances = { errors: 0, latency: plan.judge.latencyTolerance };
+  return {
+    ...comparison,
+    odds: isCold ? comparison.odds : addToOdds(comparison.odds, pair, tolerances),
+    share: addShare(
+      comparison,
+      { source: windows.source.all.unbound, target: windows.target.all.unbound },
+      order,
+      shift,
+    ),
+    until: order.until,
+  };
+}
+
+/** What does not fit is forgotten while the weights spread. */
+function addShare(
+  { share, spreadingUntil }: Comparison,
+  arrivals: Arrivals,
+  { after }: WindowOrder,
+  shift: Shift,
+): ShareOdds {
+  const next = addArrivals(share, arrivals, shift);
+  const isSpreading = after < spreadingUntil;
+  return isSpreading && findShareOdds(next).wrong >= MAX_ODDS ? NO_SHARE_ODDS : next;
+}
+
+/** Whether what arrives proves that the weights are in force. Too little traffic proves nothing. */
+export function areInForce({ share }: Comparison): boolean {
+  return findShareOdds(share).inForce >= MAX_ODDS;
+}
+
+/** Why the side that gets the traffic is worse than the one that is left; undefined while that is not sure. */
+export function findSuspicion({ odds }: Comparison, plan: Plan): string | undefined {
+  const { odds: total, parts } = totalOdds(odds);
+  const [first] = parts;
+  if (total < MAX_ODDS || !first) return undefined;
+  const direction = findDirection(plan);
+  const rule = `the ${direction.to} must be as good as the ${direction.from}`;
+  return `${rule}, got odds of ${formatOdds(total)} against it: ${describeSuspicion(first, direction)}`;
+}
+
+/** Why what arrives does not fit the weights; undefined while that is not sure. */
+export function findMisfit({ share }: Comparison): string | undefined {
+  const { wrong } = findShareOdds(share);
+  if (wrong < MAX_ODDS) return undefined;
+  return `what arrives must fit the weights, got odds of ${formatOdds(wrong)} against it`;
+}
+
+function sumWindows(readings: readonly TaskReading[]): WindowReport {
+  return mergeWindows(readings.flatMap(({ window }) => window ?? []));
+}
+
+function toRole({ all, routes }: WindowReport): WindowPair[Role] {
+  const each = Object.entries(routes).map(([name, window]) => [name, toCounts(window)]);
+  return { all: toCounts(all), routes: Object.fromEntries(each) as Record<string, RouteCounts> };
+}
+
+function toCounts(window: RouteWindow | undefined): RouteCounts {
+  if (!window) return { requests: 0, errors: 0, latencies: [] };
+  return { requests: window.responded, errors: window.erring, latencies: window.latencies };
+}
+
+/** The most frequent first segments, as far as they say anything. */
+function chooseRoutes({ all, segments }: WindowReport): string[] {
+  const sampled = Object.values(segments).reduce((sum, count) => sum + count, 0);
+  const isEnough = (count: number) => (count / sampled) * all.responded >= MIN_ROUTE_REQUESTS;
+  const chosen = Object.entries(segments).filter(([segment, count]) => segment !== '/' && isEnough(count));
+  return chosen.slice(0, MAX_ROUTES).map(([segment]) => segment);
+}
+
+function countWindows(plan: Plan): number {
+  const { confirms, bakes, approvals, drain } = countLooks(plan);
+  const polls = confirms + bakes + approvals + drain;
+  return Math.ceil(polls * Math.max(1, plan.pollSeconds / LOOK_SECONDS));
+}

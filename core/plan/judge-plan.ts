@@ -1,0 +1,59 @@
+import type { FieldValues, Fields, ObjectField } from '../validation/fields';
+import { MAX_ROUTES } from '../proxy/window';
+
+export const JUDGE_FIELDS = {
+  errorBudget: {
+    kind: 'number',
+    min: 0.0001,
+    max: 1,
+    default: 0.01,
+    sentence:
+      "How much higher than the source's the error rate of the target may be. A stage is promoted when so many requests were responded to that this is sure (95 % confidence): 299 without an error for 0.01.",
+  },
+  latencyTolerance: {
+    kind: 'number',
+    min: 0,
+    max: 10,
+    default: 0.2,
+    sentence:
+      'How much more often than the source the target may be slow, where slow is what the source is in half, a tenth and a hundredth of its responses: 0.2 allows 1.2 times as often.',
+  },
+  warmUpSeconds: {
+    kind: 'seconds',
+    min: 0,
+    max: 3_600,
+    default: 10,
+    unit: 's',
+    sentence:
+      'How long a target that has just got traffic is not compared with the source; at most a quarter of the bake. The breaker watches it all the same.',
+  },
+  routes: {
+    kind: 'list',
+    min: 0,
+    max: MAX_ROUTES,
+    rule: `a list of at most ${MAX_ROUTES} route classes`,
+    default: [] as readonly { readonly path: string }[],
+    sentence:
+      'The route classes that are compared each by itself. Without any they are the most frequent first segments of the paths at the source.',
+    item: {
+      kind: 'object',
+      sentence: 'One route class: a path and all below it.',
+      fields: {
+        path: {
+          kind: 'text',
+          pattern: '^/[!-~]{0,255}$',
+          rule: "a path that starts with '/' and has no space",
+          sentence: 'The path: `/cart` is also `/cart/7` and `/cart?x`, and not `/cartoon`.',
+        },
+      },
+    },
+  },
+} as const satisfies Fields;
+
+export const JUDGE_FIELD = {
+  kind: 'object',
+  sentence: 'How the target is compared with the source, and what a promotion takes.',
+  fields: JUDGE_FIELDS,
+} as const satisfies ObjectField;
+
+export type JudgePlan = FieldValues<typeof JUDGE_FIELDS>;
