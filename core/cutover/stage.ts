@@ -1,7 +1,7 @@
 import { pendingGate } from '../approval/approval';
 import { CutoverRun, StageProgress, StageRecord, rollBack } from './run';
 import { BakeVerdict, breakerTrip, unproven } from '../judge/judge';
-import { Stage } from '../plan/plan';
+import type { Stage } from '../plan/stages';
 import { computeDifference } from '../judge/tally';
 import { Watch, lastSample } from '../judge/watch';
 

@@ -1,6 +1,7 @@
 import { ErrorCode } from '../errors/errors';
 import { findDirection } from '../plan/direction';
-import { MAX_BAKE, Plan } from '../plan/plan';
+import { Plan } from '../plan/plan';
+import { Stage, findMaximumBake } from '../plan/stages';
 import { Counted, findMissing } from './promotion';
 import { SideCounts, computeDifference, pendingRequests } from './tally';
 import { Sample, Watch, lastSample } from './watch';
@@ -64,17 +65,17 @@ export function breakerTrip(watch: Watch, plan: Plan): Trip | undefined {
 
 /**
  * What to do with a stage. The breaker decides at every look; a promotion needs the whole bake, enough responses, and a
- * last minute and a stage that are within the error rate. Else the bake goes on, up to twice its length.
+ * last minute and a stage that are within the error rate. Else the bake goes on, up to its maximum.
  */
 export function bakeVerdict(
-  bake: { readonly elapsedSeconds: number; readonly bakeSeconds: number; readonly canPromote: boolean },
+  bake: { readonly elapsedSeconds: number; readonly stage: Stage; readonly canPromote: boolean },
   watch: Watch,
   plan: Plan,
 ): BakeVerdict {
   if (breakerTrip(watch, plan)) return 'rollBack';
-  if (bake.elapsedSeconds < bake.bakeSeconds) return 'wait';
+  if (bake.elapsedSeconds < bake.stage.bakeSeconds) return 'wait';
   if (unproven(watch, plan) === undefined && bake.canPromote) return 'promote';
-  return bake.elapsedSeconds < bake.bakeSeconds * MAX_BAKE ? 'wait' : 'inconclusive';
+  return bake.elapsedSeconds < findMaximumBake(bake.stage) ? 'wait' : 'inconclusive';
 }
 
 /** What a promotion still lacks; undefined when it lacks nothing. */

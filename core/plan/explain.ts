@@ -3,17 +3,8 @@ import { CONNECTION_KINDS, KIND_FACTS } from '../proxy/connections';
 import { formatWeights } from '../traffic/weights';
 import { Direction, findDirection } from './direction';
 import { ApiCalls, estimateApiCalls } from './api-calls';
-import {
-  EVENTS_PER_POLL,
-  EVENT_BUDGET,
-  MAX_BAKE,
-  MAX_EVENTS,
-  Plan,
-  Stage,
-  countLooks,
-  estimateSeconds,
-  gatePollSeconds,
-} from './plan';
+import { EVENTS_PER_POLL, EVENT_BUDGET, MAX_EVENTS, Plan, countLooks, estimateSeconds, gatePollSeconds } from './plan';
+import { Stage, findMaximumBake } from './stages';
 import type { SwitchPlan } from './switch-plan';
 
 /** What a plan means, as numbers. */
@@ -77,17 +68,25 @@ function describeStages(plan: Plan, { stages }: Explanation): string[] {
   const start = `Start: ${formatWeights(plan.initialWeights)} (source/target). A rollback restores it.`;
   if (plan.switch) {
     const [stage] = stages;
-    const bake = formatSeconds(stage?.bakeSeconds ?? 0);
-    return [start, `1. ${formatWeights(stage!.weights)}: all requests to the ${to} at once, watched for ${bake}.`];
+    return [
+      start,
+      `1. ${formatWeights(stage!.weights)}: all requests to the ${to} at once, watched for ${formatBake(stage!)}.`,
+    ];
   }
   return [
     start,
-    ...stages.map(
-      ({ weights, targetShare, bakeSeconds }, index) =>
-        `${index + 1}. ${formatWeights(weights)}: ${formatPercent(to === 'target' ? targetShare : 1 - targetShare)} of new clients to the ${to}, watched for ${formatSeconds(bakeSeconds)}.`,
-    ),
+    ...stages.map((stage, index) => {
+      const share = formatPercent(to === 'target' ? stage.targetShare : 1 - stage.targetShare);
+      return `${index + 1}. ${formatWeights(stage.weights)}: ${share} of new clients to the ${to}, watched for ${formatBake(stage)}.`;
+    }),
     'A client with a stickiness cookie stays on its side until the side has no weight.',
   ];
+}
+
+function formatBake(stage: Stage): string {
+  const maximum = findMaximumBake(stage);
+  const least = formatSeconds(stage.bakeSeconds);
+  return maximum === stage.bakeSeconds ? least : `${least} to ${formatSeconds(maximum)}`;
 }
 
 /** `{from}` and `{to}` stand for the side that the cutover leaves, and the one that gets the traffic. */
@@ -130,7 +129,7 @@ function describeChecks(plan: Plan): string[] {
     `Rollback at ${breaker.minimumErrors} errors or more, with an error rate over ${formatPercent(breaker.maximumErrorRate)} (95 % confidence).`,
     breaker.minimumRequests === 0
       ? `A stage is promoted even if the ${to} got no request: nothing is proven then.`
-      : `A stage in which the ${to} got fewer than ${breaker.minimumRequests} requests bakes on, to ${MAX_BAKE} times its length at most, then rolls back.`,
+      : `A stage in which the ${to} got fewer than ${breaker.minimumRequests} requests bakes on, to its maximum, then rolls back.`,
     `New weights must read back within ${formatSeconds(confirmTimeoutSeconds)}.`,
   ];
 }
@@ -163,7 +162,7 @@ function describeDuration({ drain }: Plan, { seconds, approvals }: Explanation):
   const [atOnce, late] = approvals.length === 0 ? ['', ''] : ['approved at once, ', 'approvals at the last moment, '];
   return [
     `Shortest: about ${formatSeconds(seconds.shortest)}: ${atOnce}nothing left to drain.`,
-    `Longest: about ${formatSeconds(seconds.longest)}: bakes at ${MAX_BAKE} times their length, slow confirms, ${late}the longest drain.`,
+    `Longest: about ${formatSeconds(seconds.longest)}: bakes at their maximum, slow confirms, ${late}the longest drain.`,
     `A drain takes 1 s more for every ${drain.closeRatePerSecond} connections that a task must close.`,
     'A request that arrives in the drain has its full time: the drain can take twice as long.',
   ];

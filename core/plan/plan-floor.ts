@@ -1,8 +1,9 @@
 import { listGates } from '../approval/approval';
 import { CONNECTION_KINDS } from '../proxy/connections';
 import { findDirection } from './direction';
-import { Plan, Stage } from './plan';
+import { Plan } from './plan';
 import { reversePlan } from './reverse-plan';
+import type { Stage } from './stages';
 import { Problems } from '../validation/problems';
 import { formatWeights, sameQuotas } from '../traffic/weights';
 

@@ -9,6 +9,7 @@ import {
 } from '../approval/approval';
 import { exchangeWeights, findDirection } from './direction';
 import { JUDGE_FIELD, JudgePlan } from './judge-plan';
+import { DEFAULT_STAGES, STAGES_FIELD, Stage, expandStages, findMaximumBake } from './stages';
 import { SWITCH_FIELD, SwitchPlan } from './switch-plan';
 import { DRAIN_FIELD, DrainOrder, HEALTH_PATH } from '../proxy/admin-api';
 import { CONNECTION_KINDS, eachKind } from '../proxy/connections';
@@ -16,12 +17,6 @@ import { CLOSE_HANDSHAKE_SECONDS } from '../proxy/drain';
 import { Problems } from '../validation/problems';
 import { SIDES, Side, WEIGHTS_FIELD, Weights } from '../traffic/weights';
 import { FieldValues, Fields, ListField, ObjectField, readField, readFields } from '../validation/fields';
-
-/** One step of a plan: set these weights, then watch for this long. */
-export interface Stage {
-  readonly weights: Weights;
-  readonly bakeSeconds: number;
-}
 
 /**
  * A request that both smoke-test listeners must respond to with this status before anything moves: a GET, or of a group of
@@ -65,26 +60,15 @@ export interface Plan {
   readonly approval: Approval;
 }
 
-export const DEFAULT_STAGES: readonly Stage[] = [
-  { weights: { source: 90, target: 10 }, bakeSeconds: 300 },
-  { weights: { source: 50, target: 50 }, bakeSeconds: 300 },
-  { weights: { source: 10, target: 90 }, bakeSeconds: 300 },
-  { weights: { source: 0, target: 100 }, bakeSeconds: 300 },
-];
-
 const INITIAL_WEIGHTS: Weights = { source: 100, target: 0 };
 
 export const DEFAULT_SMOKE: readonly SmokeRequest[] = [{ path: '/', expectedStatus: 200 }];
-
-/** A bake that saw too few requests goes on, at the most to this many times its length. */
-export const MAX_BAKE = 2;
 
 /** Step Functions ends a standard execution at 25,000 events; the rest is kept for retries and the rollback. */
 export const EVENT_BUDGET = 20_000;
 export const MAX_EVENTS = 25_000;
 /** Wait (2), Lambda task (5) and Choice (2). */
 export const EVENTS_PER_POLL = 9;
-const WEEK = 604_800;
 /** Between two looks of a confirm: a read-back is quick where it works at all. */
 export const CONFIRM_POLL_SECONDS = 2;
 /** A drain whose paced closes take long is looked at less often, so that it has at the most about this many looks. */
@@ -94,31 +78,6 @@ export const MAX_PLAN_SECONDS = 29 * 86_400;
 
 /** Of all smoke requests: they travel in the state of an execution. */
 const MAX_PATHS = 16_384;
-
-const STAGES_FIELD = {
-  kind: 'list',
-  min: 1,
-  max: 50,
-  rule: 'a list of 1 to 50 stages',
-  default: DEFAULT_STAGES,
-  sentence:
-    'The steps of the shift, in their order; the last one leaves the side in `from` without weight. With `from: target` the default has its sides exchanged.',
-  item: {
-    kind: 'object',
-    sentence: 'One step: set the weights, then watch.',
-    fields: {
-      weights: { ...WEIGHTS_FIELD, sentence: 'The weights of the stage.' },
-      bakeSeconds: {
-        kind: 'seconds',
-        min: 1,
-        max: WEEK,
-        default: 300,
-        unit: 's',
-        sentence: 'How long both sides are watched before the next stage.',
-      },
-    },
-  },
-} as const satisfies ListField;
 
 const SMOKE_FIELD = {
   kind: 'list',
@@ -255,7 +214,13 @@ export const PLAN_FIELDS = {
  */
 export function parsePlan(value: unknown): Plan {
   const problems = new Problems();
-  const read: FieldValues<typeof PLAN_FIELDS> = readFields(problems, 'plan', withDefaults(value), PLAN_FIELDS, '');
+  const read: FieldValues<typeof PLAN_FIELDS> = readFields(
+    problems,
+    'plan',
+    withDefaults(value, problems),
+    PLAN_FIELDS,
+    '',
+  );
   checkLastStage(read, problems);
   const plan = forStrategy(read, value, problems);
   if (problems.all.length === 0) checkEventBudget(plan, problems);
@@ -264,15 +229,18 @@ export function parsePlan(value: unknown): Plan {
 }
 
 /** What depends on the strategy and on the direction. A switch has one stage: behind it one side has everything. */
-function withDefaults(value: unknown): unknown {
+function withDefaults(value: unknown, problems: Problems): unknown {
   const { strategy, from, stages, initialWeights } = asRecord(value);
   const isSwitch = strategy === 'drainThenShift';
-  if (!isSwitch && from !== 'target') return value;
+  const expanded = expandStages('stages', stages, problems);
+  const isOwn = expanded === stages && stages !== undefined;
+  if (!isSwitch && from !== 'target' && expanded === stages) return value;
   const turned = (weights: Weights) => (from === 'target' ? exchangeWeights(weights) : weights);
   const ofStrategy = isSwitch ? DEFAULT_STAGES.slice(-1) : DEFAULT_STAGES;
+  const forward = (expanded as readonly Stage[] | undefined) ?? ofStrategy;
   return {
     ...asRecord(value),
-    stages: stages ?? ofStrategy.map((stage) => ({ ...stage, weights: turned(stage.weights) })),
+    stages: isOwn ? stages : forward.map((stage) => ({ ...stage, weights: turned(stage.weights) })),
     initialWeights: initialWeights ?? turned(INITIAL_WEIGHTS),
   };
 }
@@ -314,13 +282,17 @@ function asRecord(value: unknown): Readonly<Record<string, unknown>> {
  * paced closes.
  */
 export function estimateSeconds(plan: Plan): { typical: number; longest: number } {
-  const bakes = plan.stages.reduce((sum, stage) => sum + stage.bakeSeconds, 0);
+  const bakes = plan.stages.reduce((sum, { bakeSeconds }) => sum + bakeSeconds, 0);
   const drain = Math.max(...CONNECTION_KINDS.map((kind) => plan.drain.perKindSeconds[kind])) + CLOSE_HANDSHAKE_SECONDS;
   const approvals = listGates(plan.approval, plan.stages.length).length * plan.approval.timeoutSeconds;
   return {
     typical: bakes + plan.stages.length * plan.pollSeconds + drain,
     longest:
-      attemptSeconds(plan) + bakes * MAX_BAKE + plan.stages.length * plan.confirmTimeoutSeconds + approvals + drain,
+      attemptSeconds(plan) +
+      findLongestBakes(plan) +
+      plan.stages.length * plan.confirmTimeoutSeconds +
+      approvals +
+      drain,
   };
 }
 
@@ -334,7 +306,7 @@ function attemptSeconds({ switch: switching }: Plan): number {
 function checkEventBudget(plan: Plan, problems: Problems): void {
   const seconds = estimateSeconds(plan).longest;
   if (seconds > MAX_PLAN_SECONDS) {
-    problems.add('stages', `done within ${MAX_PLAN_SECONDS} s, bakes at twice their length`, seconds);
+    problems.add('stages', `done within ${MAX_PLAN_SECONDS} s, bakes at their maximum`, seconds);
   }
   const approvals = approvalLooks(plan.approval, plan.stages.length, plan.pollSeconds);
   const looks = findBakeLooks(plan);
@@ -383,7 +355,7 @@ export function countLooks(plan: Plan): Record<'switches' | 'confirms' | 'bakes'
 }
 
 function findLongestBakes({ stages }: Plan): number {
-  return stages.reduce((sum, stage) => sum + stage.bakeSeconds * MAX_BAKE, 0);
+  return stages.reduce((sum, stage) => sum + findMaximumBake(stage), 0);
 }
 
 /**
@@ -413,10 +385,19 @@ export function scaleDurations(plan: Plan, speed: number): Plan {
     pollSeconds: shorter(plan.pollSeconds),
     approval: { ...plan.approval, timeoutSeconds: shorter(plan.approval.timeoutSeconds) },
     ...(plan.switch && { switch: { ...plan.switch, attemptSeconds: shorter(plan.switch.attemptSeconds) } }),
-    stages: plan.stages.map((stage) => ({ ...stage, bakeSeconds: shorter(stage.bakeSeconds) })),
+    stages: plan.stages.map((stage) => scaleStage(stage, shorter)),
     drain: {
       ...plan.drain,
       perKindSeconds: eachKind((kind) => shorter(plan.drain.perKindSeconds[kind])),
     },
+  };
+}
+
+function scaleStage(stage: Stage, shorter: (seconds: number) => number): Stage {
+  const { bakeSeconds, maximumBakeSeconds } = stage;
+  return {
+    ...stage,
+    bakeSeconds: shorter(bakeSeconds),
+    ...(maximumBakeSeconds !== undefined && { maximumBakeSeconds: shorter(maximumBakeSeconds) }),
   };
 }

@@ -19,8 +19,9 @@ export interface SecondsField extends Described {
   readonly kind: 'seconds';
   readonly min: number;
   readonly max: number;
-  /** Without a default it must be there. */
+  /** Without a default it must be there, unless it is optional. */
   readonly default?: number;
+  readonly isOptional?: boolean;
 }
 
 export interface NumberField extends Described {
@@ -85,6 +86,8 @@ export interface ListField extends Described, Checked<readonly never[]> {
   readonly max: number;
   /** The bounds in words. */
   readonly rule: string;
+  /** The form of a text that may stand for a list. It is expanded before the list is read. */
+  readonly text?: string;
   readonly item: ObjectField;
   readonly default: readonly unknown[];
 }
@@ -106,32 +109,32 @@ export type Fields = Readonly<Record<string, Field>>;
 /** Whether it must be there: where it, or a part of it, has no default. */
 export function isRequired(field: Field): boolean {
   if (field.kind === 'tokens' || field.default !== undefined) return false;
-  if (field.kind === 'text') return field.isOptional !== true;
-  return (
-    field.kind === 'integer' ||
-    field.kind === 'seconds' ||
-    (field.kind === 'object' && Object.values(field.fields).some(isRequired))
-  );
+  if (field.kind === 'text' || field.kind === 'seconds') return field.isOptional !== true;
+  return field.kind === 'integer' || (field.kind === 'object' && Object.values(field.fields).some(isRequired));
 }
 
 /** What the reader makes of a field. */
-export type FieldValue<F extends Field> = F extends IntegerField | SecondsField | NumberField
-  ? number
-  : F extends BooleanField
-    ? boolean
-    : F extends ChoiceField
-      ? F['values'][number]
-      : F extends TextField
-        ? F extends { readonly isOptional: true }
-          ? string | undefined
-          : string
-        : F extends TokensField
-          ? readonly string[]
-          : F extends ObjectField
-            ? FieldValues<F['fields']>
-            : F extends ListField
-              ? readonly FieldValue<F['item']>[]
-              : never;
+export type FieldValue<F extends Field> = F extends SecondsField
+  ? F extends { readonly isOptional: true }
+    ? number | undefined
+    : number
+  : F extends IntegerField | NumberField
+    ? number
+    : F extends BooleanField
+      ? boolean
+      : F extends ChoiceField
+        ? F['values'][number]
+        : F extends TextField
+          ? F extends { readonly isOptional: true }
+            ? string | undefined
+            : string
+          : F extends TokensField
+            ? readonly string[]
+            : F extends ObjectField
+              ? FieldValues<F['fields']>
+              : F extends ListField
+                ? readonly FieldValue<F['item']>[]
+                : never;
 
 export type FieldValues<Fs extends Fields> = { readonly [Name in keyof Fs]: FieldValue<Fs[Name]> };
 
@@ -165,7 +168,7 @@ function readValue(problems: Problems, name: string, value: unknown, field: Fiel
     case 'integer':
       return problems.integer(name, value, field);
     case 'seconds':
-      return problems.seconds(name, value, field);
+      return value === undefined && field.isOptional ? undefined : problems.seconds(name, value, field);
     case 'number':
       return problems.number(name, value, field);
     case 'boolean':

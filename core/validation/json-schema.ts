@@ -60,14 +60,16 @@ function buildKind(field: Field): Schema {
       return { anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' } }] };
     case 'object':
       return { ...buildObject(field.fields), ...field.schema };
-    case 'list':
-      return {
+    case 'list': {
+      const list = {
         type: 'array',
         minItems: field.min,
         maxItems: field.max,
         items: buildField(field.item),
         ...field.schema,
       };
+      return field.text === undefined ? list : { anyOf: [list, { type: 'string', pattern: field.text }] };
+    }
   }
 }
 

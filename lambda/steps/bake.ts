@@ -15,7 +15,7 @@ async function judgeBake(run: CutoverRun, ports: Ports, nowMs: number, look: Loo
   ports.metrics.weights(stage.weights, nowMs);
   const elapsedSeconds = (nowMs - progress.confirmedAtMs) / 1000;
   const { watch } = look;
-  const bake = { elapsedSeconds, bakeSeconds: stage.bakeSeconds, canPromote: canPromote(look, run.plan) };
+  const bake = { elapsedSeconds, stage, canPromote: canPromote(look, run.plan) };
   const verdict = bakeVerdict(bake, watch, run.plan);
   const after = afterBake(run, { stage, progress, watch, verdict }, nowMs);
   if (verdict === 'wait') return after;

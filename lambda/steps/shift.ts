@@ -1,6 +1,7 @@
 import { CutoverRun, note, rollBack } from '../../core/cutover/run';
 import { Forward, forwardFor, sameForward } from '../../core/traffic/forward';
-import { CONFIRM_POLL_SECONDS, Plan, Stage } from '../../core/plan/plan';
+import { CONFIRM_POLL_SECONDS, Plan } from '../../core/plan/plan';
+import type { Stage } from '../../core/plan/stages';
 import { isTooLarge, tooManyTasks, withTracesThatFit, withoutTasks } from '../../core/cutover/state-size';
 import { beginComparison, orderWindow, warmUp } from '../../core/judge/comparison';
 import { Watch, beginStage, beginWatch } from '../../core/judge/watch';

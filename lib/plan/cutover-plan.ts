@@ -60,10 +60,16 @@ export interface CutoverStage {
   readonly weights: TrafficWeights;
 
   /**
-   * How long to watch before the next stage.
+   * How long to watch before the next stage, at least.
    * @default Duration.minutes(5)
    */
   readonly bake?: Duration;
+
+  /**
+   * How long to watch at the most, where the side that gets the traffic has not been proven by then.
+   * @default - twice `bake`
+   */
+  readonly maximumBake?: Duration;
 }
 
 /** A request to which both sides must respond as expected before anything moves. */
@@ -286,10 +292,16 @@ export interface DrainThenShiftPlanProps extends CutoverPlanOptions {
   readonly rollback?: SwitchRollback;
 
   /**
-   * How long both sides are watched after the switch, before the side that was left is drained.
+   * How long both sides are watched after the switch, before the side that was left is drained; at least.
    * @default Duration.minutes(5)
    */
   readonly bake?: Duration;
+
+  /**
+   * How long they are watched at the most, where the side that got the traffic has not been proven by then.
+   * @default - twice `bake`
+   */
+  readonly maximumBake?: Duration;
 
   /**
    * Whether everything is tried but the decision, which is an abort: nothing moves.
@@ -329,6 +341,32 @@ export class CutoverPlan {
   }
 
   /**
+   * A few percent of the traffic first, then all of it.
+   *
+   * @param percent of the first stage, from 0.1 to 99.9 with one decimal
+   * @param bake how long each of the two stages is watched, at least
+   *
+   * @example
+   * const plan = CutoverPlan.canary(5, Duration.minutes(10), { smoke: [{ path: '/login' }] });
+   */
+  public static canary(percent: number, bake: Duration, options?: CutoverPlanOptions): CutoverPlan {
+    return CutoverPlan.shorthand('canary', percent, bake, options ?? {});
+  }
+
+  /**
+   * The same share of the traffic more at each stage.
+   *
+   * @param percent more at each stage, from 2 to 99.9 with one decimal; the last stage has what is left
+   * @param bake how long each stage is watched, at least
+   *
+   * @example
+   * const plan = CutoverPlan.linear(10, Duration.minutes(6), { approval: { beforeLastStage: true } });
+   */
+  public static linear(percent: number, bake: Duration, options?: CutoverPlanOptions): CutoverPlan {
+    return CutoverPlan.shorthand('linear', percent, bake, options ?? {});
+  }
+
+  /**
    * All traffic at once, with a single writer at every moment: requests wait until those in flight have ended and one decision
    * is written, and then go to whichever side was decided.
    *
@@ -343,6 +381,13 @@ export class CutoverPlan {
   public static drainThenShift(props: DrainThenShiftPlanProps): CutoverPlan {
     checkNames('DrainThenShiftPlanProps', props);
     return new CutoverPlan('drainThenShift', props, ({ number }) => renderSwitch(props, number));
+  }
+
+  private static shorthand(word: string, percent: number, bake: Duration, options: CutoverPlanOptions): CutoverPlan {
+    checkNames('CutoverPlanOptions', options);
+    return new CutoverPlan('gradual', options, ({ number }) => ({
+      stages: `${word}(${number(percent, 50)}, ${number(bake.toSeconds())})`,
+    }));
   }
 
   private constructor(
@@ -428,10 +473,21 @@ function renderWeights(
 
 function renderGradual({ stages }: GradualPlanProps, read: ReadNumber): object {
   return {
-    stages: stages?.map(({ weights, bake }) => ({
+    stages: stages?.map(({ weights, bake, maximumBake }) => ({
       weights: renderWeights(weights, read),
-      bakeSeconds: read(bake?.toSeconds()),
+      ...renderBake(bake, maximumBake, read),
     })),
+  };
+}
+
+/** Where only one of the two is known at synthesis the other stands in for it: which is longer is checked at deployment. */
+function renderBake(bake: Duration | undefined, maximumBake: Duration | undefined, read: ReadNumber): object {
+  const least = bake?.toSeconds();
+  const most = maximumBake?.toSeconds();
+  const known = [least, most].find((seconds) => seconds !== undefined && !isLater(seconds));
+  return {
+    bakeSeconds: read(least),
+    ...(most !== undefined && { maximumBakeSeconds: read(most, known ?? 300) }),
   };
 }
 
@@ -446,8 +502,8 @@ function otherSide({ from }: CutoverPlanOptions): MigrationSide {
 
 function renderSwitch(props: DrainThenShiftPlanProps, read: ReadNumber): object {
   return {
-    ...(props.bake && {
-      stages: [{ weights: ALL_ON[otherSide(props)], bakeSeconds: read(props.bake.toSeconds()) }],
+    ...((props.bake ?? props.maximumBake) && {
+      stages: [{ weights: ALL_ON[otherSide(props)], ...renderBake(props.bake, props.maximumBake, read) }],
     }),
     switch: {
       maxPauseMs: read(props.maxPause?.toMilliseconds(), SWITCH_FIELDS.maxPauseMs.min),

@@ -96,6 +96,7 @@ export const STRUCTS = {
   },
   CutoverStage: {
     bake: 'Duration?',
+    maximumBake: 'Duration?',
     weights: 'TrafficWeights',
   },
   DrainThenShiftPlanProps: {
@@ -113,6 +114,7 @@ export const STRUCTS = {
     maxInFlight: 'number?',
     maxPause: 'Duration?',
     maxWaiting: 'number?',
+    maximumBake: 'Duration?',
     minimumHealthyTargets: 'number?',
     pointOfNoReturn: 'PointOfNoReturn',
     poll: 'Duration?',

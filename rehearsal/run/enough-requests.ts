@@ -1,4 +1,5 @@
-import { MAX_BAKE, Plan, Stage } from '../../core/plan/plan';
+import { Plan } from '../../core/plan/plan';
+import { Stage, findMaximumBake } from '../../core/plan/stages';
 import { formatWeights } from '../../core/traffic/weights';
 import { MIN_SHARE, REQUESTS_PER_USER, TrafficRates } from '../traffic/options';
 import { UsageError } from '../errors/usage-error';
@@ -32,7 +33,7 @@ export function withEnoughRequests(plan: Plan, asked: Asked): Plan {
   throw new UsageError(
     `'--traffic' and '--speed' must bring the target of stage ${index + 1} (${formatWeights(stage.weights)}) about ` +
       `${Math.ceil(needed)} requests, to be sure of ${scaled} (minimumRequests), got about ${expected.toFixed(1)} in ` +
-      `${stage.bakeSeconds * MAX_BAKE} s; take --speed ${Math.max(1, Math.floor(asked.speed * factor))} or ` +
+      `${findMaximumBake(stage)} s; take --speed ${Math.max(1, Math.floor(asked.speed * factor))} or ` +
       `--traffic ${(Math.ceil((asked.traffic / factor) * 10) / 10).toFixed(1)}`,
   );
 }
@@ -60,7 +61,7 @@ function tightest(
   return stages
     .map((stage, index) => {
       const { source, target } = stage.weights;
-      const expected = (perSecond * stage.bakeSeconds * MAX_BAKE * target) / Math.max(1, source + target);
+      const expected = (perSecond * findMaximumBake(stage) * target) / Math.max(1, source + target);
       return { stage, index, expected };
     })
     .find(({ stage, expected }) => stage.weights.target > 0 && poissonBelow(minimum, expected) > MAX_BY_CHANCE);

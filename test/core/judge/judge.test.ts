@@ -36,7 +36,11 @@ function watched(...looks: [second: number, target: Counted, source?: Counted][]
   }, start);
 }
 const bake = (elapsedSeconds: number, watch: Watch, given = PLAN, canPromote = true) =>
-  bakeVerdict({ elapsedSeconds, bakeSeconds: 60, canPromote }, watch, given);
+  bakeVerdict(
+    { elapsedSeconds, stage: { weights: { source: 0, target: 1 }, bakeSeconds: 60 }, canPromote },
+    watch,
+    given,
+  );
 const look = (elapsedSeconds: number, total: number, errors = 0) =>
   bake(elapsedSeconds, watched([elapsedSeconds, { total, errors }]));
 const trips = (total: number, errors: number) => breakerTrip(watched([10, { total, errors }]), PLAN) !== undefined;
@@ -51,6 +55,18 @@ test('no traffic is no pass: after twice its length a bake is inconclusive', () 
   expect(look(119, 9)).toBe('wait');
   expect(look(120, 9)).toBe('inconclusive');
   expect(bake(60, watched([60, { total: 0 }]), plan({ breaker: { minimumRequests: 0 } }))).toBe('promote');
+});
+
+test('a stage may say how long its bake goes on', () => {
+  const stage = { weights: { source: 0, target: 1 }, bakeSeconds: 60, maximumBakeSeconds: 90 };
+  const verdict = (elapsedSeconds: number, total: number) =>
+    bakeVerdict({ elapsedSeconds, stage, canPromote: true }, watched([elapsedSeconds, { total }]), PLAN);
+  expect([verdict(59, 0), verdict(89, 0), verdict(90, 0), verdict(90, 1000)]).toEqual([
+    'wait',
+    'wait',
+    'inconclusive',
+    'promote',
+  ]);
 });
 
 test('the breaker speaks at every poll, also before the end of the bake', () => {

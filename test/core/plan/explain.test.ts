@@ -37,7 +37,7 @@ test('custom: approvals, weights that are no percentages, and what each changes'
   expect(seconds.longest - explain({ ...plan, approval: {} }).seconds.longest).toBe(1200);
   expect(history.most).toBeLessThanOrEqual(history.budget);
   const text = describePlan(parsePlan(plan));
-  expect(text).toContain('1. 2/1: 33.33 % of new clients to the target, watched for 1 min.');
+  expect(text).toContain('1. 2/1: 33.33 % of new clients to the target, watched for 1 min to 2 min.');
   expect(text).toContain(
     'Before the last stage: waits up to 10 min, checked every 1 s. Without an approval the cutover rolls back.',
   );
@@ -88,7 +88,7 @@ describe('the whole text, as an operator reads it before a cutover', () => {
     const { Stages, Switch, Duration } = sections({ strategy: 'drainThenShift', switch: switching });
     expect(Stages).toEqual([
       'Start: 100/0 (source/target). A rollback restores it.',
-      '1. 0/100: all requests to the target at once, watched for 5 min.',
+      '1. 0/100: all requests to the target at once, watched for 5 min to 10 min.',
     ]);
     expect(Switch).toEqual([
       'Requests wait up to 5000 ms, at most 10000 at each proxy task. Then the source goes on.',
@@ -109,10 +109,10 @@ describe('the whole text, as an operator reads it before a cutover', () => {
         'Stages',
         [
           'Start: 100/0 (source/target). A rollback restores it.',
-          '1. 90/10: 10 % of new clients to the target, watched for 5 min.',
-          '2. 50/50: 50 % of new clients to the target, watched for 5 min.',
-          '3. 10/90: 90 % of new clients to the target, watched for 5 min.',
-          '4. 0/100: 100 % of new clients to the target, watched for 5 min.',
+          '1. 90/10: 10 % of new clients to the target, watched for 5 min to 10 min.',
+          '2. 50/50: 50 % of new clients to the target, watched for 5 min to 10 min.',
+          '3. 10/90: 90 % of new clients to the target, watched for 5 min to 10 min.',
+          '4. 0/100: 100 % of new clients to the target, watched for 5 min to 10 min.',
           'A client with a stickiness cookie stays on its side until the side has no weight.',
         ],
       ],
@@ -123,7 +123,7 @@ describe('the whole text, as an operator reads it before a cutover', () => {
           'The target must have at least 1 healthy target.',
           'Smoke requests to each side: GET / → 200.',
           'Rollback at 10 errors or more, with an error rate over 5 % (95 % confidence).',
-          'A stage in which the target got fewer than 10 requests bakes on, to 2 times its length at most, then rolls back.',
+          'A stage in which the target got fewer than 10 requests bakes on, to its maximum, then rolls back.',
           'New weights must read back within 2 min.',
         ],
       ],
@@ -143,7 +143,7 @@ describe('the whole text, as an operator reads it before a cutover', () => {
         'Duration',
         [
           'Shortest: about 20 min: nothing left to drain.',
-          'Longest: about 53 min 5 s: bakes at 2 times their length, slow confirms, the longest drain.',
+          'Longest: about 53 min 5 s: bakes at their maximum, slow confirms, the longest drain.',
           'A drain takes 1 s more for every 20 connections that a task must close.',
           'A request that arrives in the drain has its full time: the drain can take twice as long.',
         ],
@@ -178,7 +178,7 @@ describe('the whole text, as an operator reads it before a cutover', () => {
     ]);
     expect(text.Duration?.slice(0, 2)).toEqual([
       'Shortest: about 20 min: approved at once, nothing left to drain.',
-      'Longest: about 1 h 53 min 5 s: bakes at 2 times their length, slow confirms, approvals at the last moment, the longest drain.',
+      'Longest: about 1 h 53 min 5 s: bakes at their maximum, slow confirms, approvals at the last moment, the longest drain.',
     ]);
   });
 });

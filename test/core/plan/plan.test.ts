@@ -1,5 +1,6 @@
 import { CutoverError } from '../../../core/errors/errors';
-import { DEFAULT_STAGES, estimateSeconds, scaleDurations, parsePlan, gatePollSeconds } from '../../../core/plan/plan';
+import { DEFAULT_STAGES } from '../../../core/plan/stages';
+import { estimateSeconds, scaleDurations, parsePlan, gatePollSeconds } from '../../../core/plan/plan';
 
 const listProblems = (plan: unknown): string[] => {
   try {
@@ -51,7 +52,11 @@ test('a plan that does not end on the target is no cutover', () => {
 });
 
 test.each([
-  ['no stages', { stages: [] }, /'stages' must be a list of 1 to 50 stages, got \[\]/],
+  [
+    'no stages',
+    { stages: [] },
+    /'stages' must be a list of 1 to 50 stages, canary\(PERCENT, BAKE\) or linear\(PERCENT, BAKE\), got \[\]/,
+  ],
   [
     'a strategy that does not exist',
     { strategy: 'canary' },

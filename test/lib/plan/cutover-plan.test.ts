@@ -1,6 +1,6 @@
 import { CfnParameter, Duration, Token } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
-import { parsePlan } from '../../../core/plan/plan';
+import { Plan, parsePlan } from '../../../core/plan/plan';
 import { ApplicationProtocolVersion } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import { Vpc } from 'aws-cdk-lib/aws-ec2';
 import { PLAN_PARTS } from '../../../core/plan/plan-floor';
@@ -37,7 +37,7 @@ test('custom: every prop arrives where the steps read it', () => {
   const plan = synthPlan(
     {
       stages: [
-        { weights: { source: 95, target: 5 }, bake: Duration.minutes(30) },
+        { weights: { source: 95, target: 5 }, bake: Duration.minutes(30), maximumBake: Duration.minutes(45) },
         { weights: { source: 0, target: 1 } },
       ],
       poll: Duration.seconds(20),
@@ -61,7 +61,7 @@ test('custom: every prop arrives where the steps read it', () => {
     from: 'source',
     initialWeights: { source: 10, target: 0 },
     stages: [
-      { weights: { source: 95, target: 5 }, bakeSeconds: 1800 },
+      { weights: { source: 95, target: 5 }, bakeSeconds: 1800, maximumBakeSeconds: 2700 },
       { weights: { source: 0, target: 1 }, bakeSeconds: 300 },
     ],
     pollSeconds: 20,
@@ -78,6 +78,39 @@ test('custom: every prop arrives where the steps read it', () => {
       jitter: 0.2,
     },
     approval: { beforeFirstShift: true, beforeLastStage: false, timeoutSeconds: 28_800, requireIdentity: false },
+  });
+});
+
+describe('shorthands', () => {
+  const weights = { source: 100, target: 0 };
+  const later = (value: number) => Token.asNumber({ resolve: () => value });
+
+  test('are the stages that they stand for, with everything else that a plan of stages has', () => {
+    const smoke = [{ path: '/login' }];
+    const { smoke: requests, stages } = CutoverPlan.canary(5, Duration.minutes(10), { smoke })._toJson(weights) as Plan;
+    expect(stages).toEqual(parsePlan({ stages: 'canary(5, 10m)' }).stages);
+    expect(requests).toEqual([{ path: '/login', expectedStatus: 200 }]);
+    const back = CutoverPlan.linear(12.5, Duration.minutes(6), { from: MigrationSide.TARGET })._toJson(weights);
+    expect(back).toEqual(parsePlan({ from: 'target', stages: 'linear(12.5, 360)' }));
+  });
+
+  test('are rejected with the rule, and with a name that they do not have', () => {
+    expect(() => CutoverPlan.canary(0, Duration.minutes(1))._toJson(weights)).toThrow('a percentage from 0.1 to 99.9');
+    expect(() => CutoverPlan.linear(10, Duration.minutes(1), { smokes: [] } as object)).toThrow(/smokes/);
+  });
+
+  test('deferred: what is known only at deployment is read then', () => {
+    const stack = newStack();
+    newMigration(stack, { plan: CutoverPlan.canary(later(5), Duration.seconds(later(60))) });
+    expect(findDefaultPlan(Template.fromStack(stack))).toMatchObject({ stages: 'canary(5, 60)' });
+    const stages = [
+      { weights: { source: 0, target: 1 }, bake: Duration.seconds(later(60)), maximumBake: Duration.hours(1) },
+    ];
+    expect(synthPlan({ stages })).toMatchObject({ stages: [{ bakeSeconds: 60, maximumBakeSeconds: 3600 }] });
+    const long = [
+      { weights: { source: 0, target: 1 }, bake: Duration.hours(1), maximumBake: Duration.seconds(later(60)) },
+    ];
+    expect(synthPlan({ stages: long })).toMatchObject({ stages: [{ bakeSeconds: 3600, maximumBakeSeconds: 60 }] });
   });
 });
 
@@ -114,6 +147,7 @@ describe('a plan that switches', () => {
       rampPerSecond: 100,
       rollback: SwitchRollback.ASK,
       bake: Duration.minutes(30),
+      maximumBake: Duration.minutes(40),
       dryRun: true,
       smoke: [{ path: '/login' }],
       poll: Duration.seconds(20),
@@ -121,7 +155,7 @@ describe('a plan that switches', () => {
     });
     expect(plan).toMatchObject({
       strategy: 'drainThenShift',
-      stages: [{ weights: { source: 0, target: 100 }, bakeSeconds: 1800 }],
+      stages: [{ weights: { source: 0, target: 100 }, bakeSeconds: 1800, maximumBakeSeconds: 2400 }],
       smoke: [{ path: '/login', expectedStatus: 200 }],
       pollSeconds: 20,
       approval: { beforeFirstShift: true },
