@@ -7,7 +7,7 @@ import { seededRandom } from '../rehearsal/load-balancer/random';
 import { UsageError } from '../rehearsal/errors/usage-error';
 import { runMain } from './cli/main';
 import type { Figures } from './judge/figures';
-import { drawPicture } from './judge/picture';
+import { drawChart } from './judge/chart';
 import { RULES, Rule, RuleSetup, ourRule } from './judge/rules';
 import { Behaviour, Extent, Traffic } from './judge/traffic';
 import { median } from './report/results';
@@ -79,7 +79,7 @@ function main(): number {
   }
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(figures, undefined, 2)}\n`);
   if (values.svg !== undefined)
-    writeFileSync(values.svg, drawPicture(figures, { healthy: HEALTHY[0]!.name, worse: WORSE[0]!.name }));
+    writeFileSync(values.svg, drawChart(figures, { healthy: HEALTHY[0]!.name, worse: WORSE[0]!.name }));
   return EXIT_CODES.done.code;
 }
 

@@ -5,6 +5,7 @@ export {
   CutoverApproval,
   CutoverBreaker,
   CutoverDrain,
+  CutoverJudge,
   CutoverPlan,
   CutoverPlanOptions,
   CutoverPlanPart,

@@ -1,4 +1,4 @@
-import { BUCKETS, findBucket } from '../../core/judge/latency-buckets';
+import { BUCKETS, findBucket } from '../../core/proxy/latency-buckets';
 import type { RouteCounts, WindowPair } from '../../core/judge/odds';
 import type { Role } from '../../core/plan/direction';
 

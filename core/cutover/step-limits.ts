@@ -1,14 +1,20 @@
-import type { Plan } from '../plan/plan';
+import { LOOKING_SECONDS, Plan } from '../plan/plan';
 import type { Step } from './cutover-config';
 
 /** How long a step may take, unless it is one of the others. */
 export const STEP_SECONDS = 30;
+/** Of a step that looks again and again: the last look begins with the time of a whole step left. */
+const LOOKING_STEP_SECONDS = STEP_SECONDS + LOOKING_SECONDS;
 /**
  * Requests wait up to 25 s for a switch (`switch.maxPauseMs`), and those of a rollback that switches back, too. What comes before
  * and after it takes up to a step more, and a rollback looks at both sides. A recovery rolls back twice and waits between
  * for stragglers. It must end before its message shows again (`RECOVERY_PAUSE_SECONDS`).
  */
-const OTHER_SECONDS: Partial<Record<Step, number>> = { switch: 60, rollback: 90, recover: 170 };
+const OTHER_SECONDS: Partial<Record<Step, number>> = {
+  ...{ switch: 60, rollback: 90, recover: 170 },
+  ...{ bake: LOOKING_STEP_SECONDS, approve: LOOKING_STEP_SECONDS, drain: LOOKING_STEP_SECONDS },
+  verify: LOOKING_STEP_SECONDS,
+};
 /** After its time Lambda has ended a step for sure. */
 const MARGIN_SECONDS = 5;
 
@@ -21,5 +27,5 @@ export function findStepSeconds(step: Step): number {
  * execution does not stop its Lambda function.
  */
 export function findStragglerSeconds({ strategy }: Pick<Plan, 'strategy'>): number {
-  return findStepSeconds(strategy === 'drainThenShift' ? 'switch' : 'shift') + MARGIN_SECONDS;
+  return findStepSeconds(strategy === 'drainThenShift' ? 'switch' : 'drain') + MARGIN_SECONDS;
 }

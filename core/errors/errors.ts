@@ -71,7 +71,7 @@ export const ERRORS = {
   },
   ShiftNotConfirmed: {
     retry: false,
-    meaning: 'The weights did not read back as intended before the timeout.',
+    meaning: 'The weights did not read back as intended before the timeout, or what arrives does not fit them.',
   },
   SwitchAborted: {
     retry: false,

@@ -1,5 +1,6 @@
 import { Role, findDirection } from '../plan/direction';
-import { Plan, countLooks } from '../plan/plan';
+import { MAX_ODDS } from '../plan/judge-plan';
+import { LOOK_SECONDS, Plan, countLooks } from '../plan/plan';
 import { MAX_ROUTES, RouteWindow, WindowOrder, WindowReport, mergeWindows } from '../proxy/window';
 import { Side, Weights } from '../traffic/weights';
 import { Odds, RouteCounts, WindowPair, addToOdds, beginOdds, describeSuspicion, formatOdds, totalOdds } from './odds';
@@ -18,8 +19,6 @@ export interface Comparison {
   readonly spreadingUntil: number;
 }
 
-/** An error that never was: of one in so many cutovers to a good target. */
-export const MAX_ODDS = 100;
 /** A second is complete when it has ended, for a task whose clock was compared a little late, too. */
 const SETTLED_SECONDS = 2;
 /** What the source did in so many seconds before the shift says what is slow. */
@@ -28,8 +27,6 @@ const PAST_SECONDS = 290;
 const MIN_ROUTE_REQUESTS = 100;
 /** Weights that have not spread by then are not in force. No figure is published; field reports say some ten seconds. */
 const SPREAD_SECONDS = 25;
-/** So many looks a minute at the most: see `LOOK_SECONDS` of the steps. */
-const LOOK_SECONDS = 2;
 
 type Readings = Readonly<Partial<Record<Side, readonly TaskReading[]>>>;
 

@@ -83,10 +83,6 @@ export function unproven(watch: Watch, plan: Plan): Lack | undefined {
   const { breaker } = plan;
   const { to } = findDirection(plan);
   const stage = stageWindow(watch, plan);
-  if (stage.responded < breaker.minimumRequests) {
-    const message = `the ${to} must respond to at least ${breaker.minimumRequests} requests in a bake, got ${stage.responded}`;
-    return { code: 'TooFewRequests', message };
-  }
   const missing = findMissing(plan.judge, { from: countFrom(watch), to: countStage(stage) }, to);
   if (missing) return { code: missing.isOfNumber ? 'TooFewRequests' : 'TargetNotProven', message: missing.message };
   const short = shortWindow(watch, plan);

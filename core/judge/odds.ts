@@ -4,7 +4,7 @@
  */
 import { own } from '../validation/own';
 import type { Direction, Role } from '../plan/direction';
-import { LatencyCounts, bucketEndMs, countLatencies, countSlower, findQuantile } from './latency-buckets';
+import { LatencyCounts, bucketEndMs, countLatencies, countSlower, findQuantile } from '../proxy/latency-buckets';
 import {
   ERROR_RATIOS,
   LATENCY_RATIOS,

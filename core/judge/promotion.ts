@@ -1,6 +1,7 @@
 import type { Side } from '../traffic/weights';
 import { wilsonUpperBound } from './wilson';
 import type { Role } from '../plan/direction';
+import { requestsToProve } from '../plan/judge-plan';
 
 /** What a promotion takes, beside a bake that no one has ended. */
 export interface PromotionRule {
@@ -21,9 +22,6 @@ export interface Missing {
   readonly isOfNumber: boolean;
   readonly message: string;
 }
-
-/** How sure it must be that the target is within its budget. */
-const CONFIDENCE = 0.95;
 
 /**
  * Whether enough requests say that the target is good: no alarm is not a pass. The upper end of its error rate must be within
@@ -56,13 +54,6 @@ export function findMissing(
       `the error rate of the ${side} must be at most ${percent(allowed)} with 95 % confidence, ` +
       `got up to ${percent(upper)}: ${to.errors} errors in ${to.requests} requests`,
   };
-}
-
-/** Of an error rate as high as the budget, so many requests would show an error with 95 % confidence: 299 for 1 %. */
-export function requestsToProve(errorBudget: number): number {
-  if (errorBudget >= 1) return 1;
-  // A hair less, because 1 − (1 − d)ⁿ is computed in floating point.
-  return Math.ceil(Math.log(1 - CONFIDENCE) / Math.log(1 - errorBudget) - 1e-9);
 }
 
 /** How many more without an error bring the upper end within what is allowed. */

@@ -4,7 +4,7 @@
  * any time with a probability of at most α, however often one looks, and over any change of the weights.
  *
  * One window multiplies them by a likelihood ratio: given that it happened, it was the target's with a probability that follows
- * from the requests of both sides. They are averaged over several ratios, because nobody knows by how much a target is worse,
+ * from the requests of both sides. They are averaged over several ratios, because it is not known by how much a target is worse,
  * and over several starts, because it may have been good until now.
  *
  * @see M. Lindon, A. Malek, "Anytime-valid inference for multinomial count data", NeurIPS 2022

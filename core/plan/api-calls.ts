@@ -1,4 +1,4 @@
-import { CONFIRM_POLL_SECONDS, Plan } from './plan';
+import { CONFIRM_POLL_SECONDS, LOOKING_SECONDS, LOOK_SECONDS, Plan } from './plan';
 
 /** The AWS APIs that a check of both sides calls, and their limits in a region of an account. */
 export const API_LIMITS = {
@@ -23,7 +23,7 @@ interface ApiLimit {
 
 export interface ApiCalls {
   readonly label: string;
-  /** In a bake and in a drain, at the most: a check takes time itself. */
+  /** While both sides are watched, at the most: a check takes time itself. */
   readonly perMinute: number;
   /** For as long as new weights are confirmed. */
   readonly perMinuteInConfirm: number;
@@ -34,8 +34,14 @@ export interface ApiCalls {
 export function estimateApiCalls({ pollSeconds }: Plan): ApiCalls[] {
   return Object.values(API_LIMITS).map(({ label, perSecond, callsPerLook }) => ({
     label,
-    perMinute: Math.ceil((60 / pollSeconds) * callsPerLook),
+    perMinute: Math.ceil(looksPerMinute(pollSeconds) * callsPerLook),
     perMinuteInConfirm: Math.ceil((60 / CONFIRM_POLL_SECONDS) * callsPerLook),
     limitPerMinute: perSecond * 60,
   }));
+}
+
+/** One invocation of a step looks every two seconds, and no longer than `LOOKING_SECONDS`. */
+function looksPerMinute(pollSeconds: number): number {
+  const looking = Math.min(pollSeconds, LOOKING_SECONDS);
+  return (60 / pollSeconds) * Math.ceil(looking / LOOK_SECONDS);
 }

@@ -3,7 +3,18 @@ import { CONNECTION_KINDS, KIND_FACTS } from '../proxy/connections';
 import { formatWeights } from '../traffic/weights';
 import { Direction, findDirection } from './direction';
 import { ApiCalls, estimateApiCalls } from './api-calls';
-import { EVENTS_PER_POLL, EVENT_BUDGET, MAX_EVENTS, Plan, countLooks, estimateSeconds, gatePollSeconds } from './plan';
+import {
+  EVENTS_PER_POLL,
+  EVENT_BUDGET,
+  LOOKING_SECONDS,
+  LOOK_SECONDS,
+  MAX_EVENTS,
+  Plan,
+  countLooks,
+  estimateSeconds,
+  gatePollSeconds,
+} from './plan';
+import { MAX_ODDS, requestsToProve } from './judge-plan';
 import { Stage, findMaximumBake } from './stages';
 import type { SwitchPlan } from './switch-plan';
 
@@ -119,19 +130,33 @@ function describeSwitch(plan: SwitchPlan, { from, to }: Direction): string[] {
 }
 
 function describeChecks(plan: Plan): string[] {
-  const { pollSeconds, minimumHealthyTargets, smoke, breaker, confirmTimeoutSeconds } = plan;
-  const { to } = findDirection(plan);
+  const { pollSeconds, minimumHealthyTargets, smoke, breaker, judge, confirmTimeoutSeconds } = plan;
+  const { from, to } = findDirection(plan);
   const requests = smoke.map(({ path, expectedStatus }) => `GET ${path} → ${expectedStatus}`);
   return [
-    `Every ${formatSeconds(pollSeconds)}: lock, abort request, alarms, listener rules, health, smoke requests, proxy counters.`,
+    `${describePace(pollSeconds)}: lock, abort request, alarms, listener rules, health, smoke requests, proxy counters.`,
     `The ${to} must have at least ${minimumHealthyTargets} healthy ${minimumHealthyTargets === 1 ? 'target' : 'targets'}.`,
     requests.length === 0 ? 'No smoke requests.' : `Smoke requests to each side: ${requests.join(', ')}.`,
     `Rollback at ${breaker.minimumErrors} errors or more, with an error rate over ${formatPercent(breaker.maximumErrorRate)} (95 % confidence).`,
-    breaker.minimumRequests === 0
-      ? `A stage is promoted even if the ${to} got no request: nothing is proven then.`
-      : `A stage in which the ${to} got fewer than ${breaker.minimumRequests} requests bakes on, to its maximum, then rolls back.`,
+    `Rollback at odds of ${MAX_ODDS} : 1 that the ${to} is worse than the ${from}: more errors, or responses slow more than ${1 + judge.latencyTolerance} times as often.`,
+    describePromotion(plan),
     `New weights must read back within ${formatSeconds(confirmTimeoutSeconds)}.`,
   ];
+}
+
+/** An invocation of a step looks again and again, and the state machine waits for the rest. */
+function describePace(pollSeconds: number): string {
+  const every = `Every ${formatSeconds(Math.min(pollSeconds, LOOK_SECONDS))}`;
+  if (pollSeconds <= LOOKING_SECONDS) return every;
+  return `${every} for ${LOOKING_SECONDS} s, then again ${formatSeconds(pollSeconds)} after the first`;
+}
+
+function describePromotion({ judge }: Plan): string {
+  const requests = requestsToProve(judge.errorBudget);
+  return (
+    `A stage is promoted after ${requests} requests without an error, or more with some (an error rate ` +
+    `${formatPercent(judge.errorBudget)} over the other side's at most). With fewer it bakes on, to its maximum, then rolls back.`
+  );
 }
 
 const GATES: Readonly<Record<ApprovalGate, readonly [when: string, otherwise: string]>> = {

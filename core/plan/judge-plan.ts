@@ -57,3 +57,21 @@ export const JUDGE_FIELD = {
 } as const satisfies ObjectField;
 
 export type JudgePlan = FieldValues<typeof JUDGE_FIELDS>;
+
+/** How sure it must be that the side that gets the traffic is within its budget. */
+const CONFIDENCE = 0.95;
+
+/** Of an error rate as high as the budget, so many requests would show an error with 95 % confidence: 299 for 1 %. */
+export function requestsToProve(errorBudget: number): number {
+  if (errorBudget >= 1) return 1;
+  // A hair less, because 1 − (1 − d)ⁿ is computed in floating point.
+  return Math.ceil(Math.log(1 - CONFIDENCE) / Math.log(1 - errorBudget) - 1e-9);
+}
+
+/** The smallest budget that so many requests prove. */
+export function budgetProvenBy(requests: number): number {
+  return 1 - (1 - CONFIDENCE) ** (1 / requests);
+}
+
+/** The cutover rolls back when it is so many times as likely that the side that gets the traffic is worse: by mistake once in so many cutovers. */
+export const MAX_ODDS = 100;

@@ -56,7 +56,6 @@ const CHECKS: Readonly<Record<PlanPart, Check>> = {
   breaker: all(
     atMost('breaker.minimumErrors', ({ breaker }) => breaker.minimumErrors),
     atMost('breaker.maximumErrorRate', ({ breaker }) => breaker.maximumErrorRate),
-    atLeast('breaker.minimumRequests', ({ breaker }) => breaker.minimumRequests),
   ),
   judge: all(
     atMost('judge.errorBudget', ({ judge }) => judge.errorBudget),

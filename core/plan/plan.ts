@@ -34,8 +34,6 @@ export interface Breaker {
   readonly minimumErrors: number;
   /** 0–1; trips when the error rate is above this with 95 % confidence. */
   readonly maximumErrorRate: number;
-  /** A stage in which the side that gets the traffic saw fewer requests is not promoted: no alarm is not a pass. */
-  readonly minimumRequests: number;
 }
 
 /** What one cutover is asked to do. All times are whole seconds. */
@@ -71,6 +69,10 @@ export const MAX_EVENTS = 25_000;
 export const EVENTS_PER_POLL = 9;
 /** Between two looks of a confirm: a read-back is quick where it works at all. */
 export const CONFIRM_POLL_SECONDS = 2;
+/** Between two looks of one invocation of a step, where a look takes no longer. */
+export const LOOK_SECONDS = 2;
+/** How long one invocation looks again and again; the state machine waits for the rest of `pollSeconds`. */
+export const LOOKING_SECONDS = 20;
 /** A drain whose paced closes take long is looked at less often, so that it has at the most about this many looks. */
 export const MAX_DRAIN_LOOKS = 500;
 /** The state machine's own limit is a day longer. */
@@ -120,8 +122,7 @@ const SMOKE_FIELD = {
 
 const BREAKER_FIELD = {
   kind: 'object',
-  sentence:
-    'When errors of the side that gets the traffic end the cutover, and when a stage has seen too little to go on.',
+  sentence: 'When errors of the side that gets the traffic end the cutover, whatever the other side does.',
   fields: {
     minimumErrors: {
       kind: 'integer',
@@ -138,15 +139,6 @@ const BREAKER_FIELD = {
       default: 0.05,
       sentence:
         'The cutover rolls back when the error rate of the side that gets the traffic is above this with 95 % confidence.',
-    },
-    minimumRequests: {
-      kind: 'integer',
-      min: 0,
-      max: 1_000_000_000,
-      default: 10,
-      unit: 'requests',
-      sentence:
-        'A stage in which the side that gets the traffic saw fewer requests is not promoted: its bake goes on to twice its length at most, then the cutover rolls back.',
     },
   },
 } as const satisfies ObjectField;
@@ -180,7 +172,8 @@ export const PLAN_FIELDS = {
     max: 3600,
     default: 15,
     unit: 's',
-    sentence: 'The time between two checks of both sides.',
+    sentence:
+      'How often the state machine has both sides checked. Each time they are looked at every 2 s for this long, and for 20 s at the most.',
   },
   minimumHealthyTargets: {
     kind: 'integer',

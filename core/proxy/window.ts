@@ -1,4 +1,4 @@
-import { LatencyCounts, addLatencies } from '../judge/latency-buckets';
+import { LatencyCounts, addLatencies } from './latency-buckets';
 import type { Problems } from '../validation/problems';
 
 /** How long a proxy keeps what it counted in each second. */
@@ -79,11 +79,11 @@ export function mergeWindows(reports: readonly WindowReport[]): WindowReport {
     aheadSeconds: reports.reduce((far, { aheadSeconds: s }) => (Math.abs(s) > Math.abs(far) ? s : far), 0),
     all: reports.reduce((sum, { all }) => addWindows(sum, all), NO_WINDOW),
     routes,
-    segments: mostFrequent(segments),
+    segments: listFrequent(segments),
   };
 }
 
-export function mostFrequent(counts: ReadonlyMap<string, number>): Record<string, number> {
+export function listFrequent(counts: ReadonlyMap<string, number>): Record<string, number> {
   return Object.fromEntries([...counts].sort((a, b) => b[1] - a[1]).slice(0, MAX_SEGMENTS));
 }
 

@@ -51,6 +51,8 @@ const MAX_OTHER_RULES = 50;
 /** A step has 30 s in all. */
 const TASKS_MS = 12_000;
 const BRIEF_MS = 2_000;
+/** A store that is away must not make the looks rarer: the next one asks it again. */
+export const STORE_MS = 1_500;
 
 /**
  * A step that first judges both sides, as every poll from the first shift to `Complete` does: the lock and the abort, the
@@ -99,8 +101,8 @@ async function readSurroundings(run: CutoverRun, ports: Ports, isConfirmed: bool
   const { plan, execution, intended } = run;
   const isExpected = (forward: Forward) => !isConfirmed || (intended !== undefined && sameForward(forward, intended));
   const [lock, abort, alarms, rules, source, target] = await Promise.all([
-    settle(() => holdsLock(run, ports)),
-    settle(() => ports.store.abortRequested(execution)),
+    settleWithin(STORE_MS, 'reading the lock', () => holdsLock(run, ports)),
+    settleWithin(STORE_MS, 'reading the abort request', () => ports.store.abortRequested(execution)),
     settle(() => ports.alarms.read(run.alarms)),
     settle(() => readRules(ports, isExpected)),
     readSide('source', plan, ports, findMinimum('source', plan)),

@@ -15,9 +15,10 @@ import { CutoverRun, note, rollBack } from '../../core/cutover/run';
 import { gatePollSeconds } from '../../core/plan/plan';
 import { readStatement } from '../../core/approval/statement';
 import { announce } from '../shared/announce';
-import { Look, isOfSideThatIsLeft, judged } from '../shared/observe';
+import { lookOften } from '../shared/looks';
+import { Look, STORE_MS, isOfSideThatIsLeft, judged } from '../shared/observe';
 import type { Ports } from '../contract/ports';
-import { settle } from '../contract/settle';
+import { settle, settleWithin } from '../contract/settle';
 import { Act, withLock, createHandler } from '../shared/step';
 
 /**
@@ -28,7 +29,9 @@ export async function approve(run: CutoverRun, ports: Ports, nowMs: number): Pro
   const gate = pendingGate(run.plan, run.approved ?? [], run.stage ? run.stage.index + 1 : 0);
   if (!gate) throw new Error("'approve' must come before a gate of the plan, got none");
   const asked: ApprovalProgress = run.approval ?? { gate, askedAtMs: nowMs };
-  const found = await settle(() => ports.store.approval(run.execution, asked.gate));
+  const found = await settleWithin(STORE_MS, 'reading the approval', () =>
+    ports.store.approval(run.execution, asked.gate),
+  );
   // A store that is unreachable may hold an approval: no one is notified that there was none.
   if ('problem' in found) return waitForStore(run, asked, found.problem, ports, nowMs);
   const word = found.value && (await responseFrom(found.value, run, asked, ports, nowMs));
@@ -119,4 +122,4 @@ function hurried(run: CutoverRun, { blind }: Look): CutoverRun {
 export const approveWatched: Act<CutoverRun, CutoverRun> = (run, ports, nowMs) =>
   (run.stage ? watched : withLock(approve))(run, ports, nowMs);
 
-export const handler = createHandler(approveWatched);
+export const handler = createHandler(lookOften(approveWatched));

@@ -3,6 +3,7 @@ import { bakeVerdict } from '../../core/judge/judge';
 import { findDirection } from '../../core/plan/direction';
 import type { Plan } from '../../core/plan/plan';
 import { afterBake, summarizeObserved } from '../../core/cutover/stage';
+import { lookOften } from '../shared/looks';
 import { Look, isOfSideThatIsLeft, judged } from '../shared/observe';
 import type { Ports } from '../contract/ports';
 import { createHandler } from '../shared/step';
@@ -31,4 +32,4 @@ function canPromote({ blind, tasks }: Look, plan: Plan): boolean {
 
 export const bake = judged(judgeBake, { isConfirmed: true });
 
-export const handler = createHandler(bake);
+export const handler = createHandler(lookOften(bake));

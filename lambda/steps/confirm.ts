@@ -2,6 +2,7 @@ import { CutoverRun, note, rollBack } from '../../core/cutover/run';
 import { sameForward } from '../../core/traffic/forward';
 import { CONFIRM_POLL_SECONDS } from '../../core/plan/plan';
 import { announce } from '../shared/announce';
+import { lookOften } from '../shared/looks';
 import { Look, judged } from '../shared/observe';
 import type { Ports } from '../contract/ports';
 import { createHandler } from '../shared/step';
@@ -33,4 +34,4 @@ async function readBack(run: CutoverRun, ports: Ports, nowMs: number, { rules }:
 
 export const confirm = judged(readBack, { isConfirmed: false });
 
-export const handler = createHandler(confirm);
+export const handler = createHandler(lookOften(confirm));

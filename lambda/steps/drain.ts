@@ -2,10 +2,11 @@ import { CutoverRun, note, rollBack } from '../../core/cutover/run';
 import { beginDrain, observeDrain } from '../../core/cutover/drain-run';
 import { findDirection } from '../../core/plan/direction';
 import { TaskReading } from '../../core/judge/tally';
-import { Look, judged } from '../shared/observe';
+import { lookOften } from '../shared/looks';
+import { Look, STORE_MS, judged } from '../shared/observe';
 import { CALLS_AT_ONCE, pooled } from '../contract/concurrently';
 import type { Ports } from '../contract/ports';
-import { settle } from '../contract/settle';
+import { settle, settleWithin } from '../contract/settle';
 import { createHandler } from '../shared/step';
 
 /**
@@ -17,7 +18,9 @@ async function drainSide(run: CutoverRun, ports: Ports, nowMs: number, { tasks }
   if (!left) return waitForTasks(run, nowMs);
   const progress = run.drain ?? beginDrain(run, left, nowMs);
   // Known before anything drains, so that a stopped execution is put back in order; a store that is away stops no drain.
-  if (!run.drain) await settle(() => ports.store.save({ ...run, drain: progress }));
+  if (!run.drain) {
+    await settleWithin(STORE_MS, 'saving the drain', () => ports.store.save({ ...run, drain: progress }));
+  }
   await tellToDrain(left, run, ports);
 
   const noted = run.drain
@@ -53,4 +56,4 @@ const MAX_BLIND_MS = 600_000;
 
 export const drain = judged(drainSide, { isConfirmed: true });
 
-export const handler = createHandler(drain);
+export const handler = createHandler(lookOften(drain));

@@ -25,8 +25,8 @@ export async function setWeights(run: CutoverRun, ports: Ports, nowMs: number): 
   if (!present || !isExpected(present)) {
     return rollBack(run, 'RulesChanged', `the weighted rule must be as shifted before, got ${JSON.stringify(present)}`);
   }
-  const begun = run.watch ? beginStage(run.watch, nowMs) : await startWatch(run, proxies, ports.now());
-  const watch = warmUpStage(begun, stage, run.plan, nowMs);
+  const started = run.watch ? beginStage(run.watch, nowMs) : await startWatch(run, proxies, ports.now());
+  const watch = warmUpStage(started, stage, run.plan, nowMs);
   const progress = { index, shiftedAtMs: nowMs };
   const shifting = withTracesThatFit({
     ...run,

@@ -5,6 +5,7 @@ import { findDirection } from '../../core/plan/direction';
 import { CutoverError } from '../../core/errors/errors';
 import { unknownTasks } from '../../core/judge/tally';
 import { formatMark } from '../../core/cutover/verified-mark';
+import { lookOften } from '../shared/looks';
 import { Look, judged } from '../shared/observe';
 import type { Ports } from '../contract/ports';
 import { settle } from '../contract/settle';
@@ -68,4 +69,4 @@ function waitForZero(run: CutoverRun, message: string, nowMs: number): CutoverRu
 
 export const verify = judged(verifyBoth, { isConfirmed: true });
 
-export const handler = createHandler(verify);
+export const handler = createHandler(lookOften(verify));

@@ -18,8 +18,10 @@ export enum CutoverPlanPart {
   SMOKE = 'smoke',
   /** A shorter time for new weights to read back. */
   CONFIRM_TIMEOUT = 'confirmTimeoutSeconds',
-  /** Fewer errors, more requests. */
+  /** Fewer errors. */
   BREAKER = 'breaker',
+  /** A smaller error budget, less tolerance. */
+  JUDGE = 'judge',
   /** More time for connections to end, closed more slowly. */
   DRAIN = 'drain',
   /** More gates, a shorter wait. */
@@ -87,7 +89,7 @@ export interface CutoverSmokeRequest {
   readonly expectedStatus?: number;
 }
 
-/** What ends a bake early, or does not let it end well. */
+/** What ends a bake early. */
 export interface CutoverBreaker {
   /**
    * Fewer errors than this never end a bake.
@@ -100,12 +102,41 @@ export interface CutoverBreaker {
    * @default 0.05
    */
   readonly maximumErrorRate?: number;
+}
+
+/**
+ * How the side that gets the traffic is compared with the one that is left, and what a promotion takes.
+ *
+ * @example
+ * const plan = CutoverPlan.gradual({
+ *   judge: { errorBudget: 0.005, latencyTolerance: 0.1, routes: ['/checkout', '/search'] },
+ * });
+ */
+export interface CutoverJudge {
+  /**
+   * How much higher its error rate may be, from 0.0001 to 1. A stage is promoted when this is sure: 0.01 takes 299 requests without
+   * an error.
+   * @default 0.01
+   */
+  readonly errorBudget?: number;
 
   /**
-   * A stage in which that side saw fewer requests does not pass.
-   * @default 10
+   * How much more often it may be slow: 0.2 allows 1.2 times as often.
+   * @default 0.2
    */
-  readonly minimumRequests?: number;
+  readonly latencyTolerance?: number;
+
+  /**
+   * How long after a shift it is not compared; at most a quarter of the bake.
+   * @default Duration.seconds(10)
+   */
+  readonly warmUp?: Duration;
+
+  /**
+   * The paths that are compared each by itself, with all below them; at most eight.
+   * @default - the most frequent first segments of the paths
+   */
+  readonly routes?: string[];
 }
 
 /** How the connections of the side that is left end once no new ones come. */
@@ -180,7 +211,8 @@ export interface CutoverPlanOptions {
   readonly from?: MigrationSide;
 
   /**
-   * The time between two polls of a bake or a drain.
+   * How often the state machine has both sides checked. Each time they are looked at every two seconds for this long, and for
+   * 20 seconds at the most.
    * @default Duration.seconds(15)
    */
   readonly poll?: Duration;
@@ -208,6 +240,12 @@ export interface CutoverPlanOptions {
    * @default - the defaults of its parts
    */
   readonly breaker?: CutoverBreaker;
+
+  /**
+   * How the side that gets the traffic is compared with the one that is left.
+   * @default - the defaults of its parts
+   */
+  readonly judge?: CutoverJudge;
 
   /**
    * How the connections of the side that is left end after the last stage.
@@ -534,7 +572,12 @@ function renderOptions(props: CutoverPlanOptions, { number: read, path: readPath
     breaker: props.breaker && {
       minimumErrors: read(props.breaker.minimumErrors),
       maximumErrorRate: read(props.breaker.maximumErrorRate),
-      minimumRequests: read(props.breaker.minimumRequests),
+    },
+    judge: props.judge && {
+      errorBudget: read(props.judge.errorBudget),
+      latencyTolerance: read(props.judge.latencyTolerance),
+      warmUpSeconds: seconds(props.judge.warmUp),
+      routes: props.judge.routes?.map((route) => ({ path: readPath(route) })),
     },
     drain: props.drain && {
       perKindSeconds: {

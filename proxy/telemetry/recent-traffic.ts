@@ -1,5 +1,5 @@
-import { BUCKETS, findBucket } from '../../core/judge/latency-buckets';
-import { KEPT_SECONDS, RouteWindow, WindowOrder, WindowReport, isInRoute, mostFrequent } from '../../core/proxy/window';
+import { BUCKETS, findBucket } from '../../core/proxy/latency-buckets';
+import { KEPT_SECONDS, RouteWindow, WindowOrder, WindowReport, isInRoute, listFrequent } from '../../core/proxy/window';
 
 /** What is counted of a route in each second; the latency buckets follow. */
 const [REQUESTS, UNBOUND, RESPONDED, ERRORS, ERRING, LATENCIES] = [0, 1, 2, 3, 4, 5];
@@ -93,7 +93,7 @@ export class RecentTraffic {
       aheadSeconds: ahead,
       all: this.all.sum(range),
       routes: Object.fromEntries(this.routes.map((route, index) => [route, this.byRoute[index]!.sum(range)])),
-      segments: mostFrequent(this.segments),
+      segments: listFrequent(this.segments),
     };
   }
 

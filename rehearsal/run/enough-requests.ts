@@ -1,11 +1,17 @@
+import { findDirection } from '../../core/plan/direction';
+import { budgetProvenBy, requestsToProve } from '../../core/plan/judge-plan';
 import { Plan } from '../../core/plan/plan';
 import { Stage, findMaximumBake } from '../../core/plan/stages';
 import { formatWeights } from '../../core/traffic/weights';
 import { MIN_SHARE, REQUESTS_PER_USER, TrafficRates } from '../traffic/options';
 import { UsageError } from '../errors/usage-error';
 
-/** A stage that sees too few requests rolls a cutover back: by chance it may, this often. */
+/** A stage that sees too few requests is not promoted: by chance it may, this often. */
 const MAX_BY_CHANCE = 0.001;
+/** A machine that is slow reduces the traffic to this share and still proves its stages. */
+const SLOW_SHARE = 0.25;
+/** With fewer requests at the usual traffic a rehearsal proves nothing. */
+const MIN_REQUESTS = 10;
 
 interface Asked {
   /** As they will be used: multiplied already. */
@@ -15,56 +21,73 @@ interface Asked {
 }
 
 /**
- * The plan, with `minimumRequests` scaled by `--traffic` where less traffic would else leave a stage too few requests, and so
- * roll back a cutover that is in order, or not, by chance.
+ * The plan, with an `errorBudget` that its short stages can prove: a night has more requests. Else a cutover that is in order
+ * would roll back, always or by chance.
  *
- * @throws UsageError where even that would be left to chance
+ * @throws UsageError where too few requests come for any proof
  */
 export function withEnoughRequests(plan: Plan, asked: Asked): Plan {
-  const { minimumRequests } = plan.breaker;
-  const perSecond = freshRequests(asked.rates);
-  if (tightest(plan, perSecond, minimumRequests) === undefined) return plan;
-  const scaled = Math.min(minimumRequests, Math.max(1, Math.floor(minimumRequests * asked.traffic)));
-  const short = tightest(plan, perSecond, scaled);
-  if (!short) return { ...plan, breaker: { ...plan.breaker, minimumRequests: scaled } };
-  const { stage, index, expected } = short;
-  const needed = enoughFor(scaled);
-  const factor = expected / needed;
-  throw new UsageError(
-    `'--traffic' and '--speed' must bring the target of stage ${index + 1} (${formatWeights(stage.weights)}) about ` +
-      `${Math.ceil(needed)} requests, to be sure of ${scaled} (minimumRequests), got about ${expected.toFixed(1)} in ` +
-      `${findMaximumBake(stage)} s; take --speed ${Math.max(1, Math.floor(asked.speed * factor))} or ` +
-      `--traffic ${(Math.ceil((asked.traffic / factor) * 10) / 10).toFixed(1)}`,
-  );
+  const needed = requestsToProve(plan.judge.errorBudget);
+  const fewest = Math.min(needed, Math.max(1, Math.floor(MIN_REQUESTS * asked.traffic)));
+  const { stage, index, expected } = findTightest(plan, freshRequests(asked.rates));
+  if (poissonBelow(needed, expected * SLOW_SHARE) <= MAX_BY_CHANCE) return plan;
+  if (poissonBelow(fewest, expected) > MAX_BY_CHANCE) {
+    const enough = enoughFor(fewest);
+    const factor = expected / enough;
+    throw new UsageError(
+      `'--traffic' and '--speed' must bring the target of stage ${index + 1} (${formatWeights(stage.weights)}) about ` +
+        `${Math.ceil(enough)} requests, to be sure of ${fewest}, got about ${expected.toFixed(1)} in ` +
+        `${findMaximumBake(stage)} s; take --speed ${Math.max(1, Math.floor(asked.speed * factor))} or ` +
+        `--traffic ${(Math.ceil((asked.traffic / factor) * 10) / 10).toFixed(1)}`,
+    );
+  }
+  const sure = Math.min(needed, Math.max(fewest, sureOf(expected * SLOW_SHARE)));
+  // Not below what proves it: a rounded budget must not need a request more.
+  const errorBudget = Math.ceil(budgetProvenBy(sure) * 1e4) / 1e4;
+  return { ...plan, judge: { ...plan.judge, errorBudget } };
 }
 
 /**
- * The least share of the rates (0.1–1) that still brings each stage the plan's `minimumRequests`: a slow machine reduces the
+ * The least share of the rates (0.1–1) that still brings each stage the requests that prove it: a slow machine reduces the
  * traffic to no less.
  *
  * @param plan of `withEnoughRequests`
  */
 export function minShare(plan: Plan, rates: TrafficRates): number {
-  const { minimumRequests } = plan.breaker;
+  const needed = requestsToProve(plan.judge.errorBudget);
+  const { expected } = findTightest(plan, freshRequests(rates));
   for (let percent = 100 * MIN_SHARE; percent < 100; percent += 5) {
-    if (tightest(plan, freshRequests(rates) * (percent / 100), minimumRequests) === undefined) return percent / 100;
+    if (poissonBelow(needed, expected * (percent / 100)) <= MAX_BY_CHANCE) return percent / 100;
   }
   return 1;
 }
 
-/** The first stage whose target may see fewer than `minimum` by chance. */
-function tightest(
-  { stages }: Plan,
-  perSecond: number,
-  minimum: number,
-): { stage: Stage; index: number; expected: number } | undefined {
-  return stages
-    .map((stage, index) => {
-      const { source, target } = stage.weights;
-      const expected = (perSecond * findMaximumBake(stage) * target) / Math.max(1, source + target);
-      return { stage, index, expected };
-    })
-    .find(({ stage, expected }) => stage.weights.target > 0 && poissonBelow(minimum, expected) > MAX_BY_CHANCE);
+interface Tightest {
+  readonly stage: Stage;
+  readonly index: number;
+  /** Requests of the side that gets the traffic, in its longest bake. */
+  readonly expected: number;
+}
+
+/** The stage in which that side sees the fewest requests. */
+function findTightest(plan: Plan, perSecond: number): Tightest {
+  const { to } = findDirection(plan);
+  const stages = plan.stages.map((stage, index) => {
+    const { source, target } = stage.weights;
+    const share = stage.weights[to] / Math.max(1, source + target);
+    return { stage, index, share, expected: perSecond * findMaximumBake(stage) * share };
+  });
+  // A stage without any weight of it proves nothing, and is none of a sane plan.
+  const [first, ...others] = stages.filter(({ share }) => share > 0);
+  if (!first) throw new RangeError('a plan must have a stage that moves traffic, got none');
+  return others.reduce((least, each) => (each.expected < least.expected ? each : least), first);
+}
+
+/** So many come nearly always, where `expected` do on average. */
+function sureOf(expected: number): number {
+  let count = 0;
+  while (poissonBelow(count + 1, expected) <= MAX_BY_CHANCE) count += 1;
+  return count;
 }
 
 /** Requests per second without a cookie: those with one stay on the side that they came from. */
@@ -78,11 +101,12 @@ export function freshRequests({ keepAlive, newConnection, echo, http2 }: Traffic
 export function poissonBelow(count: number, expected: number): number {
   if (count === 0) return 0;
   if (expected === 0) return 1;
-  let term = Math.exp(-expected);
-  let sum = term;
+  // In logarithms: e^-expected of many requests is no number any more.
+  let log = -expected;
+  let sum = Math.exp(log);
   for (let n = 1; n < count; n += 1) {
-    term *= expected / n;
-    sum += term;
+    log += Math.log(expected / n);
+    sum += Math.exp(log);
   }
   return sum;
 }

@@ -1,3 +1,4 @@
+import { requestsToProve } from '../../core/plan/judge-plan';
 import { Plan, SmokeRequest } from '../../core/plan/plan';
 import { PROOF_VARIABLE, ProofOrder } from '../../core/cutover/proof';
 import { SIDES } from '../../core/traffic/weights';
@@ -186,9 +187,12 @@ function findPlan(given: Plan, options: RehearsalOptions, rates: TrafficRates, r
   // It has no traffic at all then, which is said with its own reason.
   if (given.smoke.length === 0 && areGiven(options)) return given;
   const plan = withEnoughRequests(given, { ...options, rates });
-  const [asked, scaled] = [given.breaker.minimumRequests, plan.breaker.minimumRequests];
+  const [asked, scaled] = [given, plan].map(({ judge }) => judge.errorBudget);
   if (asked !== scaled) {
-    reporter.step(`--traffic ${options.traffic}: 'minimumRequests' is ${scaled} here instead of the plan's ${asked}`);
+    const requests = requestsToProve(plan.judge.errorBudget);
+    reporter.step(
+      `'judge.errorBudget' is ${scaled} here instead of the plan's ${asked}: ${requests} requests prove a stage`,
+    );
   }
   return plan;
 }

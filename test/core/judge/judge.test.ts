@@ -47,14 +47,16 @@ const trips = (total: number, errors: number) => breakerTrip(watched([10, { tota
 
 test('a promotion needs the whole bake and enough requests', () => {
   expect(look(59, 1000)).toBe('wait');
-  expect(look(60, 10)).toBe('promote');
-  expect(look(60, 9)).toBe('wait');
+  expect(look(60, 299)).toBe('promote');
+  expect(look(60, 298)).toBe('wait');
 });
 
 test('no traffic is no pass: after twice its length a bake is inconclusive', () => {
-  expect(look(119, 9)).toBe('wait');
-  expect(look(120, 9)).toBe('inconclusive');
-  expect(bake(60, watched([60, { total: 0 }]), plan({ breaker: { minimumRequests: 0 } }))).toBe('promote');
+  expect(look(119, 298)).toBe('wait');
+  expect(look(120, 298)).toBe('inconclusive');
+  const anything = plan({ judge: { errorBudget: 1 } });
+  expect(bake(120, watched([120, { total: 0 }]), anything)).toBe('inconclusive');
+  expect(bake(60, watched([60, { total: 1 }]), anything)).toBe('promote');
 });
 
 test('a stage may say how long its bake goes on', () => {
@@ -101,10 +103,10 @@ test('the last minutes count by themselves: an hour of good responses hides no d
 });
 
 test('errors just before a promotion count, however few they are', () => {
-  const nineOfTen = watched([60, { total: 10, errors: 9 }]);
-  expect(bake(60, nineOfTen)).toBe('wait');
-  expect(unproven(nineOfTen, PLAN)).toMatchObject({ code: 'TargetNotProven' });
-  expect(bake(120, watched([120, { total: 10, errors: 9 }]))).toBe('inconclusive');
+  const nineOfMany = watched([60, { total: 400, errors: 9 }]);
+  expect(bake(60, nineOfMany)).toBe('wait');
+  expect(unproven(nineOfMany, PLAN)).toMatchObject({ code: 'TargetNotProven' });
+  expect(bake(120, watched([120, { total: 400, errors: 9 }]))).toBe('inconclusive');
   const late = watched([60, { total: 1000 }], [115, { total: 1000 }], [120, { total: 1008, errors: 8 }]);
   expect(bake(60, late)).toBe('wait');
   const clean = watched([60, { total: 1000, errors: 3 }], [120, { total: 1100, errors: 3 }]);
@@ -324,7 +326,7 @@ describe('each window counts by itself', () => {
 });
 
 test('where the source reports nothing of how long requests take, those without a response hold a promotion up', () => {
-  const hung = watched([60, { total: 5000, responded: 10 }]);
+  const hung = watched([60, { total: 5000, responded: 300 }]);
   expect(breakerTrip(hung, PLAN)).toBeUndefined();
   expect(unproven(hung, PLAN)).toMatchObject({ code: 'TargetNotProven' });
 });

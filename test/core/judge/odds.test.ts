@@ -1,4 +1,4 @@
-import { BUCKETS, findBucket } from '../../../core/judge/latency-buckets';
+import { BUCKETS, findBucket } from '../../../core/proxy/latency-buckets';
 import {
   RouteCounts,
   WindowPair,
@@ -91,7 +91,7 @@ test('a person reads what differs', () => {
   expect(formatOdds(odds)).toMatch(/^[\d,]+ : 1$/);
   const slow = totalOdds(after(Array.from({ length: 9 }, () => pair({ cart: counts(100, { slow: 40 }) })))).parts[0]!;
   expect(describeSuspicion(slow)).toMatch(
-    /^to \d+ responses later than \d+ ms in [\d,]+ requests(?: to \/cart)?, from [\d,]+ in [\d,]+$/,
+    /^target \d+ responses later than \d+ ms in [\d,]+ requests(?: to \/cart)?, source [\d,]+ in [\d,]+$/,
   );
 });
 

@@ -1,4 +1,5 @@
-import { findMissing, requestsToProve } from '../../../core/judge/promotion';
+import { findMissing } from '../../../core/judge/promotion';
+import { requestsToProve } from '../../../core/plan/judge-plan';
 
 const at = (to: [number, number], from: [number, number] = [50_000, 0], errorBudget = 0.01) =>
   findMissing(

@@ -10,9 +10,9 @@ test('default: shares, durations, calls and events of a plan', () => {
   // Four bakes of 300 s; at the most twice, with four confirms of 120 s and a drain of 300 s and its handshake.
   expect(seconds).toEqual({ shortest: 1200, longest: 2400 + 480 + 305 });
   expect(apiCalls.map(({ perMinute, perMinuteInConfirm }) => [perMinute, perMinuteInConfirm])).toEqual([
-    [20, 150],
-    [24, 180],
-    [8, 60],
+    [160, 150],
+    [192, 180],
+    [64, 60],
   ]);
   // 160 checks in bakes, 240 in confirms, 500 in the drain.
   expect(history).toEqual({ most: 900 * 9, budget: 20_000, limit: 25_000 });
@@ -26,7 +26,7 @@ test('custom: approvals, weights that are no percentages, and what each changes'
     ],
     pollSeconds: 1,
     approval: { beforeFirstShift: true, beforeLastStage: true, timeoutSeconds: 600, requireIdentity: false },
-    breaker: { minimumRequests: 0 },
+    judge: { errorBudget: 0.005 },
     smoke: [],
   };
   const { approvals, seconds, history } = explain(plan);
@@ -41,7 +41,7 @@ test('custom: approvals, weights that are no percentages, and what each changes'
   expect(text).toContain(
     'Before the last stage: waits up to 10 min, checked every 1 s. Without an approval the cutover rolls back.',
   );
-  expect(text).toContain('A stage is promoted even if the target got no request');
+  expect(text).toContain('A stage is promoted after 598 requests without an error');
   expect(text).toContain('No smoke requests.');
   expect(text).not.toContain('STS');
 });
@@ -119,11 +119,12 @@ describe('the whole text, as an operator reads it before a cutover', () => {
       [
         'Checks',
         [
-          'Every 15 s: lock, abort request, alarms, listener rules, health, smoke requests, proxy counters.',
+          'Every 2 s: lock, abort request, alarms, listener rules, health, smoke requests, proxy counters.',
           'The target must have at least 1 healthy target.',
           'Smoke requests to each side: GET / → 200.',
           'Rollback at 10 errors or more, with an error rate over 5 % (95 % confidence).',
-          'A stage in which the target got fewer than 10 requests bakes on, to its maximum, then rolls back.',
+          'Rollback at odds of 100 : 1 that the target is worse than the source: more errors, or responses slow more than 1.2 times as often.',
+          "A stage is promoted after 299 requests without an error, or more with some (an error rate 1 % over the other side's at most). With fewer it bakes on, to its maximum, then rolls back.",
           'New weights must read back within 2 min.',
         ],
       ],
@@ -151,9 +152,9 @@ describe('the whole text, as an operator reads it before a cutover', () => {
       [
         'API calls a minute, at the most',
         [
-          'Elastic Load Balancing (Describe*): 20; 150 while weights are confirmed. Limit: 600.',
-          'ECS (ListTasks, DescribeTasks): 24; 180 while weights are confirmed. Limit: 1200.',
-          'CloudWatch (DescribeAlarms): 8; 60 while weights are confirmed. Limit: 540.',
+          'Elastic Load Balancing (Describe*): 160; 150 while weights are confirmed. Limit: 600.',
+          'ECS (ListTasks, DescribeTasks): 192; 180 while weights are confirmed. Limit: 1200.',
+          'CloudWatch (DescribeAlarms): 64; 60 while weights are confirmed. Limit: 540.',
           'Counted for at most 100 proxy tasks a side and 100 alarms of each type. The limits are those of the whole account and region.',
         ],
       ],

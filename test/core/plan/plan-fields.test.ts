@@ -4,6 +4,7 @@ import { Field, Fields } from '../../../core/validation/fields';
 
 const STAGE = { weights: { source: 0, target: 1 } };
 const REQUEST = { path: '/' };
+const ROUTE = { path: '/cart' };
 
 /** A plan in which the field at this place has this value, and all around it is right. */
 function planWith(path: readonly string[], value: unknown): unknown {
@@ -12,6 +13,7 @@ function planWith(path: readonly string[], value: unknown): unknown {
   const inner = planWith(rest, value);
   if (key === '[stages]') return [{ ...STAGE, ...(inner as object) }];
   if (key === '[smoke]') return [{ ...REQUEST, ...(inner as object) }];
+  if (key === '[routes]') return [{ ...ROUTE, ...(inner as object) }];
   const isWeight = key === 'source' || key === 'target';
   return { ...(isWeight && { source: 0, target: 1 }), [key]: inner };
 }

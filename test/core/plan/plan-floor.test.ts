@@ -15,7 +15,8 @@ const FLOOR = {
     { path: '/login', expectedStatus: 302 },
   ],
   confirmTimeoutSeconds: 60,
-  breaker: { minimumErrors: 5, maximumErrorRate: 0.02, minimumRequests: 100 },
+  breaker: { minimumErrors: 5, maximumErrorRate: 0.02 },
+  judge: { errorBudget: 0.01, latencyTolerance: 0.2, warmUpSeconds: 10 },
   drain: { perKindSeconds: { http: 30 }, closeRatePerSecond: 10, jitter: 0.2 },
   approval: { beforeFirstShift: true, beforeLastStage: true, timeoutSeconds: 600 },
 };
@@ -36,7 +37,8 @@ test.each<[string, object]>([
   ['longer bakes', { stages: [stage(10, 600), stage(50, 300), stage(100, 900)] }],
   ['smaller steps that watch as long', { stages: [stage(1, 100), stage(10, 200), stage(30, 300), stage(100, 300)] }],
   ['more smoke requests', { smoke: [...FLOOR.smoke, { path: '/cart' }] }],
-  ['a breaker that trips sooner', { breaker: { minimumErrors: 1, maximumErrorRate: 0.01, minimumRequests: 1000 } }],
+  ['a breaker that trips sooner', { breaker: { minimumErrors: 1, maximumErrorRate: 0.01 } }],
+  ['a smaller budget', { judge: { errorBudget: 0.001, latencyTolerance: 0, warmUpSeconds: 0 } }],
   ['more time to drain', { drain: { ...FLOOR.drain, perKindSeconds: { http: 60 }, closeRatePerSecond: 1 } }],
   ['a shorter wait for an approval', { approval: { ...FLOOR.approval, timeoutSeconds: 60 } }],
 ])('%s is taken', (_, over) => {
@@ -67,9 +69,14 @@ test.each<[string, object, string]>([
     "'breaker.maximumErrorRate' must be at most 0.02",
   ],
   [
-    'no traffic is enough',
-    { breaker: { ...FLOOR.breaker, minimumRequests: 0 } },
-    "'breaker.minimumRequests' must be at least 100",
+    'fewer requests are enough',
+    { judge: { ...FLOOR.judge, errorBudget: 1 } },
+    "'judge.errorBudget' must be at most 0.01, as deployed, got 1",
+  ],
+  [
+    'a slow target',
+    { judge: { ...FLOOR.judge, latencyTolerance: 5 } },
+    "'judge.latencyTolerance' must be at most 0.2, as deployed, got 5",
   ],
   ['no smoke', { smoke: [] }, "'smoke' must be a list with / → 200, as deployed, got []"],
   [

@@ -29,7 +29,7 @@ async function baked(cloud: MemoryCloud): Promise<CutoverRun> {
   const { ports } = cloud;
   const ready = await preflight(await locked(cloud, last), ports, cloud.nowMs);
   const confirmed = await confirm(await shift(ready, ports, cloud.nowMs), ports, cloud.nowMs);
-  cloud.tasks.target = [report('t1', { total: 50 })];
+  cloud.tasks.target = [report('t1', { total: 300 })];
   return bake(confirmed, ports, (cloud.nowMs += 10_000));
 }
 

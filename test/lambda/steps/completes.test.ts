@@ -16,6 +16,8 @@ const PLAN = {
     { weights: { source: 0, target: 100 }, bakeSeconds: 10 },
   ],
   pollSeconds: 5,
+  // Fifty requests prove a stage.
+  judge: { errorBudget: 0.06 },
 };
 const later = (cloud: MemoryCloud, seconds: number) => (cloud.nowMs += seconds * 1000);
 const input = (plan: unknown = PLAN) => ({

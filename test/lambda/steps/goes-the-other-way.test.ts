@@ -21,7 +21,7 @@ const STAGES = [
   { weights: { source: 50, target: 50 }, bakeSeconds: 10 },
   { weights: { source: 0, target: 100 }, bakeSeconds: 10 },
 ];
-const GRADUAL = { stages: STAGES, pollSeconds: 5, breaker: { minimumErrors: 5 } };
+const GRADUAL = { stages: STAGES, pollSeconds: 5, breaker: { minimumErrors: 5 }, judge: { errorBudget: 0.06 } };
 const OTHER: Record<Side, Side> = { source: 'target', target: 'source' };
 /** Tasks as the judge sees them, by the side that they are of. */
 const TASKS: Record<Side, string> = { source: 's1', target: 't1' };

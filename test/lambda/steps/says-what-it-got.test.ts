@@ -202,7 +202,7 @@ describe('Verify', () => {
 });
 
 describe('a bake', () => {
-  const ended = (cloud: MemoryCloud) => (cloud.tasks.target = [report('t1', { total: 100 })]);
+  const ended = (cloud: MemoryCloud) => (cloud.tasks.target = [report('t1', { total: 300 })]);
 
   test('that goes on is no news', async () => {
     const { cloud, run } = await confirmed();

@@ -39,7 +39,7 @@ test('the state of a cutover with 1,000 busy tasks a side, scaled out after pref
     weights: { source: 9 - index, target: 1 + index },
     bakeSeconds: 60,
   }));
-  let run = await preflight(cloud.ready({ stages, breaker: { minimumRequests: 0 } }), cloud.ports, cloud.nowMs);
+  let run = await preflight(cloud.ready({ stages, judge: { errorBudget: 1 } }), cloud.ports, cloud.nowMs);
   const step = async (act: Act<CutoverRun, CutoverRun>): Promise<CutoverRun> => {
     run = await act(run, cloud.ports, (cloud.nowMs += 60_000));
     expect(run.failure).toBeUndefined();
@@ -51,11 +51,13 @@ test('the state of a cutover with 1,000 busy tasks a side, scaled out after pref
   for (let stage = 1; stage < stages.length; stage += 1) {
     await step(confirm);
     await step(bake);
+    fill(cloud, 1_000, 123_456_789 + stage);
     await step(bake);
     expect(run.verdict).toBe('nextStage');
     await step(shift);
   }
   await step(confirm);
+  fill(cloud, 1_000, 123_456_799);
   await step(bake);
   await step(drain);
   cloud.tasks.source = cloud.tasks.source.map((each) => ({ ...each, active: report('x').active }));

@@ -44,7 +44,8 @@ test('custom: every prop arrives where the steps read it', () => {
       minimumHealthyTargets: 2,
       smoke: [{ path: '/login', expectedStatus: 302 }, { path: '/' }],
       confirmTimeout: Duration.minutes(3),
-      breaker: { minimumErrors: 5, maximumErrorRate: 0.01, minimumRequests: 0 },
+      breaker: { minimumErrors: 5, maximumErrorRate: 0.01 },
+      judge: { errorBudget: 0.005, latencyTolerance: 0, warmUp: Duration.minutes(1), routes: ['/cart'] },
       drain: {
         requests: Duration.seconds(10),
         webSockets: Duration.minutes(2),
@@ -71,7 +72,8 @@ test('custom: every prop arrives where the steps read it', () => {
       { path: '/', expectedStatus: 200 },
     ],
     confirmTimeoutSeconds: 180,
-    breaker: { minimumErrors: 5, maximumErrorRate: 0.01, minimumRequests: 0 },
+    breaker: { minimumErrors: 5, maximumErrorRate: 0.01 },
+    judge: { errorBudget: 0.005, latencyTolerance: 0, warmUpSeconds: 60, routes: [{ path: '/cart' }] },
     drain: {
       perKindSeconds: { http: 10, websocket: 120, grpcStream: 60, serverSentEvents: 60, streaming: 240 },
       closeRatePerSecond: 50,

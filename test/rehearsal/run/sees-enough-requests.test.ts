@@ -1,5 +1,6 @@
+import { requestsToProve } from '../../../core/plan/judge-plan';
 import { parsePlan } from '../../../core/plan/plan';
-import { poissonBelow, freshRequests, withEnoughRequests } from '../../../rehearsal/run/enough-requests';
+import { poissonBelow, freshRequests, minShare, withEnoughRequests } from '../../../rehearsal/run/enough-requests';
 import { NO_PAGES_OF_OURS, timesRates } from '../../../rehearsal/traffic/options';
 
 /** The default plan as `--speed 60` makes it, with the traffic of `--traffic`. */
@@ -10,15 +11,31 @@ const scaled = (bakeSeconds: number) =>
       { weights: { source: 0, target: 100 }, bakeSeconds },
     ],
   });
-const minimum = (traffic: number, speed = 60, plan = scaled(Math.max(1, Math.round(300 / speed)))) =>
-  withEnoughRequests(plan, { rates: timesRates(traffic), traffic, speed }).breaker.minimumRequests;
+const planFor = (traffic: number, speed = 60, plan = scaled(Math.max(1, Math.round(300 / speed)))) =>
+  withEnoughRequests(plan, { rates: timesRates(traffic), traffic, speed });
+/** How many requests prove a stage. */
+const proof = (...asked: Parameters<typeof planFor>) => requestsToProve(planFor(...asked).judge.errorBudget);
 
-test('with the usual traffic a plan stays as it is', () => {
-  expect([minimum(1), minimum(1, 150), minimum(0.5)]).toEqual([10, 10, 10]);
+test('a plan whose stages have time for its budget stays as it is', () => {
+  const plan = scaled(300);
+  expect(planFor(1, 1, plan)).toBe(plan);
+  const modest = parsePlan({ ...scaled(5), judge: { errorBudget: 0.5 } });
+  expect(planFor(1, 60, modest)).toBe(modest);
 });
 
-test('less traffic scales the requests that a stage must see, so that no verdict is left to chance', () => {
-  expect([minimum(0.1), minimum(0.15)]).toEqual([1, 1]);
+test('short stages and less traffic take a larger budget, so that no verdict is left to chance', () => {
+  expect([proof(1), proof(1, 10), proof(0.5), proof(0.1)]).toEqual([12, 123, 5, 1]);
+});
+
+test('it is proven at the share of the traffic that a slow machine reduces it to', () => {
+  expect([planFor(1), planFor(0.5)].map((plan, index) => minShare(plan, timesRates([1, 0.5][index]!)))).toEqual([
+    0.25, 0.3,
+  ]);
+});
+
+test('of many requests, too, which have no number e^-n', () => {
+  const strict = parsePlan({ ...scaled(60), judge: { errorBudget: 0.0001 } });
+  expect(requestsToProve(planFor(10, 5, strict).judge.errorBudget)).toBeLessThan(4000);
 });
 
 test('where even that would be left to chance it is rejected, with what would do', () => {
@@ -28,14 +45,10 @@ test('where even that would be left to chance it is rejected, with what would do
       { weights: { source: 0, target: 1 }, bakeSeconds: 5 },
     ],
   });
-  expect(() => minimum(0.1, 60, thin)).toThrow(
-    /^'--traffic' and '--speed' must bring the target of stage 1 \(99\/1\) about \d+ requests, to be sure of 1 \(minimumRequests\), got about 1\.\d in 10 s; take --speed \d+ or --traffic \d\.\d$/,
+  expect(() => planFor(0.1, 60, thin)).toThrow(
+    /^'--traffic' and '--speed' must bring the target of stage 1 \(99\/1\) about \d+ requests, to be sure of 1, got about 1\.\d in 10 s; take --speed \d+ or --traffic \d\.\d$/,
   );
-  expect(() => minimum(1, 600)).toThrow(/stage 1 \(90\/10\) about \d+ requests, to be sure of 10 \(minimumRequests\)/);
-});
-
-test('a plan that asks for none is never rejected', () => {
-  expect(minimum(0.1, 10_000, parsePlan({ breaker: { minimumRequests: 0 } }))).toBe(0);
+  expect(() => planFor(1, 600)).toThrow(/stage 1 \(90\/10\) about \d+ requests, to be sure of 10, got/);
 });
 
 test('only requests without a cookie count: the others stay where they came from', () => {

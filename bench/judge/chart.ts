@@ -15,10 +15,7 @@ const STYLE = `
   }`;
 
 /** What every rule does to a healthy target, beside how soon it finds one with five times the errors. */
-export function drawPicture(
-  figures: readonly Figures[],
-  { healthy, worse }: { healthy: string; worse: string },
-): string {
+export function drawChart(figures: readonly Figures[], { healthy, worse }: { healthy: string; worse: string }): string {
   const rates = [...new Set(figures.map(({ requestsPerMinute }) => requestsPerMinute))];
   const parts: string[] = [];
   let top = TOP;

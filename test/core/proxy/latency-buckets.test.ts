@@ -6,7 +6,7 @@ import {
   countSlower,
   findBucket,
   findQuantile,
-} from '../../../core/judge/latency-buckets';
+} from '../../../core/proxy/latency-buckets';
 
 test('each time is in the first bucket whose end is not before it', () => {
   for (const milliseconds of [0, 0.3, 1, 1.01, 2, 3, 39.9, 40, 1_000, 59_999, 65_000]) {

@@ -1,0 +1,52 @@
+import { STEP_SECONDS } from '../../core/cutover/step-limits';
+import type { CutoverRun } from '../../core/cutover/run';
+import { LOOK_SECONDS, LOOKING_SECONDS } from '../../core/plan/plan';
+import type { Ports } from '../contract/ports';
+import { timeLeftMs } from '../contract/time-left';
+import { Act } from './step';
+
+/** A look that took long is not followed by the next one at once: it would take its services' time. */
+const PACE = 2;
+/** What a look may take, and what is left for the response of the step. */
+const LOOK_MS = (STEP_SECONDS - 2) * 1000;
+
+/**
+ * A step that looks again and again, and returns at once when a look has a verdict. A state machine that waits between two looks writes
+ * nine events for each, so that its history has room for one in some fifteen seconds: a side that fails must be left sooner.
+ *
+ * It looks for as long as the step would have the state machine wait, and 20 s at the most; the rest is waited by the state machine. No
+ * look begins that the time of the function would cut short.
+ */
+export function lookOften(act: Act<CutoverRun, CutoverRun>): Act<CutoverRun, CutoverRun> {
+  return async (given, ports, nowMs) => {
+    let look = await lookOnce(act, given, ports, nowMs);
+    const untilMs = nowMs + Math.min(look.run.waitSeconds, LOOKING_SECONDS) * 1000;
+    // Before the first shift there is nothing to watch.
+    while (look.run.verdict === 'wait' && look.run.stage && timeLeftMs() > look.pauseMs + LOOK_MS) {
+      if (ports.now() + look.pauseMs >= untilMs) break;
+      await ports.pause(look.pauseMs);
+      look = await lookOnce(act, look.run, ports, ports.now());
+    }
+    const { run } = look;
+    if (run.verdict !== 'wait') return run;
+    const lookedSeconds = Math.floor((ports.now() - nowMs) / 1000);
+    return { ...run, waitSeconds: Math.max(1, run.waitSeconds - lookedSeconds) };
+  };
+}
+
+interface Looked {
+  readonly run: CutoverRun;
+  /** Until the next one. */
+  readonly pauseMs: number;
+}
+
+async function lookOnce(
+  act: Act<CutoverRun, CutoverRun>,
+  given: CutoverRun,
+  ports: Ports,
+  nowMs: number,
+): Promise<Looked> {
+  const run = await act(given, ports, nowMs);
+  const tookMs = ports.now() - nowMs;
+  return { run, pauseMs: Math.max(LOOK_SECONDS * 1000, PACE * tookMs) - tookMs };
+}
