@@ -2,6 +2,7 @@ import { ErrorCode } from '../errors/errors';
 import { findDirection } from '../plan/direction';
 import { Plan } from '../plan/plan';
 import { Stage, findMaximumBake } from '../plan/stages';
+import type { Side } from '../traffic/weights';
 import { Counted, findMissing } from './promotion';
 import { SideCounts, computeDifference, pendingRequests } from './tally';
 import { Sample, Watch, lastSample } from './watch';
@@ -43,15 +44,18 @@ const UNKNOWN_TOLERANCE = 0.5;
 
 /**
  * Whether the errors of the side that gets the traffic end the cutover now: in the last minute, in the last five, or since the shift. It takes at
- * least `minimumErrors` of them, and an error rate over `maximumErrorRate` with 95 % confidence. Requests that were taken
+ * least `minimumErrors` of them, and an error rate over `maximumErrorRate` with 95 % confidence. Where the side that is left
+ * is over it, too, the fault is behind both, and going back helps nothing: then the odds decide. Requests that were taken
  * and have no response count as errors, as far as those of the side that is left would have got theirs by now.
  */
 export function breakerTrip(watch: Watch, plan: Plan): Trip | undefined {
   const { breaker } = plan;
   const stage = stageWindow(watch, plan);
-  const windows = [shortWindow(watch, plan), window(watch, LONG_WINDOW_SECONDS, plan), stage];
-  for (const { seconds, errors, responded } of windows) {
-    if (errors >= breaker.minimumErrors && wilsonLowerBound(errors, responded) > breaker.maximumErrorRate) {
+  const windows = [shortWindow, longWindow, stageWindow];
+  for (const read of windows) {
+    const counts = read(watch, plan);
+    const { seconds, errors, responded } = counts;
+    if (isOverLimit(counts, plan) && !failsToo(watch, read, plan)) {
       return { message: rateMessage(plan, `${errors} errors in ${responded} responses in ${whole(seconds)} s`) };
     }
   }
@@ -61,6 +65,16 @@ export function breakerTrip(watch: Watch, plan: Plan): Trip | undefined {
   if (missing === 0 || failed < breaker.minimumErrors) return undefined;
   if (wilsonLowerBound(failed, stage.requests) <= breaker.maximumErrorRate) return undefined;
   return { message: rateMessage(plan, unansweredText(stage)) };
+}
+
+/** The side that is left, in the same time; without anything to compare the breaker decides alone. */
+function failsToo(watch: Watch, read: typeof stageWindow, plan: Plan): boolean {
+  const compared = watch.comparison?.odds.all.errors.from.requests ?? 0;
+  return compared > 0 && isOverLimit(read(watch, plan, findDirection(plan).from), plan);
+}
+
+function isOverLimit({ errors, responded }: WindowCounts, { breaker }: Plan): boolean {
+  return errors >= breaker.minimumErrors && wilsonLowerBound(errors, responded) > breaker.maximumErrorRate;
 }
 
 /**
@@ -114,27 +128,35 @@ function notProven(message: string): Lack {
 }
 
 /** Since the shift of this stage. */
-export function stageWindow(watch: Watch, plan: Plan): WindowCounts {
-  return between(watch, plan, watch.samples[0]);
+export function stageWindow(watch: Watch, plan: Plan, side?: Side): WindowCounts {
+  return between(watch, plan, watch.samples[0], side);
 }
 
-function shortWindow(watch: Watch, plan: Plan): WindowCounts {
-  return window(watch, Math.max(SHORT_WINDOW_SECONDS, SHORT_WINDOW_POLLS * plan.pollSeconds), plan);
+function shortWindow(watch: Watch, plan: Plan, side?: Side): WindowCounts {
+  return window(watch, Math.max(SHORT_WINDOW_SECONDS, SHORT_WINDOW_POLLS * plan.pollSeconds), plan, side);
+}
+
+function longWindow(watch: Watch, plan: Plan, side?: Side): WindowCounts {
+  return window(watch, LONG_WINDOW_SECONDS, plan, side);
 }
 
 /** From the newest sample that is at least so old, or from the shift. */
-function window(watch: Watch, seconds: number, plan: Plan): WindowCounts {
+function window(watch: Watch, seconds: number, plan: Plan, side?: Side): WindowCounts {
   const fromMs = lastSample(watch).atMs - seconds * 1000;
   const before = watch.samples.filter(({ atMs }) => atMs <= fromMs).at(-1);
-  return between(watch, plan, before ?? watch.samples[0]);
+  return between(watch, plan, before ?? watch.samples[0], side);
 }
 
-/** Of the side that gets the traffic. */
-function between(watch: Watch, plan: Plan, first: Sample = lastSample(watch)): WindowCounts {
+/** Of the side that gets the traffic, unless of the other. */
+function between(
+  watch: Watch,
+  plan: Plan,
+  first: Sample = lastSample(watch),
+  side: Side = findDirection(plan).to,
+): WindowCounts {
   const last = lastSample(watch);
-  const { to } = findDirection(plan);
-  const { requests, responded, errors, lost, tasksLost }: SideCounts = computeDifference(last[to], first[to]);
-  const smoked = last.smoked[to] - first.smoked[to];
+  const { requests, responded, errors, lost, tasksLost }: SideCounts = computeDifference(last[side], first[side]);
+  const smoked = last.smoked[side] - first.smoked[side];
   return {
     seconds: (last.atMs - first.atMs) / 1000,
     requests: Math.max(0, requests - smoked),

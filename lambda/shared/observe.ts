@@ -76,17 +76,25 @@ export function judged(act: JudgedAct, { isConfirmed }: JudgeOptions): Act<Cutov
     const noted = withTracesThatFit(noteOtherRules({ ...run, watch }, initial, seen.rules, ports, nowMs));
     const bounded = isTooLarge(noted) ? withoutTasks(noted) : noted;
     if (back) return rollBack(bounded, back.code, back.message);
-    const trip = breakerTrip(watch, run.plan);
-    if (trip) return rollBack(bounded, 'BreakerTripped', trip.message);
-    const worse = watch.comparison && findSuspicion(watch.comparison, run.plan);
-    if (worse !== undefined) return rollBack(bounded, 'TargetWorse', worse);
-    const misfit = isConfirmed && watch.comparison && findMisfit(watch.comparison);
-    if (typeof misfit === 'string') return rollBack(bounded, 'ShiftNotConfirmed', misfit);
+    const judged = judgeFigures(watch, run.plan, isConfirmed);
+    if (judged) return rollBack(bounded, judged.code, judged.message);
     if (bounded !== noted) return rollBack(bounded, 'TooManyTasks', tooManyTasks(noted));
     const overdue = blindForTooLong(watch, to, nowMs);
     if (overdue) return rollBack(noted, overdue.code, overdue.message);
     return act(noted, ports, nowMs, { watch, tasks, blind, ...('value' in seen.rules && { rules: seen.rules.value }) });
   };
+}
+
+/** What the figures say against the side that gets the traffic. */
+function judgeFigures(watch: Watch, plan: Plan, isConfirmed: boolean): Finding | undefined {
+  const trip = breakerTrip(watch, plan);
+  if (trip) return { code: 'BreakerTripped', message: trip.message };
+  const { comparison } = watch;
+  if (!comparison) return undefined;
+  const worse = findSuspicion(comparison, plan);
+  if (worse !== undefined) return { code: 'TargetWorse', message: worse };
+  const misfit = isConfirmed ? findMisfit(comparison) : undefined;
+  return misfit === undefined ? undefined : { code: 'ShiftNotConfirmed', message: misfit };
 }
 
 interface Surroundings {
