@@ -269,7 +269,7 @@ test.each<[string, object, string]>([
   [
     'a stage',
     { stages: [{ weights: { source: 0, target: 1 }, bakes: 1 }] },
-    `'stages[0].bakes' must be one of bake, weights`,
+    `'stages[0].bakes' must be one of bake, maximumBake, weights`,
   ],
   ['weights', { stages: [{ weights: { source: 0, target: 1, both: 1 } }] }, `'stages[0].weights.both' must be one of`],
   ['a smoke request', { smoke: [{ path: '/', status: 200 }] }, `'smoke[0].status' must be one of expectedStatus, path`],
