@@ -35,6 +35,7 @@ interface RehearseFlags {
   readonly strategy?: StrategyName;
   readonly source?: string;
   readonly target?: string;
+  readonly scenario?: string;
   readonly fault?: Fault;
   readonly redeploy?: string;
   readonly approve: boolean;
@@ -109,6 +110,7 @@ function program(done: (exitCode: number) => void): Command {
     )
     .option('--source <url>', "your own source backend instead of the rehearsal's")
     .option('--target <url>', "your own target backend instead of the rehearsal's")
+    .option('--scenario <file>', "what the clients do (JSON or YAML), instead of the rehearsal's own traffic")
     .addOption(new Option('--fault <name>', 'break something on purpose').choices(Object.keys(FAULTS)))
     .option('--redeploy <dir>', 'deploy this changed assembly of the app in the middle of the first bake')
     .option('--no-approve', 'leave approvals that the plan asks for to you')

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const require = createRequire(import.meta.url);
 const { PLAN_FIELDS } = require('../dist/core/plan/plan.js');
+const { SCENARIO_FIELDS } = require('../dist/core/scenario/fields.js');
 const { buildSettingsSchema, formatSettingTable } = require('../dist/core/proxy/settings/describe-settings.js');
 const { SETTING_GROUPS } = require('../dist/core/proxy/settings/settings.js');
 const { buildJsonSchema } = require('../dist/core/validation/json-schema.js');
@@ -40,8 +41,12 @@ const files = {
   ...schema('schemas/plan.json', (id) =>
     buildJsonSchema({ id, title: 'The plan of a drainshift cutover' }, PLAN_FIELDS),
   ),
+  ...schema('schemas/scenario.json', (id) =>
+    buildJsonSchema({ id, title: 'The scenario of a drainshift rehearsal' }, SCENARIO_FIELDS),
+  ),
   ...schema('schemas/proxy.json', buildSettingsSchema),
   ...page('docs/operating.md', { 'the fields of a plan: npm run schemas': formatFieldTable(PLAN_FIELDS) }),
+  ...page('docs/rehearsal.md', { 'the fields of a scenario: npm run schemas': formatFieldTable(SCENARIO_FIELDS) }),
   ...page(
     'docs/proxy.md',
     Object.fromEntries(SETTING_GROUPS.map((group) => [`settings: ${group}`, formatSettingTable(group)])),

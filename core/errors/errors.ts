@@ -11,6 +11,10 @@ export const ERRORS = {
     retry: false,
     meaning: "The proxy's configuration breaks a rule; every broken rule is listed.",
   },
+  ScenarioInvalid: {
+    retry: false,
+    meaning: 'The scenario of a rehearsal breaks a rule; every broken rule is listed, with its line.',
+  },
   LockHeld: {
     retry: false,
     meaning: 'Another cutover of this migration is running, or ended without releasing the lock.',

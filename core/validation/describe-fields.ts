@@ -9,11 +9,20 @@ export function formatFieldTable(fields: Fields): string {
 function listRows(fields: Fields, prefix: string): (readonly string[])[] {
   return Object.entries(fields).flatMap(([key, field]) => {
     const name = `${prefix}${key}`;
-    const own = [`\`${name}\``, describeValue(field), describeDefault(field), field.sentence];
+    const own = [`\`${name}\``, describeValue(field), describeDefault(field), describeMeaning(field)];
     if (field.kind === 'object') return [own, ...listRows(field.fields, `${name}.`)];
+    if (field.kind === 'list' && field.like !== undefined) return [own];
     if (field.kind === 'list') return [own, ...listRows(field.item.fields, `${name}[].`)];
+    if (field.kind === 'map' && field.item.kind === 'object') {
+      return [own, ...listRows(field.item.fields, `${name}.NAME.`)];
+    }
     return [own];
   });
+}
+
+function describeMeaning(field: Field): string {
+  const { sentence } = field;
+  return field.kind === 'list' && field.like !== undefined ? `${sentence} Fields as of \`${field.like}\`.` : sentence;
 }
 
 /** What a value may be, in a few words. */
@@ -37,7 +46,10 @@ export function describeValue(field: Field): string {
     case 'text':
     case 'tokens':
     case 'list':
+    case 'map':
       return field.rule;
+    case 'json':
+      return 'any value';
   }
 }
 

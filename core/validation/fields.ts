@@ -78,6 +78,8 @@ export interface ObjectField extends Described, Checked<Readonly<Record<string, 
   readonly kind: 'object';
   readonly fields: Fields;
   readonly default?: unknown;
+  /** An absent one reads as undefined. */
+  readonly isOptional?: boolean;
 }
 
 export interface ListField extends Described, Checked<readonly never[]> {
@@ -89,7 +91,24 @@ export interface ListField extends Described, Checked<readonly never[]> {
   /** The form of a text that may stand for a list. It is expanded before the list is read. */
   readonly text?: string;
   readonly item: ObjectField;
+  /** Another list of the same items, which a table describes once. */
+  readonly like?: string | undefined;
   readonly default: readonly unknown[];
+}
+
+/** Names that a file chooses, each with a value of one form. None is given by default. */
+export interface MapField extends Described {
+  readonly kind: 'map';
+  /** Of each name. */
+  readonly pattern: string;
+  /** The pattern in words, and what the values are. */
+  readonly rule: string;
+  readonly item: TextField | ObjectField;
+}
+
+/** Any value of JSON, or none. */
+export interface JsonField extends Described {
+  readonly kind: 'json';
 }
 
 export type Field =
@@ -101,15 +120,18 @@ export type Field =
   | TextField
   | TokensField
   | ObjectField
-  | ListField;
+  | ListField
+  | MapField
+  | JsonField;
 
 /** One contract, once: its reader, its JSON Schema, its table in the docs and its commented file are made from it. */
 export type Fields = Readonly<Record<string, Field>>;
 
 /** Whether it must be there: where it, or a part of it, has no default. */
 export function isRequired(field: Field): boolean {
-  if (field.kind === 'tokens' || field.default !== undefined) return false;
+  if ('default' in field && field.default !== undefined) return false;
   if (field.kind === 'text' || field.kind === 'seconds') return field.isOptional !== true;
+  if (field.kind === 'object' && field.isOptional === true) return false;
   return field.kind === 'integer' || (field.kind === 'object' && Object.values(field.fields).some(isRequired));
 }
 
@@ -131,10 +153,16 @@ export type FieldValue<F extends Field> = F extends SecondsField
           : F extends TokensField
             ? readonly string[]
             : F extends ObjectField
-              ? FieldValues<F['fields']>
+              ? F extends { readonly isOptional: true }
+                ? FieldValues<F['fields']> | undefined
+                : FieldValues<F['fields']>
               : F extends ListField
                 ? readonly FieldValue<F['item']>[]
-                : never;
+                : F extends MapField
+                  ? Readonly<Record<string, FieldValue<F['item']>>>
+                  : F extends JsonField
+                    ? unknown
+                    : never;
 
 export type FieldValues<Fs extends Fields> = { readonly [Name in keyof Fs]: FieldValue<Fs[Name]> };
 
@@ -183,10 +211,15 @@ function readValue(problems: Problems, name: string, value: unknown, field: Fiel
       return readObject(problems, name, value, field);
     case 'list':
       return readList(problems, name, value, field);
+    case 'map':
+      return readMap(problems, name, value, field);
+    case 'json':
+      return value;
   }
 }
 
 function readObject(problems: Problems, name: string, value: unknown, field: ObjectField): unknown {
+  if (value === undefined && field.isOptional === true) return undefined;
   const given = value === undefined ? field.default : value;
   const read = readFields(problems, name, given, field.fields);
   if (typeof given === 'object' && given !== null) field.check?.(problems, name, given as Record<string, unknown>);
@@ -202,4 +235,17 @@ function readList(problems: Problems, name: string, value: unknown, field: ListF
   const items = value.map((item, index) => readObject(problems, `${name}[${index}]`, item, field.item));
   field.check?.(problems, name, items as never[]);
   return items;
+}
+
+function readMap(problems: Problems, name: string, value: unknown, { pattern, rule, item }: MapField): object {
+  if (value === undefined) return {};
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    problems.add(name, rule, value);
+    return {};
+  }
+  const entries = Object.entries(value).map(([key, each]) => {
+    if (!new RegExp(pattern).test(key)) problems.add(`${name}.${key}`, rule, key);
+    return [key, readValue(problems, `${name}.${key}`, each, item)];
+  });
+  return Object.fromEntries(entries) as object;
 }

@@ -70,6 +70,14 @@ function buildKind(field: Field): Schema {
       };
       return field.text === undefined ? list : { anyOf: [list, { type: 'string', pattern: field.text }] };
     }
+    case 'map':
+      return {
+        type: 'object',
+        propertyNames: { pattern: field.pattern },
+        additionalProperties: buildField(field.item),
+      };
+    case 'json':
+      return {};
   }
 }
 

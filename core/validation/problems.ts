@@ -13,11 +13,19 @@ const MAX_NAME = 200;
 export class Problems {
   private readonly lines: string[] = [];
 
-  /** @param show a value as a message has it */
-  constructor(private readonly show: (value: unknown) => string = showJson) {}
+  /**
+   * @param show a value as a message has it
+   * @param findLine where a name is in the file that it comes from
+   */
+  constructor(
+    private readonly show: (value: unknown) => string = showJson,
+    private readonly findLine: (name: string) => number | undefined = () => undefined,
+  ) {}
 
   add(name: string, rule: string, value: unknown): void {
-    this.lines.push(`'${oneLine(name, MAX_NAME)}' must be ${rule}, got ${this.show(value)}`);
+    const line = this.findLine(name);
+    const where = line === undefined ? '' : ` (line ${line})`;
+    this.lines.push(`'${oneLine(name, MAX_NAME)}' must be ${rule}, got ${this.show(value)}${where}`);
   }
 
   get all(): readonly string[] {
@@ -25,7 +33,7 @@ export class Problems {
   }
 
   /** @throws CutoverError with every line when there is at least one problem. */
-  throwIfAny(code: 'PlanInvalid' | 'ConfigInvalid'): void {
+  throwIfAny(code: 'PlanInvalid' | 'ConfigInvalid' | 'ScenarioInvalid'): void {
     if (this.lines.length > 0) throw new CutoverError(code, this.lines.join('\n'));
   }
 

@@ -57,7 +57,9 @@ export async function rehearseCommand(
   } catch (error) {
     if (signal.reason instanceof OutputGone) return EXIT_CODES.failed.code;
     reporter.clear();
-    const isWrongUse = error instanceof UsageError || (error instanceof CutoverError && error.code === 'PlanInvalid');
+    const isWrongUse =
+      error instanceof UsageError ||
+      (error instanceof CutoverError && ['PlanInvalid', 'ScenarioInvalid'].includes(error.code));
     printError(signal.aborted ? STOPPED : error);
     return (isWrongUse ? EXIT_CODES.wrongUse : EXIT_CODES.failed).code;
   }

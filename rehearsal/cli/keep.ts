@@ -7,6 +7,8 @@ import { listListeners } from '../run/rehearse';
 import type { ProgressReporter } from '../progress/progress-reporter';
 import { shellWord } from '../report/shell-word';
 import type { RunningRehearsal } from '../cloud/running-rehearsal';
+import { timesScenario } from '../traffic/options';
+import { describeEntry } from '../report/scenario-seen';
 import { startTraffic } from '../traffic/traffic';
 import { OPERATOR_KEY_ID, LocalCloud } from '../cloud/local-cloud';
 
@@ -23,6 +25,9 @@ const RATES = {
   chats: 0,
 };
 
+/** Of a scenario. */
+const REQUESTS_PER_SECOND = 35;
+
 /** A log follows the shares for this long after a change. */
 const NEWS_MS = 6_000;
 
@@ -36,7 +41,15 @@ export async function keepUp(
   reporter: ProgressReporter,
   stopped: AbortSignal,
 ): Promise<void> {
-  const traffic = await startTraffic({ ...trafficOptions(running), rates: RATES, cookies: false });
+  const { scenario } = running;
+  const traffic = await startTraffic({
+    ...trafficOptions(running),
+    rates: RATES,
+    cookies: false,
+    ...(scenario && {
+      scenario: timesScenario(scenario, Math.min(1, REQUESTS_PER_SECOND / scenario.requestsPerSecond)),
+    }),
+  });
   let weights = '';
   let changedMs = 0;
   const observer = new Observer(
@@ -57,7 +70,9 @@ export async function keepUp(
     if (!signal.aborted) await once(signal, 'abort');
     running.broken.throwIfAborted();
   } finally {
-    await Promise.allSettled([observer.stop(), traffic.stop()]);
+    const [, ended] = await Promise.allSettled([observer.stop(), traffic.stop()]);
+    const entries = ended.status === 'fulfilled' ? ended.value.entries : undefined;
+    for (const entry of entries ?? []) reporter.step(`while it was kept up: ${describeEntry(entry)}`);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Plan } from '../../core/plan/plan';
+import type { Scenario } from '../../core/scenario/scenario';
 import type { Backends } from '../backend/backends';
 import type { TrafficRates } from '../traffic/options';
 import type { LocalCloud } from './local-cloud';
@@ -9,6 +10,8 @@ export interface RunningRehearsal {
   readonly backends: Backends;
   readonly plan: Plan;
   readonly rates: TrafficRates;
+  /** What its clients do. @default - the usual traffic */
+  readonly scenario?: Scenario;
   /** Its clients can speak HTTP/2 alone. */
   readonly isHttp2Only: boolean;
   /** When it began to be stood up. */

@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
-import { Document, YAMLError, parseAllDocuments } from 'yaml';
+import { Document, LineCounter, YAMLError, parseAllDocuments } from 'yaml';
 import { decodeText } from '../../core/text/decode';
 import { oneLine } from '../../core/text/one-line';
 import { withoutSchema } from '../../core/validation/json-schema';
 import { UsageError } from '../errors/usage-error';
+import { findOffset } from './find-offset';
 
 /** A file of a command line: what the option or argument is called, and what was given. */
-interface Given {
+export interface Given {
   readonly name: string;
   readonly file: string;
 }
@@ -22,20 +23,47 @@ export function readPlanFile(given: Given): unknown {
 
 /** The same of bytes that were read already. */
 export function parsePlanText(given: Given, bytes: Uint8Array): unknown {
+  return parseDocument(given, bytes, 'a plan').value;
+}
+
+/** What a file holds, and where. */
+export interface ReadDocument {
+  readonly value: unknown;
+  /** Of `stages[0].weights`, or of the part around it that is there. */
+  readonly findLine: (name: string) => number | undefined;
+}
+
+/**
+ * One document of JSON or YAML, not yet checked.
+ *
+ * @param what it is: `a plan`
+ * @throws UsageError in one line of name, rule and value
+ */
+export function readDocument(given: Given, what: string): ReadDocument {
+  return parseDocument(given, readBytes(given), what);
+}
+
+function parseDocument(given: Given, bytes: Uint8Array, what: string): ReadDocument {
   const text = decodeText(bytes);
   if (typeof text !== 'string') throw wrong(given, text.problem);
-  const documents = parseAllDocuments(text, { merge: true, logLevel: 'error' }) as Document.Parsed[];
+  const lines = new LineCounter();
+  const options = { merge: true, logLevel: 'error', lineCounter: lines } as const;
+  const documents = parseAllDocuments(text, options) as Document.Parsed[];
   for (const { errors, warnings } of documents) {
     const problem = errors[0] ?? warnings[0];
     if (problem) throw wrong(given, explainProblem(problem, text));
   }
   const [document] = documents;
   if (documents.length > 1) throw wrong(given, `one document, got ${documents.length}`);
-  if (!document || document.contents === null) throw wrong(given, 'a plan, got an empty file');
-  return withoutSchema(toValue(given, document));
+  if (!document || document.contents === null) throw wrong(given, `${what}, got an empty file`);
+  const findLine = (name: string) => {
+    const offset = findOffset(document, name);
+    return offset === undefined ? undefined : lines.linePos(offset).line;
+  };
+  return { value: withoutSchema(toValue(given, document)), findLine };
 }
 
-function readBytes(given: Given): Uint8Array {
+export function readBytes(given: Given): Uint8Array {
   try {
     return readFileSync(given.file);
   } catch (error) {

@@ -5,6 +5,9 @@ import { createServer } from 'node:net';
 const CLIENTS = '127.1';
 const CLIENTS_A_BLOCK = 250;
 
+/** By which the load balancer tells the rehearsal's own clients, and no other, which side it chose. */
+export const SIDE_HEADER = 'x-drainshift-side';
+
 /** The demo's backends, where a machine has so many addresses. */
 export const BACKEND_HOSTS = { source: '127.2.0.1', target: '127.2.0.2' } as const;
 

@@ -6,6 +6,7 @@ import { chart } from './chart';
 import { describe, words } from './describe';
 import type { Report, RehearsalEvidence } from './evidence';
 import { hopsRows } from './hops';
+import { scenarioRows } from './scenario-seen';
 import { STYLE } from './style';
 import { listFacts } from './summary';
 import { Verdict, reachVerdict } from './verdict';
@@ -29,7 +30,7 @@ ${failures(evidence)}
 <p class="note">Second 0 is the start of the cutover, here and in the timeline. A dashed line is a change of the weights (source/target).</p>
 <div class="wide">${chart(samples, evidence.startedAt, WIDE)}</div>
 <div class="narrow">${chart(samples, evidence.startedAt, NARROW)}</div>
-<h2>Stages</h2>
+${scenario(evidence)}<h2>Stages</h2>
 ${table(['weights', 'read back after', 'requests source / target', 'errors source / target', 'verdict'], stageRows(evidence))}
 <h2>The source's connections in the drain</h2>
 ${table(['kind', 'at its start', 'at its end'], drainRows(evidence))}
@@ -55,7 +56,7 @@ function pills({ outcome, lost, notTried }: Verdict): string {
 }
 
 function facts(evidence: RehearsalEvidence): [string, string][] {
-  return [['date', date(evidence.startedAt)], ...listFacts(evidence)];
+  return [['date', date(evidence.startedAt)], ...listFacts(evidence).filter(([name]) => name !== 'scenario')];
 }
 
 function run({ execution, startedAt, rehearsal }: RehearsalEvidence): [string, string][] {
@@ -100,6 +101,12 @@ function drainRows({ drain, timeline, plan }: RehearsalEvidence): string[][] {
   const left = drain[findDirection(plan).from] ?? NO_CONNECTIONS;
   if (!timeline.some(({ state }) => state === 'Drain')) return [];
   return CONNECTION_KINDS.map((kind) => [words(kind), String(drain.atStart[kind]), String(left[kind])]);
+}
+
+function scenario({ traffic: { entries = [] } }: RehearsalEvidence): string {
+  if (entries.length === 0) return '';
+  const head = ['entry', 'source', 'target', 'neither side', 'what was wrong'];
+  return `<h2>The scenario</h2>\n${table(head, scenarioRows(entries))}\n`;
 }
 
 /** Of the demo's application alone. */

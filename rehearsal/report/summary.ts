@@ -6,6 +6,7 @@ import type { OwnClientsTally } from '../load-balancer/counting/own-clients';
 import type { RecoveryEvidence } from '../cloud/recovery';
 import type { AdoptionEvidence, RedeployEvidence, RehearsalEvidence } from './evidence';
 import { hopsLine } from './hops';
+import { scenarioFacts } from './scenario-seen';
 import { switchLine } from './switch-seen';
 import type { MachineTally } from '../traffic/counting/tally';
 import { lossLine, reachVerdict } from './verdict';
@@ -61,6 +62,7 @@ export function listFacts(evidence: RehearsalEvidence): [string, string][] {
     ['drain', drain(evidence)],
   ];
   const { switchSeen, switches = [] } = evidence;
+  lines.push(...scenarioFacts(evidence.traffic.entries));
   if (switchSeen) lines.splice(1, 0, ['switch', switchLine(switchSeen, switches)]);
   if (evidence.ownClients && evidence.ownClients.requests > 0) lines.push(['yours', yours(evidence.ownClients)]);
   const machine = machineLine(evidence.traffic.machine);

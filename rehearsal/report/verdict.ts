@@ -3,6 +3,7 @@ import type { TrafficTally } from '../traffic/counting/tally';
 import { untried } from '../traffic/counting/tried';
 import type { OwnClientsTally } from '../load-balancer/counting/own-clients';
 import { SwitchSeen, listSwitchFaults } from './switch-seen';
+import { listUnexercised, listWrong } from './scenario-seen';
 import { findLosses, lossesOfYours } from './losses';
 
 /** What a rehearsal shows: how the cutover ended, what was lost, and what was never tried. */
@@ -22,12 +23,14 @@ interface Judged {
 }
 
 export function reachVerdict({ outcome, traffic, ownClients, switchSeen }: Judged): Verdict {
+  const wrong = listWrong(traffic.entries ?? []);
   const lost = [
     ...(switchSeen ? listSwitchFaults(switchSeen) : []),
     ...findLosses(traffic),
     ...(ownClients ? lossesOfYours(ownClients) : []),
+    ...(wrong === undefined ? [] : [wrong]),
   ];
-  return { outcome, lost, notTried: untried(traffic) };
+  return { outcome, lost, notTried: [...listUnexercised(traffic.entries ?? []), ...untried(traffic)] };
 }
 
 /** `nothing lost of what was tried; NOT TRIED: WebSockets`, `LOST: 3 of 8,044 requests failed`. */

@@ -8,6 +8,7 @@ import type { AdoptionEvidence } from '../report/evidence';
 import type { ProgressReporter } from '../progress/progress-reporter';
 import type { RunningRehearsal } from '../cloud/running-rehearsal';
 import { http2Rates } from '../traffic/options';
+import { requestsAlone } from './scenario';
 import { startTraffic } from '../traffic/traffic';
 import { nothingLost } from '../traffic/counting/tally';
 import { until, waitFor } from '../processes/waiting';
@@ -30,6 +31,8 @@ const RATES = {
   eventStreams: 0,
   chats: 0,
 };
+/** Of a scenario: about as many. */
+const REQUESTS_PER_SECOND = 45;
 
 /** Whether the requests of the listener go past the proxies still. */
 function isPast(cloud: LocalCloud): boolean {
@@ -61,7 +64,11 @@ export async function adoptStepByStep(
     problem: () => `'${old}' must have a healthy target before its requests are adopted, got none`,
   });
   reporter.step('the listener serves already: the rule was created without a change, and its requests are adopted now');
-  const traffic = await startTraffic({ ...options, rates: options.isHttp2Only === true ? http2Rates(RATES) : RATES });
+  const traffic = await startTraffic({
+    ...options,
+    rates: options.isHttp2Only === true ? http2Rates(RATES) : RATES,
+    ...(options.scenario && { scenario: requestsAlone(options.scenario, REQUESTS_PER_SECOND) }),
+  });
   try {
     await waitFor(STEP_MS, signal);
     for (const share of PORTIONS) {

@@ -18,6 +18,8 @@ interface Asked {
   readonly rates: TrafficRates;
   readonly traffic: number;
   readonly speed: number;
+  /** How many new clients come, as a share of the usual ones. @default - as `traffic` says */
+  readonly share?: number | undefined;
 }
 
 /**
@@ -28,7 +30,7 @@ interface Asked {
  */
 export function withEnoughRequests(plan: Plan, asked: Asked): Plan {
   const needed = requestsToProve(plan.judge.errorBudget);
-  const fewest = Math.min(needed, Math.max(1, Math.floor(MIN_REQUESTS * asked.traffic)));
+  const fewest = Math.min(needed, Math.max(1, Math.floor(MIN_REQUESTS * (asked.share ?? asked.traffic))));
   const { stage, index, expected } = findTightest(plan, freshRequests(asked.rates));
   if (poissonBelow(needed, expected * SLOW_SHARE) <= MAX_BY_CHANCE) return plan;
   if (poissonBelow(fewest, expected) > MAX_BY_CHANCE) {

@@ -9,7 +9,8 @@ import { StackModel, readStackModel } from '../template/model/stack-model';
 import { notRun } from '../template/parts/custom-resources';
 import { withoutEffect } from '../template/model/without-effect';
 import { watchedAlarms } from '../template/model/outputs';
-import { withEnoughRequests } from './enough-requests';
+import { freshRequests, withEnoughRequests } from './enough-requests';
+import { findScenario } from './scenario';
 import type { Fault } from '../backend/fault';
 import { errorMessage } from '../functions/error-message';
 import { variableName } from '../../core/proxy/settings/setting-names';
@@ -26,6 +27,7 @@ import {
   SWITCH_RATES,
   TrafficRates,
   http2Rates,
+  scenarioRates,
   timesRates,
 } from '../traffic/options';
 import { isHealthy } from '../stack/stack-services';
@@ -50,6 +52,8 @@ export interface RehearsalOptions {
   readonly strategy?: StrategyName;
   readonly source?: string;
   readonly target?: string;
+  /** What the clients do (JSON or YAML). @default - the usual traffic */
+  readonly scenario?: string;
   readonly fault?: Fault;
   /** Another assembly of the same app, which is deployed in the middle of the first bake. */
   readonly redeploy?: string;
@@ -98,8 +102,8 @@ export async function standUp(
   const model = readStackModel(readAssembly(options.app, '--app', parameters), options.stack, { migration, domain });
   const isHttp2Only = takesHttp2Only(model);
   const given = rehearsedPlan(model.machine, askedPlan(options), options.speed);
-  const rates = computeRates(options, given, isHttp2Only);
-  const plan = findPlan(given, options, rates, reporter);
+  const asked = findTraffic(options, given, isHttp2Only);
+  const plan = findPlan(given, options, asked.rates, reporter);
   checkAsked(model, plan, options);
   const trust = checkAssemblies(model, options, reporter);
   tellDifferences(model, options, reporter);
@@ -142,7 +146,7 @@ export async function standUp(
       problem: () => targetStates(model),
     });
     if (isHttp2Only) reporter.step('target groups of HTTP/2: all traffic is HTTP/2, and there are no WebSockets');
-    return { cloud, backends, plan, rates, startedMs, broken: broken.signal, stop, isHttp2Only };
+    return { cloud, backends, plan, ...asked, startedMs, broken: broken.signal, stop, isHttp2Only };
   } catch (error) {
     await stop();
     throw error;
@@ -185,8 +189,10 @@ function askedPlan(options: RehearsalOptions) {
 
 function findPlan(given: Plan, options: RehearsalOptions, rates: TrafficRates, reporter: ProgressReporter): Plan {
   // It has no traffic at all then, which is said with its own reason.
-  if (given.smoke.length === 0 && areGiven(options)) return given;
-  const plan = withEnoughRequests(given, { ...options, rates });
+  const isOfScenario = options.scenario !== undefined;
+  if (given.smoke.length === 0 && areGiven(options) && !isOfScenario) return given;
+  const share = isOfScenario ? Math.min(1, freshRequests(rates) / freshRequests(DEFAULT_RATES)) : undefined;
+  const plan = withEnoughRequests(given, { ...options, rates, share });
   const [asked, scaled] = [given, plan].map(({ judge }) => judge.errorBudget);
   if (asked !== scaled) {
     const requests = requestsToProve(plan.judge.errorBudget);
@@ -197,10 +203,19 @@ function findPlan(given: Plan, options: RehearsalOptions, rates: TrafficRates, r
   return plan;
 }
 
-function computeRates(options: RehearsalOptions, plan: Plan, isHttp2Only: boolean): TrafficRates {
+function findTraffic(
+  options: RehearsalOptions,
+  plan: Plan,
+  isHttp2Only: boolean,
+): Pick<RunningRehearsal, 'rates' | 'scenario'> {
+  const scenario = findScenario(options);
+  const rates = scenario ? scenarioRates(scenario) : computeRates(options, plan);
+  return { rates: isHttp2Only ? http2Rates(rates) : rates, ...(scenario && { scenario }) };
+}
+
+function computeRates(options: RehearsalOptions, plan: Plan): TrafficRates {
   const usual = plan.switch ? SWITCH_RATES : DEFAULT_RATES;
-  const rates = { ...timesRates(options.traffic, usual), ...(areGiven(options) ? NO_PAGES_OF_OURS : {}) };
-  return isHttp2Only ? http2Rates(rates) : rates;
+  return { ...timesRates(options.traffic, usual), ...(areGiven(options) ? NO_PAGES_OF_OURS : {}) };
 }
 
 /** What is not here as it is at AWS. There a plan of a file would have to be deployed first. */
@@ -279,9 +294,9 @@ function tellOnce(reporter: ProgressReporter): (state: string, error: string, ca
 
 /** A user's backends get GETs of the plan's smoke paths: without one there is no traffic, and no stage is promoted. */
 function checkTraffic({ smoke }: Plan, options: RehearsalOptions): void {
-  if (smoke.length > 0 || !areGiven(options)) return;
+  if (smoke.length > 0 || !areGiven(options) || options.scenario !== undefined) return;
   throw new UsageError(
-    `'smoke' must have at least one request when '--source' and '--target' are given, which is their traffic, got 0`,
+    `'smoke' must have at least one request when '--source' and '--target' are given without '--scenario', which is their traffic then, got 0`,
   );
 }
 

@@ -1,5 +1,8 @@
 import type { Endpoint } from './transport/endpoint';
 import { randomUUID } from 'node:crypto';
+import type { Scenario } from '../../core/scenario/scenario';
+import type { LongLivedClient } from './scenario/long-lived';
+import { makeScenarioClients } from './scenario/scenario-clients';
 import { ChatClient } from './clients/chat-client';
 import { CookieJar } from './clients/cookie-jar';
 import { EventStreamClient } from './clients/event-stream-client';
@@ -16,6 +19,7 @@ import {
   TrafficRates,
   findEndpoints,
   http2Rates,
+  scenarioRates,
 } from './options';
 import { machineTime } from '../processes/machine-time';
 import { nextShare } from './schedule/governor';
@@ -27,7 +31,6 @@ import { writer } from './clients/writer';
 import { inTurn } from './schedule/schedule';
 import { WebSocketClient } from './clients/websocket-client';
 
-/** Clients come over this time, not all at once. */
 const ARRIVAL_MS = 4_000;
 const LAST_RESPONSES_MS = 10_000;
 /** Of the WebSocket clients, each fifth closes its connections by itself, as people close a page. */
@@ -58,17 +61,30 @@ export class Generators {
   private readonly webSockets: WebSocketClient[] = [];
   private readonly eventStreams: EventStreamClient[] = [];
   private readonly chats: ChatClient[] = [];
+  private scenario: readonly LongLivedClient[] = [];
   private readonly lives: Promise<void>[] = [];
   private decides: NodeJS.Timeout | undefined;
+
+  private get arrivalMs(): number {
+    return this.options.arrivalMs ?? ARRIVAL_MS;
+  }
 
   /** @throws Error when an option is wrong. */
   constructor(private readonly options: TrafficOptions) {
     this.nextEndpoint = findEndpoints(options);
-    const rates = { ...DEFAULT_RATES, ...options.rates, ...(options.paths ? NO_PAGES_OF_OURS : {}) };
+    const usual = { ...DEFAULT_RATES, ...options.rates, ...(options.paths ? NO_PAGES_OF_OURS : {}) };
+    const rates = options.scenario ? scenarioRates(options.scenario) : usual;
     this.rates = options.isHttp2Only === true ? http2Rates(rates) : rates;
   }
 
   start(): void {
+    if (this.options.scenario) this.startScenario(this.options.scenario);
+    else this.startUsual();
+    machineTime.start();
+    this.decides = setInterval(() => this.decide(), DECIDE_MS);
+  }
+
+  private startUsual(): void {
     const { rates } = this;
     const transport = () => (this.options.isHttp2Only === true ? this.http2() : this.http1(true));
     const act = (checker: HttpChecker) => this.reader(checker);
@@ -83,15 +99,32 @@ export class Generators {
     this.startWebSockets();
     this.startEventStreams();
     this.startChats();
-    machineTime.start();
-    this.decides = setInterval(() => this.decide(), DECIDE_MS);
+  }
+
+  private startScenario(scenario: Scenario): void {
+    const keep = (transport: Transport) => {
+      this.transports.push(transport);
+      return transport;
+    };
+    const routes = {
+      origin: this.options.origin,
+      http1: () => keep(this.http1(true)),
+      http2: () => keep(this.http2()),
+      endpoint: this.nextEndpoint,
+      askForStream: () => this.askForStream(),
+      isHttp2Only: this.options.isHttp2Only === true,
+    };
+    const { recorder, pace } = this;
+    this.scenario = makeScenarioClients(scenario, { recorder, pace, routes, arrivalMs: this.arrivalMs });
+    this.scenario.forEach((client, index) => this.arrive(client, index / this.scenario.length));
   }
 
   /** Begins nothing more, and resolves when every response that is owed has come or is given up. */
   async stop(): Promise<void> {
     const started = this.pace.stop();
     const withinMs = this.options.lastResponsesMs ?? LAST_RESPONSES_MS;
-    for (const client of [...this.webSockets, ...this.eventStreams, ...this.chats]) client.finish(withinMs);
+    for (const client of [...this.webSockets, ...this.eventStreams, ...this.chats, ...this.scenario])
+      client.finish(withinMs);
     await Promise.all([started, ...this.lives]);
     clearInterval(this.decides);
     this.note();
@@ -122,7 +155,7 @@ export class Generators {
     if (perSecond === 0) return;
     const count = Math.ceil(perSecond / REQUESTS_PER_USER);
     this.recorder.http.clients += count;
-    this.pace.add({ count, perSecondEach: perSecond / count, arrivalMs: ARRIVAL_MS }, (index) => {
+    this.pace.add({ count, perSecondEach: perSecond / count, arrivalMs: this.arrivalMs }, (index) => {
       const own = transport();
       this.transports.push(own);
       const checker = new HttpChecker(name, own, this.recorder, keepsCookies?.(index) ? new CookieJar() : undefined);
@@ -169,7 +202,7 @@ export class Generators {
     const { webSockets: count, messagesPerSecondEach } = this.rates;
     if (count === 0) return;
     this.recorder.websocket.clients = count;
-    this.pace.add({ count, perSecondEach: messagesPerSecondEach, arrivalMs: ARRIVAL_MS }, (index) => {
+    this.pace.add({ count, perSecondEach: messagesPerSecondEach, arrivalMs: this.arrivalMs }, (index) => {
       const lifetimeMs = index % RESTLESS === 0 ? () => 5_000 + Math.random() * 10_000 : () => Infinity;
       const client = new WebSocketClient(
         this.nextEndpoint(),
@@ -211,6 +244,6 @@ export class Generators {
 
   private arrive(client: { live(): Promise<void> }, share: number): void {
     // A slow machine lets them come more slowly: each costs a handshake.
-    this.lives.push(machineTime.wait(share * ARRIVAL_MS).then(() => client.live()));
+    this.lives.push(machineTime.wait(share * this.arrivalMs).then(() => client.live()));
   }
 }

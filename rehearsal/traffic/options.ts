@@ -1,5 +1,7 @@
 import type { SmokeRequest } from '../../core/plan/plan';
+import { Scenario, countClients, requestsPerVisit } from '../../core/scenario/scenario';
 import { clientAddress } from '../processes/loopback';
+import { REQUESTS_PER_DRAW } from './scenario/visitor';
 import type { Endpoint } from './transport/endpoint';
 
 export interface TrafficOptions {
@@ -16,6 +18,11 @@ export interface TrafficOptions {
    */
   readonly paths?: readonly SmokeRequest[];
   /**
+   * What the clients do, in place of `rates` and `paths`.
+   * @default - the default backend's pages, or `paths`
+   */
+  readonly scenario?: Scenario;
+  /**
    * Whether each second HTTP/2 session keeps cookies, as browsers do. Shoppers and long-lived clients always do.
    * @default true
    */
@@ -31,6 +38,11 @@ export interface TrafficOptions {
    * @default false
    */
   readonly hasOwnAddresses?: boolean;
+  /**
+   * Clients come over this time, not all at once.
+   * @default 4_000
+   */
+  readonly arrivalMs?: number;
   /**
    * How long a long-lived client may take at the end to get back and to be served once more, in the time of this machine.
    * @default 10_000
@@ -105,6 +117,41 @@ export function timesRates(factor: number, usual: TrafficRates = DEFAULT_RATES):
   const { messagesPerSecondEach, ...rates } = usual;
   const scaled = Object.entries(rates).map(([name, rate]) => [name, Math.round(rate * factor)] as const);
   return { ...(Object.fromEntries(scaled) as typeof rates), messagesPerSecondEach };
+}
+
+/** Clients that stay keep the side that they came to. The others are drawn by the weights, for all of a visit or the most of it. */
+const VISITORS = 0.5;
+
+/**
+ * A scenario as the rates name it: its new visitors are like clients without cookies, the rest of its requests like those of
+ * shoppers.
+ */
+export function scenarioRates(scenario: Scenario): TrafficRates {
+  const { requestsPerSecond, webSockets, eventStreams, streams } = scenario;
+  const visits = (requestsPerSecond * VISITORS) / Math.min(REQUESTS_PER_DRAW, requestsPerVisit(scenario));
+  return {
+    ...{ newConnection: 0, http2: 0, echo: 0, writes: 0, messagesPerSecondEach: 1 },
+    keepAlive: visits,
+    shop: requestsPerSecond - visits,
+    webSockets: countClients(webSockets),
+    eventStreams: countClients(eventStreams),
+    chats: countClients(streams),
+  };
+}
+
+/** The same scenario with its rate and its numbers of clients times `factor`, of each kind at least one. */
+export function timesScenario(scenario: Scenario, factor: number): Scenario {
+  const scale = <T extends { readonly clients: number }>(each: T): T => ({
+    ...each,
+    clients: Math.max(1, Math.round(each.clients * factor)),
+  });
+  return {
+    ...scale(scenario),
+    requestsPerSecond: scenario.requestsPerSecond * factor,
+    webSockets: scenario.webSockets.map(scale),
+    eventStreams: scenario.eventStreams.map(scale),
+    streams: scenario.streams.map(scale),
+  };
 }
 
 /** What is left of rates where all clients speak HTTP/2. */

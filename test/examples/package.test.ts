@@ -34,7 +34,8 @@ test('holds what a user needs, and nothing else', () => {
     'package.json',
     'schemas',
   ]);
-  const known = /\.(js|d\.ts)$|^docs\/.*\.(md|svg)$|^dist\/assets\/proxy\/Dockerfile$|^schemas\/(plan|proxy)\.json$/;
+  const known =
+    /\.(js|d\.ts)$|^docs\/.*\.(md|svg)$|^dist\/assets\/proxy\/Dockerfile$|^schemas\/(plan|proxy|scenario)\.json$/;
   expect(paths().filter((path) => path.includes('/') && !known.test(path))).toEqual([]);
 });
 

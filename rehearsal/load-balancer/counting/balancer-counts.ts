@@ -1,5 +1,6 @@
 import type { Side } from '../../../core/traffic/weights';
 import type { Asked, BalancerEvents, Exchanged } from './events';
+import { SIDE_HEADER, isClientAddress } from '../../processes/loopback';
 import { OwnClients } from './own-clients';
 
 /** What a rehearsal counts at its load balancer. */
@@ -32,5 +33,11 @@ export class BalancerCounts implements BalancerEvents {
     const side = groupArn === undefined ? undefined : this.findSide(groupArn);
     if (side !== undefined && outcome.status !== undefined && outcome.kind === 'http') this.responses[side] += 1;
     this.ownClients?.ended(asked, exchanged);
+  }
+
+  /** Clients of yours get what they would get at AWS. */
+  listHints({ client }: Asked, groupArn: string): Record<string, string> {
+    const side = isClientAddress(client) ? this.findSide(groupArn) : undefined;
+    return side === undefined ? {} : { [SIDE_HEADER]: side };
   }
 }

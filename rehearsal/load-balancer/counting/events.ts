@@ -28,6 +28,8 @@ export interface BalancerEvents {
   /** An upgraded connection or a stream is open, long before its end. */
   opened(asked: Asked, kind: ConnectionKind): void;
   ended(asked: Asked, exchanged: Exchanged): void;
+  /** Header fields by which a client of the rehearsal learns which group was chosen for it. */
+  listHints?(asked: Asked, groupArn: string): Readonly<Record<string, string>>;
 }
 
 /** A URL may be as long as a client likes. */

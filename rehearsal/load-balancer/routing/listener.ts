@@ -127,7 +127,7 @@ function toTarget(
       ...requestHeaders(request, listener.templatePort, balancer.attributes),
       ...(rewritten.host !== (request.field('host') ?? '') && { host: rewritten.host }),
     },
-    responseHeaders: () => stickiness(config, group, target),
+    responseHeaders: () => ({ ...stickiness(config, group, target), ...cloud.events.listHints?.(asked, group.arn) }),
     signal: cut,
     opened: (_status, kind) => cloud.events.opened(asked, kind),
     settled: (outcome) => {

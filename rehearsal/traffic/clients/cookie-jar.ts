@@ -4,6 +4,9 @@ interface Cookie {
   readonly expiresMs: number;
 }
 
+/** What the names of a load balancer's own cookies begin with. */
+const STICKY = 'AWSALB';
+
 /**
  * The cookies of one browser on one origin, by name. Their age is honoured, because the load balancer's stickiness ends
  * with it; paths and domains are not, since there is one origin.
@@ -18,6 +21,26 @@ export class CookieJar {
       const [name = '', ...value] = pair.split('=');
       this.cookies.set(name.trim(), { value: value.join('=').trim(), expiresMs: expiry(attributes, nowMs) });
     }
+  }
+
+  get(name: string): string | undefined {
+    return this.cookies.get(name)?.value;
+  }
+
+  /** Forgets all, and keeps these instead: a new client. */
+  reset(cookies: Readonly<Record<string, string>>): void {
+    this.cookies.clear();
+    for (const [name, value] of Object.entries(cookies)) this.cookies.set(name, { value, expiresMs: Infinity });
+  }
+
+  /** Forgets those of the load balancer, which then decides anew. */
+  forgetStickiness(): void {
+    for (const name of this.cookies.keys()) if (name.startsWith(STICKY)) this.cookies.delete(name);
+  }
+
+  /** Whether the application has set any, beside those of the load balancer. */
+  get hasSession(): boolean {
+    return [...this.cookies.keys()].some((name) => !name.startsWith(STICKY));
   }
 
   /** The `cookie` field of the next request, if there is anything to send. */

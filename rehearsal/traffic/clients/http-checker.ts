@@ -1,4 +1,5 @@
 import { Side } from '../../../core/traffic/weights';
+import { SIDE_HEADER } from '../../processes/loopback';
 import { CookieJar } from './cookie-jar';
 import { Recorder } from '../counting/recorder';
 import type { RightResponses } from '../counting/tally';
@@ -29,6 +30,19 @@ export class HttpChecker {
    * @returns the response when it is right, undefined when it is wrong or did not come
    */
   async ask(request: HttpRequest, expected: Expectation, dueMs: number): Promise<HttpResponse | undefined> {
+    const result = await this.exchange(request, dueMs);
+    const problem = result instanceof Error ? result.message : this.judge(result, expected);
+    if (problem === undefined && !(result instanceof Error)) {
+      this.countRight(expected.status < 400 ? expected.use : 'expectedErrors');
+      return result;
+    }
+    const wanted = [expected.status, expected.what].filter((part) => part !== undefined).join(' and ');
+    this.countWrong(`${request.method} ${request.path}: expected ${wanted}, got ${problem}`);
+    return undefined;
+  }
+
+  /** Sends a request with the cookies of the user; `countRight` or `countWrong` must follow. */
+  async exchange(request: HttpRequest, dueMs: number): Promise<HttpResponse | Error> {
     const { http, latency } = this.recorder;
     http.sent += 1;
     const headers = { ...request.headers, ...this.jar?.header(Date.now()) };
@@ -37,16 +51,17 @@ export class HttpChecker {
     latency.add(ms);
     this.recorder.record?.responses.push({ dueAtMs: Date.now() - ms, ms });
     if (!(result instanceof Error)) this.jar?.take(result.headers['set-cookie'], Date.now());
-    const problem = result instanceof Error ? result.message : this.judge(result, expected);
-    if (problem === undefined && !(result instanceof Error)) {
-      http.ok += 1;
-      this.recorder.right[expected.status < 400 ? expected.use : 'expectedErrors'] += 1;
-      return result;
-    }
-    http.failed += 1;
-    const wanted = [expected.status, expected.what].filter((part) => part !== undefined).join(' and ');
-    this.recorder.note(this.generator, `${request.method} ${request.path}: expected ${wanted}, got ${problem}`);
-    return undefined;
+    return result;
+  }
+
+  countRight(use: keyof RightResponses): void {
+    this.recorder.http.ok += 1;
+    this.recorder.right[use] += 1;
+  }
+
+  countWrong(what: string): void {
+    this.recorder.http.failed += 1;
+    this.recorder.note(this.generator, what);
   }
 
   /** What was due and is not sent any more has waited all the same. */
@@ -65,8 +80,9 @@ export class HttpChecker {
   }
 }
 
+/** As the rehearsal's load balancer or its own backends say; undefined of a response that no side made. */
 export function findSide({ headers }: { headers: HttpResponse['headers'] }): Side | undefined {
-  const side = headers['x-backend'];
+  const side = headers[SIDE_HEADER] ?? headers['x-backend'];
   return side === 'source' || side === 'target' ? side : undefined;
 }
 

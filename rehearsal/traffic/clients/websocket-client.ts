@@ -10,12 +10,12 @@ import { Recorder } from '../counting/recorder';
 import { reconnectMs, rejectedForMs } from './reconnect';
 
 /** Normal, going away, service restart; 1005 is a Close frame without a code (RFC 6455, 7.4.1; 1012 is IANA's). */
-const CLEAN_CODES: readonly number[] = [1000, 1001, 1005, 1012];
-const HANDSHAKE_MS = 10_000;
+export const CLEAN_CODES: readonly number[] = [1000, 1001, 1005, 1012];
+export const HANDSHAKE_MS = 10_000;
 /** For the response to a Close frame. */
-const CLOSE_MS = 5_000;
+export const CLOSE_MS = 5_000;
 /** The longest that a timer of Node takes: `CLOSE_MS` is counted in the time of this machine, which `ws` does not. */
-const NEVER_MS = 2 ** 31 - 1;
+export const NEVER_MS = 2 ** 31 - 1;
 
 interface Ended {
   readonly code: number;

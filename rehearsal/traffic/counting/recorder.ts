@@ -10,6 +10,7 @@ import {
   TrafficTally,
   WebSocketTally,
 } from './tally';
+import { EntryRecorder } from './entries';
 import type { WritesRecord } from './writes-record';
 
 type Counters<Tally> = { -readonly [Name in keyof Tally]: number };
@@ -29,6 +30,8 @@ export class Recorder {
   readonly right: Counters<RightResponses> = { reads: 0, uploads: 0, sessions: 0, writes: 0, expectedErrors: 0 };
   /** @default - nothing is written down one by one */
   record: WritesRecord | undefined;
+  /** @default - the traffic is no scenario's */
+  entries: EntryRecorder | undefined;
   readonly websocket: Counters<WebSocketTally> = {
     clients: 0,
     opened: 0,
@@ -112,6 +115,7 @@ export class Recorder {
       serverSentEvents: { ...this.serverSentEvents },
       streaming: { ...this.streaming },
       machine: { ...this.machine },
+      ...(this.entries && { entries: this.entries.tally() }),
       failures: [...this.failures],
       firstBadResponseAt: this.firstBadResponseAt,
     };

@@ -1,4 +1,5 @@
 import { Side } from '../../../core/traffic/weights';
+import type { EntryTally } from './entries';
 
 /** Right responses, by what the client used; `expectedErrors` are right, too, but say little of the application. */
 export interface RightResponses {
@@ -107,6 +108,8 @@ export interface TrafficTally {
   readonly serverSentEvents: ServerSentEventsTally;
   readonly streaming: StreamingTally;
   readonly machine: MachineTally;
+  /** Of a scenario, each of its entries; what is counted here is in the figures above, too. */
+  readonly entries?: readonly EntryTally[];
   /** The first 20, one line each: time, generator, what was expected, what came. */
   readonly failures: readonly string[];
   /** ISO 8601; of the first failure of any kind. */
@@ -133,7 +136,7 @@ const CONDITIONS: Readonly<Record<string, (tally: TrafficTally) => boolean>> = {
   everyMessageIsRespondedToOnce: ({ websocket: { sent, received, lost, duplicated, outOfOrder } }) =>
     lost === 0 && duplicated === 0 && outOfOrder === 0 && sent === received,
   everyWebSocketIsClosed: ({ websocket }) => websocket.dropped === 0 && websocket.opened === websocket.closedCleanly,
-  streamsWereOpened: ({ serverSentEvents }) => serverSentEvents.clients === 0 || serverSentEvents.events > 0,
+  streamsWereOpened: ({ serverSentEvents }) => serverSentEvents.clients === 0 || serverSentEvents.opened > 0,
   everyEventCameOnce: ({ serverSentEvents: { lost, duplicated } }) => lost === 0 && duplicated === 0,
   everyStreamHasEnded: ({ serverSentEvents: { opened, endedCleanly, dropped } }) =>
     dropped === 0 && opened === endedCleanly,

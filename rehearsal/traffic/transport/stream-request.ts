@@ -15,10 +15,10 @@ export interface StreamEvents {
 
 export interface StreamRequest {
   /** @default GET */
-  readonly method?: 'GET' | 'POST';
+  readonly method?: string;
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string;
+  readonly body?: string | undefined;
 }
 
 /** Sends a request on a connection of its own. */

@@ -1,0 +1,12 @@
+import { Scenario, parseScenario } from '../../core/scenario/scenario';
+import { readDocument } from '../plan-file/plan-file';
+
+/**
+ * The scenario in a file: JSON or YAML.
+ *
+ * @throws UsageError for a file that cannot be read, CutoverError `ScenarioInvalid` for a scenario that breaks a rule
+ */
+export function readScenarioFile(file: string): Scenario {
+  const { value, findLine } = readDocument({ name: '--scenario', file }, 'a scenario');
+  return parseScenario(value, (name) => findLine(name.replace(/^scenario\./, '')));
+}

@@ -1,0 +1,170 @@
+import { Mismatch, findMismatch } from '../../../core/scenario/content';
+import type { WatchedStream } from '../../../core/scenario/scenario';
+import { fillText } from '../../../core/scenario/variables';
+import { machineTime } from '../../processes/machine-time';
+import { findSide } from '../clients/http-checker';
+import { reconnectMs, rejectedForMs } from '../clients/reconnect';
+import type { SeenOn } from '../counting/entries';
+import { EventParser, StreamEvent } from '../transport/event-parser';
+import type { AskForStream } from '../transport/stream-request';
+import type { HttpResponse } from '../transport/transport';
+import { buildHeaders, encodeSpaces } from './build-request';
+import { LongLivedClient, LongLivedSetup } from './long-lived';
+
+type Ended =
+  | { readonly how: 'endedCleanly' }
+  | { readonly how: 'refused'; readonly forMs: number }
+  | { readonly how: 'silent' | 'dropped'; readonly mismatch: Mismatch };
+
+const isEventStream = (type: string) => type.split(';')[0]?.trim().toLowerCase() === 'text/event-stream';
+
+/** An EventSource of a scenario: reads, and connects again after each end with the id of the last event. */
+export class EventReader extends LongLivedClient {
+  private call: ReturnType<AskForStream> | undefined;
+  private side: SeenOn = 'neither';
+  private lastId = '';
+  private lastEventMs: number | undefined;
+  /** Of the connection. */
+  private isOpen = false;
+  private isDone = false;
+
+  constructor(
+    private readonly ask: AskForStream,
+    private readonly spec: WatchedStream,
+    setup: LongLivedSetup,
+  ) {
+    super(setup);
+  }
+
+  async live(): Promise<void> {
+    while (!this.isDone) {
+      if (!(await this.begin())) {
+        await this.pause(reconnectMs());
+        continue;
+      }
+      const ended = await this.stream();
+      if (this.isOpen) this.setup.recorder.live.serverSentEvents -= 1;
+      this.isOpen = false;
+      if (this.isDone) return;
+      this.judge(ended);
+      await this.pause(ended.how === 'refused' ? ended.forMs : reconnectMs());
+    }
+  }
+
+  /** Waits for one more event, then leaves. One that is rare is waited for as long as a stream may be silent. */
+  finish(withinMs: number): void {
+    this.isFinishing = true;
+    this.endPause();
+    machineTime.limit(withinMs, () => this.giveUp());
+  }
+
+  private stream(): Promise<Ended> {
+    const { visit } = this.setup;
+    this.side = 'neither';
+    return new Promise((resolve) => {
+      const maxMs = this.spec.maxSilenceSeconds * 1000;
+      const parser = new EventParser();
+      const silent = machineTime.limit(maxMs, () => {
+        over({ how: 'silent', mismatch: { expected: `an event in ${maxMs / 1000} s`, got: 'none' } });
+        call.destroy();
+      });
+      const over = (ended: Ended) => {
+        silent.clear();
+        resolve(ended);
+      };
+      const dropped = (got: string) =>
+        over({ how: 'dropped', mismatch: { expected: 'an event stream that ends after an event', got } });
+      const headers = {
+        accept: 'text/event-stream',
+        ...(this.lastId !== '' && { 'last-event-id': this.lastId }),
+        ...buildHeaders(this.spec.headers, visit.variables),
+        ...visit.jar.header(Date.now()),
+      };
+      const call = this.ask(
+        { path: encodeSpaces(fillText(this.spec.path, visit.variables)), headers },
+        {
+          responded: (head) => this.open(head, over),
+          received: (chunk) => {
+            if (!this.isOpen) return;
+            for (const event of parser.take(chunk)) {
+              silent.refresh();
+              this.check(event);
+            }
+          },
+          ended: () => (parser.endsInside() ? dropped('an end inside of one') : over({ how: 'endedCleanly' })),
+          failed: ({ message }) => dropped(message),
+        },
+      );
+      this.call = call;
+    });
+  }
+
+  private open(head: Pick<HttpResponse, 'status' | 'headers'>, over: (ended: Ended) => void): void {
+    const { recorder, visit } = this.setup;
+    const { status, headers } = head;
+    this.side = findSide(head) ?? 'neither';
+    visit.jar.take(headers['set-cookie'], Date.now());
+    const type = String(headers['content-type'] ?? '');
+    if (status === 200 && isEventStream(type)) {
+      this.isOpen = true;
+      recorder.serverSentEvents.opened += 1;
+      recorder.live.serverSentEvents += 1;
+      return;
+    }
+    const forMs = rejectedForMs(head);
+    const mismatch = { expected: '200 text/event-stream', got: `${status} ${type}`.trim() };
+    over(forMs === undefined ? { how: 'dropped', mismatch } : { how: 'refused', forMs });
+    this.call?.destroy();
+  }
+
+  private check({ id, data }: StreamEvent): void {
+    const { serverSentEvents } = this.setup.recorder;
+    serverSentEvents.events += 1;
+    if (this.lastEventMs !== undefined) this.setup.recorder.gap('serverSentEvents', this.lastEventMs);
+    this.lastEventMs = performance.now();
+    const mismatch = this.compareId(id) ?? findMismatch(this.spec.expect, data, this.setup.visit.variables);
+    this.lastId = id;
+    if (mismatch) {
+      serverSentEvents.lost += 1;
+      this.wrong(this.side, mismatch);
+    } else this.right(this.side);
+    if (this.isFinishing && !this.isDone) this.leave();
+  }
+
+  private compareId(id: string): Mismatch | undefined {
+    if (!this.spec.hasConsecutiveIds || this.lastId === '') return undefined;
+    const expected = Number(this.lastId) + 1;
+    return Number(id) === expected
+      ? undefined
+      : { expected: 'an id that is one more', got: `${Number(id) - expected + 1} more` };
+  }
+
+  private judge(ended: Ended): void {
+    const { serverSentEvents } = this.setup.recorder;
+    if (ended.how === 'endedCleanly' || ended.how === 'refused') {
+      serverSentEvents[ended.how] += 1;
+      return;
+    }
+    serverSentEvents.dropped += 1;
+    this.wrong(this.side, ended.mismatch);
+  }
+
+  private giveUp(): void {
+    if (this.isDone) return;
+    const { serverSentEvents } = this.setup.recorder;
+    const silentMs = performance.now() - (this.lastEventMs ?? 0);
+    // Of a stream that may be silent for longer nothing is missing yet.
+    const isMissing = !this.isOpen || silentMs > this.spec.maxSilenceSeconds * 1000;
+    if (isMissing) {
+      serverSentEvents.dropped += 1;
+      this.wrong(this.side, { expected: 'an event stream at the end', got: 'none' });
+    }
+    this.leave();
+  }
+
+  private leave(): void {
+    this.isDone = true;
+    if (this.isOpen) this.setup.recorder.serverSentEvents.endedCleanly += 1;
+    this.call?.destroy();
+  }
+}

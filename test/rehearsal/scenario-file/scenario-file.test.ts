@@ -1,0 +1,65 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { readScenarioFile } from '../../../rehearsal/scenario-file/scenario-file';
+
+const ROOT = resolve(__dirname, '../../..');
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'scenario-'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function read(text: string) {
+  const file = join(folder, 'scenario');
+  writeFileSync(file, text);
+  return readScenarioFile(file);
+}
+
+test('every problem comes with its line, in YAML and in JSON', () => {
+  const yaml = `requests:
+  - path: /a
+    expect: &ok
+      status: 99
+  - path: b
+    headers:
+      x.y: "\\u0001"
+journeys:
+  - steps:
+      - { expect: { status: 200 } }
+colour: red
+`;
+  expect(() => read(yaml)).toThrow(
+    [
+      `'scenario.colour' must be one of requestsPerSecond, clients, cookies, start, requests, journeys, webSockets, eventStreams, streams, got "colour" (line 11)`,
+      `'requests[0].expect.status' must be an integer from 200 to 599, got 99 (line 4)`,
+      `'requests[1].path' must be a path that starts with '/' and has no space, got "b" (line 5)`,
+      `'requests[1].headers.x.y' must be a text without control characters, got "\\u0001" (line 7)`,
+      `'journeys[0].steps[0].path' must be a path that starts with '/' and has no space, got nothing (line 10)`,
+    ].join('\n'),
+  );
+  expect(() => read('{\n"requests": [\n{"path": "/",\n"weight": 0}]}')).toThrow(
+    "'requests[0].weight' must be an integer from 1 to 1000, got 0 (line 4)",
+  );
+});
+
+test('what an alias stands for is found where it is written', () => {
+  expect(() => read('requests:\n  - &page\n    path: "/"\n    weight: 0\n  - *page\n')).toThrow(
+    /got 0 \(line 4\)\n.*got 0 \(line 4\)$/,
+  );
+});
+
+test('a file that is none is rejected in one line', () => {
+  expect(() => readScenarioFile(join(folder, 'nowhere'))).toThrow(
+    /^'--scenario' must be a readable file, got '.*nowhere' \(ENOENT\)$/,
+  );
+  expect(() => read('')).toThrow(/^'--scenario' must be a scenario, got an empty file, in '/);
+  expect(() => read('a: [')).toThrow(/^'--scenario' must be JSON or YAML, got /);
+});
+
+test('the scenarios of the pages and of the example are right', () => {
+  const page = readFileSync(join(ROOT, 'docs/rehearsal.md'), 'utf8');
+  const [, shown = ''] = /## Your own traffic[^]*?```yaml\n([^]*?)```/.exec(page) ?? [];
+  expect(read(shown).streams).toHaveLength(1);
+  expect(readScenarioFile(join(ROOT, 'examples/own-traffic/scenario.yaml')).webSockets).toHaveLength(1);
+});
