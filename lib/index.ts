@@ -11,6 +11,7 @@ export {
   CutoverPlanPart,
   CutoverSmokeRequest,
   CutoverStage,
+  CutoverStickiness,
   DrainThenShiftPlanProps,
   GradualPlanProps,
   PointOfNoReturn,

@@ -1,4 +1,5 @@
 import { KindCounts, NO_CONNECTIONS, addKinds, total } from '../proxy/connections';
+import { countArrived } from '../judge/sessions';
 import { CutoverRun, DrainProgress, rollBack } from './run';
 import { drainLimitSeconds, drainVerdict } from '../proxy/drain';
 import { findDirection } from '../plan/direction';
@@ -34,7 +35,8 @@ export function observeDrain(
   const { active } = seen;
   const next: CutoverRun = { ...run, drain: seen };
   // A task that did not respond holds an unknown number of connections.
-  const live = total(active) + unknown.length;
+  const returning = seen.returning ?? 0;
+  const live = total(active) + unknown.length + returning;
   const limitMs = drain.limitMs + lateMs(drain, tasks, nowMs);
   const verdict = drainVerdict({ active: live, startedMs: drain.startedAtMs, limitMs }, nowMs);
   if (verdict === 'drained') return { ...next, verdict: 'drained' };
@@ -46,7 +48,7 @@ export function observeDrain(
   return rollBack(
     next,
     'DrainOverdue',
-    `the ${findDirection(run.plan).from} must be at zero ${seconds} s after the drain began, got ${describeLive(active, unknown)}`,
+    `the ${findDirection(run.plan).from} must be at zero ${seconds} s after the drain began, got ${describeLive(active, unknown, returning)}`,
   );
 }
 
@@ -54,7 +56,14 @@ export function observeDrain(
 export function drainSeen(run: CutoverRun, drain: DrainProgress, tasks: readonly TaskReading[]): DrainProgress {
   const { moved, closed, forced, lost, unknown } = computeDifference(findCounts(run), drain.before);
   const ended = { moved, closed, forced, lost, unknown };
-  return { ...drain, active: sumActive(tasks), unknownTasks: unknownTasks(tasks).length, ended };
+  const arrived = countArrived(tasks);
+  return {
+    ...drain,
+    active: sumActive(tasks),
+    unknownTasks: unknownTasks(tasks).length,
+    ...(arrived && { returning: arrived.returning }),
+    ended,
+  };
 }
 
 function findCounts({ watch, plan }: CutoverRun) {
@@ -83,9 +92,10 @@ export function sumActive(tasks: readonly TaskReading[]): KindCounts {
 }
 
 /** For a message: what is live, and what is unknown. */
-export function describeLive(active: KindCounts, unknown: readonly TaskReading[]): string {
+export function describeLive(active: KindCounts, unknown: readonly TaskReading[], returning = 0): string {
   const kinds = Object.entries(active).filter(([, count]) => count > 0);
-  const known = kinds.map(([kind, count]) => `${count} ${kind}`).join(', ') || 'none live';
+  const live = kinds.map(([kind, count]) => `${count} ${kind}`).join(', ') || 'none live';
+  const known = returning > 0 ? `${live}, and ${returning} requests of clients that return since the last look` : live;
   if (unknown.length === 0) return known;
   const names = unknown.slice(0, 3).map(({ address, problem }) => `${address} (${problem ?? 'no response'})`);
   return `${known}, and ${unknown.length} tasks that did not respond: ${names.join(', ')}`;

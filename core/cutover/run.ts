@@ -7,6 +7,7 @@ import { Forward } from '../traffic/forward';
 import { OtherRules } from '../traffic/listener-rules';
 import { printable } from '../text/one-line';
 import { Plan } from '../plan/plan';
+import type { Sessions } from '../judge/sessions';
 import { SideState } from '../judge/side-state';
 import { SideCounts } from '../judge/tally';
 import { Watch } from '../judge/watch';
@@ -36,6 +37,10 @@ export interface CutoverRun {
   readonly approval?: ApprovalProgress;
   /** The gates that a person has opened. */
   readonly approved?: readonly ApprovalGate[];
+  /** Clients that a cookie keeps on the side that is left, while the plan waits for them. */
+  readonly returning?: Returning;
+  /** The action without the side that is left, which had kept its clients: when it was set, and what was before. */
+  readonly left?: { readonly before: Forward; readonly atMs: number; readonly hasReadBack?: boolean };
   readonly drain?: DrainProgress;
   /** The attempts to switch, of a plan that does: the last ones, and those of the rollback. */
   readonly switches?: readonly SwitchRecord[];
@@ -100,10 +105,21 @@ export interface StageRecord {
   readonly lost: Readonly<Record<Side, number>>;
   /** Proxy tasks that ended without ECS having asked them to. */
   readonly tasksLost: Readonly<Record<Side, number>>;
+  /** The same requests by whether a cookie had bound their client to the side, the cutover's own included; absent where no proxy says it. */
+  readonly sessions?: Sessions;
   readonly verdict: 'promote' | 'rollBack' | 'inconclusive';
   /** From the shift to its read-back. */
   readonly confirmSeconds?: number;
   readonly seconds: number;
+}
+
+/** The wait for clients that a cookie keeps on the side that is left, which has no weight any more. */
+export interface Returning {
+  readonly sinceMs: number;
+  /** When a request of one of them was last seen, or could not be ruled out. */
+  readonly lastMs: number;
+  /** Their requests in this time. */
+  readonly requests: number;
 }
 
 export interface DrainProgress {
@@ -114,6 +130,8 @@ export interface DrainProgress {
   readonly active: KindCounts;
   /** Tasks of that side that did not respond at the last look: what they hold is unknown, and never zero. */
   readonly unknownTasks: number;
+  /** Requests of clients that a cookie had bound to that side, since the look before. */
+  readonly returning?: number;
   /** The counts of that side when the drain began. */
   readonly before: SideCounts;
   readonly ended: DrainEndings;

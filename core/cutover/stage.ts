@@ -64,6 +64,7 @@ function buildRecord(
     weights: stage.weights,
     confirmed: confirmedAtMs !== undefined,
     ...summarizeObserved(watch),
+    ...(watch.sessions && { sessions: watch.sessions }),
     verdict,
     ...(confirmedAtMs !== undefined && { confirmSeconds: (confirmedAtMs - shiftedAtMs) / 1000 }),
     seconds: (nowMs - shiftedAtMs) / 1000,

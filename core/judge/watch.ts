@@ -9,6 +9,7 @@ import {
 } from './tally';
 import { Side } from '../traffic/weights';
 import type { Comparison } from './comparison';
+import type { Sessions } from './sessions';
 
 /** What the cutover has seen of both sides since its first shift; it travels from step to step. */
 export interface Watch {
@@ -19,6 +20,8 @@ export interface Watch {
   readonly habits?: Habits;
   /** The side that gets the traffic against the one that is left; absent of a run that was begun without. */
   readonly comparison?: Comparison;
+  /** Requests since the shift of this stage, by whether their clients had been there before; absent where no proxy says it. */
+  readonly sessions?: Sessions | undefined;
   /** Since when something that a verdict needs could not be read, by what it is. */
   readonly blindSinceMs: Readonly<Partial<Record<Blindness, number>>>;
 }
@@ -57,7 +60,7 @@ export function beginWatch(readings: TaskReadings, nowMs: number): Watch {
 
 /** The watch when the next stage is shifted: what was counted since the last look belongs to the new stage. */
 export function beginStage(watch: Watch, nowMs: number): Watch {
-  return { ...watch, samples: [{ ...lastSample(watch), atMs: nowMs }] };
+  return { ...watch, sessions: undefined, samples: [{ ...lastSample(watch), atMs: nowMs }] };
 }
 
 /**

@@ -90,8 +90,21 @@ function describeStages(plan: Plan, { stages }: Explanation): string[] {
       const share = formatPercent(to === 'target' ? stage.targetShare : 1 - stage.targetShare);
       return `${index + 1}. ${formatWeights(stage.weights)}: ${share} of new clients to the ${to}, watched for ${formatBake(stage)}.`;
     }),
-    'A client with a stickiness cookie stays on its side until the side has no weight.',
+    describeStickiness(plan),
   ];
+}
+
+function describeStickiness({ stickiness, from }: Plan): string {
+  const { policy, keepSeconds, shortenSeconds, endAtStage } = stickiness;
+  const stays = 'A client with a stickiness cookie stays on its side';
+  if (policy === 'keep') {
+    return `${stays}, also when the ${from} has no weight, for up to ${formatSeconds(keepSeconds)}. Then it moves.`;
+  }
+  if (policy === 'shorten') {
+    return `${stays} until it has paused for ${formatSeconds(shortenSeconds)}, or until the side has no weight.`;
+  }
+  if (endAtStage > 0) return `${stays} until stage ${endAtStage}. From then on cookies last 1 s.`;
+  return `${stays} until the side has no weight.`;
 }
 
 function formatBake(stage: Stage): string {

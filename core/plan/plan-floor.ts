@@ -4,6 +4,7 @@ import { findDirection } from './direction';
 import { Plan } from './plan';
 import { reversePlan } from './reverse-plan';
 import type { Stage } from './stages';
+import { findLooseStage } from './stickiness-plan';
 import { Problems } from '../validation/problems';
 import { formatWeights, sameQuotas } from '../traffic/weights';
 
@@ -17,6 +18,7 @@ export const PLAN_PARTS = [
   'breaker',
   'judge',
   'drain',
+  'stickiness',
   'approval',
   'switch',
 ] as const;
@@ -69,6 +71,7 @@ const CHECKS: Readonly<Record<PlanPart, Check>> = {
     atMost('drain.closeRatePerSecond', ({ drain }) => drain.closeRatePerSecond),
     atLeast('drain.jitter', ({ drain }) => drain.jitter),
   ),
+  stickiness: checkStickiness,
   approval: checkApproval,
   switch: checkSwitch,
 };
@@ -105,6 +108,27 @@ function checkSwitch({ switch: given, strategy }: Plan, { switch: floor }: Plan,
   for (const name of ['fence', 'pointOfNoReturn', 'rollback'] as const) {
     if (given[name] !== floor[name]) problems.add(`switch.${name}`, `${floor[name]}, as deployed`, given[name]);
   }
+}
+
+/** Clients that stay longer are moved later, and never to a target that has had less. */
+function checkStickiness(plan: Plan, floor: Plan, problems: Problems): void {
+  const { policy } = plan.stickiness;
+  const { policy: deployed } = floor.stickiness;
+  if (policy === 'keep' && deployed !== 'keep') return;
+  if (policy !== deployed) {
+    problems.add('stickiness.policy', `${deployed}${deployed === 'keep' ? '' : ' or keep'}, as deployed`, policy);
+    return;
+  }
+  if (policy === 'keep')
+    atLeast('stickiness.keepSeconds', (each) => each.stickiness.keepSeconds)(plan, floor, problems);
+  if (policy === 'shorten') {
+    atLeast('stickiness.shortenSeconds', (each) => each.stickiness.shortenSeconds)(plan, floor, problems);
+  }
+  const [given, needed] = [plan, floor].map((each) => measureShare(each)(each.stages[findLooseStage(each) ?? 0]!));
+  if (policy === 'keep' || given! >= needed!) return;
+  const { to } = findDirection(floor);
+  const rule = `a stage that gives the ${to} at least ${Math.round(needed! * 1000) / 10} %, as deployed`;
+  problems.add('stickiness.endAtStage', rule, plan.stickiness.endAtStage);
 }
 
 function checkSmoke({ smoke }: Plan, floor: Plan, problems: Problems): void {

@@ -10,6 +10,7 @@ import {
 import { exchangeWeights, findDirection } from './direction';
 import { JUDGE_FIELD, JudgePlan } from './judge-plan';
 import { DEFAULT_STAGES, STAGES_FIELD, Stage, expandStages, findMaximumBake } from './stages';
+import { STICKINESS_FIELD, StickinessPlan, checkStickiness, keepLooks } from './stickiness-plan';
 import { SWITCH_FIELD, SwitchPlan } from './switch-plan';
 import { DRAIN_FIELD, DrainOrder, HEALTH_PATH } from '../proxy/admin-api';
 import { CONNECTION_KINDS, eachKind } from '../proxy/connections';
@@ -54,6 +55,7 @@ export interface Plan {
   readonly breaker: Breaker;
   readonly judge: JudgePlan;
   readonly drain: DrainOrder;
+  readonly stickiness: StickinessPlan;
   /** Where a person has to agree before it goes on. */
   readonly approval: Approval;
 }
@@ -196,6 +198,7 @@ export const PLAN_FIELDS = {
   breaker: BREAKER_FIELD,
   judge: JUDGE_FIELD,
   drain: DRAIN_FIELD,
+  stickiness: STICKINESS_FIELD,
   switch: SWITCH_FIELD,
   approval: APPROVAL_FIELD,
 } as const satisfies Fields;
@@ -216,6 +219,7 @@ export function parsePlan(value: unknown): Plan {
   );
   checkLastStage(read, problems);
   const plan = forStrategy(read, value, problems);
+  checkStickiness(plan, problems);
   if (problems.all.length === 0) checkEventBudget(plan, problems);
   problems.throwIfAny('PlanInvalid');
   return plan;
@@ -285,6 +289,7 @@ export function estimateSeconds(plan: Plan): { typical: number; longest: number 
       findLongestBakes(plan) +
       plan.stages.length * plan.confirmTimeoutSeconds +
       approvals +
+      (plan.stickiness.policy === 'keep' ? plan.stickiness.keepSeconds : 0) +
       drain,
   };
 }
@@ -331,18 +336,21 @@ function checkEventBudget(plan: Plan, problems: Problems): void {
 
 /** What the history has left for bakes, beside everything else at its slowest pace. */
 function findBakeLooks(plan: Plan): number {
-  const { switches, confirms, approvals, drain } = countLooks(plan);
-  return Math.floor(EVENT_BUDGET / EVENTS_PER_POLL) - switches - confirms - approvals - drain;
+  const { switches, confirms, approvals, returns, drain } = countLooks(plan);
+  return Math.floor(EVENT_BUDGET / EVENTS_PER_POLL) - switches - confirms - approvals - returns - drain;
 }
 
+type LookedFor = 'switches' | 'confirms' | 'bakes' | 'approvals' | 'returns' | 'drain';
+
 /** How often a cutover checks both sides at the most, by what it waits for. Each check takes `EVENTS_PER_POLL` events. */
-export function countLooks(plan: Plan): Record<'switches' | 'confirms' | 'bakes' | 'approvals' | 'drain', number> {
+export function countLooks(plan: Plan): Record<LookedFor, number> {
   const { stages, pollSeconds, confirmTimeoutSeconds, approval } = plan;
   return {
     switches: plan.switch?.attempts ?? 0,
     confirms: stages.length * Math.ceil(confirmTimeoutSeconds / CONFIRM_POLL_SECONDS),
     bakes: Math.ceil(findLongestBakes(plan) / pollSeconds),
     approvals: approvalLooks(approval, stages.length, pollSeconds),
+    returns: keepLooks(plan),
     drain: MAX_DRAIN_LOOKS,
   };
 }
@@ -379,6 +387,7 @@ export function scaleDurations(plan: Plan, speed: number): Plan {
     approval: { ...plan.approval, timeoutSeconds: shorter(plan.approval.timeoutSeconds) },
     ...(plan.switch && { switch: { ...plan.switch, attemptSeconds: shorter(plan.switch.attemptSeconds) } }),
     stages: plan.stages.map((stage) => scaleStage(stage, shorter)),
+    stickiness: { ...plan.stickiness, keepSeconds: shorter(plan.stickiness.keepSeconds) },
     drain: {
       ...plan.drain,
       perKindSeconds: eachKind((kind) => shorter(plan.drain.perKindSeconds[kind])),

@@ -12,9 +12,19 @@ export type GroupArns = Readonly<Record<Side, string>>;
  * The forward action for these weights. A side at weight 0 is left out: at weight 0 the clients with a cookie of group
  * stickiness would go on being served by that side, and only a group that the action does not name is truly left
  * (`docs/decisions/0002-weight-zero-leaves-the-action.md`).
+ *
+ * @param staying a side that is named at weight 0, too: on purpose, so that its clients stay
  */
-export function forwardFor(weights: Weights, arns: GroupArns, stickiness: Forward['stickiness']): Forward {
-  const groups = SIDES.filter((side) => weights[side] > 0).map((side) => ({ arn: arns[side], weight: weights[side] }));
+export function forwardFor(
+  weights: Weights,
+  arns: GroupArns,
+  stickiness: Forward['stickiness'],
+  staying?: Side,
+): Forward {
+  const groups = SIDES.filter((side) => weights[side] > 0 || side === staying).map((side) => ({
+    arn: arns[side],
+    weight: weights[side],
+  }));
   return { groups, stickiness };
 }
 

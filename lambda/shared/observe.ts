@@ -1,7 +1,10 @@
 import { checkAlarms } from '../../core/judge/alarm-check';
 import { CutoverRun, InitialReading, note, rollBack } from '../../core/cutover/run';
 import { ErrorCode } from '../../core/errors/errors';
-import { Forward, sameForward } from '../../core/traffic/forward';
+import { isAsSet, settleLeft } from '../../core/cutover/returning';
+import { Forward } from '../../core/traffic/forward';
+import type { SideState } from '../../core/judge/side-state';
+import { addSessions } from '../../core/judge/sessions';
 import { addToComparison, findMisfit, findSuspicion, orderWindow } from '../../core/judge/comparison';
 import { breakerTrip } from '../../core/judge/judge';
 import { RuleReading, changedRules, otherRules } from '../../core/traffic/listener-rules';
@@ -22,6 +25,7 @@ export interface Look {
   readonly watch: Watch;
   readonly tasks: Partial<TaskReadings>;
   readonly rules?: readonly RuleReading[];
+  readonly sides: Readonly<Record<Side, SideState>>;
   /** What a verdict needs and could not be read. */
   readonly blind: readonly Blindness[];
 }
@@ -64,7 +68,7 @@ export function judged(act: JudgedAct, { isConfirmed }: JudgeOptions): Act<Cutov
     const { watch: before, initial } = run;
     if (!before || !initial) throw new Error("a judged step must follow a shift, got a run without 'watch'");
     const seen = await readSurroundings(run, ports, isConfirmed);
-    const back = findings(run, ports, seen, isConfirmed)[0];
+    const back = findings(run, ports, seen, isConfirmed, nowMs)[0];
     // Also before a rollback, and briefly then: the evidence tells what the target did until now.
     const order = orderWindow(before.comparison, run.execution, run.plan, ports.now());
     const tasks = await readTasks(before, order, ports, back ? BRIEF_MS : TASKS_MS);
@@ -72,8 +76,10 @@ export function judged(act: JudgedAct, { isConfirmed }: JudgeOptions): Act<Cutov
     const { from, to } = findDirection(run.plan);
     const blind = [...listBlindness(seen, to), ...blindTasks(tasks)];
     const observed = observe(before, tasks, smoked, ports.now(), hasWeight(run, from) ? from : undefined);
-    const watch = noteBlindness(compare(run, observed, tasks, order), blind, nowMs);
-    const noted = withTracesThatFit(noteOtherRules({ ...run, watch }, initial, seen.rules, ports, nowMs));
+    const compared = compare(run, observed, tasks, order);
+    const watch = noteBlindness({ ...compared, sessions: addSessions(before.sessions, tasks) }, blind, nowMs);
+    const settled = settleLeft({ ...run, watch }, ownForward(seen.rules, ports));
+    const noted = withTracesThatFit(noteOtherRules(settled, initial, seen.rules, ports, nowMs));
     const bounded = isTooLarge(noted) ? withoutTasks(noted) : noted;
     if (back) return rollBack(bounded, back.code, back.message);
     const judged = judgeFigures(watch, run.plan, isConfirmed);
@@ -81,7 +87,9 @@ export function judged(act: JudgedAct, { isConfirmed }: JudgeOptions): Act<Cutov
     if (bounded !== noted) return rollBack(bounded, 'TooManyTasks', tooManyTasks(noted));
     const overdue = blindForTooLong(watch, to, nowMs);
     if (overdue) return rollBack(noted, overdue.code, overdue.message);
-    return act(noted, ports, nowMs, { watch, tasks, blind, ...('value' in seen.rules && { rules: seen.rules.value }) });
+    const sides = { source: seen.sides.source.state, target: seen.sides.target.state };
+    const rules = 'value' in seen.rules && { rules: seen.rules.value };
+    return act(noted, ports, nowMs, { watch, tasks, sides, blind, ...rules });
   };
 }
 
@@ -106,8 +114,9 @@ interface Surroundings {
 }
 
 async function readSurroundings(run: CutoverRun, ports: Ports, isConfirmed: boolean): Promise<Surroundings> {
-  const { plan, execution, intended } = run;
-  const isExpected = (forward: Forward) => !isConfirmed || (intended !== undefined && sameForward(forward, intended));
+  const { plan, execution } = run;
+  const isExpected = (forward: Forward) =>
+    !isConfirmed || isAsSet(run, forward, ports.loadBalancer.groupArns, ports.now());
   const [lock, abort, alarms, rules, source, target] = await Promise.all([
     settleWithin(STORE_MS, 'reading the lock', () => holdsLock(run, ports)),
     settleWithin(STORE_MS, 'reading the abort request', () => ports.store.abortRequested(execution)),
@@ -152,7 +161,7 @@ interface Finding {
 }
 
 /** Why the cutover has to go back now, the most certain reason first. */
-function findings(run: CutoverRun, ports: Ports, seen: Surroundings, isConfirmed: boolean): Finding[] {
+function findings(run: CutoverRun, ports: Ports, seen: Surroundings, isConfirmed: boolean, nowMs: number): Finding[] {
   const { execution } = run;
   const { from, to } = findDirection(run.plan);
   const found: (Finding | undefined)[] = [
@@ -163,7 +172,7 @@ function findings(run: CutoverRun, ports: Ports, seen: Surroundings, isConfirmed
     isTrue(seen.abort) && { code: 'Aborted' as const, message: `an operator asked '${execution}' to stop` },
     sideFinding(run, to, seen.sides[to]),
     'value' in seen.alarms && checkAlarms(run.alarms, seen.alarms.value, to),
-    'value' in seen.rules && ruleFinding(run, ports, seen.rules.value, isConfirmed),
+    'value' in seen.rules && ruleFinding(run, ports, seen.rules.value, isConfirmed, nowMs),
     sideFinding(run, from, seen.sides[from]),
   ].map((finding) => finding || undefined);
   return found.filter((finding) => finding !== undefined);
@@ -183,14 +192,20 @@ function hasWeight({ stage, plan }: CutoverRun, side: Side): boolean {
   return (weights?.[side] ?? 0) > 0;
 }
 
+function ownForward(rules: Settled<readonly RuleReading[]>, { loadBalancer }: Ports): Forward | undefined {
+  return 'value' in rules ? rules.value.find(({ arn }) => arn === loadBalancer.ruleArn)?.forward : undefined;
+}
+
 function ruleFinding(
-  { intended, initial }: CutoverRun,
+  run: CutoverRun,
   { loadBalancer }: Ports,
   rules: readonly RuleReading[],
   isConfirmed: boolean,
+  nowMs: number,
 ): Finding | undefined {
   const own = rules.find(({ arn }) => arn === loadBalancer.ruleArn);
-  const isAsShifted = own?.forward && intended && sameForward(own.forward, intended);
+  const { initial } = run;
+  const isAsShifted = own?.forward && isAsSet(run, own.forward, loadBalancer.groupArns, nowMs);
   if (isConfirmed && !isAsShifted) {
     const got = JSON.stringify(own?.forward);
     return { code: 'RulesChanged', message: `the weighted rule must be as shifted, got ${got}` };

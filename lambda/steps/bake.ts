@@ -1,4 +1,6 @@
 import { CutoverRun, note } from '../../core/cutover/run';
+import { keepsClients } from '../../core/cutover/returning';
+import { leaveSide } from '../shared/leave';
 import { bakeVerdict } from '../../core/judge/judge';
 import { findDirection } from '../../core/plan/direction';
 import type { Plan } from '../../core/plan/plan';
@@ -13,6 +15,11 @@ async function judgeBake(run: CutoverRun, ports: Ports, nowMs: number, look: Loo
   const progress = run.stage;
   const stage = progress && run.plan.stages[progress.index];
   if (!stage || progress.confirmedAtMs === undefined) throw new Error("'bake' must follow a confirmed shift, got none");
+  const { from } = findDirection(run.plan);
+  // Its clients would get errors until the bake ends.
+  if (look.sides[from].serves === false && keepsClients(run, ports.loadBalancer.groupArns)) {
+    return leaveSide(run, `the ${from} does not serve`, ports, nowMs);
+  }
   ports.metrics.weights(stage.weights, nowMs);
   const elapsedSeconds = (nowMs - progress.confirmedAtMs) / 1000;
   const { watch } = look;

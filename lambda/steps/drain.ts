@@ -1,5 +1,9 @@
 import { CutoverRun, note, rollBack } from '../../core/cutover/run';
 import { beginDrain, observeDrain } from '../../core/cutover/drain-run';
+import { endOfReturning, keepsClients, noteReturning } from '../../core/cutover/returning';
+import { CONFIRM_POLL_SECONDS } from '../../core/plan/plan';
+import { keepPollSeconds } from '../../core/plan/stickiness-plan';
+import { leaveSide } from '../shared/leave';
 import { findDirection } from '../../core/plan/direction';
 import { TaskReading } from '../../core/judge/tally';
 import { lookOften } from '../shared/looks';
@@ -13,9 +17,11 @@ import { createHandler } from '../shared/step';
  * One look at the drain of the side that is left, while both sides are judged. The first look begins it; a task that is not draining
  * yet is told to at every look, and one that cannot be told is told again at the next.
  */
-async function drainSide(run: CutoverRun, ports: Ports, nowMs: number, { tasks }: Look): Promise<CutoverRun> {
+async function drainSide(run: CutoverRun, ports: Ports, nowMs: number, { tasks, sides }: Look): Promise<CutoverRun> {
   const left = tasks[findDirection(run.plan).from];
   if (!left) return waitForTasks(run, nowMs);
+  if (keepsClients(run, ports.loadBalancer.groupArns)) return waitForReturning(run, ports, nowMs, { left, sides });
+  if (run.left && !run.left.hasReadBack) return { ...run, verdict: 'wait', waitSeconds: CONFIRM_POLL_SECONDS };
   const progress = run.drain ?? beginDrain(run, left, nowMs);
   // Known before anything drains, so that a stopped execution is put back in order; a store that is away stops no drain.
   if (!run.drain) {
@@ -34,6 +40,21 @@ async function drainSide(run: CutoverRun, ports: Ports, nowMs: number, { tasks }
     unknownTasks: after.drain?.unknownTasks,
     ended: after.drain?.ended,
   });
+}
+
+/** Clients that a cookie binds to the side go on being served there, for as long as the plan says and the side serves. */
+async function waitForReturning(
+  run: CutoverRun,
+  ports: Ports,
+  nowMs: number,
+  { left, sides }: { readonly left: readonly TaskReading[]; readonly sides: Look['sides'] },
+): Promise<CutoverRun> {
+  const { from } = findDirection(run.plan);
+  const returning = noteReturning(run, left, nowMs);
+  const isDead = sides[from].serves === false;
+  const because = isDead ? `the ${from} does not serve` : endOfReturning(returning, run, nowMs);
+  if (because !== undefined) return leaveSide({ ...run, returning }, because, ports, nowMs);
+  return { ...run, returning, verdict: 'wait', waitSeconds: keepPollSeconds(run.plan) };
 }
 
 async function tellToDrain(tasks: readonly TaskReading[], { plan }: CutoverRun, { proxies }: Ports): Promise<void> {

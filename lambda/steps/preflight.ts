@@ -2,6 +2,10 @@ import { checkAlarms } from '../../core/judge/alarm-check';
 import { pendingGate } from '../../core/approval/approval';
 import { CutoverRun, note } from '../../core/cutover/run';
 import { CutoverError } from '../../core/errors/errors';
+import { orderWindow } from '../../core/judge/comparison';
+import { Sessions, addSessions } from '../../core/judge/sessions';
+import type { TaskReading } from '../../core/judge/tally';
+import type { WindowOrder } from '../../core/proxy/window';
 import { findDirection } from '../../core/plan/direction';
 import { findWeights } from '../../core/traffic/forward';
 import { otherRules } from '../../core/traffic/listener-rules';
@@ -34,32 +38,28 @@ export async function preflight(run: CutoverRun, ports: Ports, nowMs: number): P
   const ofWeights = weightFindings(run, weights);
   // First: until the proxies of a side forward to its own backend, no smoke request says anything of it.
   const ofRegime = await regimeFindings(run, ofWeights.length === 0, ports);
-  const findings = [
-    ...ofWeights,
-    ...ofRegime,
-    ...(
-      await Promise.all([
-        trustFindings(ports),
-        sideFindings(run, ports),
-        taskFindings(ports),
-        alarmFindings(run, ports),
-        switchFindings(run, ports),
-      ])
-    ).flat(),
-  ];
+  const [trust, sides, tasks, ...others] = await Promise.all([
+    trustFindings(ports),
+    sideFindings(run, ports),
+    taskFindings(run, ports),
+    alarmFindings(run, ports),
+    switchFindings(run, ports),
+  ]);
+  const findings = [...ofWeights, ...ofRegime, ...trust, ...sides, ...tasks.findings, ...others.flat()];
   const [first] = findings;
   if (first) throw new CutoverError(first.code, findings.map(({ message }) => message).join('\n'));
 
   // It looks again after the approval, which may take hours: only the last look says that something may move.
+  const seen = { weights, ...tasks.past };
   const gate = pendingGate(run.plan, run.approved ?? [], 0);
-  if (gate) return note({ ...run, verdict: 'approve' }, nowMs, 'Preflight', { weights });
+  if (gate) return note({ ...run, verdict: 'approve' }, nowMs, 'Preflight', seen);
   const initial = {
     stickiness: forward.stickiness,
     others: otherRules(readings, loadBalancer.ruleArn),
     ownDigest: own.matchDigest,
   };
   const verdict = run.plan.strategy === 'drainThenShift' ? 'switch' : 'go';
-  const ready = note({ ...run, initial, verdict }, nowMs, 'Preflight', { weights });
+  const ready = note({ ...run, initial, verdict }, nowMs, 'Preflight', seen);
   await store.save(ready);
   return ready;
 }
@@ -98,27 +98,49 @@ async function sideFindings({ plan }: CutoverRun, ports: Ports): Promise<Finding
   });
 }
 
-async function taskFindings({ proxies }: Ports): Promise<Finding[]> {
-  const counted = await Promise.all(SIDES.map(async (side) => ({ side, ...(await findInTasks(side, proxies)) })));
+/** What is wrong with the tasks; and how many requests came back to which side in the last minutes, where the proxies say it. */
+async function taskFindings(
+  { execution, plan }: CutoverRun,
+  { proxies, now }: Ports,
+): Promise<{
+  readonly findings: Finding[];
+  readonly past: { readonly sessions?: Sessions; readonly sessionsSeconds?: number };
+}> {
+  const order = orderWindow(undefined, execution, plan, now());
+  const counted = await Promise.all(
+    SIDES.map(async (side) => ({ side, ...(await findInTasks(side, proxies, order)) })),
+  );
+  const sessions = counted.reduce<Sessions | undefined>(
+    (sum, { side, readings }) => addSessions(sum, { [side]: readings }),
+    undefined,
+  );
   const count = counted.reduce((sum, each) => sum + each.count, 0);
   const tooMany: Finding = {
     code: 'TooManyTasks',
     message: `both sides together must have at most ${MAX_TASKS} proxy tasks, got ${count}`,
   };
-  return [...counted.flatMap(({ findings }) => findings), ...(count > MAX_TASKS ? [tooMany] : [])];
+  return {
+    findings: [...counted.flatMap(({ findings }) => findings), ...(count > MAX_TASKS ? [tooMany] : [])],
+    past: sessions ? { sessions, sessionsSeconds: order.until - order.after } : {},
+  };
 }
 
 async function findInTasks(
   side: Side,
   proxies: Ports['proxies'],
-): Promise<{ readonly count: number; readonly findings: Finding[] }> {
-  const read = await settle(() => proxies.tasks(side));
-  if ('problem' in read) return { count: 0, findings: [{ code: 'AwsUnavailable', message: read.problem }] };
+  order: WindowOrder,
+): Promise<{ readonly count: number; readonly readings: readonly TaskReading[]; readonly findings: Finding[] }> {
+  const read = await settle(() => proxies.tasks(side, order));
+  if ('problem' in read) {
+    return { count: 0, readings: [], findings: [{ code: 'AwsUnavailable', message: read.problem }] };
+  }
+  const readings = read.value;
   const staying = read.value.filter(({ life }) => life === 'running');
   const count = staying.length;
   if (count === 0) {
     return {
       count,
+      readings,
       findings: [{ code: 'NoTasks', message: `the ${side} must have at least 1 running proxy task, got 0` }],
     };
   }
@@ -129,7 +151,7 @@ async function findInTasks(
     const message = `every proxy of the ${side} must be serving, got draining ${firstLines(draining).join(', ')}`;
     findings.push({ code: 'ProxyDraining', message });
   }
-  return { count, findings };
+  return { count, readings, findings };
 }
 
 export const handler = createHandler(preflight);

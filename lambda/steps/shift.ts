@@ -1,5 +1,6 @@
 import { CutoverRun, note, rollBack } from '../../core/cutover/run';
-import { Forward, forwardFor, sameForward } from '../../core/traffic/forward';
+import { planForward } from '../../core/plan/stickiness-plan';
+import { Forward, sameForward } from '../../core/traffic/forward';
 import { CONFIRM_POLL_SECONDS, Plan } from '../../core/plan/plan';
 import type { Stage } from '../../core/plan/stages';
 import { isTooLarge, tooManyTasks, withTracesThatFit, withoutTasks } from '../../core/cutover/state-size';
@@ -17,7 +18,7 @@ export async function setWeights(run: CutoverRun, ports: Ports, nowMs: number): 
   const stage = run.plan.stages[index];
   if (!stage || !run.initial)
     throw new Error(`'stage' must be one of the plan's ${run.plan.stages.length}, after preflight, got ${index}`);
-  const intended = forwardFor(stage.weights, loadBalancer.groupArns, run.initial.stickiness);
+  const intended = planForward(run.plan, index, loadBalancer.groupArns, run.initial.stickiness);
   // As the last stage left it, or as this step left it when it is repeated. Before the first stage preflight has looked.
   const isExpected = (present: Forward) =>
     !run.intended || [run.intended, intended].some((each) => sameForward(present, each));

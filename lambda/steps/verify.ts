@@ -3,6 +3,7 @@ import { CutoverRun, note, rollBack } from '../../core/cutover/run';
 import { sumActive, describeLive, drainSeen } from '../../core/cutover/drain-run';
 import { findDirection } from '../../core/plan/direction';
 import { CutoverError } from '../../core/errors/errors';
+import { countArrived } from '../../core/judge/sessions';
 import { unknownTasks } from '../../core/judge/tally';
 import { formatMark } from '../../core/cutover/verified-mark';
 import { lookOften } from '../shared/looks';
@@ -33,8 +34,10 @@ async function verifyBoth(run: CutoverRun, ports: Ports, nowMs: number, look: Lo
   if (isBlind || !left) return { ...run, verdict: 'wait', waitSeconds: run.plan.pollSeconds };
   const active = sumActive(left);
   const unknown = unknownTasks(left);
-  if (total(active) > 0 || unknown.length > 0) {
-    return waitForZero(run, `the ${from} must be at zero, got ${describeLive(active, unknown)}`, nowMs);
+  const returning = countArrived(left)?.returning ?? 0;
+  if (total(active) > 0 || unknown.length > 0 || returning > 0) {
+    const got = describeLive(active, unknown, returning);
+    return waitForZero(run, `the ${from} must be at zero, got ${got}`, nowMs);
   }
   const drain = run.drain && drainSeen(run, run.drain, left);
   const verified = note({ ...run, ...(drain && { drain }), isVerified: true, verdict: 'verified' }, nowMs, 'Verify', {

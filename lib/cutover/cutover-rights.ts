@@ -75,8 +75,9 @@ export const STEP_RIGHTS: Record<Step, StepRights> = {
     store: { GetObject: [...LOCK, ...LOOK_FOR_ABORT, ...SWITCH], PutObject: [...LOCK, ...SWITCH] },
   },
   confirm: { ...JUDGE, notify: true, store: GUARD },
-  bake: { ...JUDGE, store: GUARD },
-  drain: { ...JUDGE, store: SAVE_LOCKED },
+  // Both may take a side that kept its clients out of the rule.
+  bake: { ...JUDGE, modifyRule: true, store: GUARD },
+  drain: { ...JUDGE, modifyRule: true, store: SAVE_LOCKED },
   verify: { ...JUDGE, marks: ['verified'], store: SAVE_LOCKED },
   complete: { ...NONE, services: ['resume'], callProxies: true, notify: true, store: RECORD },
   rollback: {

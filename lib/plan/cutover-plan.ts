@@ -24,6 +24,8 @@ export enum CutoverPlanPart {
   JUDGE = 'judge',
   /** More time for connections to end, closed more slowly. */
   DRAIN = 'drain',
+  /** Clients stay for longer with the side that is left. */
+  STICKINESS = 'stickiness',
   /** More gates, a shorter wait. */
   APPROVAL = 'approval',
   /** A shorter pause, fewer attempts, a dry run. */
@@ -201,6 +203,57 @@ export interface CutoverApproval {
   readonly requireIdentity?: boolean;
 }
 
+/**
+ * What becomes of clients that a cookie of the load balancer binds to the side that is left.
+ *
+ * @example
+ * const plan = CutoverPlan.gradual({ stickiness: CutoverStickiness.keep(Duration.hours(8)) });
+ */
+export class CutoverStickiness {
+  /**
+   * They stay, also when the side has no weight any more, until none returns.
+   *
+   * @param limit after the last shift, up to a day; then they move. One hour by default
+   */
+  public static keep(limit?: Duration): CutoverStickiness {
+    return new CutoverStickiness('keep', { keepSeconds: limit });
+  }
+
+  /**
+   * A client that pauses for longer than this counts as new, from the first shift on. The last stage moves the others.
+   *
+   * @param cookie how long a cookie lasts, from 1 second to 7 days
+   */
+  public static shorten(cookie: Duration): CutoverStickiness {
+    return new CutoverStickiness('shorten', { shortenSeconds: cookie });
+  }
+
+  /**
+   * They stay until a stage. From then on their cookies last a second.
+   *
+   * @param stage from 1; without it the last one, which moves all of them at once
+   */
+  public static endAtStage(stage?: number): CutoverStickiness {
+    return new CutoverStickiness('endAtStage', {}, stage);
+  }
+
+  private constructor(
+    private readonly policy: string,
+    private readonly seconds: Readonly<Record<string, Duration | undefined>>,
+    private readonly stage?: number,
+  ) {}
+
+  /** @internal */
+  public _render(read: (value: number | undefined) => number | undefined): object {
+    const seconds = Object.entries(this.seconds).map(([name, duration]) => [name, read(duration?.toSeconds())]);
+    return {
+      policy: this.policy,
+      ...(Object.fromEntries(seconds) as object),
+      ...(this.stage !== undefined && { endAtStage: read(this.stage) }),
+    };
+  }
+}
+
 /** What a plan of any strategy has. */
 export interface CutoverPlanOptions {
   /**
@@ -252,6 +305,12 @@ export interface CutoverPlanOptions {
    * @default - the defaults of its parts
    */
   readonly drain?: CutoverDrain;
+
+  /**
+   * What becomes of clients that a cookie binds to the side that is left. A switch moves all of them at once.
+   * @default CutoverStickiness.endAtStage()
+   */
+  readonly stickiness?: CutoverStickiness;
 
   /**
    * Where a person has to agree before it goes on.
@@ -589,6 +648,7 @@ function renderOptions(props: CutoverPlanOptions, { number: read, path: readPath
       },
       closeRatePerSecond: read(props.drain.closeRatePerSecond),
     },
+    stickiness: props.stickiness?._render(read),
     approval: props.approval && {
       beforeFirstShift: props.approval.beforeFirstShift,
       beforeLastStage: props.approval.beforeLastStage,

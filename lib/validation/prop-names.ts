@@ -69,6 +69,7 @@ export const STRUCTS = {
     minimumHealthyTargets: 'number?',
     poll: 'Duration?',
     smoke: 'CutoverSmokeRequest[]?',
+    stickiness: 'CutoverStickiness?',
   },
   CutoverProps: {
     adminSecret: 'ISecret',
@@ -128,6 +129,7 @@ export const STRUCTS = {
     rampPerSecond: 'number?',
     rollback: 'SwitchRollback?',
     smoke: 'CutoverSmokeRequest[]?',
+    stickiness: 'CutoverStickiness?',
   },
   Ec2ComputeProps: {
     capacityProviderName: 'string?',
@@ -151,6 +153,7 @@ export const STRUCTS = {
     poll: 'Duration?',
     smoke: 'CutoverSmokeRequest[]?',
     stages: 'CutoverStage[]?',
+    stickiness: 'CutoverStickiness?',
   },
   HostedZoneCertificateProps: {
     domainName: 'string',
@@ -471,6 +474,7 @@ export const ENUMS: Readonly<Record<string, object>> = {
     BREAKER: 'breaker',
     JUDGE: 'judge',
     DRAIN: 'drain',
+    STICKINESS: 'stickiness',
     APPROVAL: 'approval',
     SWITCH: 'switch',
   },
@@ -507,6 +511,7 @@ export const ENUMS: Readonly<Record<string, object>> = {
 export const TYPES: Readonly<Record<string, string>> = {
   CpuArchitecture: '',
   CutoverPlan: '',
+  CutoverStickiness: '',
   DrainProfile: 'deregistrationDelay',
   Duration: 'formatTokenToNumber',
   IAlarm: 'alarmArn',

@@ -13,6 +13,8 @@ import { NEVER_HELD, holdReport } from '../../core/proxy/hold';
 import { parsePlan } from '../../core/plan/plan';
 import type { Quorum } from '../../core/plan/smoke';
 import { AlarmReading, CheckedAlarms } from '../../core/judge/alarm-check';
+import type { Arrived } from '../../core/judge/sessions';
+import { NO_WINDOW } from '../../core/proxy/window';
 import { Statement } from '../../core/approval/statement';
 import { TaskReading } from '../../core/judge/tally';
 import { Side, formatWeights } from '../../core/traffic/weights';
@@ -51,6 +53,8 @@ export class MemoryCloud {
   /** How many targets each smoke request wanted a response of. */
   quorums: Quorum[] = [];
   tasks: Record<Side, LedgerReport[]> = { source: [report('s1')], target: [report('t1')] };
+  /** What arrives at a side between two looks, where its proxies say it. */
+  arrived: Partial<Record<Side, Arrived>> = {};
   /** The tasks whose admin port does not respond. */
   unreachable = new Set<string>();
   leaving = new Set<string>();
@@ -120,7 +124,7 @@ export class MemoryCloud {
     },
     proxies: {
       open: () => this.reach('ecs', () => this.switchTasks()),
-      tasks: async (side) => this.reach('ecs', () => this.taskReadings(side)),
+      tasks: async (side, order) => this.reach('ecs', () => this.withWindows(side, order !== undefined)),
       addresses: async (side) =>
         this.reach('ecs', () =>
           this.tasks[side].map(({ instance }) => instance).filter((each) => !this.leaving.has(each)),
@@ -256,6 +260,18 @@ export class MemoryCloud {
       ...(exitCode !== undefined && { exitCode }),
     }));
     return [...live, ...stopped];
+  }
+
+  private withWindows(side: Side, isAsked: boolean): TaskReading[] {
+    const readings = this.taskReadings(side);
+    const arrived = this.arrived[side];
+    if (!isAsked || !arrived) return readings;
+    return readings.map((reading, index) => {
+      if (!reading.report) return reading;
+      const { returning, fresh } = index === 0 ? arrived : { returning: 0, fresh: 0 };
+      const all = { ...NO_WINDOW, requests: returning + fresh, unbound: fresh };
+      return { ...reading, window: { aheadSeconds: 0, all, routes: {}, segments: {} } };
+    });
   }
 
   private async reach<T>(service: Service, read: () => T): Promise<T> {

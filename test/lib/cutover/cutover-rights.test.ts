@@ -58,8 +58,8 @@ const TABLE: Record<Step, string[]> = {
   shift: [...JUDGE, MODIFY_RULE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
   switch: [...READS, ...CALL_PROXIES, ...NOTIFY, MODIFY_RULE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...SWITCH, ...LIST],
   confirm: [...JUDGE, ...GUARD, ...NOTIFY, ...LIST],
-  bake: [...JUDGE, ...GUARD, ...LIST],
-  drain: [...JUDGE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
+  bake: [...JUDGE, MODIFY_RULE, ...GUARD, ...LIST],
+  drain: [...JUDGE, MODIFY_RULE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
   verify: [...JUDGE, TAG_RULE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
   complete: [...CALL_PROXIES, ...RECORD, ...NOTIFY, ...LIST],
   rollback: [...JUDGE, MODIFY_RULE, TAG_RULE, ...KEEP_LOCK, ...SWITCH, ...NOTIFY, ...LIST],
@@ -157,7 +157,7 @@ test.each([MODIFY_RULE, TAG_RULE])('%s is allowed on the weighted rule alone', (
   const modifying = STEPS.flatMap((step) => listStatements(step)).filter(({ Action }) =>
     findList(Action).includes(action),
   );
-  expect(modifying.map(({ Resource }) => Resource)).toEqual(Array(4 - Number(action === TAG_RULE)).fill({ Ref: rule }));
+  expect(modifying.map(({ Resource }) => Resource)).toEqual(Array(action === TAG_RULE ? 3 : 6).fill({ Ref: rule }));
 });
 
 test.each<[Step, string]>([

@@ -9,6 +9,7 @@ import {
   CutoverPlan,
   MigrationSide,
   CutoverPlanPart,
+  CutoverStickiness,
   DrainThenShiftPlanProps,
   GradualPlanProps,
   MigrationProps,
@@ -114,6 +115,20 @@ describe('shorthands', () => {
     ];
     expect(synthPlan({ stages: long })).toMatchObject({ stages: [{ bakeSeconds: 3600, maximumBakeSeconds: 60 }] });
   });
+});
+
+test('what becomes of clients that a cookie binds', () => {
+  const render = (stickiness: CutoverStickiness) =>
+    (CutoverPlan.gradual({ stickiness })._toJson({ source: 100, target: 0 }) as Plan).stickiness;
+  expect(render(CutoverStickiness.keep())).toMatchObject({ policy: 'keep', keepSeconds: 3600 });
+  expect(render(CutoverStickiness.keep(Duration.hours(8)))).toMatchObject({ policy: 'keep', keepSeconds: 28_800 });
+  expect(render(CutoverStickiness.shorten(Duration.seconds(5)))).toMatchObject({
+    policy: 'shorten',
+    shortenSeconds: 5,
+  });
+  expect(render(CutoverStickiness.endAtStage())).toMatchObject({ policy: 'endAtStage', endAtStage: 0 });
+  expect(render(CutoverStickiness.endAtStage(2))).toMatchObject({ policy: 'endAtStage', endAtStage: 2 });
+  expect(() => render(CutoverStickiness.endAtStage(5))).toThrow("'stickiness.endAtStage' must be a stage of 4");
 });
 
 describe('a plan that switches', () => {
