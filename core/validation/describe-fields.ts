@@ -80,7 +80,7 @@ function formatDefault(field: Field, indent: string): string {
   if (field.kind === 'object' && field.default === undefined) {
     return `\n${formatCommentedYaml(field.fields, `${indent}  `)}`;
   }
-  if (field.kind === 'list') {
+  if (field.kind === 'list' && field.default.length > 0) {
     return `\n${field.default.map((item) => `${indent}  - ${formatFlow(item)}\n`).join('')}`;
   }
   return ` ${formatFlow('default' in field ? field.default : undefined)}\n`;
@@ -89,6 +89,7 @@ function formatDefault(field: Field, indent: string): string {
 /** `{ source: 90, target: 10 }`. Only for values of ours: a text that YAML would read as something else is not quoted. */
 function formatFlow(value: unknown): string {
   if (typeof value !== 'object' || value === null) return String(value);
+  if (Array.isArray(value)) return `[${value.map(formatFlow).join(', ')}]`;
   const parts = Object.entries(value).map(([key, part]) => `${key}: ${formatFlow(part)}`);
   return `{ ${parts.join(', ')} }`;
 }

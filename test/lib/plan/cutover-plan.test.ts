@@ -54,6 +54,7 @@ test('custom: every prop arrives where the steps read it', () => {
         streamingResponses: Duration.minutes(4),
         closeRatePerSecond: 50,
       },
+      stickiness: CutoverStickiness.shorten(Duration.minutes(2)),
       approval: { beforeFirstShift: true, timeout: Duration.hours(8), requireIdentity: false },
     },
     { initialWeights: { source: 10, target: 0 } },
@@ -80,6 +81,7 @@ test('custom: every prop arrives where the steps read it', () => {
       closeRatePerSecond: 50,
       jitter: 0.2,
     },
+    stickiness: { policy: 'shorten', keepSeconds: 3600, shortenSeconds: 120, endAtStage: 0 },
     approval: { beforeFirstShift: true, beforeLastStage: false, timeoutSeconds: 28_800, requireIdentity: false },
   });
 });
