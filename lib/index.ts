@@ -4,6 +4,7 @@ export { CutoverAttributes, ICutover } from './cutover/cutover-base';
 export {
   CutoverApproval,
   CutoverBreaker,
+  CutoverDay,
   CutoverDrain,
   CutoverJudge,
   CutoverPlan,
@@ -12,6 +13,7 @@ export {
   CutoverSmokeRequest,
   CutoverStage,
   CutoverStickiness,
+  CutoverWindow,
   DrainThenShiftPlanProps,
   GradualPlanProps,
   PointOfNoReturn,

@@ -37,6 +37,8 @@ export interface CutoverRun {
   readonly approval?: ApprovalProgress;
   /** The gates that a person has opened. */
   readonly approved?: readonly ApprovalGate[];
+  /** The wait for a window of the plan: until when (ISO 8601), how often it was looked for, of all waits, and how often it is. */
+  readonly window?: { readonly opensAt: string; readonly looks: number; readonly paceSeconds: number };
   /** Clients that a cookie keeps on the side that is left, while the plan waits for them. */
   readonly returning?: Returning;
   /** The action without the side that is left, which had kept its clients: when it was set, and what was before. */

@@ -141,7 +141,7 @@ function chooseRoutes({ all, segments }: WindowReport): string[] {
 }
 
 function countWindows(plan: Plan): number {
-  const { confirms, bakes, approvals, returns, drain } = countLooks(plan);
-  const polls = confirms + bakes + approvals + returns + drain;
+  const { confirms, bakes, approvals, returns, windows, drain } = countLooks(plan);
+  const polls = confirms + bakes + approvals + returns + windows + drain;
   return Math.ceil(polls * Math.max(1, plan.pollSeconds / LOOK_SECONDS));
 }

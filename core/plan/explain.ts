@@ -15,6 +15,7 @@ import {
   gatePollSeconds,
 } from './plan';
 import { MAX_ODDS, requestsToProve } from './judge-plan';
+import { formatWindow } from './windows-plan';
 import { Stage, findMaximumBake } from './stages';
 import type { SwitchPlan } from './switch-plan';
 
@@ -64,6 +65,7 @@ export function describePlan(plan: Plan): string {
   const sections: readonly (readonly [title: string, lines: readonly string[]])[] = [
     ['Stages', describeStages(plan, explained)],
     ...(plan.switch ? ([['Switch', describeSwitch(plan.switch, findDirection(plan))]] as const) : []),
+    ...(plan.windows.length > 0 ? ([['Windows', describeWindows(plan)]] as const) : []),
     ['Checks', describeChecks(plan)],
     ['Approvals', describeApprovals(plan, explained)],
     [`Drain of the ${findDirection(plan).from}`, describeDrain(plan)],
@@ -91,6 +93,13 @@ function describeStages(plan: Plan, { stages }: Explanation): string[] {
       return `${index + 1}. ${formatWeights(stage.weights)}: ${share} of new clients to the ${to}, watched for ${formatBake(stage)}.`;
     }),
     describeStickiness(plan),
+  ];
+}
+
+function describeWindows({ windows }: Plan): string[] {
+  return [
+    ...windows.map((window) => `A shift may begin ${formatWindow(window)}.`),
+    'Outside of them it waits, and both sides are judged. The waits are in no duration below. A rollback waits for none.',
   ];
 }
 

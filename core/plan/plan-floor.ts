@@ -4,6 +4,7 @@ import { findDirection } from './direction';
 import { Plan } from './plan';
 import { reversePlan } from './reverse-plan';
 import type { Stage } from './stages';
+import { areWithin, formatWindow } from './windows-plan';
 import { findLooseStage } from './stickiness-plan';
 import { Problems } from '../validation/problems';
 import { formatWeights, sameQuotas } from '../traffic/weights';
@@ -19,6 +20,7 @@ export const PLAN_PARTS = [
   'judge',
   'drain',
   'stickiness',
+  'windows',
   'approval',
   'switch',
 ] as const;
@@ -72,6 +74,7 @@ const CHECKS: Readonly<Record<PlanPart, Check>> = {
     atLeast('drain.jitter', ({ drain }) => drain.jitter),
   ),
   stickiness: checkStickiness,
+  windows: checkWindows,
   approval: checkApproval,
   switch: checkSwitch,
 };
@@ -129,6 +132,12 @@ function checkStickiness(plan: Plan, floor: Plan, problems: Problems): void {
   const { to } = findDirection(floor);
   const rule = `a stage that gives the ${to} at least ${Math.round(needed! * 1000) / 10} %, as deployed`;
   problems.add('stickiness.endAtStage', rule, plan.stickiness.endAtStage);
+}
+
+function checkWindows({ windows }: Plan, floor: Plan, problems: Problems): void {
+  if (areWithin(windows, floor.windows)) return;
+  const within = floor.windows.map(formatWindow).join('; ');
+  problems.add('windows', `windows within those deployed (${within})`, windows.map(formatWindow).join('; '));
 }
 
 function checkSmoke({ smoke }: Plan, floor: Plan, problems: Problems): void {

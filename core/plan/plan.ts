@@ -10,6 +10,7 @@ import {
 import { exchangeWeights, findDirection } from './direction';
 import { JUDGE_FIELD, JudgePlan } from './judge-plan';
 import { DEFAULT_STAGES, STAGES_FIELD, Stage, expandStages, findMaximumBake } from './stages';
+import { WINDOWS_FIELD, Window } from './windows-plan';
 import { STICKINESS_FIELD, StickinessPlan, checkStickiness, keepLooks } from './stickiness-plan';
 import { SWITCH_FIELD, SwitchPlan } from './switch-plan';
 import { DRAIN_FIELD, DrainOrder, HEALTH_PATH } from '../proxy/admin-api';
@@ -56,6 +57,8 @@ export interface Plan {
   readonly judge: JudgePlan;
   readonly drain: DrainOrder;
   readonly stickiness: StickinessPlan;
+  /** When a shift may begin; without any at any time. */
+  readonly windows: readonly Window[];
   /** Where a person has to agree before it goes on. */
   readonly approval: Approval;
 }
@@ -77,6 +80,8 @@ export const LOOK_SECONDS = 2;
 export const LOOKING_SECONDS = 20;
 /** A drain whose paced closes take long is looked at less often, so that it has at the most about this many looks. */
 export const MAX_DRAIN_LOOKS = 500;
+/** All waits for a window together. */
+export const MAX_WINDOW_LOOKS = 600;
 /** The state machine's own limit is a day longer. */
 export const MAX_PLAN_SECONDS = 29 * 86_400;
 
@@ -199,6 +204,7 @@ export const PLAN_FIELDS = {
   judge: JUDGE_FIELD,
   drain: DRAIN_FIELD,
   stickiness: STICKINESS_FIELD,
+  windows: WINDOWS_FIELD,
   switch: SWITCH_FIELD,
   approval: APPROVAL_FIELD,
 } as const satisfies Fields;
@@ -336,11 +342,11 @@ function checkEventBudget(plan: Plan, problems: Problems): void {
 
 /** What the history has left for bakes, beside everything else at its slowest pace. */
 function findBakeLooks(plan: Plan): number {
-  const { switches, confirms, approvals, returns, drain } = countLooks(plan);
-  return Math.floor(EVENT_BUDGET / EVENTS_PER_POLL) - switches - confirms - approvals - returns - drain;
+  const { switches, confirms, approvals, returns, windows, drain } = countLooks(plan);
+  return Math.floor(EVENT_BUDGET / EVENTS_PER_POLL) - switches - confirms - approvals - returns - windows - drain;
 }
 
-type LookedFor = 'switches' | 'confirms' | 'bakes' | 'approvals' | 'returns' | 'drain';
+type LookedFor = 'switches' | 'confirms' | 'bakes' | 'approvals' | 'returns' | 'windows' | 'drain';
 
 /** How often a cutover checks both sides at the most, by what it waits for. Each check takes `EVENTS_PER_POLL` events. */
 export function countLooks(plan: Plan): Record<LookedFor, number> {
@@ -351,6 +357,7 @@ export function countLooks(plan: Plan): Record<LookedFor, number> {
     bakes: Math.ceil(findLongestBakes(plan) / pollSeconds),
     approvals: approvalLooks(approval, stages.length, pollSeconds),
     returns: keepLooks(plan),
+    windows: plan.windows.length === 0 ? 0 : MAX_WINDOW_LOOKS,
     drain: MAX_DRAIN_LOOKS,
   };
 }

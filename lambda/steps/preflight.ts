@@ -1,5 +1,6 @@
 import { checkAlarms } from '../../core/judge/alarm-check';
 import { pendingGate } from '../../core/approval/approval';
+import { waitForWindow } from '../../core/cutover/window';
 import { CutoverRun, note } from '../../core/cutover/run';
 import { CutoverError } from '../../core/errors/errors';
 import { orderWindow } from '../../core/judge/comparison';
@@ -25,6 +26,9 @@ export async function preflight(run: CutoverRun, ports: Ports, nowMs: number): P
   const { loadBalancer, store } = ports;
   if (await store.abortRequested(run.execution))
     throw new CutoverError('Aborted', `an operator asked '${run.execution}' to stop`);
+  // Everything was checked when the wait began, and is again when it ends.
+  const waiting = run.window && waitForWindow(run, nowMs);
+  if (waiting) return waiting;
   const readings = await loadBalancer.rules();
   const own = readings.find(({ arn }) => arn === loadBalancer.ruleArn);
   const forward = own?.forward;
@@ -53,6 +57,8 @@ export async function preflight(run: CutoverRun, ports: Ports, nowMs: number): P
   const seen = { weights, ...tasks.past };
   const gate = pendingGate(run.plan, run.approved ?? [], 0);
   if (gate) return note({ ...run, verdict: 'approve' }, nowMs, 'Preflight', seen);
+  const closed = waitForWindow(run, nowMs);
+  if (closed) return note(closed, nowMs, 'Preflight', seen);
   const initial = {
     stickiness: forward.stickiness,
     others: otherRules(readings, loadBalancer.ruleArn),

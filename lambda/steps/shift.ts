@@ -5,6 +5,7 @@ import { CONFIRM_POLL_SECONDS, Plan } from '../../core/plan/plan';
 import type { Stage } from '../../core/plan/stages';
 import { isTooLarge, tooManyTasks, withTracesThatFit, withoutTasks } from '../../core/cutover/state-size';
 import { beginComparison, orderWindow, warmUp } from '../../core/judge/comparison';
+import { waitForWindow } from '../../core/cutover/window';
 import { Watch, beginStage, beginWatch } from '../../core/judge/watch';
 import { Look, isOfSideThatIsLeft, judged, readRules } from '../shared/observe';
 import type { Ports } from '../contract/ports';
@@ -61,13 +62,22 @@ function waitToShift(run: CutoverRun, nowMs: number): CutoverRun {
   return { ...run, unsavedSinceMs, verdict: 'wait', waitSeconds: run.plan.pollSeconds };
 }
 
+/** A shift that was cut short behind its effect has begun: it waits for no window. Other changes are for \`setWeights\` to find. */
+function isAsBefore({ intended }: CutoverRun, { rules }: Look, { loadBalancer }: Ports): boolean {
+  const present = rules?.find(({ arn }) => arn === loadBalancer.ruleArn)?.forward;
+  return present !== undefined && intended !== undefined && sameForward(present, intended);
+}
+
 /** The first one follows the preflight. Each further one judges both sides, and waits for what it cannot see. */
 export const shift: Act<CutoverRun, CutoverRun> = (run, ports, nowMs) => {
   const next = judged(
-    (judgedRun, _, atMs, { blind }: Look) =>
-      blind.some((what) => !isOfSideThatIsLeft(what, judgedRun.plan))
-        ? Promise.resolve(waitToShift(judgedRun, atMs))
-        : setWeights(judgedRun, ports, atMs),
+    (judgedRun, _, atMs, look: Look) => {
+      if (look.blind.some((what) => !isOfSideThatIsLeft(what, judgedRun.plan))) {
+        return Promise.resolve(waitToShift(judgedRun, atMs));
+      }
+      const waiting = isAsBefore(judgedRun, look, ports) && waitForWindow(judgedRun, atMs);
+      return waiting ? Promise.resolve(waiting) : setWeights(judgedRun, ports, atMs);
+    },
     { isConfirmed: false },
   );
   return (run.stage ? next : withLock(setWeights))(run, ports, nowMs);

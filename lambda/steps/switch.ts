@@ -1,4 +1,5 @@
 import { CutoverRun, note, rollBack } from '../../core/cutover/run';
+import { waitForWindow } from '../../core/cutover/window';
 import { findDirection } from '../../core/plan/direction';
 import type { SwitchPlan } from '../../core/plan/switch-plan';
 import type { Regime } from '../../core/switch/regime';
@@ -28,6 +29,8 @@ async function makeSwitch(given: CutoverRun, ports: Ports): Promise<CutoverRun> 
   const { regime } = await ports.switches.readRegime();
   const isOver = isCommitted(regime, run);
   if (isOver) return resumeScaling(await finish(await noteCommit(run, regime, ports), ports), ports);
+  const waiting = waitForWindow(run, ports.now());
+  if (waiting) return waiting;
   const deployments = await findDeployments(ports);
   if (deployments.length > 0) return rollBack(run, 'SwitchAborted', deployments.join('\n'));
   return withScalingSuspended(run, ports, (held) => attempt(held, plan, ports));

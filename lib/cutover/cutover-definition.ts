@@ -80,7 +80,12 @@ export function cutoverDefinition(scope: Construct, functions: StepFunctions, de
   lock.next(preflight);
   // Until something moves, the safe way is to stop where it stands.
   preflight.next(
-    choose(scope, 'Ready?', record, [when('go', shift), when('switch', tasks.switch), when('approve', approve)]),
+    choose(scope, 'Ready?', record, [
+      when('go', shift),
+      when('switch', tasks.switch),
+      when('approve', approve),
+      waitAndRepeat(scope, 'WaitForWindow', preflight),
+    ]),
   );
   tasks.switch.next(
     choose(scope, 'Switched?', rollback, [when('go', confirm), waitAndRepeat(scope, 'WaitToSwitch', tasks.switch)]),

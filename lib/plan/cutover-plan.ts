@@ -1,4 +1,4 @@
-import { Duration } from 'aws-cdk-lib';
+import { Duration, TimeZone } from 'aws-cdk-lib';
 import { DEFAULT_SMOKE, Plan, parsePlan } from '../../core/plan/plan';
 import { SWITCH_FIELDS } from '../../core/plan/switch-plan';
 import { checkNames } from '../validation/known-props';
@@ -26,6 +26,8 @@ export enum CutoverPlanPart {
   DRAIN = 'drain',
   /** Clients stay for longer with the side that is left. */
   STICKINESS = 'stickiness',
+  /** Windows within the deployed ones. */
+  WINDOWS = 'windows',
   /** More gates, a shorter wait. */
   APPROVAL = 'approval',
   /** A shorter pause, fewer attempts, a dry run. */
@@ -254,6 +256,45 @@ export class CutoverStickiness {
   }
 }
 
+/** A day of the week. */
+export enum CutoverDay {
+  MONDAY = 'mon',
+  TUESDAY = 'tue',
+  WEDNESDAY = 'wed',
+  THURSDAY = 'thu',
+  FRIDAY = 'fri',
+  SATURDAY = 'sat',
+  SUNDAY = 'sun',
+}
+
+/**
+ * When a shift may begin.
+ *
+ * @example
+ * const plan = CutoverPlan.gradual({
+ *   windows: [{ days: [CutoverDay.SATURDAY], from: '22:00', to: '04:00', zone: TimeZone.EUROPE_BERLIN }],
+ * });
+ */
+export interface CutoverWindow {
+  /**
+   * The days on which it begins.
+   * @default - every day
+   */
+  readonly days?: CutoverDay[];
+
+  /** When it begins, as in `22:00`. */
+  readonly from: string;
+
+  /** When it ends, as in `04:00`: at least 15 minutes later, on the next day where it is not after `from`. */
+  readonly to: string;
+
+  /**
+   * The time zone of both.
+   * @default TimeZone.ETC_UTC
+   */
+  readonly zone?: TimeZone;
+}
+
 /** What a plan of any strategy has. */
 export interface CutoverPlanOptions {
   /**
@@ -311,6 +352,12 @@ export interface CutoverPlanOptions {
    * @default CutoverStickiness.endAtStage()
    */
   readonly stickiness?: CutoverStickiness;
+
+  /**
+   * When a shift may begin: the cutover waits for the next window, and judges both sides meanwhile. A rollback waits for none.
+   * @default - at any time
+   */
+  readonly windows?: CutoverWindow[];
 
   /**
    * Where a person has to agree before it goes on.
@@ -649,6 +696,12 @@ function renderOptions(props: CutoverPlanOptions, { number: read, path: readPath
       closeRatePerSecond: read(props.drain.closeRatePerSecond),
     },
     stickiness: props.stickiness?._render(read),
+    windows: props.windows?.map(({ days, from: begins, to, zone }) => ({
+      days,
+      from: begins,
+      to,
+      zone: zone?.timezoneName,
+    })),
     approval: props.approval && {
       beforeFirstShift: props.approval.beforeFirstShift,
       beforeLastStage: props.approval.beforeLastStage,

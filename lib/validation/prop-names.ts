@@ -70,6 +70,7 @@ export const STRUCTS = {
     poll: 'Duration?',
     smoke: 'CutoverSmokeRequest[]?',
     stickiness: 'CutoverStickiness?',
+    windows: 'CutoverWindow[]?',
   },
   CutoverProps: {
     adminSecret: 'ISecret',
@@ -106,6 +107,12 @@ export const STRUCTS = {
     maximumBake: 'Duration?',
     weights: 'TrafficWeights',
   },
+  CutoverWindow: {
+    days: 'CutoverDay[]?',
+    from: 'string',
+    to: 'string',
+    zone: 'TimeZone?',
+  },
   DrainThenShiftPlanProps: {
     approval: 'CutoverApproval?',
     attemptInterval: 'Duration?',
@@ -130,6 +137,7 @@ export const STRUCTS = {
     rollback: 'SwitchRollback?',
     smoke: 'CutoverSmokeRequest[]?',
     stickiness: 'CutoverStickiness?',
+    windows: 'CutoverWindow[]?',
   },
   Ec2ComputeProps: {
     capacityProviderName: 'string?',
@@ -154,6 +162,7 @@ export const STRUCTS = {
     smoke: 'CutoverSmokeRequest[]?',
     stages: 'CutoverStage[]?',
     stickiness: 'CutoverStickiness?',
+    windows: 'CutoverWindow[]?',
   },
   HostedZoneCertificateProps: {
     domainName: 'string',
@@ -475,12 +484,22 @@ export const ENUMS: Readonly<Record<string, object>> = {
     JUDGE: 'judge',
     DRAIN: 'drain',
     STICKINESS: 'stickiness',
+    WINDOWS: 'windows',
     APPROVAL: 'approval',
     SWITCH: 'switch',
   },
   SmokeRoute: {
     LOAD_BALANCER: 'loadBalancer',
     TARGETS: 'targets',
+  },
+  CutoverDay: {
+    MONDAY: 'mon',
+    TUESDAY: 'tue',
+    WEDNESDAY: 'wed',
+    THURSDAY: 'thu',
+    FRIDAY: 'fri',
+    SATURDAY: 'sat',
+    SUNDAY: 'sun',
   },
   PointOfNoReturn: {
     SHARED: 'shared',
@@ -545,4 +564,5 @@ export const TYPES: Readonly<Record<string, string>> = {
   StickyTargetGroup: 'drainProfile',
   SubnetSelection: '{}',
   TargetGroupHealth: '{}',
+  TimeZone: 'timezoneName',
 };

@@ -14,6 +14,7 @@ function planWith(path: readonly string[], value: unknown): unknown {
   if (key === '[stages]') return [{ ...STAGE, ...(inner as object) }];
   if (key === '[smoke]') return [{ ...REQUEST, ...(inner as object) }];
   if (key === '[routes]') return [{ ...ROUTE, ...(inner as object) }];
+  if (key === '[windows]') return [{ from: '01:00', to: '05:00', ...(inner as object) }];
   const isWeight = key === 'source' || key === 'target';
   return { ...(isWeight && { source: 0, target: 1 }), [key]: inner };
 }

@@ -1,4 +1,4 @@
-import { CfnParameter, Duration, Token } from 'aws-cdk-lib';
+import { CfnParameter, Duration, TimeZone, Token } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { Plan, parsePlan } from '../../../core/plan/plan';
 import { ApplicationProtocolVersion } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
@@ -8,6 +8,7 @@ import { SWITCH_FIELDS } from '../../../core/plan/switch-plan';
 import {
   CutoverPlan,
   MigrationSide,
+  CutoverDay,
   CutoverPlanPart,
   CutoverStickiness,
   DrainThenShiftPlanProps,
@@ -55,6 +56,10 @@ test('custom: every prop arrives where the steps read it', () => {
         closeRatePerSecond: 50,
       },
       stickiness: CutoverStickiness.shorten(Duration.minutes(2)),
+      windows: [
+        { from: '01:00', to: '05:00' },
+        { days: [CutoverDay.FRIDAY], from: '22:00', to: '04:00', zone: TimeZone.EUROPE_BERLIN },
+      ],
       approval: { beforeFirstShift: true, timeout: Duration.hours(8), requireIdentity: false },
     },
     { initialWeights: { source: 10, target: 0 } },
@@ -82,6 +87,10 @@ test('custom: every prop arrives where the steps read it', () => {
       jitter: 0.2,
     },
     stickiness: { policy: 'shorten', keepSeconds: 3600, shortenSeconds: 120, endAtStage: 0 },
+    windows: [
+      { days: [], from: '01:00', to: '05:00', zone: 'UTC' },
+      { days: ['fri'], from: '22:00', to: '04:00', zone: 'Europe/Berlin' },
+    ],
     approval: { beforeFirstShift: true, beforeLastStage: false, timeoutSeconds: 28_800, requireIdentity: false },
   });
 });

@@ -1,0 +1,119 @@
+import { CutoverRun } from '../../../core/cutover/run';
+import { confirm } from '../../../lambda/steps/confirm';
+import { preflight } from '../../../lambda/steps/preflight';
+import { rollback } from '../../../lambda/steps/rollback';
+import { shift } from '../../../lambda/steps/shift';
+import { MemoryCloud, arns } from '../world';
+
+const PLAN = {
+  stages: [
+    { weights: { source: 50, target: 50 }, bakeSeconds: 10 },
+    { weights: { source: 0, target: 100 }, bakeSeconds: 10 },
+  ],
+  pollSeconds: 5,
+  windows: [{ from: '01:00', to: '05:00' }],
+};
+const later = (cloud: MemoryCloud, seconds: number) => (cloud.nowMs += seconds * 1000);
+const HOUR = 3600;
+
+/** The run whose first stage was confirmed at 1 o'clock; then it is so many hours later. */
+async function afterStage(cloud: MemoryCloud, hours: number, plan: object = PLAN): Promise<CutoverRun> {
+  later(cloud, HOUR);
+  const run = await confirm(await shift(cloud.ready(plan), cloud.ports, cloud.nowMs), cloud.ports, cloud.nowMs);
+  later(cloud, hours * HOUR);
+  return run;
+}
+
+describe('before the first shift', () => {
+  const fresh = (cloud: MemoryCloud) => ({ ...cloud.ready(PLAN), initial: undefined }) as unknown as CutoverRun;
+
+  test('everything is checked at once, and again when the window opens', async () => {
+    const cloud = new MemoryCloud();
+    const waiting = await preflight(fresh(cloud), cloud.ports, cloud.nowMs);
+    expect(waiting).toMatchObject({ verdict: 'wait', window: { opensAt: '2026-01-01T01:00:00.000Z' } });
+    expect(waiting.waitSeconds).toBeLessThanOrEqual(HOUR);
+    expect(waiting.timeline.map(({ state }) => state)).toEqual(['Window', 'Preflight']);
+    // What is wrong for a moment meanwhile ends nothing; what is wrong then does.
+    cloud.healthy.target = 0;
+    const still = await preflight(waiting, cloud.ports, later(cloud, 1800));
+    expect(still).toMatchObject({ verdict: 'wait', initial: undefined });
+    await expect(preflight(still, cloud.ports, later(cloud, 1800))).rejects.toMatchObject({ code: 'TargetsUnhealthy' });
+    cloud.healthy.target = 2;
+    expect(await preflight(still, cloud.ports, cloud.nowMs)).toMatchObject({ verdict: 'go' });
+  });
+
+  test('an abort is seen while it waits', async () => {
+    const cloud = new MemoryCloud();
+    const waiting = await preflight(fresh(cloud), cloud.ports, cloud.nowMs);
+    cloud.aborts.add('night');
+    await expect(preflight(waiting, cloud.ports, later(cloud, 10))).rejects.toMatchObject({ code: 'Aborted' });
+  });
+});
+
+describe('before a further shift', () => {
+  test('it waits until the window opens, and shifts then', async () => {
+    const cloud = new MemoryCloud();
+    let run = await shift(await afterStage(cloud, 4), cloud.ports, cloud.nowMs);
+    expect(run).toMatchObject({ verdict: 'wait', window: { opensAt: '2026-01-02T01:00:00.000Z' } });
+    expect(cloud.calls).toHaveLength(1);
+    // As often as the history allows, and the last time just then.
+    expect(run.waitSeconds).toBe(Math.ceil((20 * HOUR) / 300));
+    run = await shift(run, cloud.ports, later(cloud, 20 * HOUR - 30));
+    expect(run).toMatchObject({ verdict: 'wait', waitSeconds: 30 });
+    run = await shift(run, cloud.ports, later(cloud, 30));
+    expect(cloud.forward.groups).toEqual([{ arn: arns.target, weight: 100 }]);
+    expect(run.timeline.filter(({ state }) => state === 'Window')).toHaveLength(1);
+  });
+
+  test('in a window it does not wait', async () => {
+    const cloud = new MemoryCloud();
+    await shift(await afterStage(cloud, 3), cloud.ports, cloud.nowMs);
+    expect(cloud.forward.groups).toEqual([{ arn: arns.target, weight: 100 }]);
+  });
+
+  test('both sides are judged meanwhile, and a rollback waits for no window', async () => {
+    const cloud = new MemoryCloud();
+    const waiting = await shift(await afterStage(cloud, 4), cloud.ports, cloud.nowMs);
+    cloud.smoke.target = 502;
+    const bad = await shift(waiting, cloud.ports, later(cloud, HOUR));
+    expect(bad).toMatchObject({ verdict: 'rollBack', failure: { code: 'SmokeFailed' } });
+    expect((await rollback(bad, cloud.ports, cloud.nowMs)).verdict).toBe('restored');
+    expect(cloud.forward.groups).toEqual([{ arn: arns.source, weight: 100 }]);
+  });
+
+  test('weights that were set by hand meanwhile are found', async () => {
+    const cloud = new MemoryCloud();
+    const waiting = await shift(await afterStage(cloud, 4), cloud.ports, cloud.nowMs);
+    cloud.forward = { ...cloud.forward, groups: [{ arn: arns.source, weight: 7 }] };
+    const found = await shift(waiting, cloud.ports, later(cloud, HOUR));
+    expect(found).toMatchObject({ verdict: 'rollBack', failure: { code: 'RulesChanged' } });
+  });
+
+  test('a shift that was cut short behind its effect has begun, and goes on', async () => {
+    const cloud = new MemoryCloud();
+    const run = await afterStage(cloud, 3.999);
+    await shift(run, cloud.ports, cloud.nowMs);
+    expect((await shift(run, cloud.ports, later(cloud, HOUR))).verdict).toBe('go');
+  });
+
+  test('all waits together are no more looks than the history has room for', async () => {
+    const cloud = new MemoryCloud();
+    let run: CutoverRun = { ...(await afterStage(cloud, 4)), window: { opensAt: '', looks: 0, paceSeconds: 1 } };
+    let looks = 0;
+    for (let night = 0; night < 12; night += 1) {
+      for (;;) {
+        run = await shift(run, cloud.ports, cloud.nowMs);
+        if (run.verdict !== 'wait') break;
+        looks += 1;
+        later(cloud, run.waitSeconds);
+      }
+      // As if there were further stages.
+      run = await confirm(run, cloud.ports, cloud.nowMs);
+      run = { ...run, stage: { ...run.stage!, index: 0 } };
+      cloud.forward = run.intended!;
+      later(cloud, 4 * HOUR);
+    }
+    expect(looks).toBeGreaterThan(300);
+    expect(looks).toBeLessThanOrEqual(620);
+  });
+});
