@@ -15,6 +15,7 @@ import { TRUST_OPTION } from '../rehearsal/stack/trust';
 import { addAdoptCommand } from './adopt';
 import { readDecimal } from './numbers';
 import { addPlanCommand } from './plan';
+import { addScenarioCommand } from './scenario';
 import { addUndrainCommand } from './undrain';
 import { addApproveCommand } from './approve';
 import { CompletionOption, addCompletionCommand } from './completion';
@@ -36,6 +37,8 @@ interface RehearseFlags {
   readonly source?: string;
   readonly target?: string;
   readonly scenario?: string;
+  readonly har?: string;
+  readonly harHost?: string;
   readonly fault?: Fault;
   readonly redeploy?: string;
   readonly approve: boolean;
@@ -88,6 +91,19 @@ function program(done: (exitCode: number) => void): Command {
     .description('Moves the live traffic of a web application behind an Application Load Balancer, and loses nothing.')
     .version(version)
     .exitOverride();
+  addRehearseCommand(cli, done);
+  addProxyCommand(cli, done);
+  addPlanCommand(cli, done);
+  addScenarioCommand(cli, done);
+  addWeightsCommand(cli, done);
+  addAdoptCommand(cli, done);
+  addUndrainCommand(cli, done);
+  addApproveCommand(cli, done);
+  addCompletionCommand(cli, listProxyFlags(), done);
+  return cli;
+}
+
+function addRehearseCommand(cli: Command, done: (exitCode: number) => void): void {
   cli
     .command('rehearse')
     .description(
@@ -111,6 +127,8 @@ function program(done: (exitCode: number) => void): Command {
     .option('--source <url>', "your own source backend instead of the rehearsal's")
     .option('--target <url>', "your own target backend instead of the rehearsal's")
     .option('--scenario <file>', "what the clients do (JSON or YAML), instead of the rehearsal's own traffic")
+    .option('--har <file>', 'what a browser recorded (HAR), as the scenario')
+    .option('--har-host <name>', 'take the requests of this host from the recording, not those of its first page')
     .addOption(new Option('--fault <name>', 'break something on purpose').choices(Object.keys(FAULTS)))
     .option('--redeploy <dir>', 'deploy this changed assembly of the app in the middle of the first bake')
     .option('--no-approve', 'leave approvals that the plan asks for to you')
@@ -134,14 +152,6 @@ function program(done: (exitCode: number) => void): Command {
         .join('\n')}`,
     )
     .action(async (flags: RehearseFlags) => done(await rehearse(flags)));
-  addProxyCommand(cli, done);
-  addPlanCommand(cli, done);
-  addWeightsCommand(cli, done);
-  addAdoptCommand(cli, done);
-  addUndrainCommand(cli, done);
-  addApproveCommand(cli, done);
-  addCompletionCommand(cli, listProxyFlags(), done);
-  return cli;
 }
 
 function addProxyCommand(cli: Command, done: (exitCode: number) => void): void {

@@ -14,7 +14,12 @@ export function fillText(text: string, values: Variables): string {
   });
 }
 
-/** The same in every text of a value of JSON. */
+/** A text that stands for itself, whatever it looks like. */
+export function literal(text: string): string {
+  return text.replaceAll('${', () => '$${');
+}
+
+/** A value of JSON with the values of the variables in its texts. */
 export function fillJson(value: unknown, values: Variables): unknown {
   if (typeof value === 'string') return fillText(value, values);
   if (Array.isArray(value)) return value.map((item) => fillJson(item, values));

@@ -10,7 +10,7 @@ import { notRun } from '../template/parts/custom-resources';
 import { withoutEffect } from '../template/model/without-effect';
 import { watchedAlarms } from '../template/model/outputs';
 import { freshRequests, withEnoughRequests } from './enough-requests';
-import { findScenario } from './scenario';
+import { findScenario, hasScenario } from './scenario';
 import type { Fault } from '../backend/fault';
 import { errorMessage } from '../functions/error-message';
 import { variableName } from '../../core/proxy/settings/setting-names';
@@ -54,6 +54,10 @@ export interface RehearsalOptions {
   readonly target?: string;
   /** What the clients do (JSON or YAML). @default - the usual traffic */
   readonly scenario?: string;
+  /** What a browser recorded (HAR), in place of a scenario. */
+  readonly har?: string;
+  /** Of which requests of the recording are taken. @default - that of its first page */
+  readonly harHost?: string;
   readonly fault?: Fault;
   /** Another assembly of the same app, which is deployed in the middle of the first bake. */
   readonly redeploy?: string;
@@ -102,7 +106,7 @@ export async function standUp(
   const model = readStackModel(readAssembly(options.app, '--app', parameters), options.stack, { migration, domain });
   const isHttp2Only = takesHttp2Only(model);
   const given = rehearsedPlan(model.machine, askedPlan(options), options.speed);
-  const asked = findTraffic(options, given, isHttp2Only);
+  const asked = findTraffic(options, given, { isHttp2Only, reporter });
   const plan = findPlan(given, options, asked.rates, reporter);
   checkAsked(model, plan, options);
   const trust = checkAssemblies(model, options, reporter);
@@ -189,7 +193,7 @@ function askedPlan(options: RehearsalOptions) {
 
 function findPlan(given: Plan, options: RehearsalOptions, rates: TrafficRates, reporter: ProgressReporter): Plan {
   // It has no traffic at all then, which is said with its own reason.
-  const isOfScenario = options.scenario !== undefined;
+  const isOfScenario = hasScenario(options);
   if (given.smoke.length === 0 && areGiven(options) && !isOfScenario) return given;
   const share = isOfScenario ? Math.min(1, freshRequests(rates) / freshRequests(DEFAULT_RATES)) : undefined;
   const plan = withEnoughRequests(given, { ...options, rates, share });
@@ -206,9 +210,9 @@ function findPlan(given: Plan, options: RehearsalOptions, rates: TrafficRates, r
 function findTraffic(
   options: RehearsalOptions,
   plan: Plan,
-  isHttp2Only: boolean,
+  { isHttp2Only, reporter }: { readonly isHttp2Only: boolean; readonly reporter: ProgressReporter },
 ): Pick<RunningRehearsal, 'rates' | 'scenario'> {
-  const scenario = findScenario(options);
+  const scenario = findScenario(options, reporter);
   const rates = scenario ? scenarioRates(scenario) : computeRates(options, plan);
   return { rates: isHttp2Only ? http2Rates(rates) : rates, ...(scenario && { scenario }) };
 }
@@ -294,9 +298,9 @@ function tellOnce(reporter: ProgressReporter): (state: string, error: string, ca
 
 /** A user's backends get GETs of the plan's smoke paths: without one there is no traffic, and no stage is promoted. */
 function checkTraffic({ smoke }: Plan, options: RehearsalOptions): void {
-  if (smoke.length > 0 || !areGiven(options) || options.scenario !== undefined) return;
+  if (smoke.length > 0 || !areGiven(options) || hasScenario(options)) return;
   throw new UsageError(
-    `'smoke' must have at least one request when '--source' and '--target' are given without '--scenario', which is their traffic then, got 0`,
+    `'smoke' must have at least one request when '--source' and '--target' are given without '--scenario' or '--har', which is their traffic then, got 0`,
   );
 }
 

@@ -1,4 +1,6 @@
-import type { Scenario } from '../../core/scenario/scenario';
+import { Scenario, parseScenario } from '../../core/scenario/scenario';
+import { UsageError } from '../errors/usage-error';
+import { readHarFile } from '../scenario-file/har-file';
 import { readScenarioFile } from '../scenario-file/scenario-file';
 import type { ProgressReporter } from '../progress/progress-reporter';
 import { listProblems } from '../report/scenario-seen';
@@ -8,6 +10,10 @@ import { timesScenario } from '../traffic/options';
 interface Asked {
   /** JSON or YAML. */
   readonly scenario?: string;
+  /** In place of it: what a browser recorded. */
+  readonly har?: string;
+  /** Of which requests of the recording are taken. @default - that of its first page */
+  readonly harHost?: string;
   readonly traffic: number;
 }
 
@@ -16,8 +22,26 @@ interface Asked {
  *
  * @throws UsageError, CutoverError `ScenarioInvalid`
  */
-export function findScenario({ scenario: file, traffic }: Asked): Scenario | undefined {
+export function findScenario(asked: Asked, reporter: ProgressReporter): Scenario | undefined {
+  const { scenario: file, har, harHost, traffic } = asked;
+  if (har !== undefined && file !== undefined) {
+    throw new UsageError(`'--scenario' and '--har' must not be given together, got '${file}' and '${har}'`);
+  }
+  if (har === undefined && harHost !== undefined) {
+    throw new UsageError(`'--har-host' must come with '--har', got '${harHost}' alone`);
+  }
+  if (har !== undefined) return timesScenario(readRecording(har, harHost, reporter), traffic);
   return file === undefined ? undefined : timesScenario(readScenarioFile(file), traffic);
+}
+
+export function hasScenario({ scenario, har }: Pick<Asked, 'scenario' | 'har'>): boolean {
+  return scenario !== undefined || har !== undefined;
+}
+
+function readRecording(file: string, host: string | undefined, reporter: ProgressReporter): Scenario {
+  const { value, notes } = readHarFile({ name: '--har', file }, host);
+  for (const note of notes) reporter.step(`the recording: ${note}`);
+  return parseScenario(value);
 }
 
 /** Its requests alone, at another rate. */

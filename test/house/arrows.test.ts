@@ -17,6 +17,7 @@ const ROOMS: Record<string, { readonly rooms: readonly string[]; readonly packag
       '@smithy/core/cbor',
       'aws-local-stepfunctions',
       'fast-xml-parser',
+      'openapi-sampler',
       'picocolors',
       'selfsigned',
       'ws',

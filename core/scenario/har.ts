@@ -1,0 +1,103 @@
+/** What of a recorded response values can be taken from. */
+export interface SavedSource {
+  readonly body: string;
+  readonly isJson: boolean;
+  /** That it set, by name. */
+  readonly cookies: ReadonlyMap<string, string>;
+  /** It responds to a request that may have made something. */
+  readonly changes: boolean;
+}
+
+export interface Recorded {
+  readonly method: string;
+  readonly url: URL;
+  readonly startedMs: number;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly body: string | undefined;
+  /** It had a body, which is not in the recording as a text. */
+  readonly isBinary: boolean;
+  readonly status: number;
+  readonly mimeType: string;
+  readonly source: SavedSource;
+  /** Of a WebSocket. */
+  readonly messages: readonly RecordedMessage[];
+}
+
+export interface RecordedMessage {
+  readonly isSent: boolean;
+  readonly atMs: number;
+  readonly text: string;
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+const isObject = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const asObject = (value: unknown): Json => (isObject(value) ? value : {});
+const asList = (value: unknown): readonly Json[] => (Array.isArray(value) ? value.filter(isObject) : []);
+const asText = (value: unknown): string => (typeof value === 'string' ? value : '');
+
+/**
+ * What a browser recorded, in the order of the requests.
+ *
+ * @see http://www.softwareishard.com/blog/har-12-spec/
+ * @returns undefined of what is no HAR
+ */
+export function readHar(har: unknown): Recorded[] | undefined {
+  const { log } = asObject(har);
+  if (!isObject(log) || !Array.isArray(log.entries)) return undefined;
+  const recorded = asList(log.entries).flatMap((entry) => readEntry(entry) ?? []);
+  return recorded.sort((one, other) => one.startedMs - other.startedMs);
+}
+
+function readEntry(entry: Json): Recorded | undefined {
+  const request = asObject(entry.request);
+  const response = asObject(entry.response);
+  const content = asObject(response.content);
+  const url = URL.parse(asText(request.url));
+  if (!url || !/^(http|ws)s?:$/.test(url.protocol)) return undefined;
+  const mimeType = (asText(content.mimeType).split(';')[0] ?? '').trim().toLowerCase();
+  const method = asText(request.method).toUpperCase();
+  return {
+    method,
+    url,
+    startedMs: Date.parse(asText(entry.startedDateTime)) || 0,
+    headers: readPairs(request.headers),
+    ...readBody(asObject(request.postData), Number(request.bodySize)),
+    status: Number(response.status) || 0,
+    mimeType,
+    source: {
+      body: content.encoding === 'base64' ? '' : asText(content.text),
+      isJson: /[/+]json$/.test(mimeType),
+      cookies: new Map(readPairs(response.headers).filter(([name]) => name.toLowerCase() === 'set-cookie').flatMap(([, value]) => value.split('\n').map(readCookie))), // prettier-ignore
+      changes: method !== 'GET' && method !== 'HEAD',
+    },
+    messages: asList(entry._webSocketMessages).filter(({ opcode }) => opcode === 1).map((message) => ({
+      isSent: message.type === 'send',
+      atMs: Number(message.time) * 1000,
+      text: asText(message.data),
+    })), // prettier-ignore
+  };
+}
+
+function readPairs(list: unknown): [string, string][] {
+  return asList(list).map(({ name, value }) => [asText(name), asText(value)]);
+}
+
+function readCookie(field: string): [string, string] {
+  const [pair = ''] = field.split(';');
+  const at = pair.indexOf('=');
+  return [pair.slice(0, at).trim(), pair.slice(at + 1).trim()];
+}
+
+function readBody(postData: Json, size: number): Pick<Recorded, 'body' | 'isBinary'> {
+  const text = asText(postData.text);
+  // Browsers write what is no text as Latin-1, in Base64, or not at all.
+  const isText = !('encoding' in postData) && !text.includes('\ufffd') && !text.includes('\u0000');
+  if (text !== '') return isText ? { body: text, isBinary: false } : { body: undefined, isBinary: true };
+  const params = readPairs(postData.params);
+  if (params.length > 0 && /^application\/x-www-form-urlencoded/i.test(asText(postData.mimeType))) {
+    return { body: params.map((pair) => pair.map(encodeURIComponent).join('=')).join('&'), isBinary: false };
+  }
+  return { body: undefined, isBinary: size > 0 || params.length > 0 };
+}

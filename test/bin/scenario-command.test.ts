@@ -1,0 +1,149 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parse } from 'yaml';
+import { scenarioFromOpenApi } from '../../rehearsal/scenario-file/write-scenario';
+import { readScenarioFile } from '../../rehearsal/scenario-file/scenario-file';
+
+const ROOT = resolve(__dirname, '../..');
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'scenario-command-'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const put = (name: string, content: string) => {
+  writeFileSync(join(folder, name), content);
+  return join(folder, name);
+};
+
+function run(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [join(ROOT, 'dist/bin/drainshift.js'), 'scenario', ...args],
+    {
+      encoding: 'utf8',
+    },
+  );
+  return { status, stdout, stderr };
+}
+
+const API = `
+openapi: 3.1.0
+info: { title: pets, version: '1' }
+servers: [{ url: 'https://{host}/v1/', variables: { host: { default: pets.example.com } } }]
+security: [{ key: [] }]
+paths:
+  /pets/{id}:
+    parameters: [{ $ref: '#/components/parameters/Id' }]
+    get:
+      operationId: getPet
+      security: []
+      parameters:
+        - { in: query, name: tag, required: true, example: [a b, c], schema: { type: array, items: { type: string } } }
+        - { in: query, name: limit, schema: { type: integer } }
+        - { in: header, name: X-Tenant, required: true, schema: { type: string, default: 'a\${b}' } }
+        - { in: path, name: id, required: true, schema: { type: integer, minimum: 3 } }
+      responses: { default: { description: no }, '404': { description: no }, '206': { description: ok }, '200': { description: ok } }
+    delete: { responses: { '204': { description: ok } } }
+  /pets:
+    get: { responses: { 2XX: { description: ok } } }
+    post:
+      requestBody: { content: { application/json: { schema: { $ref: '#/components/schemas/Pet' } } } }
+      responses: { '201': { description: ok } }
+  /forms:
+    put:
+      requestBody: { content: { application/x-www-form-urlencoded: { example: { a: 1 } } } }
+      responses: { '303': { description: there } }
+  /upload:
+    post: { requestBody: { content: { multipart/form-data: {} } }, responses: {} }
+components:
+  parameters:
+    Id: { in: path, name: id, required: true, schema: { type: integer } }
+  schemas:
+    Pet:
+      type: object
+      required: [name]
+      properties:
+        name: { type: string, example: Rex }
+        born: { type: string, format: date }
+        id: { type: integer, readOnly: true }
+        mother: { $ref: '#/components/schemas/Pet' }
+`;
+
+test('GETs of an OpenAPI document become requests, by its examples, defaults and schemas', () => {
+  const out = join(folder, 'pets.yaml');
+  expect(run('from-openapi', put('api.yaml', API), '--out', out)).toEqual({ status: 0, stdout: '', stderr: '' });
+  const { journeys } = readScenarioFile(out);
+  expect(journeys.map(({ steps }) => steps[0])).toMatchObject([
+    { name: 'getPet', path: '/v1/pets/3?tag=a+b&tag=c', headers: { 'X-Tenant': 'a$${b}' }, expect: { status: 200 } },
+    { name: 'GET /pets', path: '/v1/pets', expect: { status: 200 } },
+  ]);
+  const text = readFileSync(out, 'utf8');
+  expect(text).toMatch(/^# yaml-language-server: \$schema=.*\/schemas\/scenario\.json\n/);
+  expect(text).toContain("# - GET /pets/{id}: the value of 'id' is made up\n");
+  expect(text).toContain("# - GET /pets: needs key; let 'start' log in, or set a header\n");
+  expect(statSync(out).mode & 0o777).toBe(0o600);
+  expect(run('from-openapi', join(folder, 'api.yaml'), '--out', out)).toMatchObject({
+    status: 64,
+    stderr: `drainshift: '--out' must not exist, or --force must be given, got '${out}'\n`,
+  });
+});
+
+test('with --include-writes there are the others, too; what cannot be made up is left out by name', () => {
+  const { stdout } = run('from-openapi', put('api.yaml', API), '--include-writes');
+  const { requests } = parse(stdout) as {
+    requests: { method: string; path: string; json?: unknown; form?: unknown }[];
+  };
+  expect(requests.map(({ method, path }) => `${method} ${path.split('?')[0]}`)).toEqual([
+    'GET /v1/pets/3',
+    'DELETE /v1/pets/0',
+    'GET /v1/pets',
+    'POST /v1/pets',
+    'PUT /v1/forms',
+  ]);
+  expect(requests[3]?.json).toMatchObject({ name: 'Rex', born: expect.stringMatching(/^\d{4}-\d\d-\d\d$/) as string });
+  expect(requests[3]?.json).not.toHaveProperty('id');
+  expect(requests[4]?.form).toEqual({ a: '1' });
+  expect(stdout).toContain('# - POST /upload: left out, because its body is multipart/form-data\n');
+});
+
+test.each([
+  ['swagger: "2.0"', "'file' must be a document of OpenAPI 3, got version 2.0, in "],
+  ['a: 1', "'file' must be a document of OpenAPI 3, got none, in "],
+  ['openapi: 3.0.0', "'file' must be a document with an operation of GET, got none, in "],
+  [
+    '{openapi: 3.0.0, paths: {/a: {$ref: other.yaml}}}',
+    "'file' must be one document without references to other files (bundle them first), got 'other.yaml', in ",
+  ],
+  [
+    '{openapi: 3.0.0, paths: {/a: {$ref: "#/b"}}}',
+    "'file' must be a document whose references lead somewhere, got '#/b', in ",
+  ],
+  [
+    '{openapi: 3.0.0, paths: {/a: {$ref: "#/b"}}, b: {$ref: "#/b"}}',
+    "'file' must be a document whose references lead somewhere, got '#/b', in ",
+  ],
+  ['a: [', "'file' must be JSON or YAML, got "],
+])('%s is rejected', async (content, message) => {
+  const made = scenarioFromOpenApi(put('wrong.yaml', content), false, 'schema');
+  await expect(made).rejects.toThrow(message);
+});
+
+test('a recording becomes a scenario that can be edited; what is none is rejected', () => {
+  const request = { method: 'GET', url: 'http://localhost:3000/a', headers: [] };
+  const log = {
+    entries: [{ startedDateTime: '2026-01-01T00:00:00Z', request, response: { status: 200, content: {} } }],
+  };
+  const { stdout } = run('from-har', put('a.har', JSON.stringify({ log })));
+  expect(stdout).toContain('# - 1 entry of localhost:3000\n');
+  expect(parse(stdout)).toMatchObject({ journeys: [{ steps: [{ path: '/a' }] }] });
+  expect(run('from-har', put('b.har', '{'))).toMatchObject({
+    status: 64,
+    stderr: `drainshift: 'file' must be a HAR with a request that has a response, got none in '${join(folder, 'b.har')}'\n`,
+  });
+  expect(run('from-har', join(folder, 'a.har'), '--host', 'other').stderr).toContain(
+    'a HAR with a request of other that has a response',
+  );
+});
