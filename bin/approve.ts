@@ -1,5 +1,5 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
-import { APPROVAL_GATES, ApprovalGate, approvalKey, buildStatement } from '../core/approval/approval';
+import { Command, InvalidArgumentError } from 'commander';
+import { ApprovalGate, GATE_RULE, approvalKey, buildStatement, isGate } from '../core/approval/approval';
 import type { ApprovalPorts } from '../lambda/operator';
 import { EXIT, OperatorFlags, asJson, findCutover, operatorCommand, runOperator, warn } from './operator-command';
 
@@ -16,7 +16,7 @@ export function addApproveCommand(cli: Command, done: (exitCode: number) => void
     'approve or reject a cutover that waits for your approval, signed with your AWS identity',
   )
     .requiredOption('--execution <name>', 'the name of the execution, as the message has it', executionFrom)
-    .addOption(new Option('--gate <gate>', 'what it waits at').choices(APPROVAL_GATES).makeOptionMandatory())
+    .requiredOption('--gate <gate>', `what it waits at: ${GATE_RULE}`, gateFrom)
     .option('--reject', 'say no', false)
     .action(async (flags: ApproveFlags) => done(await runOperator(() => approve(flags))));
 }
@@ -25,6 +25,11 @@ export function addApproveCommand(cli: Command, done: (exitCode: number) => void
 function executionFrom(text: string): string {
   if (/^[^\s/\p{C}]{1,80}$/u.test(text)) return text;
   throw new InvalidArgumentError(`must be 1 to 80 characters without '/' and spaces, got ${JSON.stringify(text)}`);
+}
+
+function gateFrom(text: string): ApprovalGate {
+  if (isGate(text)) return text;
+  throw new InvalidArgumentError(`must be ${GATE_RULE}, got ${JSON.stringify(text)}`);
 }
 
 async function approve(flags: ApproveFlags): Promise<number> {

@@ -2,14 +2,22 @@ import { oneLine } from '../text/one-line';
 import type { ObjectField } from '../validation/fields';
 import { STATEMENT_SECONDS } from './statement';
 
-/** Where a cutover may wait for a person: before anything moves, and before the stage that ends on the target alone. */
-export const APPROVAL_GATES = ['firstShift', 'lastStage'] as const;
-export type ApprovalGate = (typeof APPROVAL_GATES)[number];
+/** Where a cutover may wait for a person: before anything moves, before the stage that ends on the target alone, and before any other. */
+export type ApprovalGate = 'firstShift' | 'lastStage' | `stage${number}`;
+
+/** The form of a gate, in words: `stage2` is before the second stage. */
+export const GATE_RULE = 'firstShift, lastStage, or a stage as stage2';
+
+export function isGate(text: string): text is ApprovalGate {
+  return /^(firstShift|lastStage|stage([2-9]|[1-4][0-9]))$/.test(text);
+}
 
 /** Of a plan: whether a person must agree, and how long the cutover waits for it. */
 export interface Approval {
   readonly beforeFirstShift: boolean;
   readonly beforeLastStage: boolean;
+  /** By their number, from 1. */
+  readonly beforeStages: readonly number[];
   readonly timeoutSeconds: number;
   /** Whether a yes counts only with a statement that STS confirms. A no always counts. */
   readonly requireIdentity: boolean;
@@ -88,6 +96,13 @@ export const APPROVAL_FIELD = {
       default: false,
       sentence: 'Whether a person must approve before the last stage.',
     },
+    beforeStages: {
+      kind: 'integers',
+      min: 1,
+      max: 50,
+      default: [] as readonly number[],
+      sentence: 'Before which other stages a person must approve, from 1: `[2, 3]`.',
+    },
     timeoutSeconds: {
       kind: 'seconds',
       min: 1,
@@ -104,11 +119,28 @@ export const APPROVAL_FIELD = {
   },
 } as const satisfies ObjectField;
 
-/** The gates of a plan with this many stages. With a single stage both gates are the same one. */
+/** The gate before the stage of this index. With a single stage the first one is the last one, too. */
+export function gateBefore(index: number, stageCount: number): ApprovalGate {
+  if (index === 0) return 'firstShift';
+  return index === stageCount - 1 ? 'lastStage' : `stage${index + 1}`;
+}
+
+/** The index of the stage that comes after a gate. */
+export function findStageBehind(gate: ApprovalGate, stageCount: number): number {
+  if (gate === 'firstShift') return 0;
+  return gate === 'lastStage' ? stageCount - 1 : Number(gate.slice('stage'.length)) - 1;
+}
+
+/** The gates of a plan with this many stages, in their order, each once. */
 export function listGates(approval: Approval, stageCount: number): ApprovalGate[] {
-  const isLastOwn = approval.beforeLastStage && stageCount > 1;
-  const isFirst = approval.beforeFirstShift || (approval.beforeLastStage && !isLastOwn);
-  return [...(isFirst ? (['firstShift'] as const) : []), ...(isLastOwn ? (['lastStage'] as const) : [])];
+  const { beforeFirstShift, beforeLastStage, beforeStages } = approval;
+  const asks = (index: number) =>
+    beforeStages.includes(index + 1) ||
+    (beforeFirstShift && index === 0) ||
+    (beforeLastStage && index === stageCount - 1);
+  return Array.from({ length: stageCount }, (_, index) => index)
+    .filter(asks)
+    .map((index) => gateBefore(index, stageCount));
 }
 
 /** The gate before the stage of this index that is not approved yet. */
@@ -117,8 +149,8 @@ export function pendingGate(
   approved: readonly ApprovalGate[],
   stageIndex: number,
 ): ApprovalGate | undefined {
-  const gate = stageIndex === 0 ? 'firstShift' : stageIndex === stages.length - 1 ? 'lastStage' : undefined;
-  if (gate === undefined || approved.includes(gate)) return undefined;
+  const gate = gateBefore(stageIndex, stages.length);
+  if (approved.includes(gate)) return undefined;
   return listGates(approval, stages.length).includes(gate) ? gate : undefined;
 }
 
@@ -135,7 +167,7 @@ export function approvalLooks(approval: Approval, stageCount: number, pollSecond
 
 /** The object of the store in which a person approves. An execution's name has no slash, so no two approvals meet. */
 export function approvalKey(execution: string, gate: ApprovalGate): string {
-  return `approval/${execution}/${gate === 'firstShift' ? 'first-shift' : 'last-stage'}.json`;
+  return `approval/${execution}/${gate.replace(/[A-Z]|[0-9]+/g, (part) => `-${part.toLowerCase()}`)}.json`;
 }
 
 /** What an approver has to sign: this approval, at this gate, of this execution, in this store, and nothing else. */

@@ -1,4 +1,4 @@
-import { ApprovalGate, Decision, approvalKey, deadlineMs } from '../approval/approval';
+import { ApprovalGate, Decision, approvalKey, deadlineMs, findStageBehind } from '../approval/approval';
 import { CutoverRun, Failure, findFailure } from './run';
 import { oneLine, printable } from '../text/one-line';
 import { findDirection } from '../plan/direction';
@@ -236,7 +236,7 @@ function approvalLines(run: Announced, places: AnnouncementPlaces): readonly str
   if (!plan || !approval) return [];
   const until = new Date(deadlineMs(approval.askedAtMs, plan.approval)).toISOString();
   const isFirst = approval.gate === 'firstShift';
-  const next = plan.stages[isFirst ? 0 : plan.stages.length - 1];
+  const next = plan.stages[findStageBehind(approval.gate, plan.stages.length)];
   const otherwise = isFirst ? 'nothing is moved' : `it rolls back to ${initial(run)}`;
   const key = approvalKey(run.execution, approval.gate);
   const sign = `drainshift approve --stack STACK --execution ${run.execution} --gate ${approval.gate}`;

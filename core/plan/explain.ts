@@ -181,16 +181,19 @@ function describePromotion({ judge }: Plan): string {
   );
 }
 
-const GATES: Readonly<Record<ApprovalGate, readonly [when: string, otherwise: string]>> = {
-  firstShift: ['Before the first shift', 'Without an approval the cutover ends, and nothing has moved.'],
-  lastStage: ['Before the last stage', 'Without an approval the cutover rolls back.'],
-};
+function describeGate(gate: ApprovalGate): readonly [when: string, otherwise: string] {
+  if (gate === 'firstShift') {
+    return ['Before the first shift', 'Without an approval the cutover ends, and nothing has moved.'];
+  }
+  const which = gate === 'lastStage' ? 'the last stage' : gate.replace('stage', 'stage ');
+  return [`Before ${which}`, 'Without an approval the cutover rolls back.'];
+}
 
 function describeApprovals({ approval }: Plan, { approvals }: Explanation): string[] {
   if (approvals.length === 0) return ['None.'];
   const identity = approval.requireIdentity ? ['An approval counts only with an identity that STS confirms.'] : [];
   const lines = approvals.map(({ gate, timeoutSeconds, pollSeconds }) => {
-    const [when, otherwise] = GATES[gate];
+    const [when, otherwise] = describeGate(gate);
     return `${when}: waits up to ${formatSeconds(timeoutSeconds)}, checked every ${formatSeconds(pollSeconds)}. ${otherwise}`;
   });
   return [...lines, ...identity];

@@ -1,4 +1,4 @@
-import { listGates } from '../approval/approval';
+import { findStageBehind, gateBefore, listGates } from '../approval/approval';
 import { CONNECTION_KINDS } from '../proxy/connections';
 import { findDirection } from './direction';
 import { Plan } from './plan';
@@ -150,6 +150,10 @@ function checkSmoke({ smoke }: Plan, floor: Plan, problems: Problems): void {
 function checkApproval({ approval, stages }: Plan, floor: Plan, problems: Problems): void {
   const gates = listGates(approval, stages.length);
   for (const gate of listGates(floor.approval, floor.stages.length)) {
+    if (gate !== 'firstShift' && gate !== 'lastStage') {
+      checkGateBefore(findStageBehind(gate, floor.stages.length), { approval, stages }, floor, problems);
+      continue;
+    }
     // With a single stage both gates are the first one.
     const isKept = gates.includes(gate) || (stages.length === 1 && gates.includes('firstShift'));
     if (!isKept) problems.add('approval', `one that asks at '${gate}', as deployed`, approval);
@@ -188,6 +192,22 @@ function checkStages({ stages }: Plan, floor: Plan, problems: Problems): void {
     }
     below = Math.max(below, share);
   }
+}
+
+/** Wherever the stages are: a person is asked before the side gets more than what it had before the deployed gate. */
+function checkGateBefore(
+  index: number,
+  { approval, stages }: Pick<Plan, 'approval' | 'stages'>,
+  floor: Plan,
+  problems: Problems,
+): void {
+  const computeShare = measureShare(floor);
+  const max = Math.max(0, ...floor.stages.slice(0, index).map(computeShare));
+  const first = stages.findIndex((stage) => computeShare(stage) > max);
+  if (first < 0 || listGates(approval, stages.length).includes(gateBefore(first, stages.length))) return;
+  const percent = Math.round(max * 1000) / 10;
+  const rule = `one that asks before stage ${first + 1}, the first one that gives the ${findDirection(floor).to} more than ${percent} %, as deployed`;
+  problems.add('approval', rule, approval);
 }
 
 /** What a person is asked about at the last gate must not have happened before it. */

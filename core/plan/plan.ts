@@ -226,6 +226,7 @@ export function parsePlan(value: unknown): Plan {
   checkLastStage(read, problems);
   const plan = forStrategy(read, value, problems);
   checkStickiness(plan, problems);
+  checkGates(plan, problems);
   if (problems.all.length === 0) checkEventBudget(plan, problems);
   problems.throwIfAny('PlanInvalid');
   return plan;
@@ -274,6 +275,11 @@ function forStrategy(read: FieldValues<typeof PLAN_FIELDS>, value: unknown, prob
     problems.add('switch.pointOfNoReturn', rule, asRecord(asRecord(value).switch).pointOfNoReturn);
   }
   return { ...plan, switch: switching };
+}
+
+function checkGates({ approval, stages }: Plan, problems: Problems): void {
+  const beyond = approval.beforeStages.filter((stage) => stage > stages.length);
+  if (beyond.length > 0) problems.add('approval.beforeStages', `stages of ${stages.length}`, approval.beforeStages);
 }
 
 function asRecord(value: unknown): Readonly<Record<string, unknown>> {
@@ -367,9 +373,8 @@ function findLongestBakes({ stages }: Plan): number {
 }
 
 /**
- * Between two looks at a gate. Before the first shift nothing is on the target, and a poll is for the approval alone. Before
- * the
- * last stage the target serves, and a look judges it: as often as `pollSeconds`, or as often as the history allows when the wait
+ * Between two looks at a gate. Before the first shift nothing is on the target, and a poll is for the approval alone. At a later
+ * one the target serves, and a look judges it: as often as `pollSeconds`, or as often as the history allows when the wait
  * is long. A target that dies then has taken requests for so long, and a look, at the most.
  */
 export function gatePollSeconds(plan: Plan, gate: ApprovalGate): number {
@@ -378,7 +383,8 @@ export function gatePollSeconds(plan: Plan, gate: ApprovalGate): number {
   if (gate === 'firstShift') return slowest;
   const bakes = Math.ceil(findLongestBakes(plan) / pollSeconds) + stages.length;
   const spare = Math.max(0, findBakeLooks(plan) - bakes - MAX_HURRIED_LOOKS);
-  const looks = Math.ceil(approval.timeoutSeconds / slowest) + spare;
+  const watched = listGates(approval, stages.length).filter((each) => each !== 'firstShift').length;
+  const looks = Math.ceil(approval.timeoutSeconds / slowest) + Math.floor(spare / Math.max(1, watched));
   return Math.min(slowest, Math.max(pollSeconds, Math.ceil(approval.timeoutSeconds / looks)));
 }
 

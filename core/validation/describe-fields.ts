@@ -1,4 +1,4 @@
-import { Field, Fields, isRequired } from './fields';
+import { Field, Fields, NumberField, isRequired } from './fields';
 
 /** Every field with its bounds, for people: rows of a table in Markdown. */
 export function formatFieldTable(fields: Fields): string {
@@ -33,14 +33,14 @@ export function describeValue(field: Field): string {
       return `integer, ${field.min} to ${field.max}${unit}`;
     case 'seconds':
       return `seconds, ${field.min} to ${field.max}, or as 90s, 5m, 1h30m`;
-    case 'number': {
-      const words = Object.entries(field.words ?? {}).map(([word, value]) => `, ${word} (${value})`);
-      return `number, ${field.min} to ${field.max}${unit}${words.join('')}`;
-    }
+    case 'number':
+      return `number, ${field.min} to ${field.max}${unit}${describeWords(field)}`;
     case 'boolean':
       return 'true or false';
     case 'choice':
       return field.values.length < 3 ? field.values.join(' or ') : field.values.join(', ');
+    case 'integers':
+      return `a list of integers, ${field.min} to ${field.max}`;
     case 'object':
       return 'object';
     case 'text':
@@ -51,6 +51,12 @@ export function describeValue(field: Field): string {
     case 'json':
       return 'any value';
   }
+}
+
+function describeWords({ words = {} }: NumberField): string {
+  return Object.entries(words)
+    .map(([word, value]) => `, ${word} (${value})`)
+    .join('');
 }
 
 export function describeDefault(field: Field): string {

@@ -66,6 +66,14 @@ export interface TokensField extends Described {
   readonly rule: string;
 }
 
+/** A list of integers, each of them once. None is given by default. */
+export interface IntegersField extends Described {
+  readonly kind: 'integers';
+  readonly min: number;
+  readonly max: number;
+  readonly default: readonly number[];
+}
+
 /** A rule that spans several values. */
 interface Checked<T> {
   readonly check?: (problems: Problems, name: string, value: T) => void;
@@ -119,6 +127,7 @@ export type Field =
   | ChoiceField
   | TextField
   | TokensField
+  | IntegersField
   | ObjectField
   | ListField
   | MapField
@@ -150,19 +159,21 @@ export type FieldValue<F extends Field> = F extends SecondsField
           ? F extends { readonly isOptional: true }
             ? string | undefined
             : string
-          : F extends TokensField
-            ? readonly string[]
-            : F extends ObjectField
-              ? F extends { readonly isOptional: true }
-                ? FieldValues<F['fields']> | undefined
-                : FieldValues<F['fields']>
-              : F extends ListField
-                ? readonly FieldValue<F['item']>[]
-                : F extends MapField
-                  ? Readonly<Record<string, FieldValue<F['item']>>>
-                  : F extends JsonField
-                    ? unknown
-                    : never;
+          : F extends IntegersField
+            ? readonly number[]
+            : F extends TokensField
+              ? readonly string[]
+              : F extends ObjectField
+                ? F extends { readonly isOptional: true }
+                  ? FieldValues<F['fields']> | undefined
+                  : FieldValues<F['fields']>
+                : F extends ListField
+                  ? readonly FieldValue<F['item']>[]
+                  : F extends MapField
+                    ? Readonly<Record<string, FieldValue<F['item']>>>
+                    : F extends JsonField
+                      ? unknown
+                      : never;
 
 export type FieldValues<Fs extends Fields> = { readonly [Name in keyof Fs]: FieldValue<Fs[Name]> };
 
@@ -207,6 +218,8 @@ function readValue(problems: Problems, name: string, value: unknown, field: Fiel
       return problems.text(name, value, field);
     case 'tokens':
       return problems.tokens(name, value, field);
+    case 'integers':
+      return readIntegers(problems, name, value, field);
     case 'object':
       return readObject(problems, name, value, field);
     case 'list':
@@ -216,6 +229,15 @@ function readValue(problems: Problems, name: string, value: unknown, field: Fiel
     case 'json':
       return value;
   }
+}
+
+function readIntegers(problems: Problems, name: string, value: unknown, field: IntegersField): readonly number[] {
+  if (value === undefined) return field.default;
+  const { min, max } = field;
+  const isOne = (item: unknown) => Number.isInteger(item) && (item as number) >= min && (item as number) <= max;
+  if (Array.isArray(value) && value.every(isOne) && new Set(value).size === value.length) return value as number[];
+  problems.add(name, `a list of integers from ${min} to ${max}, each of them once`, value);
+  return field.default;
 }
 
 function readObject(problems: Problems, name: string, value: unknown, field: ObjectField): unknown {

@@ -1,5 +1,5 @@
 import { DURATION_PATTERN } from './duration';
-import { Field, Fields, isRequired } from './fields';
+import { Field, Fields, NumberField, isRequired } from './fields';
 
 type Schema = Readonly<Record<string, unknown>>;
 
@@ -46,10 +46,8 @@ function buildKind(field: Field): Schema {
           { type: 'string', pattern: DURATION_PATTERN },
         ],
       };
-    case 'number': {
-      const number = { type: 'number', minimum: field.min, maximum: field.max };
-      return field.words ? { anyOf: [number, { enum: Object.keys(field.words) }] } : number;
-    }
+    case 'number':
+      return buildNumber(field);
     case 'boolean':
       return { type: 'boolean' };
     case 'choice':
@@ -58,6 +56,12 @@ function buildKind(field: Field): Schema {
       return { type: field.allowsNumber ? ['string', 'number'] : 'string', pattern: field.pattern };
     case 'tokens':
       return { anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' } }] };
+    case 'integers':
+      return {
+        type: 'array',
+        items: { type: 'integer', minimum: field.min, maximum: field.max },
+        uniqueItems: true,
+      };
     case 'object':
       return { ...buildObject(field.fields), ...field.schema };
     case 'list': {
@@ -79,6 +83,11 @@ function buildKind(field: Field): Schema {
     case 'json':
       return {};
   }
+}
+
+function buildNumber({ min, max, words }: NumberField): Schema {
+  const number = { type: 'number', minimum: min, maximum: max };
+  return words ? { anyOf: [number, { enum: Object.keys(words) }] } : number;
 }
 
 /** The reader takes `true` for `on` and `false` for `off`. */

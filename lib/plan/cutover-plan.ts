@@ -192,6 +192,12 @@ export interface CutoverApproval {
   readonly beforeLastStage?: boolean;
 
   /**
+   * Before which other stages to ask, from 1.
+   * @default - none
+   */
+  readonly beforeStages?: number[];
+
+  /**
    * How long to wait for an approval, up to 7 days. Without one nothing is moved, or the cutover rolls back.
    * @default Duration.hours(1)
    */
@@ -705,6 +711,7 @@ function renderOptions(props: CutoverPlanOptions, { number: read, path: readPath
     approval: props.approval && {
       beforeFirstShift: props.approval.beforeFirstShift,
       beforeLastStage: props.approval.beforeLastStage,
+      beforeStages: props.approval.beforeStages,
       timeoutSeconds: seconds(props.approval.timeout),
       requireIdentity: props.approval.requireIdentity,
     },

@@ -31,6 +31,7 @@ export const STRUCTS = {
   CutoverApproval: {
     beforeFirstShift: 'boolean?',
     beforeLastStage: 'boolean?',
+    beforeStages: 'number[]?',
     requireIdentity: 'boolean?',
     timeout: 'Duration?',
   },

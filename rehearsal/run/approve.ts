@@ -1,16 +1,20 @@
-import { own } from '../../core/validation/own';
-import { ApprovalGate, approvalKey, buildStatement } from '../../core/approval/approval';
+import { ApprovalGate, approvalKey, buildStatement, pendingGate } from '../../core/approval/approval';
 import { STATEMENT_SECONDS, Statement } from '../../core/approval/statement';
 import type { ProgressReporter } from '../progress/progress-reporter';
 import { shellWord } from '../report/shell-word';
-import type { ExecutionDescription } from '../state-machine/model';
+import type { CutoverRun } from '../../core/cutover/run';
+import type { ExecutionDescription, StateVisit } from '../state-machine/model';
 import type { LocalCloud } from '../cloud/local-cloud';
 
 /** The states in which a cutover asks a person. */
-const GATES: Readonly<Record<string, ApprovalGate | undefined>> = {
-  Approve: 'firstShift',
-  ApproveLastStage: 'lastStage',
-};
+const ASKING = ['Approve', 'ApproveLastStage'];
+
+/** The gate that a state asks at, by the run that it was given. */
+function findGate({ state, input }: StateVisit): ApprovalGate | undefined {
+  if (!ASKING.includes(state) || input === undefined) return undefined;
+  const { plan, approved = [], stage } = JSON.parse(input) as CutoverRun;
+  return pendingGate(plan, approved, stage ? stage.index + 1 : 0);
+}
 
 /** Told of every state that is entered: approves for the person who is asked at AWS, or says how a person here does. */
 export function approve(
@@ -20,13 +24,13 @@ export function approve(
   isAsked: boolean,
 ): void {
   const { name, entered, status } = execution;
-  const state = entered.at(-1)?.state ?? '';
-  const gate = own(GATES, state);
+  const last = entered.at(-1);
+  const gate = last && findGate(last);
   if (gate === undefined || status !== 'RUNNING') return;
   const { storeBucket } = cloud.model.config;
   const key = approvalKey(name, gate);
   // It looks again and again.
-  if (cloud.objects.find(storeBucket, key) || entered.filter((each) => each.state === state).length > 1) return;
+  if (cloud.objects.find(storeBucket, key) || entered.filter((each) => findGate(each) === gate).length > 1) return;
   if (isAsked) {
     const { name: stack, region } = cloud.model.stack;
     const command = `npx drainshift approve --stack ${shellWord(stack)} --region ${region} --execution ${shellWord(name)} --gate ${gate}`;

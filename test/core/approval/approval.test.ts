@@ -6,13 +6,21 @@ import {
   approvalPollSeconds,
   approvalVerdict,
   describeResponder,
+  findStageBehind,
+  isGate,
   listGates,
   pendingGate,
   proven,
   buildStatement,
 } from '../../../core/approval/approval';
 
-const both = { beforeFirstShift: true, beforeLastStage: true, timeoutSeconds: 3600, requireIdentity: true };
+const both = {
+  beforeFirstShift: true,
+  beforeLastStage: true,
+  beforeStages: [],
+  timeoutSeconds: 3600,
+  requireIdentity: true,
+};
 const asked = { gate: 'firstShift', askedAtMs: 0 } as const;
 const read = (text: string | undefined, writtenAtMs = 0) => readResponse({ text, writtenAtMs }, asked, both);
 
@@ -32,6 +40,25 @@ test('a plan that asks for nothing has no gate, and with a single stage both gat
   expect(listGates({ ...both, beforeFirstShift: false, beforeLastStage: false }, 4)).toEqual([]);
   expect(listGates({ ...both, beforeFirstShift: false }, 1)).toEqual(['firstShift']);
   expect(listGates(both, 1)).toEqual(['firstShift']);
+});
+
+test('a plan may ask before any stage, and before none twice', () => {
+  const some = { ...both, beforeFirstShift: false, beforeLastStage: false, beforeStages: [3, 2, 4] };
+  expect(listGates(some, 4)).toEqual(['stage2', 'stage3', 'lastStage']);
+  expect(listGates({ ...both, beforeStages: [1, 4] }, 4)).toEqual(['firstShift', 'lastStage']);
+  const plan = { approval: some, stages: [1, 2, 3, 4] };
+  expect([0, 1, 2, 3].map((index) => pendingGate(plan, ['stage3'], index))).toEqual([
+    undefined,
+    'stage2',
+    undefined,
+    'lastStage',
+  ]);
+  expect(['firstShift', 'stage12', 'lastStage'].map((gate) => findStageBehind(gate as 'stage12', 20))).toEqual([
+    0, 11, 19,
+  ]);
+  expect(approvalKey('night', 'stage12')).toBe('approval/night/stage-12.json');
+  expect(['firstShift', 'lastStage', 'stage2', 'stage49'].every(isGate)).toBe(true);
+  expect(['stage1', 'stage02', 'stage50', 'stage', 'Stage2', 'first', ''].some(isGate)).toBe(false);
 });
 
 test('a long wait is looked at less often', () => {

@@ -165,6 +165,13 @@ describe('the whole text, as an operator reads it before a cutover', () => {
     ]);
   });
 
+  test('of one that asks before its stages', () => {
+    const { Approvals } = sections({ approval: { beforeStages: [3], requireIdentity: false } });
+    expect(Approvals).toEqual([
+      'Before stage 3: waits up to 1 h, checked every 15 s. Without an approval the cutover rolls back.',
+    ]);
+  });
+
   test('of one with several of everything', () => {
     const smoke = [
       { path: '/', expectedStatus: 200 },

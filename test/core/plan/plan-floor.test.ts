@@ -32,6 +32,33 @@ const stage = (target: number, bakeSeconds: number) => ({
   bakeSeconds,
 });
 
+describe('gates before stages', () => {
+  const gates = (approval: object, stages: object[], deployed: object) => {
+    const problems = new Problems();
+    const given = parsePlan({ ...FLOOR, stages, approval });
+    checkFloor(given, parsePlan({ ...FLOOR, approval: deployed }), PLAN_PARTS, problems);
+    return problems.all.filter((line) => line.startsWith("'approval'"));
+  };
+  const finer = [10, 20, 50, 100].map((target) => stage(target, 300));
+
+  test('are kept where the same share begins, whatever the number of the stage is', () => {
+    expect(gates({ beforeStages: [2] }, FLOOR.stages, { beforeStages: [2] })).toEqual([]);
+    expect(gates({ beforeStages: [2, 3] }, FLOOR.stages, { beforeStages: [2] })).toEqual([]);
+    expect(gates({ beforeStages: [2] }, finer, { beforeStages: [2] })).toEqual([]);
+    expect(gates({ beforeStages: [4] }, finer, { beforeStages: [3] })).toEqual([]);
+  });
+
+  test('may not be taken away, nor moved behind a larger share', () => {
+    const rule = (number: number, percent: number): unknown[] => [
+      expect.stringContaining(
+        `one that asks before stage ${number}, the first one that gives the target more than ${percent} %`,
+      ),
+    ];
+    expect(gates({}, FLOOR.stages, { beforeStages: [2] })).toEqual(rule(2, 10));
+    expect(gates({ beforeStages: [3] }, finer, { beforeStages: [2] })).toEqual(rule(2, 10));
+  });
+});
+
 test.each<[string, object]>([
   ['the same plan', {}],
   ['longer bakes', { stages: [stage(10, 600), stage(50, 300), stage(100, 900)] }],

@@ -111,6 +111,30 @@ describe('a plan that switches', () => {
   });
 });
 
+test('a plan asks before stages that it has, each once', () => {
+  expect(parsePlan({ approval: { beforeStages: [2, 3] } }).approval.beforeStages).toEqual([2, 3]);
+  expect(listProblems({ approval: { beforeStages: [5] } })).toEqual([
+    "'approval.beforeStages' must be stages of 4, got [5]",
+  ]);
+  for (const wrong of [[2, 2], [0], [51], ['2'], 2, '2', [1.5]]) {
+    expect(listProblems({ approval: { beforeStages: wrong } })).toEqual([
+      expect.stringContaining("'approval.beforeStages' must be a list of integers from 1 to 50, each of them once"),
+    ]);
+  }
+});
+
+test('several gates share what the history has left for looks', () => {
+  const approval = { beforeStages: [2], beforeLastStage: true, timeoutSeconds: 36_000 };
+  const plan = parsePlan({ approval });
+  const seconds = gatePollSeconds(plan, 'stage2');
+  expect(gatePollSeconds(plan, 'lastStage')).toBe(seconds);
+  expect(seconds).toBeGreaterThan(
+    gatePollSeconds(parsePlan({ approval: { ...approval, beforeStages: [] } }), 'lastStage'),
+  );
+  // 240 confirms, 500 looks at the drain, 160 at bakes.
+  expect(2 * Math.ceil(36_000 / seconds) + 900).toBeLessThanOrEqual(Math.floor(20_000 / 9));
+});
+
 test('a plan that would outgrow the history of a state machine is rejected, with the poll that would fit', () => {
   const week = { stages: [{ weights: { source: 0, target: 1 }, bakeSeconds: 604_800 }] };
   const [problem] = listProblems({ ...week, pollSeconds: 15 });

@@ -100,6 +100,28 @@ describe('before the first shift', () => {
   });
 });
 
+test('before any other stage: its own gate, and both sides judged while it waits', async () => {
+  const cloud = new MemoryCloud();
+  const { ports } = cloud;
+  const stages = [STAGES[0], { weights: { source: 20, target: 80 }, bakeSeconds: 10 }, STAGES[1]];
+  const plan = { stages, pollSeconds: 5, approval: { beforeStages: [2], timeoutSeconds: 600, requireIdentity: false } };
+  const confirmed = await confirm(await shift(cloud.ready(plan), ports, cloud.nowMs), ports, cloud.nowMs);
+  cloud.tasks.target = [report('t1', { total: 300 })];
+  const asking = await bake(confirmed, ports, (cloud.nowMs += 10_000));
+  expect(asking.verdict).toBe('approve');
+  const waiting = await approve(asking, cloud);
+  expect(waiting).toMatchObject({ verdict: 'wait', approval: { gate: 'stage2' } });
+  expect(cloud.notified.at(-1)?.text).toContain('Next come the weights 20/80.');
+  expect(cloud.notified.at(-1)?.text).toContain('--gate stage2');
+  cloud.write('lastStage', '{"decision":"approve"}');
+  expect((await approve(waiting, cloud)).verdict).toBe('wait');
+  cloud.write('stage2', '{"decision":"approve"}');
+  const shifted = await shift(await approve(waiting, cloud), ports, cloud.nowMs);
+  expect(shifted).toMatchObject({ verdict: 'go', approved: ['stage2'], stage: { index: 1 } });
+  cloud.smoke.target = 502;
+  expect((await approve(waiting, cloud)).verdict).toBe('rollBack');
+});
+
 describe('before the last stage', () => {
   test('a yes lets it shift, also when the approval of another gate is there', async () => {
     const cloud = new MemoryCloud();

@@ -60,7 +60,7 @@ test('custom: every prop arrives where the steps read it', () => {
         { from: '01:00', to: '05:00' },
         { days: [CutoverDay.FRIDAY], from: '22:00', to: '04:00', zone: TimeZone.EUROPE_BERLIN },
       ],
-      approval: { beforeFirstShift: true, timeout: Duration.hours(8), requireIdentity: false },
+      approval: { beforeFirstShift: true, beforeStages: [2], timeout: Duration.hours(2), requireIdentity: false },
     },
     { initialWeights: { source: 10, target: 0 } },
   );
@@ -91,7 +91,13 @@ test('custom: every prop arrives where the steps read it', () => {
       { days: [], from: '01:00', to: '05:00', zone: 'UTC' },
       { days: ['fri'], from: '22:00', to: '04:00', zone: 'Europe/Berlin' },
     ],
-    approval: { beforeFirstShift: true, beforeLastStage: false, timeoutSeconds: 28_800, requireIdentity: false },
+    approval: {
+      beforeFirstShift: true,
+      beforeLastStage: false,
+      beforeStages: [2],
+      timeoutSeconds: 7200,
+      requireIdentity: false,
+    },
   });
 });
 
