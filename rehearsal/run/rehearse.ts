@@ -201,7 +201,7 @@ function findPlan(given: Plan, options: RehearsalOptions, rates: TrafficRates, r
   if (asked !== scaled) {
     const requests = requestsToProve(plan.judge.errorBudget);
     reporter.step(
-      `'judge.errorBudget' is ${scaled} here instead of the plan's ${asked}: ${requests} requests prove a stage`,
+      `'judge.errorBudget' is ${scaled} here instead of the plan's ${asked}: ${requests} ${requests === 1 ? 'request proves' : 'requests prove'} a stage`,
     );
   }
   return plan;

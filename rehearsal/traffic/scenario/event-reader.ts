@@ -3,7 +3,7 @@ import type { WatchedStream } from '../../../core/scenario/scenario';
 import { fillText } from '../../../core/scenario/variables';
 import { machineTime } from '../../processes/machine-time';
 import { findSide } from '../clients/http-checker';
-import { reconnectMs, rejectedForMs } from '../clients/reconnect';
+import { rejectedForMs } from '../clients/reconnect';
 import type { SeenOn } from '../counting/entries';
 import { EventParser, StreamEvent } from '../transport/event-parser';
 import type { AskForStream } from '../transport/stream-request';
@@ -39,7 +39,7 @@ export class EventReader extends LongLivedClient {
   async live(): Promise<void> {
     while (!this.isDone) {
       if (!(await this.begin())) {
-        await this.pause(reconnectMs());
+        await this.pause(this.backOff());
         continue;
       }
       const ended = await this.stream();
@@ -47,7 +47,7 @@ export class EventReader extends LongLivedClient {
       this.isOpen = false;
       if (this.isDone) return;
       this.judge(ended);
-      await this.pause(ended.how === 'refused' ? ended.forMs : reconnectMs());
+      await this.pause(ended.how === 'refused' ? ended.forMs : this.backOff());
     }
   }
 

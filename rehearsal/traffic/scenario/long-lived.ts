@@ -2,8 +2,11 @@ import type { Step } from '../../../core/scenario/scenario';
 import type { Mismatch } from '../../../core/scenario/content';
 import type { SeenOn } from '../counting/entries';
 import type { Recorder } from '../counting/recorder';
+import { reconnectMs } from '../clients/reconnect';
 import type { StepChecker } from './step-checker';
 import type { Visit } from './visit';
+
+const MAX_BACK_OFF_MS = 5_000;
 
 /** What each client of a scenario with a connection of its own has. */
 export interface LongLivedSetup {
@@ -20,6 +23,8 @@ export abstract class LongLivedClient {
   protected isFinishing = false;
   /** It is to log in before it connects. */
   private isStranger = true;
+  /** Since it was last right. */
+  private failures = 0;
   private wake: () => void = () => undefined;
 
   constructor(protected readonly setup: LongLivedSetup) {}
@@ -34,13 +39,16 @@ export abstract class LongLivedClient {
   protected async begin(): Promise<boolean> {
     if (!this.isStranger) return true;
     for (const step of this.setup.start) {
-      if (!(await this.setup.checker.run(step, performance.now()))) return false;
+      if (await this.setup.checker.run(step, performance.now())) continue;
+      this.failures += 1;
+      return false;
     }
     this.isStranger = false;
     return true;
   }
 
   protected right(side: SeenOn): void {
+    this.failures = 0;
     this.setup.recorder.entries?.right(this.setup.name, side);
   }
 
@@ -51,6 +59,12 @@ export abstract class LongLivedClient {
     recorder.entries?.wrong(name, side, mismatch);
     recorder.note(name, `expected ${mismatch.expected}, got ${mismatch.got}${from}`);
     this.isStranger = true;
+    this.failures += 1;
+  }
+
+  /** After one failure behind the other a client comes back later and later: it is one fault, and not traffic. */
+  protected backOff(): number {
+    return Math.min(MAX_BACK_OFF_MS, reconnectMs() * 2 ** Math.max(0, this.failures - 1));
   }
 
   /** Shorter, when it is told to finish. */

@@ -5,7 +5,7 @@ import type { ScriptStep, ScriptedWebSocket } from '../../../core/scenario/scena
 import { fillJson, fillText } from '../../../core/scenario/variables';
 import { machineTime } from '../../processes/machine-time';
 import { findSide } from '../clients/http-checker';
-import { reconnectMs, rejectedForMs } from '../clients/reconnect';
+import { rejectedForMs } from '../clients/reconnect';
 import type { SeenOn } from '../counting/entries';
 import { CLEAN_CODES, CLOSE_MS, HANDSHAKE_MS, NEVER_MS } from '../clients/websocket-client';
 import { Endpoint, connectionTo } from '../transport/endpoint';
@@ -44,12 +44,12 @@ export class ScriptClient extends LongLivedClient {
   async live(): Promise<void> {
     while (this.state === 'running') {
       if (!(await this.begin())) {
-        await this.pause(reconnectMs());
+        await this.pause(this.backOff());
         continue;
       }
       const ended = await this.connection();
       this.judge(ended);
-      if (this.state === 'running') await this.pause(ended.rejectedForMs ?? reconnectMs());
+      if (this.state === 'running') await this.pause(ended.rejectedForMs ?? this.backOff());
     }
   }
 

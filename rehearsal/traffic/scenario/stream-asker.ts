@@ -3,7 +3,7 @@ import { Mismatch, findMismatch } from '../../../core/scenario/content';
 import type { AskedStream } from '../../../core/scenario/scenario';
 import { machineTime } from '../../processes/machine-time';
 import { findSide } from '../clients/http-checker';
-import { reconnectMs, rejectedForMs } from '../clients/reconnect';
+import { rejectedForMs } from '../clients/reconnect';
 import type { SeenOn } from '../counting/entries';
 import { EventParser } from '../transport/event-parser';
 import type { AskForStream } from '../transport/stream-request';
@@ -35,12 +35,12 @@ export class StreamAsker extends LongLivedClient {
   async live(): Promise<void> {
     while (!this.isFinishing) {
       if (!(await this.begin())) {
-        await this.pause(reconnectMs());
+        await this.pause(this.backOff());
         continue;
       }
       const ended = await this.exchange();
       this.judge(ended);
-      await this.pause(ended.how === 'refused' ? ended.forMs : this.spec.pauseSeconds * 1000);
+      await this.pause(this.findPause(ended));
     }
   }
 
@@ -97,6 +97,12 @@ export class StreamAsker extends LongLivedClient {
       );
       this.call = call;
     });
+  }
+
+  private findPause(ended: Ended): number {
+    if (ended.how === 'refused') return ended.forMs;
+    const pauseMs = this.spec.pauseSeconds * 1000;
+    return ended.how === 'whole' ? pauseMs : Math.max(pauseMs, this.backOff());
   }
 
   private learn(head: Pick<HttpResponse, 'status' | 'headers'>): Ended | undefined {

@@ -3,7 +3,7 @@ import type { StepChecker } from './step-checker';
 import type { Visit } from './visit';
 
 /**
- * After so many requests who does not stay forgets the cookies of the load balancer, not those of the application: however
+ * After so many requests of one visit who does not stay forgets the cookies of the load balancer, not those of the application: however
  * long journeys are, enough requests are shared out by the weights.
  */
 export const REQUESTS_PER_DRAW = 5;
@@ -33,6 +33,7 @@ export class JourneyPicker {
 export class Visitor {
   private waiting: readonly Step[] = [];
   private hasStarted = false;
+  /** Of this visit. */
   private sent = 0;
 
   /** @param stays with its cookies, to the end; if not, another client comes after each journey */
@@ -49,8 +50,8 @@ export class Visitor {
     const [step, ...rest] = this.waiting.length > 0 ? this.waiting : this.nextSteps();
     if (!step) return;
     this.waiting = rest;
+    if (!this.stays && this.sent > 0 && this.sent % REQUESTS_PER_DRAW === 0) this.visit.jar.forgetStickiness();
     this.sent += 1;
-    if (!this.stays && this.sent % REQUESTS_PER_DRAW === 0) this.visit.jar.forgetStickiness();
     if (await this.checker.run(step, dueMs)) return;
     // What follows may need it, and one fault is to be counted once.
     this.waiting = [];
@@ -61,6 +62,7 @@ export class Visitor {
     if (this.hasStarted && !this.stays) {
       this.visit.leave();
       this.hasStarted = false;
+      this.sent = 0;
     }
     this.visit.nextRound();
     const steps = this.picker.next()?.steps ?? [];
