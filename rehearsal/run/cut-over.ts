@@ -157,7 +157,8 @@ function isConnected(traffic: Traffic, { backends, rates, scenario }: RunningReh
   if (!backends.own && !scenario) return seen.http.sent > 0;
   const { websocket, serverSentEvents } = seen.live;
   const min = findMin(rates);
-  return websocket >= min.webSockets && serverSentEvents >= min.eventStreams && seen.http.ok > 0;
+  const hasCome = scenario === undefined || seen.http.sent >= scenario.clients;
+  return websocket >= min.webSockets && serverSentEvents >= min.eventStreams && seen.http.ok > 0 && hasCome;
 }
 
 /** What a slow machine still has to reach; each that is there is a step. */

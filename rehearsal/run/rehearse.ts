@@ -300,7 +300,7 @@ function tellOnce(reporter: ProgressReporter): (state: string, error: string, ca
 function checkTraffic({ smoke }: Plan, options: RehearsalOptions): void {
   if (smoke.length > 0 || !areGiven(options) || hasScenario(options)) return;
   throw new UsageError(
-    `'smoke' must have at least one request when '--source' and '--target' are given without '--scenario' or '--har', which is their traffic then, got 0`,
+    `'smoke' must have at least one request when '--source' and '--target' are given without '--scenario' or '--har', since it is their traffic then, got 0`,
   );
 }
 

@@ -39,6 +39,27 @@ test('an unknown option, an unknown fault, a value out of range: exit code 64 an
   expect(await run(['migrate'])).toMatchObject({ code: 64 });
 });
 
+test('a scenario that breaks rules, each with its line, and a recording that is none, before anything starts', async () => {
+  const file = join(folder, 'scenario.yaml');
+  writeFileSync(file, 'requests:\n  - path: /\n    weight: 0\n    expect: { status: 1 }\n');
+  expect(await rehearse('--scenario', file)).toEqual({
+    code: 64,
+    output: `drainshift: 'requests[0].expect.status' must be an integer from 200 to 599, got 1 (line 4)
+'requests[0].weight' must be an integer from 1 to 1000, got 0 (line 3)
+`,
+  });
+  const none = await rehearse('--har', file);
+  expect([none.code, last(none.output)]).toEqual([
+    64,
+    `drainshift: '--har' must be a HAR with a request that has a response, got none in '${file}'`,
+  ]);
+  const both = await rehearse('--har', file, '--scenario', file);
+  expect([both.code, last(both.output)]).toEqual([
+    64,
+    `drainshift: '--scenario' and '--har' must not be given together, got '${file}' and '${file}'`,
+  ]);
+});
+
 test('a redeploy of a missing assembly is rejected before anything starts', async () => {
   const missing = await rehearse('--redeploy', join(folder, 'nowhere'));
   expect(missing).toMatchObject({ code: 64 });
@@ -116,7 +137,7 @@ test("users' own backends without a path to ask for: there would be no traffic",
   expect(own).toEqual({
     code: 64,
     output:
-      "drainshift: 'smoke' must have at least one request when '--source' and '--target' are given, which is their traffic, got 0\n",
+      "drainshift: 'smoke' must have at least one request when '--source' and '--target' are given without '--scenario' or '--har', since it is their traffic then, got 0\n",
   });
 });
 
