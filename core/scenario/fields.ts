@@ -10,7 +10,7 @@ const OWN_HEADERS = [
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 const MAX_ENTRIES = 1_000;
 const LIST = { kind: 'list', min: 0, max: MAX_ENTRIES, default: [] } as const;
-const ANYTHING = '^[^]*$';
+const ANYTHING = '';
 
 /** Of what `save` names, and of what is between `${` and `}`. */
 export const VARIABLE_PATTERN = '^[A-Za-z_][A-Za-z0-9_]*$';
@@ -121,7 +121,7 @@ const REQUEST_FIELDS = {
         json: {
           kind: 'text',
           // RFC 6901.
-          pattern: '^(/[^]*)?$',
+          pattern: '^(/|$)',
           rule: "a JSON pointer that starts with '/'",
           isOptional: true,
           sentence: 'At this JSON pointer: `/items/0/id`.',

@@ -63,3 +63,10 @@ test('the scenarios of the pages and of the example are right', () => {
   expect(read(shown).streams).toHaveLength(1);
   expect(readScenarioFile(join(ROOT, 'examples/own-traffic/scenario.yaml')).webSockets).toHaveLength(1);
 });
+
+test('the schema has no expression that JavaScript alone can read', () => {
+  const schema = readFileSync(join(ROOT, 'schemas/scenario.json'), 'utf8');
+  const patterns = [...schema.matchAll(/"pattern": "((?:[^"\\]|\\.)*)"/g)].map(([, pattern]) => pattern);
+  expect(patterns.length).toBeGreaterThan(20);
+  expect(patterns.filter((pattern) => pattern?.includes('[^]'))).toEqual([]);
+});
