@@ -19,6 +19,7 @@ import { addScenarioCommand } from './scenario';
 import { addUndrainCommand } from './undrain';
 import { addApproveCommand } from './approve';
 import { CompletionOption, addCompletionCommand } from './completion';
+import { addVerdictCommand } from './verdict';
 import { addWeightsCommand } from './weights';
 
 const MIN_NODE = 22;
@@ -95,6 +96,7 @@ function program(done: (exitCode: number) => void): Command {
   addProxyCommand(cli, done);
   addPlanCommand(cli, done);
   addScenarioCommand(cli, done);
+  addVerdictCommand(cli, done);
   addWeightsCommand(cli, done);
   addAdoptCommand(cli, done);
   addUndrainCommand(cli, done);

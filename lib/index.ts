@@ -16,6 +16,7 @@ export {
   CutoverWindow,
   DrainThenShiftPlanProps,
   GradualPlanProps,
+  JudgeAction,
   PointOfNoReturn,
   SwitchFence,
   SwitchRollback,

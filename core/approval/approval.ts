@@ -2,14 +2,17 @@ import { oneLine } from '../text/one-line';
 import type { ObjectField } from '../validation/fields';
 import { STATEMENT_SECONDS } from './statement';
 
-/** Where a cutover may wait for a person: before anything moves, before the stage that ends on the target alone, and before any other. */
-export type ApprovalGate = 'firstShift' | 'lastStage' | `stage${number}`;
+/**
+ * Where a cutover may wait for a person: before anything moves, before the stage that ends on the target alone, before any other, and
+ * where its judge asks.
+ */
+export type ApprovalGate = 'firstShift' | 'lastStage' | 'judge' | `stage${number}`;
 
 /** The form of a gate, in words: `stage2` is before the second stage. */
-export const GATE_RULE = 'firstShift, lastStage, or a stage as stage2';
+export const GATE_RULE = 'firstShift, lastStage, judge, or a stage as stage2';
 
 export function isGate(text: string): text is ApprovalGate {
-  return /^(firstShift|lastStage|stage([2-9]|[1-4][0-9]))$/.test(text);
+  return /^(firstShift|lastStage|judge|stage([2-9]|[1-4][0-9]))$/.test(text);
 }
 
 /** Of a plan: whether a person must agree, and how long the cutover waits for it. */
@@ -61,6 +64,8 @@ export interface WrittenWord {
 export interface ApprovalProgress {
   readonly gate: ApprovalGate;
   readonly askedAtMs: number;
+  /** What was written by then at this gate was for an earlier question. */
+  readonly afterMs?: number;
   /** How often it was looked at again at once, because something of the target could not be read. */
   readonly hurriedLooks?: number;
   /** What was wrong with what was written, when the operators were last notified of it. */

@@ -235,6 +235,7 @@ function approvalLines(run: Announced, places: AnnouncementPlaces): readonly str
   const { plan, approval } = run;
   if (!plan || !approval) return [];
   const until = new Date(deadlineMs(approval.askedAtMs, plan.approval)).toISOString();
+  const { escalation } = run;
   const isFirst = approval.gate === 'firstShift';
   const next = plan.stages[findStageBehind(approval.gate, plan.stages.length)];
   const otherwise = isFirst ? 'nothing is moved' : `it rolls back to ${initial(run)}`;
@@ -245,7 +246,9 @@ function approvalLines(run: Announced, places: AnnouncementPlaces): readonly str
   const approve = `To approve, signed as who you are at AWS:\n  ${sign}`;
   return [
     ...(approval.problem === undefined ? [] : [`What was written does not count: ${approval.problem}`]),
-    `Next come the weights ${next ? formatWeights(next.weights) : 'of the plan'}. Without an approval until ${until} ${otherwise}.`,
+    escalation
+      ? `The judge asks: ${escalation.failure.code}: ${short(escalation.failure.message)}. With an approval the cutover goes on. Without one until ${until} ${otherwise}.`
+      : `Next come the weights ${next ? formatWeights(next.weights) : 'of the plan'}. Without an approval until ${until} ${otherwise}.`,
     plan.approval.requireIdentity ? approve : `${approve}\nor, without a name in the record:\n${write('approve')}`,
     `To reject, after which ${otherwise}:\n  ${sign} --reject\nor, where that command is not at hand:\n${write('reject')}`,
   ];

@@ -10,6 +10,7 @@ import {
   findFailure,
 } from './run';
 import { findDirection } from '../plan/direction';
+import type { LookRecord } from '../judge/look-record';
 import { Plan } from '../plan/plan';
 import type { Side } from '../traffic/weights';
 import type { SwitchRecord } from '../switch/switch-record';
@@ -34,6 +35,10 @@ export interface Evidence {
     };
   /** The attempts to switch, of a plan that does. */
   readonly switches?: readonly SwitchRecord[];
+  /** What the judge was given at every poll, and said: `drainshift verdict` computes each verdict again. */
+  readonly looks?: readonly LookRecord[];
+  /** Why some of them are missing: their verdicts cannot be computed again. */
+  readonly looksMissing?: string;
   /** Rules of the load balancer that others changed meanwhile, and that cannot catch requests of ours. By ARN. */
   readonly otherRulesChanged?: readonly string[];
   readonly failure?: Failure;
@@ -44,7 +49,13 @@ export interface Evidence {
   readonly timeline: readonly TimelineEntry[];
 }
 
-export function buildEvidence(run: CutoverRun, outcome: Outcome, nowMs: number): Evidence {
+/** @param written what the store has of the polls, or why it cannot be read */
+export function buildEvidence(
+  run: CutoverRun,
+  outcome: Outcome,
+  nowMs: number,
+  written: WrittenLooks = { value: [] },
+): Evidence {
   const failure = outcome === 'completed' ? undefined : findFailure(run);
   return {
     schema: 'drainshift/evidence/1',
@@ -61,10 +72,30 @@ export function buildEvidence(run: CutoverRun, outcome: Outcome, nowMs: number):
       ...listEndings(run),
     },
     ...(run.switches && { switches: run.switches }),
+    ...listLooks(run, written),
     ...(run.otherRulesChanged && { otherRulesChanged: run.otherRulesChanged }),
     ...(failure && { failure }),
     ...summarizeRollback(run, outcome),
     timeline: run.timeline,
+  };
+}
+
+/** The objects in their order. */
+export type WrittenLooks = { readonly value: readonly (readonly LookRecord[])[] } | { readonly problem: string };
+
+function listLooks({ looks }: CutoverRun, written: WrittenLooks): Pick<Evidence, 'looks' | 'looksMissing'> {
+  if (!looks) return {};
+  const { records, lost } = looks;
+  const objects = 'value' in written ? written.value : [];
+  // Those of a state that is older than the store are in the next object.
+  const others = objects.length > looks.written ? [] : records;
+  const missing = [
+    ...('problem' in written ? [written.problem] : []),
+    ...(lost > 0 ? [`${lost} could not be written while the store was away`] : []),
+  ];
+  return {
+    looks: [...objects.flat(), ...others],
+    ...(missing.length > 0 && { looksMissing: missing.join('; ') }),
   };
 }
 

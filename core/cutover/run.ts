@@ -11,6 +11,7 @@ import type { Sessions } from '../judge/sessions';
 import { SideState } from '../judge/side-state';
 import { SideCounts } from '../judge/tally';
 import { Watch } from '../judge/watch';
+import type { LookRecord } from '../judge/look-record';
 import type { SwitchRecord } from '../switch/switch-record';
 import { Side, Weights } from '../traffic/weights';
 
@@ -33,6 +34,8 @@ export interface CutoverRun {
   readonly stages: readonly StageRecord[];
   /** What was seen of both sides since the first shift. */
   readonly watch?: Watch;
+  /** What the judge was given, as far as it is not in the store. */
+  readonly looks?: KeptLooks;
   /** Waited for now. */
   readonly approval?: ApprovalProgress;
   /** The gates that a person has opened. */
@@ -43,6 +46,10 @@ export interface CutoverRun {
   readonly returning?: Returning;
   /** The action without the side that is left, which had kept its clients: when it was set, and what was before. */
   readonly left?: { readonly before: Forward; readonly atMs: number; readonly hasReadBack?: boolean };
+  /** What the judge asks a person now, how often it has asked, and the time of the last response. */
+  readonly escalation?: Escalation | undefined;
+  readonly escalations?: number;
+  readonly decidedAtMs?: number;
   readonly drain?: DrainProgress;
   /** The attempts to switch, of a plan that does: the last ones, and those of the rollback. */
   readonly switches?: readonly SwitchRecord[];
@@ -73,6 +80,7 @@ export type Verdict =
   | 'go'
   | 'switch'
   | 'wait'
+  | 'ask'
   | 'approve'
   | 'approved'
   | 'confirmed'
@@ -82,6 +90,25 @@ export type Verdict =
   | 'verified'
   | 'rollBack'
   | 'restored';
+
+/** What the judge was given at the last polls, for the evidence. It leaves the state for the store from time to time. */
+export interface KeptLooks {
+  readonly records: readonly LookRecord[];
+  /** Objects in the store that hold those before. */
+  readonly written: number;
+  /** Records that neither the store nor the state could keep. */
+  readonly lost: number;
+}
+
+/** What the judge asks a person instead of rolling back by itself. */
+export interface Escalation {
+  /** What the cutover rolls back with, unless a person says that it may go on. */
+  readonly failure: Failure;
+  /** Whether the figures speak against the side that gets the traffic, or say too little. */
+  readonly isFailing: boolean;
+  /** Where it goes on with an approval: the verdict that leads there. */
+  readonly resume: Verdict;
+}
 
 export interface InitialReading {
   readonly stickiness: Forward['stickiness'];
@@ -110,6 +137,8 @@ export interface StageRecord {
   /** The same requests by whether a cookie had bound their client to the side, the cutover's own included; absent where no proxy says it. */
   readonly sessions?: Sessions;
   readonly verdict: 'promote' | 'rollBack' | 'inconclusive';
+  /** What the judge made of it. */
+  readonly judge?: StageJudged;
   /** From the shift to its read-back. */
   readonly confirmSeconds?: number;
   readonly seconds: number;
@@ -122,6 +151,18 @@ export interface Returning {
   readonly lastMs: number;
   /** Their requests in this time. */
   readonly requests: number;
+}
+
+/** For people. */
+export interface StageJudged {
+  /** The odds that the side that gets the traffic is worse: at 100 it rolls back. */
+  readonly odds: number;
+  /** What adds most to them. */
+  readonly parts: readonly string[];
+  /** Whether what arrived proves the weights. */
+  readonly arrivals: string;
+  /** What a promotion still lacked. */
+  readonly missing?: string;
 }
 
 export interface DrainProgress {

@@ -1,7 +1,10 @@
 import { pendingGate } from '../approval/approval';
-import { CutoverRun, StageProgress, StageRecord, rollBack } from './run';
+import { ask, mayAsk } from './escalation';
+import { CutoverRun, StageJudged, StageProgress, StageRecord, Verdict, rollBack } from './run';
 import { BakeVerdict, breakerTrip, unproven } from '../judge/judge';
 import type { Stage } from '../plan/stages';
+import { describeParts, describeShare, findOddsAgainst } from '../judge/comparison';
+import type { Plan } from '../plan/plan';
 import { computeDifference } from '../judge/tally';
 import { Watch, lastSample } from '../judge/watch';
 
@@ -12,18 +15,26 @@ export function afterBake(
   nowMs: number,
 ): CutoverRun {
   if (verdict === 'wait') return { ...run, verdict: 'wait', waitSeconds: run.plan.pollSeconds };
-  const ended = { ...run, stages: [...run.stages, buildRecord(stage, progress, watch, verdict, nowMs)] };
+  const ended = { ...run, stages: [...run.stages, buildRecord(stage, progress, watch, verdict, run.plan, nowMs)] };
   if (verdict === 'rollBack') {
     return rollBack(ended, 'BreakerTripped', breakerTrip(watch, run.plan)?.message ?? 'the breaker tripped');
   }
+  const next = findNext(run, progress.index + 1);
   if (verdict === 'inconclusive') {
     const lack = unproven(watch, run.plan);
     const blind = 'everything that a promotion needs must be readable, got tasks or services that did not respond';
-    return rollBack(ended, lack?.code ?? 'TargetNotProven', lack?.message ?? blind);
+    const failure = { code: lack?.code ?? ('TargetNotProven' as const), message: lack?.message ?? blind };
+    const isAsked = run.plan.judge.inconclusive === 'pause' && mayAsk(run);
+    if (isAsked) return ask(ended, { failure, isFailing: false, resume: next });
+    return rollBack(ended, failure.code, failure.message);
   }
-  const next = progress.index + 1;
-  if (next === run.plan.stages.length) return { ...ended, verdict: 'drain' };
-  return { ...ended, verdict: pendingGate(run.plan, run.approved ?? [], next) ? 'approve' : 'nextStage' };
+  return { ...ended, verdict: next };
+}
+
+/** What follows the stage before. */
+function findNext({ plan, approved = [] }: CutoverRun, index: number): Verdict {
+  if (index === plan.stages.length) return 'drain';
+  return pendingGate(plan, approved, index) ? 'approve' : 'nextStage';
 }
 
 /** The record of the stage that was under way when something else ended the cutover. */
@@ -31,7 +42,7 @@ export function interruptedStage(run: CutoverRun, nowMs: number): StageRecord[] 
   const { stage: progress, watch } = run;
   const stage = progress && run.plan.stages[progress.index];
   if (!progress || !stage || !watch || run.stages.length > progress.index) return [];
-  return [buildRecord(stage, progress, watch, 'rollBack', nowMs)];
+  return [buildRecord(stage, progress, watch, 'rollBack', run.plan, nowMs)];
 }
 
 /** What both sides did since the shift of a stage, for its record and for people. */
@@ -52,11 +63,27 @@ export function summarizeObserved(watch: Watch): Pick<StageRecord, 'observed' | 
   };
 }
 
+/** Two digits say it: the figures themselves are beside it. */
+function describeJudged(watch: Watch, plan: Plan): { judge?: StageJudged } {
+  const { comparison } = watch;
+  if (!comparison) return {};
+  const missing = unproven(watch, plan)?.message;
+  return {
+    judge: {
+      odds: Number(findOddsAgainst(comparison).toPrecision(2)),
+      parts: describeParts(comparison, plan),
+      arrivals: describeShare(comparison),
+      ...(missing !== undefined && { missing }),
+    },
+  };
+}
+
 function buildRecord(
   stage: Stage,
   progress: StageProgress,
   watch: Watch,
   verdict: StageRecord['verdict'],
+  plan: Plan,
   nowMs: number,
 ): StageRecord {
   const { confirmedAtMs, shiftedAtMs } = progress;
@@ -66,6 +93,7 @@ function buildRecord(
     ...summarizeObserved(watch),
     ...(watch.sessions && { sessions: watch.sessions }),
     verdict,
+    ...describeJudged(watch, plan),
     ...(confirmedAtMs !== undefined && { confirmSeconds: (confirmedAtMs - shiftedAtMs) / 1000 }),
     seconds: (nowMs - shiftedAtMs) / 1000,
   };

@@ -1,3 +1,4 @@
+import { withoutLooks } from './looks';
 import { CutoverRun } from './run';
 import { SideTally } from '../judge/tally';
 
@@ -23,10 +24,12 @@ export function withoutTasks(run: CutoverRun): CutoverRun {
   return { ...run, watch: { ...run.watch, tallies: { source: bare(source), target: bare(target) } } };
 }
 
-/** A state that is too large goes on without the traces of its switches: they decide nothing. */
-export function withTracesThatFit(run: CutoverRun): CutoverRun {
-  if (!run.switches || !isTooLarge(run)) return run;
-  return { ...run, switches: run.switches.map((record) => ({ ...record, trace: undefined })) };
+/** A state that is too large goes on without what decides nothing: the records of its polls, then the traces of its switches. */
+export function withWhatFits(run: CutoverRun): CutoverRun {
+  if (!isTooLarge(run)) return run;
+  const next = withoutLooks(run);
+  if (!next.switches || !isTooLarge(next)) return next;
+  return { ...next, switches: next.switches.map((record) => ({ ...record, trace: undefined })) };
 }
 
 /** For a message: how many tasks are too many. */

@@ -3,7 +3,17 @@ import { MAX_ODDS } from '../plan/judge-plan';
 import { LOOK_SECONDS, Plan, countLooks } from '../plan/plan';
 import { MAX_ROUTES, RouteWindow, WindowOrder, WindowReport, mergeWindows } from '../proxy/window';
 import { Side, Weights } from '../traffic/weights';
-import { Odds, RouteCounts, WindowPair, addToOdds, beginOdds, describeSuspicion, formatOdds, totalOdds } from './odds';
+import {
+  Odds,
+  RouteCounts,
+  WindowPair,
+  addToOdds,
+  beginOdds,
+  describeSuspicion,
+  formatOdds,
+  restartOdds,
+  totalOdds,
+} from './odds';
 import { Arrivals, NO_SHARE_ODDS, ShareOdds, addArrivals, findShareOdds } from './share-odds';
 import { TaskReading } from './tally';
 
@@ -23,6 +33,8 @@ export interface Comparison {
 const SETTLED_SECONDS = 2;
 /** What the source did in so many seconds before the shift says what is slow. */
 const PAST_SECONDS = 290;
+/** More of them tell a person nothing. */
+const DESCRIBED_PARTS = 3;
 /** A class with fewer requests in that time says too little. */
 const MIN_ROUTE_REQUESTS = 100;
 /** Weights that have not spread by then are not in force. No figure is published; field reports say some ten seconds. */
@@ -38,12 +50,31 @@ export function orderWindow(comparison: Comparison | undefined, watch: string, p
   return { watch, now, after: comparison?.until ?? Math.max(0, until - PAST_SECONDS), until, routes };
 }
 
-/** Before the first shift, from what the tasks responded to `orderWindow`. */
-export function beginComparison(readings: Readings, order: WindowOrder, plan: Plan): Comparison {
-  const past = sumWindows(readings[findDirection(plan).from] ?? []);
+/** What each side did in one window. */
+export type SideWindows = Readonly<Record<Side, WindowReport>>;
+
+export function sumSides({ source = [], target = [] }: Readings): SideWindows {
+  return { source: sumWindows(source), target: sumWindows(target) };
+}
+
+/**
+ * Before the first shift.
+ *
+ * @param past what the side that is left responded to `orderWindow`
+ */
+export function beginComparison(
+  past: WindowReport,
+  order: Pick<WindowOrder, 'routes' | 'until'>,
+  plan: Plan,
+): Comparison {
   const names = order.routes.length > 0 ? order.routes : chooseRoutes(past);
   const odds = beginOdds(past.all.latencies, names, countWindows(plan));
   return { odds, share: NO_SHARE_ODDS, until: order.until, coldUntil: 0, spreadingUntil: 0 };
+}
+
+/** A person said that what was seen until now is good: the odds start again, and what is slow stays. */
+export function restartComparison(comparison: Comparison): Comparison {
+  return { ...comparison, odds: restartOdds(comparison.odds) };
 }
 
 /** When a stage has been shifted: it warms up, and its arrivals are compared with its own weights. */
@@ -59,15 +90,22 @@ export interface Shift {
   readonly before: Weights;
 }
 
+/** Of a stage, from 0. */
+export function findShift({ stages, initialWeights }: Plan, stage: number): Shift {
+  return {
+    weights: stages[stage]?.weights ?? initialWeights,
+    before: stages[stage - 1]?.weights ?? initialWeights,
+  };
+}
+
 export function addToComparison(
   comparison: Comparison,
-  readings: Readings,
-  order: WindowOrder,
+  windows: SideWindows,
+  order: Pick<WindowOrder, 'after' | 'until'>,
   plan: Plan,
   shift: Shift,
 ): Comparison {
   const { from, to } = findDirection(plan);
-  const windows = { source: sumWindows(readings.source ?? []), target: sumWindows(readings.target ?? []) };
   const isCold = order.after < comparison.coldUntil;
   const pair: WindowPair = { from: toRole(windows[from]), to: toRole(windows[to]) };
   const tolerances = { errors: 0, latency: plan.judge.latencyTolerance };
@@ -88,7 +126,7 @@ export function addToComparison(
 function addShare(
   { share, spreadingUntil }: Comparison,
   arrivals: Arrivals,
-  { after }: WindowOrder,
+  { after }: Pick<WindowOrder, 'after'>,
   shift: Shift,
 ): ShareOdds {
   const next = addArrivals(share, arrivals, shift);
@@ -99,6 +137,29 @@ function addShare(
 /** Whether what arrives proves that the weights are in force. Too little traffic proves nothing. */
 export function areInForce({ share }: Comparison): boolean {
   return findShareOdds(share).inForce >= MAX_ODDS;
+}
+
+/** The odds against the side that gets the traffic. */
+export function findOddsAgainst({ odds }: Comparison): number {
+  return totalOdds(odds).odds;
+}
+
+/** What adds most to the odds, in words; the largest part first. */
+export function describeParts({ odds }: Comparison, plan: Plan): string[] {
+  const direction = findDirection(plan);
+  const parts = totalOdds(odds).parts.filter(({ compared }) => compared.to.requests > 0);
+  return parts.slice(0, DESCRIBED_PARTS).map((part) => describeSuspicion(part, direction));
+}
+
+/**
+ * Whether what arrives proves the weights, in words.
+ *
+ * @returns how many arrivals there were, where they prove nothing yet
+ */
+export function describeShare(comparison: Comparison): string {
+  if (areInForce(comparison)) return 'the arrivals fit the weights';
+  const { inForce } = findShareOdds(comparison.share);
+  return `too few arrivals to prove the weights, got odds of ${formatOdds(inForce)} for them`;
 }
 
 /** Why the side that gets the traffic is worse than the one that is left; undefined while that is not sure. */

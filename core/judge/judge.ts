@@ -45,7 +45,7 @@ const UNKNOWN_TOLERANCE = 0.5;
 /**
  * Whether the errors of the side that gets the traffic end the cutover now: in the last minute, in the last five, or since the shift. It takes at
  * least `minimumErrors` of them, and an error rate over `maximumErrorRate` with 95 % confidence. Where the side that is left
- * is over it, too, the fault is behind both, and going back helps nothing: then the odds decide. Requests that were taken
+ * exceeds it, too, the fault is behind both, and going back helps nothing: then the odds decide. Requests that were taken
  * and have no response count as errors, as far as those of the side that is left would have got theirs by now.
  */
 export function breakerTrip(watch: Watch, plan: Plan): Trip | undefined {
@@ -69,8 +69,7 @@ export function breakerTrip(watch: Watch, plan: Plan): Trip | undefined {
 
 /** The side that is left, in the same time; without anything to compare the breaker decides alone. */
 function failsToo(watch: Watch, read: typeof stageWindow, plan: Plan): boolean {
-  const compared = watch.comparison?.odds.all.errors.from.requests ?? 0;
-  return compared > 0 && isOverLimit(read(watch, plan, findDirection(plan).from), plan);
+  return watch.comparison !== undefined && isOverLimit(read(watch, plan, findDirection(plan).from), plan);
 }
 
 function isOverLimit({ errors, responded }: WindowCounts, { breaker }: Plan): boolean {

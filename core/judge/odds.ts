@@ -94,6 +94,20 @@ function beginRoute(buckets: readonly (number | undefined)[], past: LatencyCount
   return { errors: { odds: beginRateOdds(ERROR_RATIOS), from: NO_RATE, to: NO_RATE }, latency };
 }
 
+/** As at the beginning, with the same thresholds: what both sides did until now is forgotten. */
+export function restartOdds({ all, routes, looks }: Odds): Odds {
+  const each = Object.entries(routes).map(([name, odds]) => [name, restartRoute(odds)] as const);
+  return { all: restartRoute(all), routes: Object.fromEntries(each), looks };
+}
+
+function restartRoute({ latency }: RouteOdds): RouteOdds {
+  const start = (ratios: Ratios): Compared => ({ odds: beginRateOdds(ratios), from: NO_RATE, to: NO_RATE });
+  return {
+    errors: start(ERROR_RATIOS),
+    latency: latency.map((part) => part && { bucket: part.bucket, ...start(LATENCY_RATIOS) }),
+  };
+}
+
 const NO_RATE: Rate = { requests: 0, hits: 0 };
 
 export function addToOdds({ all, routes, looks }: Odds, pair: WindowPair, tolerances: Tolerances): Odds {
@@ -116,7 +130,7 @@ function addToRoute(
 ): RouteOdds {
   const failed = { from: errorRate(from), to: errorRate(to) };
   return {
-    errors: addPair(errors, ERROR_RATIOS, failed, { looks, tolerance: tolerances.errors }),
+    errors: addPair(errors, ERROR_RATIOS, withPast(failed, errors.from), { looks, tolerance: tolerances.errors }),
     latency: latency.map((part) => {
       if (!part) return null;
       const slow = { from: slowRate(from, part.bucket), to: slowRate(to, part.bucket) };
@@ -125,17 +139,23 @@ function addToRoute(
   };
 }
 
-/** Without traffic of the source the target is compared with what that had shown before, at the worst. */
+/**
+ * Without traffic of the source the errors of the target are compared with what that had shown before, at the worst. Its latency is not:
+ * how long requests take changes with the hour and with the load, and without a fault.
+ */
+function withPast(pair: Pick<RatePair, Role>, from: Rate): RatePair {
+  const hasPast = pair.from.requests === 0 && from.requests >= MIN_PAST;
+  return hasPast ? { ...pair, past: wilsonUpperBound(from.hits, from.requests) } : pair;
+}
+
 function addPair(
   { odds, from, to }: Compared,
   ratios: Ratios,
-  pair: Pick<RatePair, Role>,
+  pair: RatePair,
   options: { readonly looks: number; readonly tolerance: number },
 ): Compared {
-  const hasPast = pair.from.requests === 0 && from.requests >= MIN_PAST;
-  const past = hasPast ? { past: wilsonUpperBound(from.hits, from.requests) } : {};
   return {
-    odds: addWindow(odds, ratios, { ...pair, ...past }, options),
+    odds: addWindow(odds, ratios, pair, options),
     from: addRates(from, pair.from),
     to: addRates(to, pair.to),
   };

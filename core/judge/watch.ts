@@ -83,7 +83,22 @@ export function observe(
   };
   const before = lastSample(watch).smoked;
   const sum = { source: before.source + smoked.source, target: before.target + smoked.target };
-  const samples = thin([...watch.samples, { ...sumCounts(tallies), smoked: sum, atMs: nowMs }], nowMs);
+  return addSample(watch, tallies, sum, nowMs, serving);
+}
+
+/**
+ * The watch with what both sides have counted until now.
+ *
+ * @param smoked since the first shift
+ */
+export function addSample(
+  watch: Watch,
+  tallies: Watch['tallies'],
+  smoked: Sample['smoked'],
+  nowMs: number,
+  serving: Side | undefined,
+): Watch {
+  const samples = thin([...watch.samples, { ...sumCounts(tallies), smoked, atMs: nowMs }], nowMs);
   const next = { ...watch, tallies, samples };
   const habits = serving ? findHabits(next, serving) : watch.habits;
   return habits ? { ...next, habits } : next;

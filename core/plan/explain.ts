@@ -160,7 +160,7 @@ function describeChecks(plan: Plan): string[] {
     `The ${to} must have at least ${minimumHealthyTargets} healthy ${minimumHealthyTargets === 1 ? 'target' : 'targets'}.`,
     requests.length === 0 ? 'No smoke requests.' : `Smoke requests to each side: ${requests.join(', ')}.`,
     `Rollback at ${breaker.minimumErrors} errors or more, with an error rate over ${formatPercent(breaker.maximumErrorRate)} (95 % confidence).`,
-    `Rollback at odds of ${MAX_ODDS} : 1 that the ${to} is worse than the ${from}: more errors, or responses slow more than ${1 + judge.latencyTolerance} times as often.`,
+    `${judge.onFailure === 'pause' ? 'A person is asked' : 'Rollback'} at odds of ${MAX_ODDS} : 1 that the ${to} is worse than the ${from}: more errors, or responses slow more than ${1 + judge.latencyTolerance} times as often.`,
     describePromotion(plan),
     `New weights must read back within ${formatSeconds(confirmTimeoutSeconds)}.`,
   ];
@@ -177,7 +177,7 @@ function describePromotion({ judge }: Plan): string {
   const requests = requestsToProve(judge.errorBudget);
   return (
     `A stage is promoted after ${requests} requests without an error, or more with some (an error rate ` +
-    `${formatPercent(judge.errorBudget)} over the other side's at most). With fewer it bakes on, to its maximum, then rolls back.`
+    `${formatPercent(judge.errorBudget)} over the other side's at most). With fewer it bakes on, to its maximum, then ${judge.inconclusive === 'pause' ? 'asks a person' : 'rolls back'}.`
   );
 }
 

@@ -27,6 +27,20 @@ export const JUDGE_FIELDS = {
     sentence:
       'How long a target that has just got traffic is not compared with the source; at most a quarter of the bake. The breaker watches it all the same.',
   },
+  inconclusive: {
+    kind: 'choice',
+    values: ['pause', 'rollBack'],
+    default: 'pause',
+    sentence:
+      'What happens when a bake at its maximum has proven nothing: a person is asked (`pause`), for as long as for an approval, or the cutover rolls back. A rehearsal rolls back, unless its plan is a file that says it.',
+  },
+  onFailure: {
+    kind: 'choice',
+    values: ['rollBack', 'pause'],
+    default: 'rollBack',
+    sentence:
+      'What happens when the figures speak against the side that gets the traffic: the cutover rolls back, or leaves the weights and asks a person (`pause`). A side that does not serve is left at once all the same.',
+  },
   routes: {
     kind: 'list',
     min: 0,

@@ -65,6 +65,8 @@ const CHECKS: Readonly<Record<PlanPart, Check>> = {
     atMost('judge.errorBudget', ({ judge }) => judge.errorBudget),
     atMost('judge.latencyTolerance', ({ judge }) => judge.latencyTolerance),
     atMost('judge.warmUpSeconds', ({ judge }) => judge.warmUpSeconds),
+    rollsBackAs('inconclusive'),
+    rollsBackAs('onFailure'),
   ),
   drain: all(
     ...CONNECTION_KINDS.map((kind) =>
@@ -92,6 +94,14 @@ function atLeast(name: string, read: (plan: Plan) => number): Check {
 function atMost(name: string, read: (plan: Plan) => number): Check {
   return (plan, floor, problems) => {
     if (read(plan) > read(floor)) problems.add(name, `at most ${read(floor)}, as deployed`, read(plan));
+  };
+}
+
+/** Who starts a cutover may not ask a person where the deployed plan rolls back. */
+function rollsBackAs(name: 'inconclusive' | 'onFailure'): Check {
+  return ({ judge }, floor, problems) => {
+    if (floor.judge[name] !== 'rollBack' || judge[name] === 'rollBack') return;
+    problems.add(`judge.${name}`, 'rollBack, as deployed', judge[name]);
   };
 }
 

@@ -67,7 +67,7 @@ const INITIAL_WEIGHTS: Weights = { source: 100, target: 0 };
 
 export const DEFAULT_SMOKE: readonly SmokeRequest[] = [{ path: '/', expectedStatus: 200 }];
 
-/** Step Functions ends a standard execution at 25,000 events; the rest is kept for retries and the rollback. */
+/** Step Functions ends a standard execution at 25,000 events; the rest is kept for retries, the rollback and escalations of the judge. */
 export const EVENT_BUDGET = 20_000;
 export const MAX_EVENTS = 25_000;
 /** Wait (2), Lambda task (5) and Choice (2). */
@@ -366,6 +366,16 @@ export function countLooks(plan: Plan): Record<LookedFor, number> {
     windows: plan.windows.length === 0 ? 0 : MAX_WINDOW_LOOKS,
     drain: MAX_DRAIN_LOOKS,
   };
+}
+
+/** The judge asks a person at the most so often. Each escalation takes some 550 events of what is kept for retries and the rollback. */
+export const MAX_ESCALATIONS = 3;
+/** An escalation is looked at less often when it may wait for long. */
+const ESCALATION_LOOKS = 60;
+
+/** Between two polls of an escalation of the judge. */
+export function escalationPollSeconds({ approval, pollSeconds }: Plan): number {
+  return Math.max(pollSeconds, Math.ceil(approval.timeoutSeconds / ESCALATION_LOOKS));
 }
 
 function findLongestBakes({ stages }: Plan): number {

@@ -11,6 +11,7 @@ import type { RuleMark } from '../../core/cutover/verified-mark';
 import type { RuleReading } from '../../core/traffic/listener-rules';
 import type { SmokeRequest } from '../../core/plan/plan';
 import type { SmokeResponse, SmokeSample } from '../../core/plan/smoke';
+import type { LookRecord } from '../../core/judge/look-record';
 import type { TaskReading } from '../../core/judge/tally';
 import type { WindowOrder } from '../../core/proxy/window';
 import type { SwitchStorePort, SwitchTask } from './switch-ports';
@@ -129,6 +130,10 @@ export interface StorePort {
   abortRequested(execution: string): Promise<boolean>;
   /** What a person has written at this gate. */
   approval(execution: string, gate: ApprovalGate): Promise<WrittenWord | undefined>;
+  /** What the judge was given at some polls, as the object of this number. */
+  putLooks(execution: string, number: number, records: readonly LookRecord[]): Promise<void>;
+  /** All of these objects, in their order. */
+  looks(execution: string): Promise<readonly (readonly LookRecord[])[]>;
   /** Written once: a later word does not replace an earlier one, unless that one was `failed`. */
   putEvidence(evidence: Evidence): Promise<void>;
   hasEvidence(execution: string): Promise<boolean>;

@@ -1,9 +1,12 @@
+import { afterWriting, mustWriteLooks } from '../../core/cutover/looks';
 import { STEP_SECONDS } from '../../core/cutover/step-limits';
 import type { CutoverRun } from '../../core/cutover/run';
 import { LOOK_SECONDS, LOOKING_SECONDS } from '../../core/plan/plan';
 import type { Ports } from '../contract/ports';
+import { settleWithin } from '../contract/settle';
 import { timeLeftMs } from '../contract/time-left';
-import { Act } from './step';
+import { STORE_MS } from './observe';
+import type { Act } from './step';
 
 /** A look that took long is not followed by the next one at once: it would take its services' time. */
 const PACE = 2;
@@ -27,7 +30,7 @@ export function lookOften(act: Act<CutoverRun, CutoverRun>): Act<CutoverRun, Cut
       await ports.pause(look.pauseMs);
       look = await lookOnce(act, look.run, ports, ports.now());
     }
-    const { run } = look;
+    const run = await writeLooks(look.run, ports);
     if (run.verdict !== 'wait') return run;
     const lookedSeconds = Math.floor((ports.now() - nowMs) / 1000);
     return { ...run, waitSeconds: Math.max(1, run.waitSeconds - lookedSeconds) };
@@ -49,4 +52,13 @@ async function lookOnce(
   const run = await act(given, ports, nowMs);
   const tookMs = ports.now() - nowMs;
   return { run, pauseMs: Math.max(LOOK_SECONDS * 1000, PACE * tookMs) - tookMs };
+}
+
+/** The state has no room for them. A store that is away costs nothing but these figures. */
+async function writeLooks(run: CutoverRun, { store }: Ports): Promise<CutoverRun> {
+  const { looks, execution } = run;
+  if (!looks || !mustWriteLooks(run)) return run;
+  const write = () => store.putLooks(execution, looks.written + 1, looks.records);
+  const written = await settleWithin(STORE_MS, 'writing the polls', write);
+  return 'value' in written ? afterWriting(run) : run;
 }

@@ -1,14 +1,24 @@
 import { checkAlarms } from '../../core/judge/alarm-check';
-import { CutoverRun, InitialReading, note, rollBack } from '../../core/cutover/run';
+import { keepLook } from '../../core/cutover/looks';
+import { ask, mayAsk } from '../../core/cutover/escalation';
+import { CutoverRun, InitialReading, Verdict, note, rollBack } from '../../core/cutover/run';
 import { ErrorCode } from '../../core/errors/errors';
 import { isAsSet, settleLeft } from '../../core/cutover/returning';
 import { Forward } from '../../core/traffic/forward';
 import type { SideState } from '../../core/judge/side-state';
 import { addSessions } from '../../core/judge/sessions';
-import { addToComparison, findMisfit, findSuspicion, orderWindow } from '../../core/judge/comparison';
-import { breakerTrip } from '../../core/judge/judge';
+import {
+  SideWindows,
+  addToComparison,
+  findOddsAgainst,
+  findShift,
+  orderWindow,
+  sumSides,
+} from '../../core/judge/comparison';
+import { Judgement, judgeFigures } from '../../core/judge/figures';
+import { PollRecord, packCounts, packReport } from '../../core/judge/look-record';
 import { RuleReading, changedRules, otherRules } from '../../core/traffic/listener-rules';
-import { isTooLarge, tooManyTasks, withTracesThatFit, withoutTasks } from '../../core/cutover/state-size';
+import { isTooLarge, tooManyTasks, withWhatFits, withoutTasks } from '../../core/cutover/state-size';
 import { TaskReading, withUnlisted } from '../../core/judge/tally';
 import type { Plan } from '../../core/plan/plan';
 import type { WindowOrder } from '../../core/proxy/window';
@@ -35,6 +45,8 @@ export type JudgedAct = (run: CutoverRun, ports: Ports, nowMs: number, look: Loo
 interface JudgeOptions {
   /** Whether the weighted rule must already read back as intended: not while a shift is being confirmed. */
   readonly isConfirmed: boolean;
+  /** The verdict that leads to this step again, once a person has said so. */
+  readonly resume: Verdict;
 }
 
 /**
@@ -63,7 +75,8 @@ export const STORE_MS = 1_500;
  * alarms, the rules, the health and the smoke requests of both sides, and what the proxies count. Each is read by itself, in
  * bounded time: a store that is away, or one proxy that hangs, hides nothing of the rest.
  */
-export function judged(act: JudgedAct, { isConfirmed }: JudgeOptions): Act<CutoverRun, CutoverRun> {
+export function judged(act: JudgedAct, options: JudgeOptions): Act<CutoverRun, CutoverRun> {
+  const { isConfirmed } = options;
   return async (run, ports, nowMs) => {
     const { watch: before, initial } = run;
     if (!before || !initial) throw new Error("a judged step must follow a shift, got a run without 'watch'");
@@ -75,15 +88,21 @@ export function judged(act: JudgedAct, { isConfirmed }: JudgeOptions): Act<Cutov
     const smoked = { source: seen.sides.source.smoked, target: seen.sides.target.smoked };
     const { from, to } = findDirection(run.plan);
     const blind = [...listBlindness(seen, to), ...blindTasks(tasks)];
-    const observed = observe(before, tasks, smoked, ports.now(), hasWeight(run, from) ? from : undefined);
-    const compared = compare(run, observed, tasks, order);
+    const seenMs = ports.now();
+    const isServing = hasWeight(run, from);
+    const observed = observe(before, tasks, smoked, seenMs, isServing ? from : undefined);
+    const windows = tasks.source && tasks.target && sumSides(tasks);
+    const compared = compare(run, observed, windows, order);
     const watch = noteBlindness({ ...compared, sessions: addSessions(before.sessions, tasks) }, blind, nowMs);
-    const settled = settleLeft({ ...run, watch }, ownForward(seen.rules, ports));
-    const noted = withTracesThatFit(noteOtherRules(settled, initial, seen.rules, ports, nowMs));
+    const said = judgeFigures(watch, run.plan, isConfirmed);
+    const record = buildPoll({ watch, windows, order, said, isServing, isConfirmed }, seenMs);
+    const kept = keepLook({ ...run, watch }, record);
+    const settled = settleLeft(kept, ownForward(seen.rules, ports));
+    const noted = withWhatFits(noteOtherRules(settled, initial, seen.rules, ports, nowMs));
     const bounded = isTooLarge(noted) ? withoutTasks(noted) : noted;
     if (back) return rollBack(bounded, back.code, back.message);
-    const judged = judgeFigures(watch, run.plan, isConfirmed);
-    if (judged) return rollBack(bounded, judged.code, judged.message);
+    // While a person is asked about just that, it goes on waiting.
+    if (said && !run.escalation?.isFailing) return respondTo(bounded, said, options);
     if (bounded !== noted) return rollBack(bounded, 'TooManyTasks', tooManyTasks(noted));
     const overdue = blindForTooLong(watch, to, nowMs);
     if (overdue) return rollBack(noted, overdue.code, overdue.message);
@@ -93,16 +112,11 @@ export function judged(act: JudgedAct, { isConfirmed }: JudgeOptions): Act<Cutov
   };
 }
 
-/** What the figures say against the side that gets the traffic. */
-function judgeFigures(watch: Watch, plan: Plan, isConfirmed: boolean): Finding | undefined {
-  const trip = breakerTrip(watch, plan);
-  if (trip) return { code: 'BreakerTripped', message: trip.message };
-  const { comparison } = watch;
-  if (!comparison) return undefined;
-  const worse = findSuspicion(comparison, plan);
-  if (worse !== undefined) return { code: 'TargetWorse', message: worse };
-  const misfit = isConfirmed ? findMisfit(comparison) : undefined;
-  return misfit === undefined ? undefined : { code: 'ShiftNotConfirmed', message: misfit };
+/** A side that is worse is left, unless the plan asks a person. Weights that are not in force are no matter of opinion. */
+function respondTo(run: CutoverRun, said: Judgement, { resume }: JudgeOptions): CutoverRun {
+  const failure = { code: said.code, message: said.message };
+  const isAsked = run.plan.judge.onFailure === 'pause' && said.code !== 'ShiftNotConfirmed' && mayAsk(run);
+  return isAsked ? ask(run, { failure, isFailing: true, resume }) : rollBack(run, failure.code, failure.message);
 }
 
 interface Surroundings {
@@ -260,12 +274,37 @@ async function readTasks(
 }
 
 /** A side whose tasks could not be listed did nothing that is known: then nothing is compared. */
-function compare(run: CutoverRun, watch: Watch, tasks: Partial<TaskReadings>, order: WindowOrder): Watch {
-  const { plan, stage } = run;
-  if (!watch.comparison || !stage || !tasks.source || !tasks.target) return watch;
-  const weights = plan.stages[stage.index]?.weights ?? plan.initialWeights;
-  const before = plan.stages[stage.index - 1]?.weights ?? plan.initialWeights;
-  return { ...watch, comparison: addToComparison(watch.comparison, tasks, order, plan, { weights, before }) };
+function compare(
+  { plan, stage }: CutoverRun,
+  watch: Watch,
+  windows: SideWindows | undefined,
+  order: WindowOrder,
+): Watch {
+  if (!watch.comparison || !stage || !windows) return watch;
+  const shift = findShift(plan, stage.index);
+  return { ...watch, comparison: addToComparison(watch.comparison, windows, order, plan, shift) };
+}
+
+interface Judged {
+  readonly watch: Watch;
+  readonly windows: SideWindows | undefined;
+  readonly order: WindowOrder;
+  readonly said: Judgement | undefined;
+  readonly isServing: boolean;
+  readonly isConfirmed: boolean;
+}
+
+/** What the judge was given and said, so that it can be computed again from the evidence. */
+function buildPoll({ watch, windows, order, said, isServing, isConfirmed }: Judged, atMs: number): PollRecord {
+  const { after, until } = order;
+  const packed = windows && { source: packReport(windows.source), target: packReport(windows.target) };
+  return {
+    ...{ kind: 'poll', at: atMs, after, until },
+    ...(packed && { windows: packed }),
+    ...{ counts: packCounts(watch), isServing, isConfirmed },
+    ...(watch.comparison && { odds: findOddsAgainst(watch.comparison) }),
+    ...(said && { said: said.code }),
+  };
 }
 
 function listBlindness({ lock, abort, alarms, rules, sides }: Surroundings, to: Side): Blindness[] {

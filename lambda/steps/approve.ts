@@ -1,6 +1,8 @@
 import {
   Response,
+  ApprovalGate,
   ApprovalProgress,
+  ApprovalVerdict,
   MAX_HURRIED_LOOKS,
   WrittenWord,
   readResponse,
@@ -11,8 +13,10 @@ import {
   proven,
   buildStatement,
 } from '../../core/approval/approval';
-import { CutoverRun, note, rollBack } from '../../core/cutover/run';
-import { gatePollSeconds } from '../../core/plan/plan';
+import { resume } from '../../core/cutover/escalation';
+import { CutoverRun, Escalation, note, rollBack } from '../../core/cutover/run';
+import type { ErrorCode } from '../../core/errors/errors';
+import { gatePollSeconds, escalationPollSeconds } from '../../core/plan/plan';
 import { readStatement } from '../../core/approval/statement';
 import { announce } from '../shared/announce';
 import { lookOften } from '../shared/looks';
@@ -26,27 +30,67 @@ import { Act, withLock, createHandler } from '../shared/step';
  * nothing, and they are notified of it.
  */
 export async function approve(run: CutoverRun, ports: Ports, nowMs: number): Promise<CutoverRun> {
-  const gate = pendingGate(run.plan, run.approved ?? [], run.stage ? run.stage.index + 1 : 0);
-  if (!gate) throw new Error("'approve' must come before a gate of the plan, got none");
-  const asked: ApprovalProgress = run.approval ?? { gate, askedAtMs: nowMs };
+  const asked = findAsked(run, nowMs);
   const found = await settleWithin(STORE_MS, 'reading the approval', () =>
     ports.store.approval(run.execution, asked.gate),
   );
   // A store that is unreachable may hold an approval: no one is notified that there was none.
   if ('problem' in found) return waitForStore(run, asked, found.problem, ports, nowMs);
-  const word = found.value && (await responseFrom(found.value, run, asked, ports, nowMs));
+  // What was written for an earlier escalation of the judge is no response to this one.
+  const written = found.value && found.value.writtenAtMs > (asked.afterMs ?? 0) ? found.value : undefined;
+  const word = written && (await responseFrom(written, run, asked, ports, nowMs));
   const verdict = approvalVerdict(word, asked, run.plan.approval, nowMs);
   if (verdict === 'wait') return waitOn(run, asked, typeof word === 'string' ? word : undefined, ports);
+  const { gate } = asked;
   const responded: CutoverRun = { ...run, approval: undefined };
   const noted = note(responded, nowMs, 'Approve', { gate, verdict, ...(typeof word === 'object' && { ...word }) });
-  if (verdict === 'approved') return { ...noted, approved: [...(run.approved ?? []), gate], verdict };
+  if (!run.escalation) return endGate(noted, gate, verdict, word);
+  return endEscalation({ ...noted, decidedAtMs: written?.writtenAtMs ?? 0 }, run.escalation, verdict, word, nowMs);
+}
+
+/** What a person is asked: as the poll before asked it, or for the first time. */
+function findAsked(run: CutoverRun, nowMs: number): ApprovalProgress {
+  if (run.approval) return run.approval;
+  if (run.escalation) return { gate: 'judge', askedAtMs: nowMs, afterMs: run.decidedAtMs ?? 0 };
+  const gate = pendingGate(run.plan, run.approved ?? [], run.stage ? run.stage.index + 1 : 0);
+  if (!gate) throw new Error("'approve' must come before a gate of the plan, got none");
+  return { gate, askedAtMs: nowMs };
+}
+
+function endGate(
+  run: CutoverRun,
+  gate: ApprovalGate,
+  verdict: Exclude<ApprovalVerdict, 'wait'>,
+  word: Response | string | undefined,
+): CutoverRun {
+  if (verdict === 'approved') return { ...run, approved: [...(run.approved ?? []), gate], verdict };
   if (verdict === 'overdue') {
     const got = typeof word === 'string' ? word : 'no response';
     const message = `'${gate}' must be approved within ${run.plan.approval.timeoutSeconds} s, got ${got}`;
-    return rollBack(noted, 'ApprovalOverdue', message);
+    return rollBack(run, 'ApprovalOverdue', message);
   }
   const by = typeof word === 'object' ? describeResponder(word) : 'an unknown signer';
-  return rollBack(noted, 'ApprovalRejected', `'${gate}' must be approved, got a rejection by ${by}`);
+  return rollBack(run, 'ApprovalRejected', `'${gate}' must be approved, got a rejection by ${by}`);
+}
+
+/** Without an approval the cutover rolls back, with what the judge had to say. */
+function endEscalation(
+  run: CutoverRun,
+  escalation: Escalation,
+  verdict: ApprovalVerdict,
+  word: Response | string | undefined,
+  nowMs: number,
+): CutoverRun {
+  if (verdict === 'approved') return resume(run, escalation, nowMs);
+  const { code, message } = escalation.failure;
+  const by = typeof word === 'object' ? describeResponder(word) : 'an unknown signer';
+  const end =
+    verdict === 'rejected' ? `rejected by ${by}` : `not approved within ${run.plan.approval.timeoutSeconds} s`;
+  return rollBack(
+    { ...run, escalation: undefined },
+    code as ErrorCode,
+    `${message}; a person was asked, and it was ${end}`,
+  );
 }
 
 /** The approval, with its signer as STS reports; or why it does not count. */
@@ -95,7 +139,7 @@ async function waitOn(
     ...run,
     approval,
     verdict: 'wait',
-    waitSeconds: gatePollSeconds(run.plan, asked.gate),
+    waitSeconds: asked.gate === 'judge' ? escalationPollSeconds(run.plan) : gatePollSeconds(run.plan, asked.gate),
   };
   const isNews = run.approval === undefined || approval.problem !== asked.problem;
   if (isNews) await announce('waitingForApproval', waiting, ports);
@@ -105,7 +149,7 @@ async function waitOn(
 /** While a person thinks, the side that gets the traffic serves: both sides go on being judged. */
 const watched: Act<CutoverRun, CutoverRun> = judged(
   async (run, ports, nowMs, look) => hurried(await approve(run, ports, nowMs), look),
-  { isConfirmed: true },
+  { isConfirmed: true, resume: 'approve' },
 );
 
 /** Where that side was not seen, the next look does not wait as long as a person may. */

@@ -1,7 +1,9 @@
+import { keepLook } from '../../core/cutover/looks';
 import { CutoverRun, note } from '../../core/cutover/run';
 import { keepsClients } from '../../core/cutover/returning';
 import { leaveSide } from '../shared/leave';
 import { bakeVerdict } from '../../core/judge/judge';
+import { lastSample } from '../../core/judge/watch';
 import { findDirection } from '../../core/plan/direction';
 import type { Plan } from '../../core/plan/plan';
 import { afterBake, summarizeObserved } from '../../core/cutover/stage';
@@ -25,8 +27,15 @@ async function judgeBake(run: CutoverRun, ports: Ports, nowMs: number, look: Loo
   const { watch } = look;
   const bake = { elapsedSeconds, stage, canPromote: canPromote(look, run.plan) };
   const verdict = bakeVerdict(bake, watch, run.plan);
-  const after = afterBake(run, { stage, progress, watch, verdict }, nowMs);
-  if (verdict === 'wait') return after;
+  if (verdict === 'wait') return afterBake(run, { stage, progress, watch, verdict }, nowMs);
+  const kept = keepLook(run, {
+    kind: 'bake',
+    at: lastSample(watch).atMs,
+    elapsedSeconds,
+    canPromote: bake.canPromote,
+    verdict,
+  });
+  const after = afterBake(kept, { stage, progress, watch, verdict }, nowMs);
   return note(after, nowMs, 'Bake', { stage: progress.index + 1, verdict, ...summarizeObserved(watch) });
 }
 
@@ -37,6 +46,6 @@ function canPromote({ blind, tasks }: Look, plan: Plan): boolean {
   return !isBlind && staying.length > 0 && staying.every(({ report }) => report !== undefined);
 }
 
-export const bake = judged(judgeBake, { isConfirmed: true });
+export const bake = judged(judgeBake, { isConfirmed: true, resume: 'confirmed' });
 
 export const handler = createHandler(lookOften(bake));

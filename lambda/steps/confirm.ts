@@ -32,6 +32,6 @@ async function readBack(run: CutoverRun, ports: Ports, nowMs: number, { rules }:
   );
 }
 
-export const confirm = judged(readBack, { isConfirmed: false });
+export const confirm = judged(readBack, { isConfirmed: false, resume: 'go' });
 
 export const handler = createHandler(lookOften(confirm));

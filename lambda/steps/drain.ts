@@ -75,6 +75,6 @@ function waitForTasks(run: CutoverRun, nowMs: number): CutoverRun {
 
 const MAX_BLIND_MS = 600_000;
 
-export const drain = judged(drainSide, { isConfirmed: true });
+export const drain = judged(drainSide, { isConfirmed: true, resume: 'drain' });
 
 export const handler = createHandler(lookOften(drain));

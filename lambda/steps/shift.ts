@@ -1,12 +1,16 @@
+import { keepLook } from '../../core/cutover/looks';
 import { CutoverRun, note, rollBack } from '../../core/cutover/run';
+import { packWindow } from '../../core/judge/look-record';
+import { findDirection } from '../../core/plan/direction';
 import { planForward } from '../../core/plan/stickiness-plan';
 import { Forward, sameForward } from '../../core/traffic/forward';
 import { CONFIRM_POLL_SECONDS, Plan } from '../../core/plan/plan';
 import type { Stage } from '../../core/plan/stages';
-import { isTooLarge, tooManyTasks, withTracesThatFit, withoutTasks } from '../../core/cutover/state-size';
-import { beginComparison, orderWindow, warmUp } from '../../core/judge/comparison';
+import { isTooLarge, tooManyTasks, withWhatFits, withoutTasks } from '../../core/cutover/state-size';
+import { beginComparison, orderWindow, sumSides, warmUp } from '../../core/judge/comparison';
 import { waitForWindow } from '../../core/cutover/window';
 import { Watch, beginStage, beginWatch } from '../../core/judge/watch';
+import { lookOften } from '../shared/looks';
 import { Look, isOfSideThatIsLeft, judged, readRules } from '../shared/observe';
 import type { Ports } from '../contract/ports';
 import { settle } from '../contract/settle';
@@ -27,13 +31,16 @@ export async function setWeights(run: CutoverRun, ports: Ports, nowMs: number): 
   if (!present || !isExpected(present)) {
     return rollBack(run, 'RulesChanged', `the weighted rule must be as shifted before, got ${JSON.stringify(present)}`);
   }
-  const started = run.watch ? beginStage(run.watch, nowMs) : await startWatch(run, proxies, ports.now());
-  const watch = warmUpStage(started, stage, run.plan, nowMs);
+  const started = run.watch
+    ? { ...run, watch: beginStage(run.watch, nowMs) }
+    : await startWatch(run, proxies, ports.now());
+  const watch = started.watch && warmUpStage(started.watch, stage, run.plan, nowMs);
+  const noted = keepLook(started, { kind: 'shift', at: nowMs, stage: index });
   const progress = { index, shiftedAtMs: nowMs };
-  const shifting = withTracesThatFit({
-    ...run,
+  const shifting = withWhatFits({
+    ...noted,
     intended,
-    watch,
+    ...(watch && { watch }),
     stage: progress,
     unsavedSinceMs: undefined,
     verdict: 'go',
@@ -78,16 +85,21 @@ export const shift: Act<CutoverRun, CutoverRun> = (run, ports, nowMs) => {
       const waiting = isAsBefore(judgedRun, look, ports) && waitForWindow(judgedRun, atMs);
       return waiting ? Promise.resolve(waiting) : setWeights(judgedRun, ports, atMs);
     },
-    { isConfirmed: false },
+    { isConfirmed: false, resume: 'nextStage' },
   );
   return (run.stage ? next : withLock(setWeights))(run, ports, nowMs);
 };
 
 /** What the tasks report now is where counting begins, and what the source did until now says what is slow. */
-async function startWatch({ execution, plan }: CutoverRun, proxies: Ports['proxies'], nowMs: number): Promise<Watch> {
+async function startWatch(run: CutoverRun, proxies: Ports['proxies'], nowMs: number): Promise<CutoverRun> {
+  const { execution, plan } = run;
   const order = orderWindow(undefined, execution, plan, nowMs);
   const [source, target] = await Promise.all([proxies.tasks('source', order), proxies.tasks('target', order)]);
-  return { ...beginWatch({ source, target }, nowMs), comparison: beginComparison({ source, target }, order, plan) };
+  const past = sumSides({ source, target })[findDirection(plan).from];
+  const comparison = beginComparison(past, order, plan);
+  const routes = Object.keys(comparison.odds.routes);
+  const record = { kind: 'begin', at: nowMs, until: order.until, routes, past: packWindow(past.all) } as const;
+  return { ...keepLook(run, record), watch: { ...beginWatch({ source, target }, nowMs), comparison } };
 }
 
 function warmUpStage(watch: Watch, { bakeSeconds }: Stage, plan: Plan, nowMs: number): Watch {
@@ -95,4 +107,4 @@ function warmUpStage(watch: Watch, { bakeSeconds }: Stage, plan: Plan, nowMs: nu
   return { ...watch, comparison: warmUp(watch.comparison, bakeSeconds, plan, nowMs) };
 }
 
-export const handler = createHandler(shift);
+export const handler = createHandler(lookOften(shift));

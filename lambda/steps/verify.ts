@@ -70,6 +70,6 @@ function waitForZero(run: CutoverRun, message: string, nowMs: number): CutoverRu
   return { ...run, unverifiedSinceMs, verdict: 'wait', waitSeconds: run.plan.pollSeconds };
 }
 
-export const verify = judged(verifyBoth, { isConfirmed: true });
+export const verify = judged(verifyBoth, { isConfirmed: true, resume: 'drained' });
 
 export const handler = createHandler(lookOften(verify));

@@ -52,8 +52,8 @@ export interface Deployed {
   readonly alarms: CheckedAlarms;
 }
 
-/** A person is asked in two places, and what follows differs. */
-type TaskName = StateStep | 'approveLastStage';
+/** A person is asked in three places, and what follows differs. */
+type TaskName = StateStep | 'approveLastStage' | 'ask';
 type Tasks = Readonly<Record<TaskName, LambdaInvoke>>;
 
 /**
@@ -64,11 +64,12 @@ type Tasks = Readonly<Record<TaskName, LambdaInvoke>>;
  * Lock → Preflight → Shift → Confirm → Bake → (next stage: Shift) → Drain → Verify → Complete → Completed
  *           ⇅    Switch┘ └────────┴────────┴───────────────┴───────┴→ Rollback → Record → RolledBack | Refused | Failed
  *        Approve                         Bake → ApproveLastStage → Shift
+ *                                        any judged step → Ask → that step, or what follows it
  * ```
  */
 export function cutoverDefinition(scope: Construct, functions: StepFunctions, deployed: Deployed): IChainable {
   const tasks = createTasks(scope, functions, deployed);
-  const { lock, preflight, approve, approveLastStage, shift, confirm, bake, drain, verify, rollback, record } = tasks;
+  const { lock, preflight, approveLastStage, ask, shift, confirm, bake, drain, verify, rollback, record } = tasks;
   const failed = new Fail(scope, 'Failed', { error: 'Failed', causePath: '$.cause' });
   const notRecorded = new Fail(scope, 'NotRecorded', {
     error: 'NotRecorded',
@@ -78,6 +79,58 @@ export function cutoverDefinition(scope: Construct, functions: StepFunctions, de
   const completed = new Succeed(scope, 'Completed');
 
   lock.next(preflight);
+  addBeginning(scope, tasks);
+  // Wherever both sides are judged, the judge may ask a person.
+  const asks = when('ask', ask);
+  shift.next(
+    choose(scope, 'Shifted?', rollback, [when('go', confirm), asks, waitAndRepeat(scope, 'WaitToShift', shift)]),
+  );
+  confirm.next(
+    choose(scope, 'Confirmed?', rollback, [
+      when('confirmed', bake),
+      asks,
+      waitAndRepeat(scope, 'WaitToConfirm', confirm),
+    ]),
+  );
+  bake.next(
+    choose(scope, 'Baked?', rollback, [
+      when('nextStage', shift),
+      when('approve', approveLastStage),
+      when('drain', drain),
+      asks,
+      waitAndRepeat(scope, 'WaitToBake', bake),
+    ]),
+  );
+  approveLastStage.next(
+    choose(scope, 'LastStageApproved?', rollback, [
+      when('approved', shift),
+      asks,
+      waitAndRepeat(scope, 'WaitForLastApproval', approveLastStage),
+    ]),
+  );
+  drain.next(
+    choose(scope, 'Drained?', rollback, [when('drained', verify), asks, waitAndRepeat(scope, 'WaitToDrain', drain)]),
+  );
+  verify.next(
+    choose(scope, 'Verified?', rollback, [
+      when('verified', tasks.complete),
+      asks,
+      waitAndRepeat(scope, 'WaitToVerify', verify),
+    ]),
+  );
+  addEscalation(scope, tasks);
+  tasks.complete.next(completed);
+  rollback.next(
+    choose(scope, 'RolledBack?', record, [when('restored', record), waitAndRepeat(scope, 'WaitToRollBack', rollback)]),
+  );
+  record.next(outcome(scope, { completed, failed, notRecorded }));
+  catchAll(scope, tasks, notRecorded);
+  return lock;
+}
+
+/** Before the first stage: a person, or a switch. */
+function addBeginning(scope: Construct, tasks: Tasks): void {
+  const { approve, preflight, record, shift, confirm, rollback } = tasks;
   // Until something moves, the safe way is to stop where it stands.
   preflight.next(
     choose(scope, 'Ready?', record, [
@@ -94,40 +147,23 @@ export function cutoverDefinition(scope: Construct, functions: StepFunctions, de
   approve.next(
     choose(scope, 'Approved?', record, [when('approved', preflight), waitAndRepeat(scope, 'WaitForApproval', approve)]),
   );
-  shift.next(choose(scope, 'Shifted?', rollback, [when('go', confirm), waitAndRepeat(scope, 'WaitToShift', shift)]));
-  confirm.next(
-    choose(scope, 'Confirmed?', rollback, [when('confirmed', bake), waitAndRepeat(scope, 'WaitToConfirm', confirm)]),
-  );
-  bake.next(
-    choose(scope, 'Baked?', rollback, [
+}
+
+/** Each way leads back to where the judge asked a person. */
+function addEscalation(scope: Construct, tasks: Tasks): void {
+  const { ask, shift, approveLastStage, confirm, bake, drain, verify, rollback } = tasks;
+  ask.next(
+    choose(scope, 'Decided?', rollback, [
       when('nextStage', shift),
       when('approve', approveLastStage),
+      when('go', confirm),
+      when('confirmed', bake),
       when('drain', drain),
-      waitAndRepeat(scope, 'WaitToBake', bake),
+      when('drained', verify),
+      when('ask', ask),
+      waitAndRepeat(scope, 'WaitForDecision', ask),
     ]),
   );
-  approveLastStage.next(
-    choose(scope, 'LastStageApproved?', rollback, [
-      when('approved', shift),
-      waitAndRepeat(scope, 'WaitForLastApproval', approveLastStage),
-    ]),
-  );
-  drain.next(
-    choose(scope, 'Drained?', rollback, [when('drained', verify), waitAndRepeat(scope, 'WaitToDrain', drain)]),
-  );
-  verify.next(
-    choose(scope, 'Verified?', rollback, [
-      when('verified', tasks.complete),
-      waitAndRepeat(scope, 'WaitToVerify', verify),
-    ]),
-  );
-  tasks.complete.next(completed);
-  rollback.next(
-    choose(scope, 'RolledBack?', record, [when('restored', record), waitAndRepeat(scope, 'WaitToRollBack', rollback)]),
-  );
-  record.next(outcome(scope, { completed, failed, notRecorded }));
-  catchAll(scope, tasks, notRecorded);
-  return lock;
 }
 
 function createTasks(scope: Construct, functions: StepFunctions, deployed: Deployed): Tasks {
@@ -155,6 +191,7 @@ function createTasks(scope: Construct, functions: StepFunctions, deployed: Deplo
     preflight: task('Preflight', 'preflight'),
     approve: task('Approve', 'approve'),
     approveLastStage: task('ApproveLastStage', 'approve'),
+    ask: task('Ask', 'approve'),
     shift: task('Shift', 'shift'),
     switch: task('Switch', 'switch'),
     confirm: task('Confirm', 'confirm'),
@@ -246,6 +283,7 @@ function catchAll(scope: Construct, tasks: Tasks, notRecorded: Fail): void {
     preflight: tasks.record,
     approve: tasks.record,
     approveLastStage: tasks.rollback,
+    ask: tasks.rollback,
     shift: tasks.rollback,
     switch: tasks.rollback,
     confirm: tasks.rollback,

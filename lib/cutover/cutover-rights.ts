@@ -26,7 +26,7 @@ export interface StepRights {
 }
 
 type StoreKey =
-  | ('lock.json' | 'abort/*' | 'approval/*' | 'evidence/*' | 'notified/*')
+  | ('lock.json' | 'abort/*' | 'approval/*' | 'evidence/*' | 'looks/*' | 'notified/*')
   | (typeof REGIME_KEY | `${typeof DECISION_PREFIX}*`);
 
 const NONE = {
@@ -37,7 +37,10 @@ const LOOK_FOR_ABORT: StoreKey[] = ['abort/*'];
 const LOCK: StoreKey[] = ['lock.json'];
 const SAVE = { GetObject: LOCK, PutObject: LOCK };
 const GUARD = { GetObject: [...LOCK, ...LOOK_FOR_ABORT] };
-const SAVE_LOCKED = { ...GUARD, PutObject: LOCK };
+/** What the judge was given at each poll. */
+const LOOKS: StoreKey[] = ['looks/*'];
+const WATCH = { ...GUARD, PutObject: LOOKS };
+const SAVE_WATCHED = { ...GUARD, PutObject: [...LOCK, ...LOOKS] };
 /** What making a switch takes, in either direction. */
 const SWITCH: StoreKey[] = [REGIME_KEY, `${DECISION_PREFIX}*`];
 const ALL_SERVICES: StepRights['services'] = ['deployments', 'suspend', 'resume'];
@@ -46,7 +49,7 @@ const PREFLIGHT: StepRights['store'] = {
   PutObject: [...LOCK, REGIME_KEY],
 };
 const RECORD: StepRights['store'] = {
-  GetObject: ['lock.json', 'evidence/*'],
+  GetObject: ['lock.json', 'evidence/*', ...LOOKS],
   PutObject: ['evidence/*'],
   DeleteObject: LOCK,
 };
@@ -61,8 +64,11 @@ const JUDGE = { ...NONE, read: ALL_READS, callProxies: true, smoke: true, readAl
 export const STEP_RIGHTS: Record<Step, StepRights> = {
   lock: { ...NONE, notify: true, store: { ...SAVE, GetObject: [...LOCK, 'evidence/*'] } },
   preflight: { ...JUDGE, services: ['deployments'], store: PREFLIGHT },
-  approve: { ...JUDGE, notify: true, store: { GetObject: [...LOCK, ...LOOK_FOR_ABORT, 'approval/*'] } },
-  shift: { ...JUDGE, modifyRule: true, store: SAVE_LOCKED },
+  approve: {
+    ...{ ...JUDGE, notify: true },
+    store: { GetObject: [...LOCK, ...LOOK_FOR_ABORT, 'approval/*'], PutObject: LOOKS },
+  },
+  shift: { ...JUDGE, modifyRule: true, store: SAVE_WATCHED },
   switch: {
     ...{
       ...JUDGE,
@@ -74,11 +80,11 @@ export const STEP_RIGHTS: Record<Step, StepRights> = {
     },
     store: { GetObject: [...LOCK, ...LOOK_FOR_ABORT, ...SWITCH], PutObject: [...LOCK, ...SWITCH] },
   },
-  confirm: { ...JUDGE, notify: true, store: GUARD },
+  confirm: { ...JUDGE, notify: true, store: WATCH },
   // Both may take a side that kept its clients out of the rule.
-  bake: { ...JUDGE, modifyRule: true, store: GUARD },
-  drain: { ...JUDGE, modifyRule: true, store: SAVE_LOCKED },
-  verify: { ...JUDGE, marks: ['verified'], store: SAVE_LOCKED },
+  bake: { ...JUDGE, modifyRule: true, store: WATCH },
+  drain: { ...JUDGE, modifyRule: true, store: SAVE_WATCHED },
+  verify: { ...JUDGE, marks: ['verified'], store: SAVE_WATCHED },
   complete: { ...NONE, services: ['resume'], callProxies: true, notify: true, store: RECORD },
   rollback: {
     ...{ ...JUDGE, services: ALL_SERVICES, modifyRule: true, marks: ['rollingBack'], notify: true },
@@ -97,7 +103,7 @@ export const STEP_RIGHTS: Record<Step, StepRights> = {
     },
     store: {
       ...RECORD,
-      GetObject: ['lock.json', 'evidence/*', 'notified/*', ...SWITCH],
+      GetObject: ['lock.json', 'evidence/*', 'notified/*', ...LOOKS, ...SWITCH],
       PutObject: ['lock.json', 'evidence/*', 'notified/*', ...SWITCH],
     },
   },

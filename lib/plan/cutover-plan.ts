@@ -34,6 +34,14 @@ export enum CutoverPlanPart {
   SWITCH = 'switch',
 }
 
+/** What follows a verdict of the judge that is no promotion. */
+export enum JudgeAction {
+  /** The weights stay, and a person is asked, for as long as for an approval. */
+  PAUSE = 'pause',
+  /** The cutover rolls back. */
+  ROLL_BACK = 'rollBack',
+}
+
 /** What keeps the side that is left from writing after the decision of a switch. */
 export enum SwitchFence {
   /** All its requests have ended. Those that clients or proxies had given up are counted, and not waited for. */
@@ -135,6 +143,18 @@ export interface CutoverJudge {
    * @default Duration.seconds(10)
    */
   readonly warmUp?: Duration;
+
+  /**
+   * What happens when a bake at its maximum has proven nothing.
+   * @default JudgeAction.PAUSE
+   */
+  readonly inconclusive?: JudgeAction;
+
+  /**
+   * What happens when the figures speak against the side that gets the traffic. A side that does not serve is left at once all the same.
+   * @default JudgeAction.ROLL_BACK
+   */
+  readonly onFailure?: JudgeAction;
 
   /**
    * The paths that are compared each by itself, with all below them; at most eight.
@@ -689,6 +709,8 @@ function renderOptions(props: CutoverPlanOptions, { number: read, path: readPath
       errorBudget: read(props.judge.errorBudget),
       latencyTolerance: read(props.judge.latencyTolerance),
       warmUpSeconds: seconds(props.judge.warmUp),
+      inconclusive: props.judge.inconclusive,
+      onFailure: props.judge.onFailure,
       routes: props.judge.routes?.map((route) => ({ path: readPath(route) })),
     },
     drain: props.drain && {

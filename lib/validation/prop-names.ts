@@ -56,7 +56,9 @@ export const STRUCTS = {
   },
   CutoverJudge: {
     errorBudget: 'number?',
+    inconclusive: 'JudgeAction?',
     latencyTolerance: 'number?',
+    onFailure: 'JudgeAction?',
     routes: 'string[]?',
     warmUp: 'Duration?',
   },
@@ -471,6 +473,10 @@ export const STRUCTS = {
 /** The values of each enum; those of the CDK as the installed one has them. */
 export const ENUMS: Readonly<Record<string, object>> = {
   RetentionDays,
+  JudgeAction: {
+    PAUSE: 'pause',
+    ROLL_BACK: 'rollBack',
+  },
   MigrationSide: {
     SOURCE: 'source',
     TARGET: 'target',

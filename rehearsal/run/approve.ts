@@ -11,6 +11,7 @@ const ASKING = ['Approve', 'ApproveLastStage'];
 
 /** The gate that a state asks at, by the run that it was given. */
 function findGate({ state, input }: StateVisit): ApprovalGate | undefined {
+  if (state === 'Ask') return 'judge';
   if (!ASKING.includes(state) || input === undefined) return undefined;
   const { plan, approved = [], stage } = JSON.parse(input) as CutoverRun;
   return pendingGate(plan, approved, stage ? stage.index + 1 : 0);
@@ -36,16 +37,18 @@ export function approve(
     const command = `npx drainshift approve --stack ${shellWord(stack)} --region ${region} --execution ${shellWord(name)} --gate ${gate}`;
     return reporter.step(`waits for your approval: AWS_ENDPOINT_URL=${cloud.endpoint.url} ${command}`);
   }
+  // What the judge is not sure of is no rehearsal's to say.
+  const decision = gate === 'judge' ? 'reject' : 'approve';
   const nowMs = Date.now();
-  const says = buildStatement({ decision: 'approve', gate, execution: name }, storeBucket);
+  const says = buildStatement({ decision, gate, execution: name }, storeBucket);
   const word = {
-    decision: 'approve',
+    decision,
     by: 'the rehearsal',
     at: new Date(nowMs).toISOString(),
     statement: madeUp(says, cloud, nowMs),
   };
   cloud.objects.put(storeBucket, key, Buffer.from(JSON.stringify(word)));
-  return reporter.step(`a person is asked to approve '${key}' here: the rehearsal does`);
+  return reporter.step(`a person is asked to approve '${key}' here: the rehearsal ${decision}s it`);
 }
 
 /** The endpoint checks no signatures; all the rest of it is as a person's. */

@@ -28,7 +28,14 @@ interface AskedPlan {
  * @throws UsageError for a file that cannot be read, CutoverError `PlanInvalid` for a plan that breaks a rule
  */
 export function rehearsedPlan(machine: MachineDescription, asked: AskedPlan, speed: number): Plan {
-  return scaleDurations(parsePlan(askedPlan(machine, asked)), speed);
+  const given = askedPlan(machine, asked);
+  return scaleDurations(withoutPerson(parsePlan(given), asked.plan === undefined ? undefined : given), speed);
+}
+
+/** A rehearsal has no person beside it: it rolls back where the judge would ask, unless a file says that it asks. */
+function withoutPerson(plan: Plan, file: unknown): Plan {
+  const { judge } = (file ?? {}) as { readonly judge?: { readonly inconclusive?: unknown } };
+  return judge?.inconclusive === undefined ? { ...plan, judge: { ...plan.judge, inconclusive: 'rollBack' } } : plan;
 }
 
 /** What a deployed cutover would say of a plan that it is started with; empty when it would take it. */

@@ -133,7 +133,7 @@ test('a person who may not approve is notified of it', async () => {
 
 test.each([
   [['--execution', 'a/b', '--gate', 'firstShift'], 'without \'/\' and spaces, got "a/b"'],
-  [['--execution', 'a', '--gate', 'first'], 'must be firstShift, lastStage, or a stage as stage2, got "first"'],
+  [['--execution', 'a', '--gate', 'first'], 'must be firstShift, lastStage, judge, or a stage as stage2, got "first"'],
   [['--execution', 'a'], "required option '--gate <gate>' not specified"],
   [['--gate', 'firstShift'], "required option '--execution <name>' not specified"],
 ])('%j is wrong use', async (flags, message) => {

@@ -14,8 +14,9 @@ import { parsePlan } from '../../core/plan/plan';
 import type { Quorum } from '../../core/plan/smoke';
 import { AlarmReading, CheckedAlarms } from '../../core/judge/alarm-check';
 import type { Arrived } from '../../core/judge/sessions';
-import { NO_WINDOW } from '../../core/proxy/window';
 import { Statement } from '../../core/approval/statement';
+import type { LookRecord } from '../../core/judge/look-record';
+import { NO_WINDOW, WindowOrder, WindowReport } from '../../core/proxy/window';
 import { TaskReading } from '../../core/judge/tally';
 import { Side, formatWeights } from '../../core/traffic/weights';
 import type { SwitchTask } from '../../lambda/contract/switch-ports';
@@ -77,6 +78,10 @@ export class MemoryCloud {
   told = new Set<string>();
   aborts = new Set<string>();
   evidence: Evidence[] = [];
+  /** What the judge was given, by the number of the object. */
+  looks: (readonly LookRecord[])[] = [];
+  /** What a side's first task did in the seconds that it is asked for. */
+  window: (side: Side, order: WindowOrder) => WindowReport | undefined = () => undefined;
   alarms: AlarmReading[] = [];
   /** What people wrote, by gate. */
   words: Partial<Record<ApprovalGate, { text: string; writtenAtMs: number }>> = {};
@@ -124,7 +129,7 @@ export class MemoryCloud {
     },
     proxies: {
       open: () => this.reach('ecs', () => this.switchTasks()),
-      tasks: async (side, order) => this.reach('ecs', () => this.withWindows(side, order !== undefined)),
+      tasks: async (side, order) => this.reach('ecs', () => this.withWindows(side, order)),
       addresses: async (side) =>
         this.reach('ecs', () =>
           this.tasks[side].map(({ instance }) => instance).filter((each) => !this.leaving.has(each)),
@@ -192,6 +197,8 @@ export class MemoryCloud {
       abortRequested: async (execution) => this.reach('store', () => this.aborts.has(execution)),
       approval: async (_, gate) => this.reach('store', () => this.words[gate]),
       putEvidence: async (evidence) => this.reach('store', () => void this.evidence.push(evidence)),
+      putLooks: async (_, number, records) => this.reach('store', () => void (this.looks[number - 1] = records)),
+      looks: async () => this.reach('store', () => this.looks),
       hasEvidence: async (execution) =>
         this.reach('store', () => this.evidence.some((each) => each.execution === execution)),
       wasNotified: async (execution) => this.reach('store', () => this.told.has(execution)),
@@ -262,16 +269,28 @@ export class MemoryCloud {
     return [...live, ...stopped];
   }
 
-  private withWindows(side: Side, isAsked: boolean): TaskReading[] {
+  /** One task did all of it: the sum counts. */
+  private withWindows(side: Side, order: WindowOrder | undefined): TaskReading[] {
     const readings = this.taskReadings(side);
-    const arrived = this.arrived[side];
-    if (!isAsked || !arrived) return readings;
+    const window = order && (this.window(side, order) ?? this.arrivedWindow(side));
+    const first = readings.findIndex(({ report }) => report !== undefined);
+    if (!window) return readings;
     return readings.map((reading, index) => {
       if (!reading.report) return reading;
-      const { returning, fresh } = index === 0 ? arrived : { returning: 0, fresh: 0 };
-      const all = { ...NO_WINDOW, requests: returning + fresh, unbound: fresh };
-      return { ...reading, window: { aheadSeconds: 0, all, routes: {}, segments: {} } };
+      return { ...reading, window: index === first ? window : { ...window, all: NO_WINDOW } };
     });
+  }
+
+  private arrivedWindow(side: Side): WindowReport | undefined {
+    const arrived = this.arrived[side];
+    if (!arrived) return undefined;
+    const { returning, fresh } = arrived;
+    return {
+      aheadSeconds: 0,
+      all: { ...NO_WINDOW, requests: returning + fresh, unbound: fresh },
+      routes: {},
+      segments: {},
+    };
   }
 
   private async reach<T>(service: Service, read: () => T): Promise<T> {

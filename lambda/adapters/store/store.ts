@@ -3,6 +3,7 @@ import { MAX_WORD_BYTES, approvalKey } from '../../../core/approval/approval';
 import { CutoverRun } from '../../../core/cutover/run';
 import { CutoverError } from '../../../core/errors/errors';
 import { Evidence } from '../../../core/cutover/evidence';
+import type { LookRecord } from '../../../core/judge/look-record';
 import { LockHolder, describeHolder, isExpired } from '../../../core/traffic/lock';
 import { oneLine } from '../../../core/text/one-line';
 import type { StorePort } from '../../contract/ports';
@@ -15,6 +16,9 @@ const S3_MS = 3_000;
 const LOCK_KEY = 'lock.json';
 const abortKey = (execution: string) => `abort/${execution}.json`;
 const evidenceKey = (execution: string) => `evidence/${execution}.json`;
+const looksKey = (execution: string, number: number) => `looks/${execution}/${String(number).padStart(6, '0')}.json`;
+/** How many of them are read at the same time. */
+const LOOKS_AT_ONCE = 32;
 const notifiedKey = (execution: string) => `notified/${execution}.json`;
 
 /** A step that is at work for the second time may write the lock just then. */
@@ -68,6 +72,7 @@ export function storePort(bucket: string, abortSignal?: AbortSignal): StorePort 
     },
     abortRequested: async (execution) => (await objects.read(abortKey(execution))) !== undefined,
     approval: (execution, gate) => objects.readShort(approvalKey(execution, gate), MAX_WORD_BYTES),
+    ...createLooks(objects),
     hasEvidence: async (execution) => (await objects.read(evidenceKey(execution))) !== undefined,
     wasNotified: async (execution) => (await objects.read(notifiedKey(execution))) !== undefined,
     noteNotified: async (execution) => {
@@ -81,6 +86,27 @@ export function storePort(bucket: string, abortSignal?: AbortSignal): StorePort 
       const isFailed = (JSON.parse(present.text) as Evidence).outcome === 'failed';
       if (isFailed && !(await objects.put(key, evidence, { IfMatch: present.etag }))) {
         throw new Error(`'${key}' must take the place of the one that was read, got another write`);
+      }
+    },
+  };
+}
+
+/** What the judge was given, as many small objects. */
+function createLooks(objects: Objects): Pick<StorePort, 'putLooks' | 'looks'> {
+  return {
+    putLooks: async (execution, number, records) => {
+      // A step that is repeated writes it again.
+      await objects.put(looksKey(execution, number), records, {});
+    },
+    looks: async (execution) => {
+      const all: LookRecord[][] = [];
+      for (let number = 1; ; number += LOOKS_AT_ONCE) {
+        const numbers = Array.from({ length: LOOKS_AT_ONCE }, (_, index) => number + index);
+        const found = await Promise.all(numbers.map((each) => objects.read(looksKey(execution, each))));
+        const end = found.findIndex((object) => object === undefined);
+        const some = end < 0 ? found : found.slice(0, end);
+        all.push(...some.map((object) => JSON.parse(object?.text ?? '[]') as LookRecord[]));
+        if (end >= 0) return all;
       }
     },
   };

@@ -10,7 +10,11 @@ const STAGES = [
   { weights: { source: 50, target: 50 }, bakeSeconds: 60 },
   { weights: { source: 0, target: 100 }, bakeSeconds: 60 },
 ];
-const run = begin('night', '2026-01-01T00:00:00.000Z', parsePlan({ stages: STAGES, pollSeconds: 5 }));
+const run = begin(
+  'night',
+  '2026-01-01T00:00:00.000Z',
+  parsePlan({ stages: STAGES, pollSeconds: 5, judge: { inconclusive: 'rollBack' } }),
+);
 const SHIFTED_MS = 10_000;
 const CONFIRMED_MS = 14_500;
 const NOW_MS = 80_000;
@@ -47,7 +51,9 @@ function after(
   over: { index?: number; watch?: Watch; confirmedAtMs?: number; plan?: object } = {},
 ) {
   const { index = 0, watch = WATCH, confirmedAtMs = CONFIRMED_MS, plan } = over;
-  const given = plan ? { ...run, plan: parsePlan({ stages: STAGES, pollSeconds: 5, ...plan }) } : run;
+  const given = plan
+    ? { ...run, plan: parsePlan({ stages: STAGES, pollSeconds: 5, judge: { inconclusive: 'rollBack' }, ...plan }) }
+    : run;
   const progress = { index, shiftedAtMs: SHIFTED_MS, confirmedAtMs };
   return afterBake(given, { stage: given.plan.stages[index]!, progress, watch, verdict }, NOW_MS);
 }

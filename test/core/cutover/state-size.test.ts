@@ -4,7 +4,7 @@ import {
   firstLines,
   isTooLarge,
   tooManyTasks,
-  withTracesThatFit,
+  withWhatFits,
   withoutTasks,
 } from '../../../core/cutover/state-size';
 import { addReadings } from '../../../core/judge/tally';
@@ -46,8 +46,8 @@ test('a state goes on without the traces of its switches where it is too large w
   const switched = { ...run, switches: [{ ...record, ...times }] };
   const bytes = Buffer.byteLength(JSON.stringify({ ...switched, execution: '' }));
   const small = { ...switched, execution: 'x'.repeat(MAX_STATE_BYTES - bytes) };
-  expect(withTracesThatFit(small)).toBe(small);
-  const large = withTracesThatFit({ ...switched, execution: 'x'.repeat(MAX_STATE_BYTES - bytes + 1) });
+  expect(withWhatFits(small)).toBe(small);
+  const large = withWhatFits({ ...switched, execution: 'x'.repeat(MAX_STATE_BYTES - bytes + 1) });
   expect(isTooLarge(large)).toBe(false);
   expect(large.switches).toEqual([{ ...record, ...times, trace: undefined }]);
 });

@@ -150,6 +150,26 @@ describe('the store', () => {
     expect(await store.hasEvidence('a')).toBe(true);
   });
 
+  test('what the judge was given comes back in its order, however many objects hold it', async () => {
+    const store = storePort('store');
+    expect(await store.looks('a')).toEqual([]);
+    const records = (at: number) => [{ kind: 'restart' as const, at }];
+    for (let number = 1; number <= 40; number += 1) await store.putLooks('a', number, records(number));
+    await store.putLooks('a', 7, records(700));
+    const found = await store.looks('a');
+    expect(found.map(([record]) => record?.at)).toEqual([
+      1,
+      2,
+      3,
+      4,
+      5,
+      6,
+      700,
+      ...Array.from({ length: 33 }, (_, i) => i + 8),
+    ]);
+    expect(await store.looks('b')).toEqual([]);
+  });
+
   test('an approval is read, but not one that is longer than an approval can be', async () => {
     const store = storePort('store');
     const write = (text: string) => cloud.objects.put('store', 'approval/night/first-shift.json', Buffer.from(text));

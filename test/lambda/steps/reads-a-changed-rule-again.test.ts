@@ -14,7 +14,7 @@ test('one response of an API that has not caught up sends no cutover back', asyn
     cloud.whilePausing = () => (cloud.staleForward = undefined);
   };
   stale();
-  const step = judged(async (given) => ({ ...given, verdict: 'go' }), { isConfirmed: true });
+  const step = judged(async (given) => ({ ...given, verdict: 'go' }), { isConfirmed: true, resume: 'confirmed' });
   const looked = await step(run, cloud.ports, cloud.nowMs);
   expect(looked.verdict).toBe('go');
   stale();

@@ -25,8 +25,11 @@ const RECORD = [
   's3:DeleteObject lock.json',
   's3:GetObject evidence/*',
   's3:GetObject lock.json',
+  's3:GetObject looks/*',
   's3:PutObject evidence/*',
 ];
+/** What the judge was given at each poll. */
+const LOOKS = ['s3:PutObject looks/*'];
 const REGIME = ['s3:GetObject switch/regime.json', 's3:PutObject switch/regime.json'];
 const SWITCH = [...REGIME, 's3:GetObject switch/decision/*', 's3:PutObject switch/decision/*'];
 const LOOK_FOR_ABORT = ['s3:GetObject abort/*'];
@@ -54,13 +57,13 @@ const JUDGE = [...READS, ...ALARMS, ...CALL_PROXIES];
 const TABLE: Record<Step, string[]> = {
   lock: [...KEEP_LOCK, 's3:GetObject evidence/*', ...NOTIFY, ...LIST],
   preflight: [...JUDGE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...REGIME, ...LIST],
-  approve: [...JUDGE, ...GUARD, 's3:GetObject approval/*', ...NOTIFY, ...LIST],
-  shift: [...JUDGE, MODIFY_RULE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
+  approve: [...JUDGE, ...GUARD, 's3:GetObject approval/*', ...LOOKS, ...NOTIFY, ...LIST],
+  shift: [...JUDGE, MODIFY_RULE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LOOKS, ...LIST],
   switch: [...READS, ...CALL_PROXIES, ...NOTIFY, MODIFY_RULE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...SWITCH, ...LIST],
-  confirm: [...JUDGE, ...GUARD, ...NOTIFY, ...LIST],
-  bake: [...JUDGE, MODIFY_RULE, ...GUARD, ...LIST],
-  drain: [...JUDGE, MODIFY_RULE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
-  verify: [...JUDGE, TAG_RULE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
+  confirm: [...JUDGE, ...GUARD, ...LOOKS, ...NOTIFY, ...LIST],
+  bake: [...JUDGE, MODIFY_RULE, ...GUARD, ...LOOKS, ...LIST],
+  drain: [...JUDGE, MODIFY_RULE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LOOKS, ...LIST],
+  verify: [...JUDGE, TAG_RULE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LOOKS, ...LIST],
   complete: [...CALL_PROXIES, ...RECORD, ...NOTIFY, ...LIST],
   rollback: [...JUDGE, MODIFY_RULE, TAG_RULE, ...KEEP_LOCK, ...SWITCH, ...NOTIFY, ...LIST],
   record: [...RECORD, ...NOTIFY, ...LIST],

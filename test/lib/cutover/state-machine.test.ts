@@ -34,10 +34,11 @@ test('it has a task for every step but those that are called from outside, each 
   const names = STEPS.filter((step) => step !== 'recover' && step !== 'undrain').map(
     (step) => step.charAt(0).toUpperCase() + step.slice(1),
   );
-  // A person is asked in two places, by one function.
-  expect(tasks.map(([name]) => name).sort()).toEqual([...names, 'ApproveLastStage'].sort());
+  // A person is asked in three places, by one function.
+  const asking = ['ApproveLastStage', 'Ask'];
+  expect(tasks.map(([name]) => name).sort()).toEqual([...names, ...asking].sort());
   for (const [name, task] of tasks) {
-    expect(task.Parameters?.FunctionName).toContain(`CutoverSteps${name === 'ApproveLastStage' ? 'Approve' : name}`);
+    expect(task.Parameters?.FunctionName).toContain(`CutoverSteps${asking.includes(name) ? 'Approve' : name}`);
   }
 });
 
@@ -49,7 +50,7 @@ describe.each(tasks)('%s', (name, task) => {
   test('hands on the whole run, and has a time limit over that of its function', () => {
     expect(task.OutputPath).toBe('$.Payload');
     // Those that check again and again have the time for it.
-    const checking = { Approve: 60, ApproveLastStage: 60, Bake: 60, Drain: 60, Verify: 60 };
+    const checking = { Approve: 60, ApproveLastStage: 60, Ask: 60, Bake: 60, Drain: 60, Verify: 60 };
     const others: Record<string, number> = { Switch: 70, Rollback: 100, ...checking };
     expect(task.TimeoutSeconds).toBe(others[name] ?? 40);
   });
@@ -80,6 +81,7 @@ test.each([
   ['Preflight', 'Record'],
   ['Approve', 'Record'],
   ['ApproveLastStage', 'Rollback'],
+  ['Ask', 'Rollback'],
   ['Shift', 'Rollback'],
   ['Confirm', 'Rollback'],
   ['Bake', 'Rollback'],
@@ -97,6 +99,8 @@ test.each([
   ['Preflight', 'Ready?'],
   ['Approve', 'Approved?'],
   ['ApproveLastStage', 'LastStageApproved?'],
+  ['Ask', 'Decided?'],
+  ['WaitForDecision', 'Ask'],
   ['WaitForApproval', 'Approve'],
   ['WaitForLastApproval', 'ApproveLastStage'],
   ['Shift', 'Shifted?'],
@@ -138,6 +142,21 @@ test.each([
   ['Baked?', 'drain', 'Drain'],
   ['Baked?', 'wait', 'WaitToBake'],
   ['Baked?', 'rollBack', 'Rollback'],
+  ['Shifted?', 'ask', 'Ask'],
+  ['Confirmed?', 'ask', 'Ask'],
+  ['Baked?', 'ask', 'Ask'],
+  ['LastStageApproved?', 'ask', 'Ask'],
+  ['Drained?', 'ask', 'Ask'],
+  ['Verified?', 'ask', 'Ask'],
+  ['Decided?', 'nextStage', 'Shift'],
+  ['Decided?', 'approve', 'ApproveLastStage'],
+  ['Decided?', 'go', 'Confirm'],
+  ['Decided?', 'confirmed', 'Bake'],
+  ['Decided?', 'drain', 'Drain'],
+  ['Decided?', 'drained', 'Verify'],
+  ['Decided?', 'ask', 'Ask'],
+  ['Decided?', 'wait', 'WaitForDecision'],
+  ['Decided?', 'rollBack', 'Rollback'],
   ['Drained?', 'drained', 'Verify'],
   ['Drained?', 'wait', 'WaitToDrain'],
   ['Drained?', 'rollBack', 'Rollback'],

@@ -4,6 +4,7 @@ import { Plan, parsePlan } from '../../../core/plan/plan';
 import { ApplicationProtocolVersion } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import { Vpc } from 'aws-cdk-lib/aws-ec2';
 import { PLAN_PARTS } from '../../../core/plan/plan-floor';
+import { JUDGE_FIELDS } from '../../../core/plan/judge-plan';
 import { SWITCH_FIELDS } from '../../../core/plan/switch-plan';
 import {
   CutoverPlan,
@@ -11,6 +12,7 @@ import {
   CutoverDay,
   CutoverPlanPart,
   CutoverStickiness,
+  JudgeAction,
   DrainThenShiftPlanProps,
   GradualPlanProps,
   MigrationProps,
@@ -47,7 +49,14 @@ test('custom: every prop arrives where the steps read it', () => {
       smoke: [{ path: '/login', expectedStatus: 302 }, { path: '/' }],
       confirmTimeout: Duration.minutes(3),
       breaker: { minimumErrors: 5, maximumErrorRate: 0.01 },
-      judge: { errorBudget: 0.005, latencyTolerance: 0, warmUp: Duration.minutes(1), routes: ['/cart'] },
+      judge: {
+        errorBudget: 0.005,
+        latencyTolerance: 0,
+        warmUp: Duration.minutes(1),
+        routes: ['/cart'],
+        inconclusive: JudgeAction.ROLL_BACK,
+        onFailure: JudgeAction.PAUSE,
+      },
       drain: {
         requests: Duration.seconds(10),
         webSockets: Duration.minutes(2),
@@ -80,7 +89,14 @@ test('custom: every prop arrives where the steps read it', () => {
     ],
     confirmTimeoutSeconds: 180,
     breaker: { minimumErrors: 5, maximumErrorRate: 0.01 },
-    judge: { errorBudget: 0.005, latencyTolerance: 0, warmUpSeconds: 60, routes: [{ path: '/cart' }] },
+    judge: {
+      errorBudget: 0.005,
+      latencyTolerance: 0,
+      warmUpSeconds: 60,
+      inconclusive: 'rollBack',
+      onFailure: 'pause',
+      routes: [{ path: '/cart' }],
+    },
     drain: {
       perKindSeconds: { http: 10, websocket: 120, grpcStream: 60, serverSentEvents: 60, streaming: 240 },
       closeRatePerSecond: 50,
@@ -232,6 +248,8 @@ describe('a plan that switches', () => {
     expect(Object.keys(render({}).switch).sort()).toEqual(Object.keys(SWITCH_FIELDS).sort());
     expect(Object.values(SwitchFence)).toEqual(SWITCH_FIELDS.fence.values);
     expect(Object.values(SwitchRollback)).toEqual(SWITCH_FIELDS.rollback.values);
+    expect(Object.values(JudgeAction)).toEqual(JUDGE_FIELDS.inconclusive.values);
+    expect(Object.values(JudgeAction).sort()).toEqual([...JUDGE_FIELDS.onFailure.values].sort());
     expect(['undecided', ...Object.values(PointOfNoReturn)]).toEqual(SWITCH_FIELDS.pointOfNoReturn.values);
     expect(Object.values(CutoverPlanPart).sort()).toEqual([...PLAN_PARTS].sort());
   });

@@ -1,0 +1,57 @@
+import { buildEvidence } from '../../../core/cutover/evidence';
+import { NO_LOOKS, afterWriting, keepLook, mustWriteLooks, withoutLooks } from '../../../core/cutover/looks';
+import { CutoverRun, begin } from '../../../core/cutover/run';
+import { LookRecord } from '../../../core/judge/look-record';
+import { beginWatch, noteBlindness } from '../../../core/judge/watch';
+import { parsePlan } from '../../../core/plan/plan';
+
+const RUN = begin('night', '2026-01-01T00:00:00.000Z', parsePlan({}));
+const look = (at: number, routes: readonly string[] = []): LookRecord => ({
+  ...{ kind: 'begin', at, until: 0, routes, past: [] },
+});
+const keep = (count: number, run: CutoverRun = RUN, routes?: readonly string[]) =>
+  Array.from({ length: count }, (_, at) => look(at, routes)).reduce(keepLook, run);
+
+test('a few polls travel in the state, and eight of them, or an end, go to the store', () => {
+  expect(mustWriteLooks(RUN)).toBe(false);
+  expect(mustWriteLooks({ ...keep(7), verdict: 'wait' })).toBe(false);
+  expect(mustWriteLooks({ ...keep(8), verdict: 'wait' })).toBe(true);
+  expect(mustWriteLooks({ ...keep(1), verdict: 'drained' })).toBe(true);
+});
+
+test('a rollback waits for no store, and nothing is tried with one that is away', () => {
+  expect(mustWriteLooks({ ...keep(8), verdict: 'rollBack' })).toBe(false);
+  const watch = noteBlindness(beginWatch({ source: [], target: [] }, 0), ['store'], 0);
+  expect(mustWriteLooks({ ...keep(8), verdict: 'wait', watch })).toBe(false);
+});
+
+test('what the state has no room for is counted as lost, the oldest first', () => {
+  const many = keep(100, RUN, ['x'.repeat(1000)]).looks!;
+  expect(JSON.stringify(many.records).length).toBeLessThan(25_000);
+  expect(many.lost + many.records.length).toBe(100);
+  expect(many.records.at(-1)).toMatchObject({ at: 99 });
+  expect(withoutLooks(keep(3)).looks).toEqual({ ...NO_LOOKS, lost: 3 });
+});
+
+describe('the evidence', () => {
+  const evidence = (run: CutoverRun, written: Parameters<typeof buildEvidence>[3]) =>
+    buildEvidence(run, 'completed', 0, written);
+
+  test('joins the objects and what the state still has', () => {
+    const run = keep(1, afterWriting(keep(2)));
+    expect(evidence(run, { value: [[look(7), look(8)]] })).toMatchObject({ looks: [look(7), look(8), look(0)] });
+    expect(evidence(run, { value: [[look(7)]] })).not.toHaveProperty('looksMissing');
+  });
+
+  test('of a state that is older than the store has nothing twice', () => {
+    const old = keep(2);
+    expect(evidence(old, { value: [[look(0), look(1), look(2)]] }).looks).toEqual([look(0), look(1), look(2)]);
+  });
+
+  test('says what is missing, and why', () => {
+    const { looks, looksMissing } = evidence(keep(100, RUN, ['x'.repeat(1000)]), { problem: 'S3 must respond' });
+    expect(looksMissing).toMatch(/^S3 must respond; \d+ could not be written while the store was away$/);
+    expect(looks!.length).toBeGreaterThan(0);
+    expect(evidence(RUN, { value: [] })).not.toHaveProperty('looks');
+  });
+});

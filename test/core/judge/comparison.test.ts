@@ -1,0 +1,137 @@
+import {
+  Comparison,
+  addToComparison,
+  areInForce,
+  beginComparison,
+  describeParts,
+  describeShare,
+  findMisfit,
+  findOddsAgainst,
+  findShift,
+  findSuspicion,
+  orderWindow,
+  restartComparison,
+  sumSides,
+  warmUp,
+} from '../../../core/judge/comparison';
+import { TaskReading } from '../../../core/judge/tally';
+import { parsePlan } from '../../../core/plan/plan';
+import { NO_WINDOW, RouteWindow, WindowReport } from '../../../core/proxy/window';
+
+const PLAN = parsePlan({
+  stages: [{ weights: { source: 90, target: 10 }, bakeSeconds: 600 }, { weights: { source: 0, target: 1 } }],
+});
+const START_MS = 1_000_000_000;
+const START = START_MS / 1000;
+
+const report = (all: Partial<RouteWindow>, more: Partial<WindowReport> = {}): WindowReport => ({
+  aheadSeconds: 0,
+  all: { ...NO_WINDOW, ...all },
+  routes: {},
+  segments: {},
+  ...more,
+});
+/** Nine of ten requests take up to 2 ms, and the others up to 4 ms. */
+const requests = (count: number, errors = 0): Partial<RouteWindow> => ({
+  requests: count,
+  unbound: count,
+  responded: count,
+  errors,
+  erring: errors,
+  latencies: [0, 0, 0, 0, Math.round(count * 0.9), 0, 0, 0, count - Math.round(count * 0.9)],
+});
+
+function begun(plan = PLAN, past = report(requests(10_000))): Comparison {
+  const order = orderWindow(undefined, 'night', plan, START_MS);
+  return warmUp(beginComparison(past, order, plan), plan.stages[0]!.bakeSeconds, plan, START_MS);
+}
+
+/** Windows of two seconds each, one after the other. */
+function after(comparison: Comparison, count: number, source: WindowReport, target: WindowReport, plan = PLAN) {
+  let next = comparison;
+  for (let index = 0; index < count; index += 1) {
+    const order = { after: next.until, until: next.until + 2 };
+    next = addToComparison(next, { source, target }, order, plan, findShift(plan, 0));
+  }
+  return next;
+}
+
+test('the first order asks for what the side did before, each further one for what came since', () => {
+  const first = orderWindow(undefined, 'night', PLAN, START_MS);
+  expect(first).toEqual({ watch: 'night', now: START, after: START - 292, until: START - 2, routes: [] });
+  const comparison = beginComparison(report({}), first, PLAN);
+  expect(orderWindow(comparison, 'night', PLAN, START_MS + 4000)).toMatchObject({ after: START - 2, until: START + 2 });
+});
+
+test('route classes are those of the plan, or the most frequent segments that say anything', () => {
+  const past = report(requests(10_000), { segments: { '/cart': 300, '/': 200, '/pay': 120, '/rare': 1 } });
+  expect(Object.keys(begun(PLAN, past).odds.routes)).toEqual(['/cart', '/pay']);
+  const named = parsePlan({ judge: { routes: [{ path: '/x' }] } });
+  expect(Object.keys(begun(named, past).odds.routes)).toEqual(['/x']);
+});
+
+test('a target that is warming up is not compared', () => {
+  const bad = report(requests(20, 10));
+  const cold = after(begun(), 5, report(requests(180)), bad);
+  expect(cold.until).toBe(START + 8);
+  expect(findOddsAgainst(cold)).toBeCloseTo(1, 2);
+  expect(findSuspicion(after(cold, 5, report(requests(180)), bad), PLAN)).toMatch(
+    /^the target must be as good as the source, got odds of [\d,]+ : 1 against it: target \d+ errors in \d+ requests, source 0 in [\d,]+$/,
+  );
+});
+
+test('no traffic moves no odds, of either kind', () => {
+  const quiet = after(begun(), 100, report({}), report({}));
+  expect([
+    Math.round(findOddsAgainst(quiet)),
+    findSuspicion(quiet, PLAN),
+    findMisfit(quiet),
+    areInForce(quiet),
+  ]).toEqual([1, undefined, undefined, false]);
+  expect(describeShare(quiet)).toBe('too few arrivals to prove the weights, got odds of 1 : 1 for them');
+});
+
+test('arrivals by the weights prove them; those that stay behind are found once the nodes have had their time', () => {
+  const fit = after(begun(), 30, report(requests(180)), report(requests(20)));
+  expect([areInForce(fit), findMisfit(fit)]).toEqual([true, undefined]);
+  expect(describeShare(fit)).toBe('the arrivals fit the weights');
+  const early = after(begun(), 12, report(requests(200)), report({}));
+  expect(findMisfit(early)).toBeUndefined();
+  expect(findMisfit(after(early, 5, report(requests(200)), report({})))).toMatch(/^what arrives must fit the weights/);
+});
+
+test('a slow target is named with what is slow, and the largest parts come first', () => {
+  const slow = { ...requests(20), latencies: [...Array<number>(20).fill(0), 20] };
+  const odds = after(begun(), 60, report(requests(180)), report(slow));
+  expect(findSuspicion(odds, PLAN)).toMatch(/: target [\d,]+ responses later than \d+ ms in [\d,]+ requests, source/);
+  expect(describeParts(odds, PLAN)).toHaveLength(3);
+  expect(describeParts(begun(), PLAN)).toEqual([]);
+});
+
+test('without traffic of the source its errors are the measure, and its latency is none: that changes with the hour', () => {
+  const both = after(begun(), 60, report(requests(180, 1)), report(requests(20)));
+  const slow = { ...requests(200), latencies: [...Array<number>(20).fill(0), 200] };
+  expect(findSuspicion(after(both, 200, report({}), report(slow)), PLAN)).toBeUndefined();
+  expect(findSuspicion(after(both, 20, report({}), report(requests(200, 20))), PLAN)).toMatch(/: target \d+ errors in/);
+});
+
+test('after a person said that it is good, the odds start again, and what is slow stays', () => {
+  const bad = after(begun(), 60, report(requests(180)), report(requests(20, 2)));
+  expect(findOddsAgainst(bad)).toBeGreaterThan(100);
+  const again = restartComparison(bad);
+  expect(findOddsAgainst(again)).toBeCloseTo(1, 2);
+  const buckets = ({ odds }: Comparison) => odds.all.latency.map((part) => part?.bucket);
+  expect(buckets(again)).toEqual(buckets(bad));
+  expect(findOddsAgainst(after(again, 60, report(requests(180)), report(requests(20, 2))))).toBeGreaterThan(100);
+});
+
+test('a side is the sum of its tasks, also of those that are gone or have nothing to say', () => {
+  const task = (id: string, window?: WindowReport): TaskReading => ({
+    ...{ id, address: id, life: 'running' },
+    ...(window && { window }),
+  });
+  const { source, target } = sumSides({
+    source: [task('a', report(requests(5))), task('b'), task('c', report(requests(7)))],
+  });
+  expect([source.all.requests, target.all.requests]).toEqual([12, 0]);
+});
