@@ -123,6 +123,7 @@ function openTask(index: number, isKept: boolean): SwitchTask {
     release: (order: unknown) => call('POST', ADMIN_PATHS.release, order),
     retarget: (order: unknown) => call('POST', ADMIN_PATHS.retarget, order),
     probe: () => Promise.reject(new Error('not probed')),
+    callBackend: () => Promise.reject(new Error('not called')),
     close: () => connection.close(),
   };
   return { id: String(index), home: 'source', address, session };

@@ -46,6 +46,7 @@ function startTask(index: number, held: (atMs: number) => void): AdminTarget {
     hold: (order) => follow(hold(current, order, now())),
     release: (order) => follow(release(current, order, now())),
     probe: () => Promise.reject(new Error(`task ${index} has no upstream`)),
+    callBackend: () => Promise.reject(new Error(`task ${index} has no upstream`)),
     metrics: () => Promise.resolve({ contentType: 'text/plain', body: '' }),
   };
 }

@@ -8,6 +8,7 @@ import {
   APPROVAL_FIELD,
 } from '../approval/approval';
 import { exchangeWeights, findDirection } from './direction';
+import { checkHook } from './hook-plan';
 import { SWITCH_FIELD, SwitchPlan } from './switch-plan';
 import { DRAIN_FIELD, DrainOrder, HEALTH_PATH } from '../proxy/admin-api';
 import { CONNECTION_KINDS, eachKind } from '../proxy/connections';
@@ -299,6 +300,7 @@ function forStrategy(read: FieldValues<typeof PLAN_FIELDS>, value: unknown, prob
     const rule = `'shared' or 'acceptLoss': what becomes of the ${to}'s writes when the cutover rolls back`;
     problems.add('switch.pointOfNoReturn', rule, asRecord(asRecord(value).switch).pointOfNoReturn);
   }
+  if (switching.hook) checkHook('switch.hook', switching.hook, switching.maxPauseMs, problems);
   return { ...plan, switch: switching };
 }
 

@@ -76,6 +76,7 @@ export const ADMIN_PATHS = {
   release: '/release',
   retarget: '/retarget',
   probe: '/probe',
+  backendCall: '/backend-call',
   metrics: '/metrics',
 } as const;
 

@@ -36,7 +36,7 @@ import type { Side } from '../traffic/weights';
  * - coordinators that crash, are repeated, or act on what they saw long ago: a commit that was once justified can be written
  *   at any time after. Two of them, of one execution or of two, are the same steps in another order;
  * - a person who aborts, holds a task by hand, and moves weights early or late;
- * - the way back, and a next cutover that has the proxies of the target forward to the target again.
+ * - the switch back, and a next cutover that has the proxies of the target forward to the target again.
  *
  * It is not in here: workers of one task (the primary has them follow, or ends them: `test/proxy/workers/`), the freeze hook
  * (it runs when nothing is at work any more, so that the rest does not rest on it), and time.
@@ -418,6 +418,7 @@ function viewSwitch(state: ModelState, rules: Rules) {
     decision,
     members,
     hook: 'none' as const,
+    hookFences: false,
     stop: undefined,
     hasReleased: true,
   };

@@ -1,3 +1,4 @@
+import type { HookCallRecord } from './hook';
 import type { Side } from '../traffic/weights';
 import type { Outcome } from './decision';
 import type { SwitchTrace } from './switch-trace';
@@ -18,11 +19,15 @@ export interface SwitchRecord {
   readonly heldAt?: string;
   readonly members: number;
   /** What kept the side that was left from writing. */
-  readonly fence: 'drained' | 'drainedAndAbandoned' | 'epoch' | 'hook';
+  readonly fence: 'drained' | 'drainedAndAbandoned' | 'frozen' | 'epoch';
   /** Requests that clients or proxies had given up shortly before, and that may have been running still. */
   readonly abandoned: number;
   /** Requests that waited at the same time, at the most, as the looks saw them. */
   readonly maxWaiting: number;
+  /** The calls of the hook, in their order. */
+  readonly hook?: readonly HookCallRecord[];
+  /** The side that serves, and that a hook may have left frozen: its thaw failed. */
+  readonly frozen?: Side;
   readonly heldMs?: number;
   readonly emptyMs?: number;
   readonly decidedMs?: number;

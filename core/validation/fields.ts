@@ -72,11 +72,12 @@ interface Checked<T> {
   readonly schema?: Readonly<Record<string, unknown>>;
 }
 
-/** Without a default an absent object has the defaults of its fields. */
+/** Without a default an absent object has the defaults of its fields, unless it is optional. */
 export interface ObjectField extends Described, Checked<Readonly<Record<string, unknown>>> {
   readonly kind: 'object';
   readonly fields: Fields;
   readonly default?: unknown;
+  readonly isOptional?: boolean;
 }
 
 export interface ListField extends Described, Checked<readonly never[]> {
@@ -107,11 +108,8 @@ export type Fields = Readonly<Record<string, Field>>;
 export function isRequired(field: Field): boolean {
   if (field.kind === 'tokens' || field.default !== undefined) return false;
   if (field.kind === 'text') return field.isOptional !== true;
-  return (
-    field.kind === 'integer' ||
-    field.kind === 'seconds' ||
-    (field.kind === 'object' && Object.values(field.fields).some(isRequired))
-  );
+  if (field.kind === 'object') return field.isOptional !== true && Object.values(field.fields).some(isRequired);
+  return field.kind === 'integer' || field.kind === 'seconds';
 }
 
 /** What the reader makes of a field. */
@@ -128,7 +126,9 @@ export type FieldValue<F extends Field> = F extends IntegerField | SecondsField 
         : F extends TokensField
           ? readonly string[]
           : F extends ObjectField
-            ? FieldValues<F['fields']>
+            ? F extends { readonly isOptional: true }
+              ? FieldValues<F['fields']> | undefined
+              : FieldValues<F['fields']>
             : F extends ListField
               ? readonly FieldValue<F['item']>[]
               : never;
@@ -184,6 +184,7 @@ function readValue(problems: Problems, name: string, value: unknown, field: Fiel
 }
 
 function readObject(problems: Problems, name: string, value: unknown, field: ObjectField): unknown {
+  if (value === undefined && field.isOptional) return undefined;
   const given = value === undefined ? field.default : value;
   const read = readFields(problems, name, given, field.fields);
   if (typeof given === 'object' && given !== null) field.check?.(problems, name, given as Record<string, unknown>);

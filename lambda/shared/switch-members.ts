@@ -103,6 +103,13 @@ export class SwitchMembers {
     return Math.round(SETTLE_MS_EACH * this.known.length);
   }
 
+  /** Of those that responded to the last call. */
+  get sessions(): readonly TaskSession[] {
+    const responding = this.known.filter(({ report }) => report !== undefined);
+    const some = responding.length > 0 ? responding : this.known;
+    return some.flatMap(({ task }) => task?.session ?? []);
+  }
+
   /** The addresses of those that have one. */
   get addresses(): readonly string[] {
     return this.known.flatMap(({ task }) => task?.address ?? []);

@@ -12,24 +12,18 @@ import {
 } from '../../core/switch/coordinator';
 import type { Decision, Outcome } from '../../core/switch/decision';
 import { Member, Regime, beginSwitch, findOutcomes, findServedSide, settleRegime } from '../../core/switch/regime';
+import type { HookCallRecord } from '../../core/switch/hook';
 import type { SwitchRecord } from '../../core/switch/switch-record';
 import { TraceRecorder } from '../../core/switch/trace-recorder';
 import { SIDES, Side, formatWeights } from '../../core/traffic/weights';
 import { firstLines } from '../../core/cutover/state-size';
 import { CALLS_AT_ONCE, pooled } from '../contract/concurrently';
-import { Settled, settle, settleWithin } from '../contract/settle';
+import { Settled, settle, settleWithin, unwrap } from '../contract/settle';
 import type { StoredRegime, SwitchPorts } from '../contract/switch-ports';
 import { timeLeftMs } from '../contract/time-left';
+import { HookContext, SwitchHook } from './switch-hook';
 import { SeenMember, SwitchMembers } from './switch-members';
 import type { SwitchProbe } from './switch-probe';
-
-/** The freeze hook of a switch. */
-export interface SwitchHook {
-  /** Resolves when the side that is left is frozen, and what had to go along has gone. @throws Error when it failed */
-  run(epoch: number): Promise<void>;
-  /** After an abort; it may never have been frozen. */
-  undo(epoch: number): Promise<void>;
-}
 
 export interface SwitchRequest {
   readonly to: Side;
@@ -118,6 +112,12 @@ class Coordinator {
   private decision: Decision | undefined;
   private hook: HookState;
   private hasReleased = false;
+  private isFenced = false;
+  private frozen: Side | undefined;
+  private readonly hookCalls: HookCallRecord[] = [];
+  private readonly hookStop = new AbortController();
+  /** The part of the hook that is at work. */
+  private hookEnd: Promise<unknown> = Promise.resolve();
   private stop: string | undefined;
   private firstHoldMs: number | undefined;
   private witness: Promise<Settled<readonly string[]>> | undefined;
@@ -129,7 +129,7 @@ class Coordinator {
   private readonly members: SwitchMembers;
   private readonly startedAt: string;
   /** Whether another call has begun this switch, and may have run the hook. */
-  private readonly isResumed: boolean;
+  private isResumed: boolean;
   private readonly trace: TraceRecorder;
   private readonly marks: { heldMs?: number; emptyMs?: number; decidedMs?: number; releasedMs?: number } = {};
 
@@ -192,16 +192,25 @@ class Coordinator {
   }
 
   private view(): SwitchView {
-    const { regime, decision, hook, hasReleased, members } = this;
+    const { regime, decision, hook, hasReleased, members, request } = this;
     const stop = this.stop ?? this.findLack() ?? members.findRejection(this.epoch) ?? this.findOverdue();
-    return { ...this.rules(), regime, decision, members: members.views(), hook, hasReleased, stop };
+    return {
+      ...this.rules(),
+      regime,
+      decision,
+      members: members.views(),
+      hook,
+      hookFences: request.hook?.fences ?? false,
+      hasReleased,
+      stop,
+    };
   }
 
   private rules(): SwitchRules {
     const { fence } = this.request.plan;
     return {
       epoch: this.epoch,
-      isFenced: fence === 'epoch' || this.hook === 'passed',
+      isFenced: fence === 'epoch' || this.isFenced,
       waitsForAbandoned: fence === 'drainedAndAbandoned',
       leaseMarginMs: LEASE_MARGIN_MS,
     };
@@ -235,7 +244,7 @@ class Coordinator {
   private async reload(): Promise<boolean> {
     const { regime, etag } = await this.ports.store.readRegime();
     if (regime.epoch !== this.epoch) return false;
-    Object.assign(this, { regime, etag });
+    Object.assign(this, { regime, etag, isResumed: true });
     this.note({ kind: 'resume' });
     this.learn(await this.ports.store.readDecision(this.epoch));
     await this.meet();
@@ -297,7 +306,7 @@ class Coordinator {
     const [weights, unready] = await Promise.all([this.findOtherWeights(), probe && this.members.probe(to, probe)]);
     const { unknown, inFlight } = await this.members.look();
     this.abandonedBefore = this.members.abandonedTotals;
-    const neededMs = maxPauseMs + AFTER_HOLD_MS;
+    const neededMs = maxPauseMs + AFTER_HOLD_MS + (this.request.hook?.thawMs ?? 0);
     const leftMs = timeLeftMs();
     if (leftMs < neededMs) {
       this.stop ??= `a step must have ${neededMs} ms left to hold requests, got ${Math.max(0, Math.round(leftMs))} ms`;
@@ -421,7 +430,9 @@ class Coordinator {
     const leftMs = Math.max(1, plan.maxPauseMs - this.sinceHold());
     let ended: Settled<void> | undefined;
     this.note({ kind: 'hook', state: 'started' });
-    const running = settleWithin(leftMs, 'the hook', () => hook!.run(this.epoch)).then((done) => {
+    const calling = settle(() => hook!.run(this.hookContext()));
+    this.hookEnd = calling;
+    const running = settleWithin(leftMs, 'the hook', async () => unwrap(await calling)).then((done) => {
       ended = done;
       this.news.tell();
     });
@@ -430,18 +441,51 @@ class Coordinator {
       this.news = newsOfNothing();
     }
     this.hook = ended && 'value' in ended ? 'passed' : 'failed';
+    this.isFenced = this.hook === 'passed' && hook!.fences;
+    this.hookStop.abort();
     this.note({ kind: 'hook', state: this.hook });
     if (ended && 'problem' in ended) this.stop ??= `the hook must pass, got ${ended.problem}`;
+  }
+
+  private hookContext(): HookContext {
+    const { request, regime, epoch } = this;
+    return {
+      ...{ epoch, committed: regime.committed, from: regime.side, to: request.to, execution: request.execution },
+      sessions: () => this.members.sessions,
+      signal: this.hookStop.signal,
+      note: (call) => void this.hookCalls.push(call),
+    };
+  }
+
+  /** An abort before the hook has begun leaves nothing frozen. */
+  private mustThaw(outcome: Outcome): boolean {
+    const { hook } = this.request;
+    return hook !== undefined && hook.thawMs > 0 && (outcome === 'commit' || this.isResumed || this.hook !== 'pending');
+  }
+
+  /**
+   * The side that serves from now on, before any request goes to it. A freeze that is still on its way must not come behind its
+   * thaw, and the leases are renewed meanwhile.
+   */
+  private async thaw(outcome: Outcome): Promise<void> {
+    const { hook, to } = this.request;
+    if (!hook || !this.mustThaw(outcome) || this.hasReleased) return;
+    const side = outcome === 'commit' ? to : this.regime.side;
+    await settleWithin(hook.thawMs, 'the hook', () => this.hookEnd);
+    const thawed = await settleWithin(hook.thawMs + CALL_MS, 'the thaw', () => hook.thaw(side, this.hookContext()));
+    const problem = 'problem' in thawed ? thawed.problem : thawed.value;
+    this.frozen = problem === undefined ? undefined : side;
   }
 
   private async decide(outcome: Outcome, why: string | undefined): Promise<void> {
     const { execution, plan } = this.request;
     const isDry = plan.dryRun && outcome === 'commit';
-    const decision: Decision = isDry
+    const made: Decision = isDry
       ? { outcome: 'abort', by: execution, why: 'a dry run: everything was ready for a commit' }
       : { outcome, by: execution, ...(why !== undefined && { why }) };
+    const decision = this.mustThaw(made.outcome) ? { ...made, thawsFirst: true } : made;
     this.abandoned = this.members.countAbandoned(this.abandonedBefore);
-    this.members.unfollow();
+    if (!decision.thawsFirst) this.members.unfollow();
     this.note({ kind: 'decide', outcome: decision.outcome });
     const held = await this.ports.store.decide(this.epoch, decision);
     this.decision = held;
@@ -452,12 +496,9 @@ class Coordinator {
 
   private async release(): Promise<void> {
     const { decision, request, members, marks } = this;
-    members.unfollow();
     const { outcome } = decision!;
-    // Before the requests go back to it: a side that is still frozen would reject them.
-    if (outcome === 'abort' && request.hook && (this.isResumed || this.hook !== 'pending')) {
-      await settleWithin(CALL_MS, 'undoing the hook', () => request.hook!.undo(this.epoch));
-    }
+    await this.thaw(outcome);
+    members.unfollow();
     const { rampPerSecond } = request.plan;
     await members.release(
       () => ({ epoch: this.epoch, outcome, rampPerSecond }),
@@ -476,13 +517,14 @@ class Coordinator {
   }
 
   private async settle(): Promise<void> {
-    if (await this.write(settleRegime(this.regime, this.decision!.outcome))) return this.noteSettled(false);
+    const next = settleRegime(this.regime, this.decision!.outcome, this.frozen === undefined);
+    if (await this.write(next)) return this.noteSettled(false);
     // Another coordinator has: of the same switch, or it is long over.
     const { regime, etag } = await this.ports.store.readRegime();
     if (regime.epoch === this.epoch) {
       this.regime = regime;
       this.etag = etag;
-    } else this.regime = settleRegime(this.regime, this.decision!.outcome);
+    } else this.regime = next;
     if (!this.regime.switching) this.noteSettled(true);
   }
 
@@ -504,7 +546,9 @@ class Coordinator {
       startedAt,
       ...(this.firstHoldMs !== undefined && { heldAt: new Date(this.firstHoldMs).toISOString() }),
       members: members.count,
-      fence: this.hook === 'passed' ? 'hook' : request.plan.fence,
+      fence: this.isFenced && request.plan.fence !== 'epoch' ? 'frozen' : request.plan.fence,
+      ...(this.hookCalls.length > 0 && { hook: this.hookCalls }),
+      ...(this.frozen && { frozen: this.frozen }),
       abandoned,
       maxWaiting: members.maxWaiting,
       ...marks,

@@ -10,6 +10,7 @@ import { formatWeights, sameQuotas, Side, SIDES } from '../../core/traffic/weigh
 import type { Ports } from '../contract/ports';
 import { settle } from '../contract/settle';
 import { readSide } from '../shared/sides';
+import { hookFindings, thawFindings } from '../shared/hook-preflight';
 import { Finding, regimeFindings, switchFindings } from '../shared/switch-preflight';
 import { createHandler } from '../shared/step';
 
@@ -32,10 +33,12 @@ export async function preflight(run: CutoverRun, ports: Ports, nowMs: number): P
     );
   }
   const ofWeights = weightFindings(run, weights);
+  const ofThaw = await thawFindings(run, ports);
   // First: until the proxies of a side forward to its own backend, no smoke request says anything of it.
   const ofRegime = await regimeFindings(run, ofWeights.length === 0, ports);
   const findings = [
     ...ofWeights,
+    ...ofThaw,
     ...ofRegime,
     ...(
       await Promise.all([
@@ -44,6 +47,7 @@ export async function preflight(run: CutoverRun, ports: Ports, nowMs: number): P
         taskFindings(ports),
         alarmFindings(run, ports),
         switchFindings(run, ports),
+        hookFindings(run, ports),
       ])
     ).flat(),
   ];

@@ -54,7 +54,7 @@ export class DecisionWatch {
       const decision = isExpired ? await store.propose(epoch, abort) : await store.readDecision(epoch);
       if (this.epoch !== epoch || this.isExpired !== isExpired) return;
       this.failures = 0;
-      if (decision) return decided(epoch, decision.outcome);
+      if (decision && (isExpired || !decision.thawsFirst)) return decided(epoch, decision.outcome);
     } catch (error) {
       if (this.epoch !== epoch || this.isExpired !== isExpired) return;
       this.failures += 1;

@@ -28,6 +28,7 @@ import { HoldGate } from './hold';
 import { Ledger } from '../data-plane/contract/ledger';
 import { LoopGuard } from '../forwarding/loop-guard';
 import { failureResponse, loopDetected, retryLater } from './error-responses';
+import { callBackend } from './backend-call';
 import { probe } from './probe';
 import { Retarget, listUpstreams } from './retarget';
 import type { DecisionStore } from '../../core/switch/decision-store';
@@ -301,6 +302,7 @@ class Proxy implements RunningProxy {
   private createTarget(): AdminTarget {
     const { gate, drain, metrics } = this;
     const { side, upstream, otherUpstream } = this.config;
+    const upstreams = listUpstreams(side, upstream, otherUpstream);
     return {
       identity: this.identity,
       report: () => this.report(),
@@ -310,7 +312,8 @@ class Proxy implements RunningProxy {
       hold: (order) => (this.isShuttingDown && !order.outcomes ? SHUTTING_DOWN : gate.hold(order)),
       release: (order) => gate.release(order),
       retarget: (order) => gate.retarget(order),
-      probe: (order) => probe(order, { upstreams: listUpstreams(side, upstream, otherUpstream), store: this.store }),
+      probe: (order) => probe(order, { upstreams, store: this.store }),
+      callBackend: (order) => callBackend(order, upstreams),
       metrics: async () => ({ contentType: metrics.contentType, body: await metrics.metrics() }),
     };
   }

@@ -3,10 +3,12 @@ import { AggregatorRegistry, type MetricObject, type Registry } from 'prom-clien
 import type { DrainOrder, LedgerReport } from '../../core/proxy/admin-api';
 import { NO_CONNECTIONS, total } from '../../core/proxy/connections';
 import { HoldOrder, ReleaseOrder, RetargetOrder, holdReport } from '../../core/proxy/hold';
+import type { BackendCallOrder, BackendCallReport } from '../../core/proxy/backend-call';
 import type { ProbeOrder, ProbeReport } from '../../core/proxy/probe';
 import type { Outcome } from '../../core/switch/decision';
 import type { DecisionStore } from '../../core/switch/decision-store';
 import { DecisionWatch } from '../control/decision-watch';
+import { callBackend } from '../control/backend-call';
 import { probe } from '../control/probe';
 import { SHUTTING_DOWN } from '../control/proxy';
 import type { Upstreams } from '../control/retarget';
@@ -191,6 +193,10 @@ export class GroupTarget implements AdminTarget {
   probe(order: ProbeOrder): Promise<ProbeReport> {
     const { upstreams, store } = this.options;
     return probe(order, { upstreams, store });
+  }
+
+  callBackend(order: BackendCallOrder): Promise<BackendCallReport> {
+    return callBackend(order, this.options.upstreams);
   }
 
   retarget(order: RetargetOrder): Promise<string | undefined> {

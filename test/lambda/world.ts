@@ -84,6 +84,9 @@ export class MemoryCloud {
   calls: string[] = [];
   nowMs = Date.parse('2026-01-01T00:00:00Z');
 
+  /** What a function of a hook returns. */
+  invoke: Ports['functions']['invoke'] = () => Promise.reject(new Error('there is no such function'));
+
   /** What others do while a step waits. */
   whilePausing: () => void = () => undefined;
 
@@ -109,6 +112,7 @@ export class MemoryCloud {
       marks: async () => this.reach('loadBalancer', () => this.marks),
     },
     switches: this.switches,
+    functions: { invoke: (...given) => this.invoke(...given) },
     services: {
       deployment: async (side) => this.reach('ecs', () => this.deployments[side]),
       scaling: async (side) => this.reach('scaling', () => this.scaling[side]),

@@ -221,6 +221,7 @@ class Interleaving {
       }),
       retarget: mine((order) => task.retarget(order)),
       probe: mine(() => task.probe()),
+      callBackend: mine((order) => task.callBackend(order)),
       close: () => undefined,
     });
     const list = ({ id, home, task }: Slot): SwitchTask => {

@@ -1,5 +1,6 @@
 import { DescribeTasksCommand, ECSClient, Task, paginateListTasks } from '@aws-sdk/client-ecs';
 import { ADMIN_PATHS, LedgerReport } from '../../../core/proxy/admin-api';
+import type { BackendCallReport } from '../../../core/proxy/backend-call';
 import type { ProbeReport } from '../../../core/proxy/probe';
 import { SIDES, Side } from '../../../core/traffic/weights';
 import { CutoverConfig } from '../../../core/cutover/cutover-config';
@@ -22,6 +23,8 @@ const SECRET_MS = 3_000;
 const ECS_MS = 4_000;
 /** A task that has not responded by then is unknown at this poll. */
 const ADMIN_MS = 3_000;
+/** For the way to a task and back, beside what it is asked to do. */
+const CALL_MARGIN_MS = 500;
 /** After it no further task is asked: a step has 30 s. */
 const ASK_MS = 8_000;
 /** The proxy's name among the containers of a task: `lib/proxy/proxy-service.ts`. */
@@ -46,8 +49,9 @@ export function proxiesPort(config: CutoverConfig): ProxiesPort {
     path: string,
     body?: unknown,
     connection?: AdminConnection,
+    timeoutMs = ADMIN_MS,
   ) => {
-    const made = { address, port: config.adminPort, method, path, body, timeoutMs: ADMIN_MS, connection };
+    const made = { address, port: config.adminPort, method, path, body, timeoutMs, connection };
     const known = await readKeys();
     try {
       return await callAdmin({ ...made, keys: known });
@@ -132,6 +136,7 @@ type Call = (
   path: string,
   body: unknown,
   connection: AdminConnection,
+  timeoutMs?: number,
 ) => Promise<unknown>;
 
 interface FoundTask {
@@ -164,6 +169,17 @@ function openTask({ home, task, isKept }: FoundTask, call: Call): SwitchTask {
     release: (order) => ask('POST', ADMIN_PATHS.release, order),
     retarget: (order) => ask('POST', ADMIN_PATHS.retarget, order),
     probe: (order) => ask<ProbeReport>('POST', ADMIN_PATHS.probe, order),
+    callBackend: async (order) => {
+      const own = new AdminConnection(false);
+      own.identity = connection.identity;
+      const limitMs = order.timeoutMs + CALL_MARGIN_MS;
+      try {
+        if (address === undefined) throw new Error(`task '${task.taskArn}' has no private IPv4 address`);
+        return (await call(address, 'POST', ADMIN_PATHS.backendCall, order, own, limitMs)) as BackendCallReport;
+      } finally {
+        own.close();
+      }
+    },
     close: () => connection.close(),
   };
   return { ...named, session };

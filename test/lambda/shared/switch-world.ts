@@ -1,6 +1,7 @@
 import type { LedgerReport } from '../../../core/proxy/admin-api';
 import { NO_CONNECTIONS } from '../../../core/proxy/connections';
 import { SWITCH_FIELDS, SwitchPlan } from '../../../core/plan/switch-plan';
+import type { BackendCallOrder, BackendCallReport } from '../../../core/proxy/backend-call';
 import type { ProbeReport } from '../../../core/proxy/probe';
 import type { Decision } from '../../../core/switch/decision';
 import { FIRST_REGIME, Regime, startUnder } from '../../../core/switch/regime';
@@ -146,6 +147,16 @@ export class MemoryTask implements TaskSession {
     await this.reach('probe');
     if (this.probed instanceof Error) throw this.probed;
     return this.probed;
+  }
+
+  /** What a backend responds to a call through this task. */
+  called: (order: BackendCallOrder) => BackendCallReport | Promise<BackendCallReport> = () => ({
+    upstreamProblem: 'no backend',
+  });
+
+  async callBackend(order: BackendCallOrder): Promise<BackendCallReport> {
+    await this.reach('callBackend');
+    return this.called(order);
   }
 
   close(): void {

@@ -14,6 +14,7 @@ const TARGET = {
   ...{
     retarget: done,
     probe: () => Promise.reject(new Error('not probed')),
+    callBackend: () => Promise.reject(new Error('not called')),
     metrics: () => Promise.resolve({ contentType: 'text/plain', body: '' }),
   },
 };

@@ -1,6 +1,7 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ADMIN_PATHS, LedgerReport } from '../../../core/proxy/admin-api';
+import type { BackendCallReport } from '../../../core/proxy/backend-call';
 import type { ProbeReport } from '../../../core/proxy/probe';
 import { AdminConnection, callAdmin } from '../../../lambda/adapters/proxies/admin-client';
 import { switchStorePort } from '../../../lambda/adapters/store/switch-store';
@@ -84,6 +85,11 @@ function openTask(id: string, port: number): SwitchTask {
     release: (order) => call('POST', ADMIN_PATHS.release, order),
     retarget: (order) => call('POST', ADMIN_PATHS.retarget, order),
     probe: async (order) => (await call('POST', ADMIN_PATHS.probe, order)) as unknown as ProbeReport,
+    callBackend: async (order) =>
+      (await callAdmin({
+        ...{ address: '127.0.0.1', port, method: 'POST', path: ADMIN_PATHS.backendCall, body: order },
+        ...{ keys: [SECRET], timeoutMs: order.timeoutMs + 500 },
+      })) as BackendCallReport,
     close: () => connection.close(),
   };
   return { id, home: 'source', address: String(port), session };

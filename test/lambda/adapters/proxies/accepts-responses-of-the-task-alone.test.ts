@@ -25,6 +25,7 @@ async function startTask(identity = 'one') {
     release: act('/release'),
     retarget: act('/retarget'),
     probe: () => Promise.reject(new Error('not probed')),
+    callBackend: () => Promise.reject(new Error('not called')),
     metrics: () => Promise.resolve({ contentType: 'text/plain', body: '' }),
   });
   later(() => server.close());

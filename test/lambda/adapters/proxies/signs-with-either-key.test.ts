@@ -42,6 +42,7 @@ async function startTasks(...known: (readonly string[])[]) {
       release: act('release'),
       retarget: act('retarget'),
       probe: () => Promise.reject(new Error('not probed')),
+      callBackend: () => Promise.reject(new Error('not called')),
       metrics: () => Promise.resolve({ contentType: 'text/plain', body: '' }),
     });
     later(() => server.close());
