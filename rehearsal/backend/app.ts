@@ -12,7 +12,7 @@ import { write } from './writes';
 
 // Entry: the default backend of one side. Plain HTTP/1.1 with Node's own timeouts, as most apps have them.
 
-const { side, storeUrl, host = '127.0.0.1', smoke = [] } = entryOptions<BackendOptions>();
+const { side, storeUrl, host = '127.0.0.1', port = 0, smoke = [] } = entryOptions<BackendOptions>();
 
 type Route = (request: IncomingMessage, store: StoreClient) => Promise<ShopResponse>;
 const ROUTES: Readonly<Record<string, Route>> = {
@@ -43,7 +43,7 @@ async function start(): Promise<void> {
     socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
   });
   process.once('SIGTERM', () => stop(server, counter, clock));
-  server.listen(0, host, () => {
+  server.listen(port, host, () => {
     announceReady({ url: `http://${host}:${(server.address() as AddressInfo).port}` });
   });
 }
