@@ -21,7 +21,13 @@ function startTask(index: number, held: (atMs: number) => void): AdminTarget {
     current = afterLease(current, now());
     return {
       ...{ identity, instance: identity, state: 'serving', drainRemainingSeconds: 0, drainForced: 0 },
-      ...{ active: NO_CONNECTIONS, ended: NOTHING_ENDED, bytes: NO_BYTES, oldestSeconds: eachKind(() => 0) },
+      ...{
+        active: NO_CONNECTIONS,
+        ended: NOTHING_ENDED,
+        bytes: NO_BYTES,
+        oldestSeconds: eachKind(() => 0),
+        longestRequestMs: 0,
+      },
       ...{
         requests: { total: 0, responded: 0, errors: 0 },
         abandoned: { total: 0 },

@@ -33,6 +33,11 @@ export interface LedgerReport {
   readonly sinceLossMs?: number;
   /** Seconds since the oldest live connection of each kind came in; 0 where there is none. */
   readonly oldestSeconds: ByKind<number>;
+  /**
+   * The longest request that was live in the last minute, whether it has ended or not: a plain one, or one of `streaming`. The
+   * other kinds can be closed in order at any time.
+   */
+  readonly longestRequestMs: number;
   /** Body bytes by kind, those of live connections too. */
   readonly bytes: KindBytes;
   readonly hold: HoldReport;

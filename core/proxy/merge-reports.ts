@@ -46,6 +46,7 @@ export function mergeReports(
     requests: minus(sum.requests, from.requests),
     abandoned: mergeAbandoned(reports),
     oldestSeconds: eachKind((kind) => Math.max(...reports.map(({ oldestSeconds }) => oldestSeconds[kind]))),
+    longestRequestMs: Math.max(...reports.map(({ longestRequestMs }) => longestRequestMs)),
     bytes: eachKind((kind) => minus(sum.bytes[kind], from.bytes[kind])),
     hold: mergeHold(reports),
     upstream: first.upstream,

@@ -11,7 +11,7 @@ import type { Ports } from '../contract/ports';
 import { settle } from '../contract/settle';
 import { readSide } from '../shared/sides';
 import { hookFindings, thawFindings } from '../shared/hook-preflight';
-import { Finding, regimeFindings, switchFindings } from '../shared/switch-preflight';
+import { Finding, regimeFindings, lookAtSwitch } from '../shared/switch-preflight';
 import { createHandler } from '../shared/step';
 
 /** The state of a cutover holds what each task reported last: with more of them it would outgrow Step Functions' 256 KiB. */
@@ -36,21 +36,15 @@ export async function preflight(run: CutoverRun, ports: Ports, nowMs: number): P
   const ofThaw = await thawFindings(run, ports);
   // First: until the proxies of a side forward to its own backend, no smoke request says anything of it.
   const ofRegime = await regimeFindings(run, ofWeights.length === 0, ports);
-  const findings = [
-    ...ofWeights,
-    ...ofThaw,
-    ...ofRegime,
-    ...(
-      await Promise.all([
-        trustFindings(ports),
-        sideFindings(run, ports),
-        taskFindings(ports),
-        alarmFindings(run, ports),
-        switchFindings(run, ports),
-        hookFindings(run, ports),
-      ])
-    ).flat(),
-  ];
+  const [ofSwitch, ...others] = await Promise.all([
+    lookAtSwitch(run, ports),
+    trustFindings(ports),
+    sideFindings(run, ports),
+    taskFindings(ports),
+    alarmFindings(run, ports),
+    hookFindings(run, ports),
+  ]);
+  const findings = [...ofWeights, ...ofThaw, ...ofRegime, ...others.flat(), ...ofSwitch.findings];
   const [first] = findings;
   if (first) throw new CutoverError(first.code, findings.map(({ message }) => message).join('\n'));
 
@@ -63,7 +57,8 @@ export async function preflight(run: CutoverRun, ports: Ports, nowMs: number): P
     ownDigest: own.matchDigest,
   };
   const verdict = run.plan.strategy === 'drainThenShift' ? 'switch' : 'go';
-  const ready = note({ ...run, initial, verdict }, nowMs, 'Preflight', { weights });
+  const { shown } = ofSwitch;
+  const ready = note({ ...run, initial, verdict }, nowMs, 'Preflight', { weights, ...(shown && { switch: shown }) });
   await store.save(ready);
   return ready;
 }

@@ -311,6 +311,7 @@ export function report(
     ended: NOTHING_ENDED,
     requests: { total, responded, errors },
     oldestSeconds: NO_CONNECTIONS,
+    longestRequestMs: 0,
     bytes: NO_BYTES,
     hold: holdReport(NEVER_HELD, 0, 0),
     upstream: 'source',

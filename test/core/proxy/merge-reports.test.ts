@@ -15,6 +15,7 @@ function report(changes: Partial<LedgerReport> = {}): LedgerReport {
     ended: NOTHING_ENDED,
     requests: { total: 0, responded: 0, errors: 0 },
     oldestSeconds: NO_CONNECTIONS,
+    longestRequestMs: 0,
     bytes: NO_BYTES,
     hold: holdReport(NEVER_HELD, 0, 0),
     upstream: 'source',
@@ -36,6 +37,7 @@ test('counts are sums, the oldest is the oldest of all', () => {
       ended: completed(3),
       requests: { total: 5, responded: 4, errors: 1 },
       oldestSeconds: { ...NO_CONNECTIONS, websocket: 7.5 },
+      longestRequestMs: 40,
       bytes: { ...NO_BYTES, http: { received: 10, sent: 20 } },
     }),
     report({
@@ -44,6 +46,7 @@ test('counts are sums, the oldest is the oldest of all', () => {
       ended: completed(30),
       requests: { total: 50, responded: 40, errors: 10 },
       oldestSeconds: { ...NO_CONNECTIONS, http: 3, websocket: 2 },
+      longestRequestMs: 3_500,
       bytes: { ...NO_BYTES, http: { received: 100, sent: 200 } },
     }),
   ]);
@@ -55,6 +58,7 @@ test('counts are sums, the oldest is the oldest of all', () => {
       ended: completed(33),
       requests: { total: 55, responded: 44, errors: 11 },
       oldestSeconds: { ...NO_CONNECTIONS, http: 3, websocket: 7.5 },
+      longestRequestMs: 3_500,
       bytes: { ...NO_BYTES, http: { received: 110, sent: 220 } },
     }),
   );

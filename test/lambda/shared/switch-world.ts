@@ -70,6 +70,7 @@ export class MemoryTask implements TaskSession {
   readonly gate: HoldGate;
   readonly sides: Retarget;
   inFlight = 0;
+  longestRequestMs = 0;
   sinceAbandonedMs: number | undefined;
   stoppedAtMs: number | undefined;
   isReachable = true;
@@ -174,12 +175,13 @@ export class MemoryTask implements TaskSession {
   }
 
   private now(): LedgerReport {
-    const { identity, inFlight, sinceAbandonedMs } = this;
+    const { identity, inFlight, sinceAbandonedMs, longestRequestMs } = this;
     return {
       ...REPORT,
       identity,
       instance: identity,
       active: { ...NO_CONNECTIONS, http: inFlight },
+      longestRequestMs,
       abandoned: { total: 0, ...(sinceAbandonedMs !== undefined && { total: 1, sinceLastMs: sinceAbandonedMs }) },
       hold: this.gate.report(),
       upstream: this.sides.side,

@@ -1,5 +1,6 @@
 import { CutoverRun, rollBack } from '../../../core/cutover/run';
 import { SUSPENDED } from '../../../core/cutover/scaling';
+import type { ProbeOrder } from '../../../core/proxy/probe';
 import { withTimeLeft } from '../../../lambda/contract/time-left';
 import { bake } from '../../../lambda/steps/bake';
 import { complete } from '../../../lambda/steps/complete';
@@ -556,7 +557,7 @@ describe('preflight', () => {
     cloud = new SwitchCloud();
     expect(await look(cloud.switching())).toMatchObject({ verdict: 'switch' });
     expect(cloud.proxies.map(({ gate }) => gate.report().state)).toEqual(['none', 'none', 'none']);
-    expect(cloud.proxies.map(({ gate }) => gate.report().epoch)).toEqual([1, 1, 0]);
+    expect(cloud.proxies.map(({ gate }) => gate.report().epoch)).toEqual([1, 1, 1]);
     expect(cloud.ask()).toEqual(ON_BOTH);
     // A switch has an epoch over those that were used up.
     expect(await step(cloud.switching())).toMatchObject({ switches: [{ epoch: 2, outcome: 'commit' }] });
@@ -572,6 +573,91 @@ describe('preflight', () => {
     cloud = new SwitchCloud();
     cloud.proxies[0]!.probed = { wallMs: cloud.nowMs + skew, tookMs: 1, ...probed };
     await expect(look(cloud.switching())).rejects.toThrow(message);
+  });
+
+  test('each task asks both backends: it may go to either', async () => {
+    cloud = new SwitchCloud();
+    const asked: string[] = [];
+    for (const task of cloud.proxies) {
+      const { probed } = task;
+      const probe = async ({ to }: ProbeOrder) => (asked.push(`${task.id} ${to}`), probed);
+      Object.assign(task, { probe });
+    }
+    await look(cloud.switching());
+    expect(asked.sort()).toEqual(['s1 source', 's1 target', 's2 source', 's2 target', 't1 source', 't1 target']);
+    const probe = async ({ to }: ProbeOrder) => ({
+      ...{ wallMs: cloud.nowMs, tookMs: 1, storeProblem: 'denied' },
+      ...(to === 'source' ? { upstreamProblem: 'nothing' } : { status: 200 }),
+    });
+    Object.assign(cloud.proxies[2]!, { probe });
+    const rules = [
+      'task t1 of the target must reach the store of the switch, got denied',
+      "task t1 of the target must reach the source's backend, got nothing",
+    ];
+    await expect(look(cloud.switching())).rejects.toThrow(new Error(rules.join('\n')));
+  });
+
+  test('the timeline says what the tasks have shown, and by how much their clocks differ', async () => {
+    cloud = new SwitchCloud();
+    cloud.proxies[0]!.probed = { wallMs: cloud.nowMs + 1_500, tookMs: 0, status: 200 };
+    cloud.proxies[1]!.longestRequestMs = 1_234;
+    const { timeline } = await look(cloud.switching());
+    const shown = timeline.at(-1)?.detail.switch as { maxSkewMs: number };
+    expect(shown).toMatchObject({ tasks: 3, longestRequestMs: 1_234 });
+    expect(Math.abs(shown.maxSkewMs - 1_500)).toBeLessThan(500);
+  });
+
+  test('a request of the last minute that was longer than the pause keeps the cutover, though it has ended', async () => {
+    cloud = new SwitchCloud();
+    cloud.proxies[1]!.longestRequestMs = 5_100;
+    await expect(look(cloud.switching())).rejects.toThrow(
+      "requests at task s2 of the source must end within 'switch.maxPauseMs' (5000 ms), got one for 5100 ms in the last minute",
+    );
+    expect(await look(cloud.switching({ maxPauseMs: 6_000 }))).toMatchObject({ verdict: 'switch' });
+  });
+
+  describe('many tasks', () => {
+    const spied = () => {
+      let holding = 0;
+      const seen = { tried: 0, most: 0 };
+      for (const task of cloud.proxies) {
+        task.before = async (call) => {
+          if (call === 'hold') seen.most = Math.max(seen.most, ++holding);
+          if (call === 'hold') seen.tried += 1;
+          await new Promise(setImmediate);
+          if (call === 'release') holding -= 1;
+        };
+      }
+      return seen;
+    };
+
+    test('each of them holds, and a fiftieth at a time', async () => {
+      cloud = new SwitchCloud(150, 50);
+      const seen = spied();
+      expect(await look(cloud.switching())).toMatchObject({ verdict: 'switch' });
+      expect(seen).toEqual({ tried: 200, most: 4 });
+      expect(cloud.proxies.every(({ gate }) => gate.report().epoch === 1)).toBe(true);
+    });
+
+    test('no further one holds when five have failed', async () => {
+      cloud = new SwitchCloud(50);
+      const seen = spied();
+      for (const { gate } of cloud.proxies) gate.hold = () => 'it drains';
+      await expect(look(cloud.switching())).rejects.toThrow('task s5 of the source must hold and release: it drains');
+      expect(seen.tried).toBeLessThan(10);
+    });
+
+    test('without the time for all of them nothing is taken for shown', async () => {
+      cloud = new SwitchCloud(20);
+      let leftMs = 6_000;
+      const seen = spied();
+      const looking = withTimeLeft(
+        () => (leftMs -= 50),
+        () => look(cloud.switching()),
+      );
+      await expect(looking).rejects.toThrow(/must hold and release within the time of the step, got \d+ of 21$/);
+      expect(seen.tried).toBeLessThan(21);
+    });
   });
 
   test('a task that cannot hold keeps the cutover', async () => {

@@ -121,6 +121,7 @@ const SMALL = { MemorySize: 256, Timeout: 30 };
 /** A whole processor, and time for requests that wait 25 s for a switch. */
 const SIZES: Record<Step, object> = {
   ...(Object.fromEntries(STEPS.map((step) => [step, SMALL])) as Record<Step, object>),
+  preflight: { MemorySize: 1792, Timeout: 60 },
   switch: { MemorySize: 1792, Timeout: 60 },
   rollback: { MemorySize: 1792, Timeout: 90 },
   recover: { MemorySize: 1792, Timeout: 170 },

@@ -48,7 +48,7 @@ test('it ends by itself after 30 days at the latest', () => {
 describe.each(tasks)('%s', (name, task) => {
   test('hands on the whole run, and has a time limit over that of its function', () => {
     expect(task.OutputPath).toBe('$.Payload');
-    const others: Record<string, number> = { Switch: 70, Rollback: 100 };
+    const others: Record<string, number> = { Preflight: 70, Switch: 70, Rollback: 100 };
     expect(task.TimeoutSeconds).toBe(others[name] ?? 40);
   });
 

@@ -14,6 +14,7 @@ export const REPORT: LedgerReport = {
   ended: NOTHING_ENDED,
   requests: { total: 0, responded: 0, errors: 0 },
   oldestSeconds: NO_CONNECTIONS,
+  longestRequestMs: 0,
   bytes: NO_BYTES,
   hold: holdReport(NEVER_HELD, 0, 0),
   upstream: 'source',
