@@ -22,6 +22,8 @@ export const SWITCH_PARTS = {
   enlist: { ...PUT, pathEndsWith: '/switch/regime.json', nth: 2 },
   // Beside the first call to hold; the requests in flight end meanwhile.
   hold: { service: ELB, action: 'DescribeTargetHealth' },
+  // When all hold: it follows.
+  hook: { service: ELB, action: 'DescribeTargetHealth' },
   decide: { ...PUT, pathIncludes: '/switch/decision/', behind: 'hold' },
   decided: { ...PUT, pathIncludes: '/switch/decision/', behind: 'hold', afterActing: true },
   // Each task has been released.
@@ -37,12 +39,15 @@ export interface SwitchFault {
   /** What the call of the part gets. @default - its response, when `act` has been called */
   readonly response?: { readonly fault: EndpointFault; readonly options: FaultOptions };
   readonly act?: (row: SwitchRowSetup) => void;
+  /** The path of the backend that freezes it. @default - the switch has no hook */
+  readonly freeze?: string;
   /** For how long clients may see errors that are the fault's own; 0: none at all. */
   readonly harmsMs: number;
   readonly ends: readonly ('completed' | 'rolled-back')[];
 }
 
-const ALL = Object.keys(SWITCH_PARTS) as SwitchPart[];
+const ALL = (Object.keys(SWITCH_PARTS) as SwitchPart[]).filter((part) => part !== 'hook');
+const HOOK = ['hook'] as const;
 const IN_S3 = ALL.filter((part) => SWITCH_PARTS[part].service === 's3');
 const DONE = ['completed'] as const;
 const EITHER = ['completed', 'rolled-back'] as const;
@@ -50,6 +55,10 @@ const OPERATOR = { spares: ['OPERATOR'] };
 /** Longer than the leases, shorter than what a load balancer takes for unhealthy. */
 const FREEZE_MS = 4_000;
 const AWAY_MS = 3_000;
+/** The tasks abort by themselves, and the next call of the step thaws the source: until then it rejects writes. */
+const THAW_MS = 20_000;
+/** Until the slow hook is under way. */
+const HOOK_MS = 300;
 /** Until the load balancer has noticed, and the task has a successor. */
 const UNHEALTHY_MS = 20_000;
 
@@ -149,4 +158,32 @@ export const SWITCH_FAULTS: readonly SwitchFault[] = [
     ends: DONE,
   },
   { name: 'operator-aborts', parts: ALL, act: (row) => row.abort(), harmsMs: 0, ends: EITHER },
+  // Whatever becomes of the hook, the side that serves is thawed: a frozen one would reject the writes that follow.
+  { name: 'hook-passes', parts: HOOK, freeze: '/hook/freeze', harmsMs: 0, ends: DONE },
+  { name: 'hook-fails', parts: HOOK, freeze: '/hook/fails', harmsMs: 0, ends: ['rolled-back'] },
+  { name: 'hook-hangs', parts: HOOK, freeze: '/hook/hangs', harmsMs: 0, ends: ['rolled-back'] },
+  {
+    name: 'function-killed-in-the-hook',
+    parts: HOOK,
+    freeze: '/hook/slow',
+    act: (row) => void setTimeout(() => sendSignal(row.findFunctionPid(), 'SIGKILL'), HOOK_MS),
+    harmsMs: THAW_MS,
+    ends: DONE,
+  },
+  {
+    name: 'function-frozen-in-the-hook',
+    parts: HOOK,
+    freeze: '/hook/slow',
+    act: (row) => void setTimeout(() => freeze(row.findFunctionPid(), FREEZE_MS), HOOK_MS),
+    harmsMs: THAW_MS,
+    ends: DONE,
+  },
+  {
+    name: 'task-frozen-in-the-hook',
+    parts: HOOK,
+    freeze: '/hook/slow',
+    act: (row) => void setTimeout(() => freeze(firstSource(row), FREEZE_MS), HOOK_MS),
+    harmsMs: UNHEALTHY_MS,
+    ends: DONE,
+  },
 ];

@@ -20,13 +20,24 @@ const PLAN = {
   breaker: { minimumRequests: 5 },
   drain: { perKindSeconds: eachKind(() => 2) },
 };
+/** A hook takes its time: beside the others, its limits must fit into the pause. */
+function choosePlan({ freeze }: SwitchFault): object {
+  if (freeze === undefined) return PLAN;
+  const hook = {
+    http: { freeze, thaw: '/hook/thaw' },
+    probeWrite: { path: '/hook/write' },
+    timeoutMs: { freeze: 1_000, probeWrite: 400 },
+  };
+  return { ...PLAN, switch: { ...PLAN.switch, hook, attempts: 3 } };
+}
+
 const WARM_UP_MS = 1_000;
 const AFTERWARDS_MS = 1_000;
 /** The end of a stuck rollback is five minutes away at most; a row waits no longer for its execution. */
 const MAX_MS = 420_000;
 
 export async function runSwitchRow(app: string, fault: SwitchFault, part: SwitchPart): Promise<RowResult> {
-  const setup = await SwitchRowSetup.start(app, PLAN);
+  const setup = await SwitchRowSetup.start(app, choosePlan(fault));
   try {
     return await attack(setup, fault, part);
   } finally {
