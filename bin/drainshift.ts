@@ -18,6 +18,7 @@ import { addPlanCommand } from './plan';
 import { addUndrainCommand } from './undrain';
 import { addApproveCommand } from './approve';
 import { CompletionOption, addCompletionCommand } from './completion';
+import { addVerifyCommand } from './verify';
 import { addWeightsCommand } from './weights';
 
 const MIN_NODE = 22;
@@ -134,6 +135,7 @@ function program(done: (exitCode: number) => void): Command {
     .action(async (flags: RehearseFlags) => done(await rehearse(flags)));
   addProxyCommand(cli, done);
   addPlanCommand(cli, done);
+  addVerifyCommand(cli, done);
   addWeightsCommand(cli, done);
   addAdoptCommand(cli, done);
   addUndrainCommand(cli, done);

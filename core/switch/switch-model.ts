@@ -68,6 +68,8 @@ export interface ModelState extends Shared {
 
 /** What does not belong to one task. */
 export interface Shared {
+  /** The regime before the first switch. */
+  readonly first: Regime;
   readonly regime: Regime;
   /** By epoch; the first is of epoch 1. */
   readonly decisions: readonly (Outcome | undefined)[];
@@ -139,7 +141,7 @@ const other = (side: Side): Side => (side === 'source' ? 'target' : 'source');
 const LEASE = { ms: 1, now: 0, over: 1 };
 const LIMITS = { maxWaiting: 1, maxWaitMs: 1, maxHoldMs: 1 };
 
-function newTask(home: Side, life: Task['life']): Task {
+export function newTask(home: Side, life: Task['life']): Task {
   return {
     home,
     life,
@@ -163,6 +165,7 @@ export function start(setup: Setup): ModelState {
       ...many(setup.targets, 'target', 'up'),
       ...many(setup.joiners, 'source', 'absent'),
     ],
+    first: FIRST_REGIME,
     regime: FIRST_REGIME,
     decisions: Array.from({ length: setup.epochs }, () => undefined),
     intents: Array.from({ length: setup.epochs }, () => false),
@@ -330,7 +333,7 @@ function findCommitted({ decisions }: Shared): number {
 
 /** As the coordinator of that epoch found them when it began; in the model the regimes are replayed from the decisions. */
 function regimeAt(state: Shared, home: Side, epoch: number): { committed: number; outcomes: Outcomes } {
-  let regime = FIRST_REGIME;
+  let regime = state.first;
   for (let each = 1; each < epoch; each += 1) {
     const to = other(regime.side);
     regime = settleRegime(
@@ -342,6 +345,13 @@ function regimeAt(state: Shared, home: Side, epoch: number): { committed: number
   return { committed: regime.committed, outcomes: findOutcomes(home, regime, other(regime.side)) };
 }
 
+/** As a member of the switch of this epoch; undefined for a task that ECS does not list yet. */
+export function enlistTask(task: Task, epoch: number): Task | undefined {
+  if (task.life === 'absent') return undefined;
+  if (task.memberOf === epoch) return task;
+  return { ...task, memberOf: epoch, isFirstProcess: isKnownWhole(task), wasEmpty: false };
+}
+
 /**
  * ECS lists what has stopped: a task whose process replaced another one, with requests that may still run, is not taken for
  * one that was there all along.
@@ -350,7 +360,7 @@ function isKnownWhole({ life, orphans }: Task): boolean {
   return isProcess(life) && !orphans.source && !orphans.target;
 }
 
-function switching(to: Side, isEnlisted: boolean): Switching {
+export function switching(to: Side, isEnlisted: boolean): Switching {
   return { to, execution: 'model', leaseMs: LEASE.ms, limits: LIMITS, ...(isEnlisted && { members: [] }) };
 }
 
@@ -363,13 +373,8 @@ export function listCoordinatorSteps(state: ModelState, rules: Rules): ModelStep
 function stepCoordinators(state: ModelState, rules: Rules, emit: (name: string, state: ModelState) => void): void {
   const { regime, tasks, decisions, intents } = state;
   const { epoch } = regime;
-  const isListed = (task: Task) => task.life !== 'absent' && rules.enlists(task.home, regime);
   const enlisted = (of: number) =>
-    tasks.map((task) =>
-      isListed(task) && task.memberOf !== of
-        ? { ...task, memberOf: of, isFirstProcess: isKnownWhole(task), wasEmpty: false }
-        : task,
-    );
+    tasks.map((task) => (rules.enlists(task.home, regime) ? (enlistTask(task, of) ?? task) : task));
   if (epoch < decisions.length) {
     const next = rules.beginSwitch(regime, epoch + 1, switching(other(regime.side), false));
     if (next) emit(`begin switch ${epoch + 1}`, { ...state, regime: next });

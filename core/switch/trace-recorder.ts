@@ -61,6 +61,8 @@ export class TraceRecorder {
   note(own: OwnEvent, nowMs: number): void {
     this.entries.push({ atMs: nowMs, own });
     this.openFrom = this.entries.length;
+    // What each is like after it is said also where it is as before.
+    if (own.kind === 'decision') this.last.clear();
   }
 
   /** @param isKept also where the trace is long: what the decision rests on */
@@ -138,6 +140,8 @@ function describeSighting(view: MemberView, epoch: number, upstream: Side | unde
   if (hold.state === 'holding' && hold.epoch === epoch && hold.isOfSwitch) {
     return { is: 'holding', inFlight, abandoned: Math.min(1, abandoned), ...flags };
   }
-  const hasEnded = hold.state === 'none' && hold.epoch >= epoch && upstream !== undefined;
+  if (hold.state === 'deciding' && hold.epoch === epoch) return { is: 'deciding', ...flags };
+  if (hold.epoch > epoch) return { is: 'notHolding', isLater: true, ...flags };
+  const hasEnded = hold.state === 'none' && hold.epoch === epoch && upstream !== undefined;
   return { is: 'notHolding', ...(hasEnded && { endedTo: upstream }), ...flags };
 }

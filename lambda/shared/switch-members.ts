@@ -90,10 +90,6 @@ export class SwitchMembers {
     private readonly plan: SwitchPlan,
   ) {}
 
-  get count(): number {
-    return this.known.length;
-  }
-
   get leaseMs(): number {
     return LEASE_MS.base + LEASE_MS.each * this.known.length;
   }
@@ -216,8 +212,7 @@ export class SwitchMembers {
   async release(orderFor: (member: Member) => ReleaseOrder, released: (found: SeenMember) => void): Promise<void> {
     await pooled(this.known, CALLS_AT_ONCE, async (known) => {
       const { task, member } = known;
-      if (!task?.session) return;
-      await this.releaseOne(known, task.session, orderFor(member));
+      if (task?.session) await this.releaseOne(known, task.session, orderFor(member));
       released({ member, view: this.view(known), upstream: known.report?.upstream });
     });
   }

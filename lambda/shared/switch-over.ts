@@ -126,6 +126,8 @@ class Coordinator {
   private news = newsOfNothing();
   private abandonedBefore: ReadonlyMap<string, number> = new Map();
   private abandoned = 0;
+  /** Members of the regime, also where their tasks could not be listed. */
+  private count = 0;
   private readonly members: SwitchMembers;
   private readonly startedAt: string;
   /** Whether another call has begun this switch, and may have run the hook. */
@@ -236,7 +238,7 @@ class Coordinator {
     const { members, problem } = await this.members.enlist({ ...regime, switching: undefined });
     this.stop ??= problem;
     if (!(await this.write({ ...regime, switching: { ...regime.switching!, members } }))) return this.reload();
-    this.trace.enlist(members, this.ports.now(), false);
+    this.noteMembers(members, false);
     return true;
   }
 
@@ -256,7 +258,7 @@ class Coordinator {
   private async meet(): Promise<void> {
     const members = this.regime.switching?.members;
     if (!members) return;
-    this.trace.enlist(members, this.ports.now(), true);
+    this.noteMembers(members, true);
     const met = await settleWithin(WITNESS_MS, 'listing the tasks', () => this.members.meet(members));
     if ('problem' in met) this.stop ??= met.problem;
   }
@@ -363,6 +365,11 @@ class Coordinator {
     this.note({ kind: 'ready', ...(leaseMs !== undefined && { leaseMs }) });
   }
 
+  private noteMembers(members: readonly Member[], isRead: boolean): void {
+    this.count = members.length;
+    this.trace.enlist(members, this.ports.now(), isRead);
+  }
+
   private note(event: Parameters<TraceRecorder['note']>[0]): void {
     this.trace.note(event, this.ports.now());
   }
@@ -429,7 +436,7 @@ class Coordinator {
     const { hook, plan } = this.request;
     const leftMs = Math.max(1, plan.maxPauseMs - this.sinceHold());
     let ended: Settled<void> | undefined;
-    this.note({ kind: 'hook', state: 'started' });
+    this.note({ kind: 'hook', state: 'started', ...(hook!.fences && { fences: true }) });
     const calling = settle(() => hook!.run(this.hookContext()));
     this.hookEnd = calling;
     const running = settleWithin(leftMs, 'the hook', async () => unwrap(await calling)).then((done) => {
@@ -545,7 +552,7 @@ class Coordinator {
       by: decision.by,
       startedAt,
       ...(this.firstHoldMs !== undefined && { heldAt: new Date(this.firstHoldMs).toISOString() }),
-      members: members.count,
+      members: this.count,
       fence: this.isFenced && request.plan.fence !== 'epoch' ? 'frozen' : request.plan.fence,
       ...(this.hookCalls.length > 0 && { hook: this.hookCalls }),
       ...(this.frozen && { frozen: this.frozen }),

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { FIRST_REGIME, findServedSide } from '../../core/switch/regime';
 import type { Outcome } from '../../core/switch/decision';
+import type { SwitchRecord } from '../../core/switch/switch-record';
+import { verifyTrace } from '../../core/switch/verify-trace';
 import type { Side } from '../../core/traffic/weights';
 import type { SwitchPorts, SwitchTask, TaskSession } from '../../lambda/contract/switch-ports';
 import { switchOver } from '../../lambda/shared/switch-over';
@@ -40,6 +42,7 @@ class Interleaving {
   private coordinators = 0;
   private tasks = 0;
   private problem: string | undefined;
+  verified = 0;
 
   constructor(
     private readonly scheduler: fc.Scheduler,
@@ -193,8 +196,15 @@ class Interleaving {
     this.alive.add(number);
     const request = { to: 'target' as const, execution: 'one', plan: PLAN, findStop: () => Promise.resolve(undefined) };
     void switchOver(request, this.portsOf(number))
+      .then((record) => record && this.verify(record))
       .catch(() => undefined)
       .finally(() => this.alive.delete(number));
+  }
+
+  private verify(record: SwitchRecord): void {
+    const { fault } = verifyTrace({ ...record, trace: record.trace! });
+    this.verified += 1;
+    if (fault) this.problem ??= `event ${fault.event} (${fault.what}) of ${JSON.stringify(record)}: ${fault.rule}`;
   }
 
   private portsOf(number: number): SwitchPorts {

@@ -1,6 +1,7 @@
 import { explore } from './explore';
 import { MUTANTS } from './mutants';
 import { PROTOCOL, Setup } from '../../core/switch/switch-model';
+import { findRejected, traceRun } from './traced';
 
 /** The larger ones are those of `npm run bench:model`. */
 const SETUPS: readonly (Setup & { readonly states: number })[] = [
@@ -19,8 +20,38 @@ test.each(SETUPS)('no interleaving breaks the promise, and each can still be set
   expect(depth).toBeGreaterThan(15);
 });
 
-test.each(MUTANTS)('the model finds what it costs when $what', ({ rules, setup }) => {
+/** Why the trace of each of them is rejected, and in which of its switches. */
+const REJECTED: Readonly<Record<string, readonly [epoch: number, what: RegExp, rule: RegExp]>> = {
+  leaseServes: [1, /^task 1 .* endedTo=source$/, /ends by its decision alone \(commit\), got .* the source$/],
+  startsBlind: [1, /^task 0 .* is=notHolding isRestarted/, /one that starts meanwhile holds, too$/],
+  unheld: [1, /^ready/, /got 2 notHolding$/],
+  busy: [1, /^ready/, /got 1 gone, 1 busy$/],
+  abandoned: [1, /^ready/, /got 1 gone, 1 busy$/],
+  dead: [1, /^ready/, /got 1 unaccounted, 1 empty$/],
+  restarted: [1, /^ready/, /got 1 unaccounted, 1 empty$/],
+  lastWriter: [1, /^decide outcome=commit$/, /^the first decision stands \(abort\)$/],
+  anyRelease: [2, /^task 0 .* endedTo=source$/, /ends by its decision alone \(commit\), got/],
+  storeAway: [1, /^task 1 .* endedTo=source$/, /ends by its decision alone \(commit\)/],
+  releaseFirst: [1, /^released 0 .* to=target$/, /^a task is released after the decision$/],
+  twoSwitches: [1, /^the end of the trace$/, /has a decision, got none$/],
+  wakes: [1, /^task 1 .* is=holding inFlight=1/, /^a task that holds begins no request$/],
+  unlisted: [1, /^ready/, /got no task$/],
+  apart: [1, /^settle .* isJoined=false$/, /^after a commit the regime is target, joined/],
+  byHand: [1, /^ready/, /got 1 notHolding$/],
+  lateRetarget: [4, /^task 1 .* endedTo=target$/, /ends by its decision alone/],
+};
+/** The coordinator sees neither the epoch that requests carry nor a task that is no member: the logs of both sides show it. */
+const UNSEEN = ['leftSide', 'missedCommit'];
+
+test.each(MUTANTS)('the model finds what it costs when $what, and the trace of it is rejected', (mutant) => {
+  const { name, rules, setup } = mutant;
   const { violation } = explore(setup, rules);
   expect(violation?.what).toMatch(/^both backends are at work$|^a request carries another epoch than that of the last/);
   expect(violation?.trace.length).toBeGreaterThan(3);
+  const rejected = findRejected(traceRun(setup, rules, violation!.trace));
+  if (UNSEEN.includes(name)) return expect(rejected).toBeUndefined();
+  const [epoch, what, rule] = REJECTED[name]!;
+  expect(rejected?.epoch).toBe(epoch);
+  expect(rejected?.what).toMatch(what);
+  expect(rejected?.rule).toMatch(rule);
 });
