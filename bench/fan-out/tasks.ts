@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { LedgerReport, NO_BYTES } from '../../core/proxy/admin-api';
 import { NO_CONNECTIONS, NOTHING_ENDED, eachKind } from '../../core/proxy/connections';
-import { Hold, NEVER_HELD, afterLease, hold, holdReport, release } from '../../core/proxy/hold';
+import { Hold, NEVER_HELD, afterLease, hold, holdReport, release, NO_HOLD_FIGURES } from '../../core/proxy/hold';
 import { AdminKeys } from '../../proxy/admin-keys/admin-keys';
 import { AdminTarget, startAdminServer } from '../../proxy/admin/admin-server';
 
@@ -32,6 +32,7 @@ function startTask(index: number, held: (atMs: number) => void): AdminTarget {
         requests: { total: 0, responded: 0, errors: 0 },
         abandoned: { total: 0 },
         upstream: 'source',
+        holds: NO_HOLD_FIGURES,
         fastPath: 'on',
       },
       hold: holdReport(current, 0, now()),

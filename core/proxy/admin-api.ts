@@ -1,5 +1,5 @@
 import { ByKind, EndingCounts, KIND_FACTS, KindCounts, eachKind } from './connections';
-import { HoldReport } from './hold';
+import { HoldFigures, HoldReport } from './hold';
 import { PROXY_SETTINGS } from './settings/settings';
 import { ObjectField, SecondsField, readFields } from '../validation/fields';
 import type { Problems } from '../validation/problems';
@@ -41,6 +41,7 @@ export interface LedgerReport {
   /** Body bytes by kind, those of live connections too. */
   readonly bytes: KindBytes;
   readonly hold: HoldReport;
+  readonly holds: HoldFigures;
   /** Where the next request goes. */
   readonly upstream: Side;
   readonly fastPath: FastPath;

@@ -10,7 +10,7 @@ import {
   eachKind,
   total,
 } from './connections';
-import { HoldReport } from './hold';
+import { HoldReport, NO_HOLD_FIGURES, combineHoldFigures } from './hold';
 
 /** The counters of a report: they only grow while its instance is the same. */
 export type ReportCounters = Pick<LedgerReport, 'ended' | 'requests' | 'bytes'>;
@@ -49,6 +49,7 @@ export function mergeReports(
     longestRequestMs: Math.max(...reports.map(({ longestRequestMs }) => longestRequestMs)),
     bytes: eachKind((kind) => minus(sum.bytes[kind], from.bytes[kind])),
     hold: mergeHold(reports),
+    holds: reports.reduce((sum, { holds }) => combineHoldFigures(sum, holds, (a, b) => a + b), NO_HOLD_FIGURES),
     upstream: first.upstream,
     fastPath: slowestPath(reports.map(({ fastPath }) => fastPath)),
   };

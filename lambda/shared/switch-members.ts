@@ -1,7 +1,8 @@
 import type { SwitchPlan } from '../../core/plan/switch-plan';
 import type { LedgerReport } from '../../core/proxy/admin-api';
-import { total } from '../../core/proxy/connections';
-import type { HoldOrder, ReleaseOrder } from '../../core/proxy/hold';
+import { STREAM_KINDS, total } from '../../core/proxy/connections';
+import { HoldOrder, NO_HOLD_FIGURES, ReleaseOrder, combineHoldFigures } from '../../core/proxy/hold';
+import type { StreamCounts, SwitchRecord } from '../../core/switch/switch-record';
 import { MemberReport, MemberState, MemberView, SwitchRules, assess } from '../../core/switch/coordinator';
 import { Member, Regime, findServedSide } from '../../core/switch/regime';
 import type { Side } from '../../core/traffic/weights';
@@ -41,6 +42,8 @@ interface Known {
   task: SwitchTask | undefined;
   /** Absent of a task that did not respond to the last call. */
   report: LedgerReport | undefined;
+  /** Before anything was held. */
+  first: LedgerReport | undefined;
   /** When that was asked for. */
   heardMs: number;
   wasEmpty: boolean;
@@ -147,6 +150,7 @@ export class SwitchMembers {
     const sentMs = this.ports.now();
     const reports = await this.readAll(this.known.map(({ task }) => task));
     this.known.forEach((known, at) => this.hear(known, reports[at], sentMs));
+    for (const known of this.known) known.first ??= known.report;
     const unknown = this.known.filter(({ task, report }) => task?.session && !report).length;
     const inFlight = reports.reduce((sum, report) => sum + (report ? total(report.active) : 0), 0);
     return { unknown, inFlight };
@@ -228,6 +232,25 @@ export class SwitchMembers {
     this.hear(known, 'value' in seen ? seen.value : undefined, sentMs);
   }
 
+  /** What the hold came to, by the counters before it and after the release. Those that do not respond are left out. */
+  get sums(): Required<Pick<SwitchRecord, 'holds' | 'streams'>> {
+    const found = this.known.flatMap(({ first, report }) =>
+      report ? [{ first: findSame(first, report), report }] : [],
+    );
+    const plus = (a: number, b: number) => a + b;
+    const holds = found
+      .map(({ first, report }) => combineHoldFigures(report.holds, first?.holds ?? NO_HOLD_FIGURES, (a, b) => a - b))
+      .reduce((sum, each) => combineHoldFigures(sum, each, plus), NO_HOLD_FIGURES);
+    const count = (how: 'closed' | 'forced') =>
+      Object.fromEntries(
+        STREAM_KINDS.map((kind) => [
+          kind,
+          found.map(({ first, report }) => report.ended[kind][how] - (first?.ended[kind][how] ?? 0)).reduce(plus, 0),
+        ]),
+      ) as StreamCounts;
+    return { holds, streams: { closed: count('closed'), forced: count('forced') } };
+  }
+
   /** Requests that were given up since the switch began, and one for each task that had given up some shortly before. */
   countAbandoned(before: ReadonlyMap<string, number>): number {
     return this.known.reduce((sum, { member, report }) => {
@@ -261,7 +284,14 @@ export class SwitchMembers {
 
   private begin(member: Member, task: SwitchTask | undefined, report: LedgerReport | undefined): Known {
     const heardMs = this.ports.now();
-    const nothing = { wasEmpty: false, otherSinceMs: undefined, rejections: 0, rejection: undefined, state: undefined };
+    const nothing = {
+      first: undefined,
+      wasEmpty: false,
+      otherSinceMs: undefined,
+      rejections: 0,
+      rejection: undefined,
+      state: undefined,
+    };
     return { member, task, report, heardMs, ...nothing };
   }
 
@@ -402,4 +432,9 @@ export class SwitchMembers {
 
 function addressOf({ address }: SwitchTask): Pick<SwitchTask, 'address'> {
   return address === undefined ? {} : { address };
+}
+
+/** Another instance counts from zero. */
+function findSame(first: LedgerReport | undefined, now: LedgerReport): LedgerReport | undefined {
+  return first?.instance === now.instance ? first : undefined;
 }

@@ -558,6 +558,7 @@ class Coordinator {
       ...(this.frozen && { frozen: this.frozen }),
       abandoned,
       maxWaiting: members.maxWaiting,
+      ...(this.firstHoldMs !== undefined && members.sums),
       ...marks,
       trace: this.trace.build(this.firstHoldMs),
     };

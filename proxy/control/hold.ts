@@ -1,11 +1,13 @@
 import {
   Hold,
+  HoldFigures,
   HoldOrder,
   HoldReport,
   NEVER_HELD,
   ReleaseOrder,
   RetargetOrder,
   afterLease,
+  classifyRejectedOrder,
   decided,
   ended,
   findRejection,
@@ -76,6 +78,7 @@ export class HoldGate {
   private isRamping = false;
   /** The figures when the hold in force began. */
   private before: ParkingFigures;
+  private readonly orders = { tooSoon: 0, off: 0 };
   private cancelLease: () => void = () => undefined;
   private cancelStreams: () => void = () => undefined;
 
@@ -137,9 +140,29 @@ export class HoldGate {
     return { hold: (resume) => this.park(head, resume, current.limits.maxWaitMs) };
   }
 
+  /** What holds came to, since the start. */
+  get totals(): HoldFigures {
+    const { released, rejected } = this.parking.figures;
+    return { released, rejected: { ...rejected, ...this.orders } };
+  }
+
   /** @returns why the order cannot be followed, as for `release` and `retarget` */
   hold(order: HoldOrder): string | undefined {
     this.endAtLease();
+    const before = this.current;
+    const rejection = this.follow(order);
+    const why = rejection === undefined ? undefined : classifyRejectedOrder(before, order, this.options.clock.nowMs());
+    if (why !== undefined) this.orders[why] += 1;
+    return rejection;
+  }
+
+  /** An order that this process does not follow any more. */
+  rejectOrder(rejection: string): string {
+    this.orders.off += 1;
+    return rejection;
+  }
+
+  private follow(order: HoldOrder): string | undefined {
     const { clock, log, setHolding } = this.options;
     const result = hold(this.current, order, clock.nowMs());
     if ('conflict' in result) return result.conflict;

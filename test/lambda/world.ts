@@ -9,7 +9,7 @@ import { Evidence } from '../../core/cutover/evidence';
 import { Forward } from '../../core/traffic/forward';
 import { RuleMark } from '../../core/cutover/verified-mark';
 import { RuleReading, otherRules } from '../../core/traffic/listener-rules';
-import { NEVER_HELD, holdReport } from '../../core/proxy/hold';
+import { NEVER_HELD, holdReport, NO_HOLD_FIGURES } from '../../core/proxy/hold';
 import { parsePlan } from '../../core/plan/plan';
 import type { Quorum } from '../../core/plan/smoke';
 import { AlarmReading, CheckedAlarms } from '../../core/judge/alarm-check';
@@ -315,6 +315,7 @@ export function report(
     bytes: NO_BYTES,
     hold: holdReport(NEVER_HELD, 0, 0),
     upstream: 'source',
+    holds: NO_HOLD_FIGURES,
     fastPath: 'on',
   };
 }

@@ -1,6 +1,6 @@
 import { LedgerReport, NO_BYTES } from '../../../core/proxy/admin-api';
 import { NO_CONNECTIONS, NO_ENDINGS, NOTHING_ENDED } from '../../../core/proxy/connections';
-import { NEVER_HELD, holdReport } from '../../../core/proxy/hold';
+import { NEVER_HELD, holdReport, NO_HOLD_FIGURES } from '../../../core/proxy/hold';
 import { countersAfterLoss, isSameZero, mergeReports } from '../../../core/proxy/merge-reports';
 
 function report(changes: Partial<LedgerReport> = {}): LedgerReport {
@@ -19,6 +19,7 @@ function report(changes: Partial<LedgerReport> = {}): LedgerReport {
     bytes: NO_BYTES,
     hold: holdReport(NEVER_HELD, 0, 0),
     upstream: 'source',
+    holds: NO_HOLD_FIGURES,
     fastPath: 'on',
     ...changes,
   };

@@ -1,5 +1,5 @@
 import type { LedgerReport } from '../../../core/proxy/admin-api';
-import { NO_CONNECTIONS } from '../../../core/proxy/connections';
+import { NO_CONNECTIONS, NOTHING_ENDED } from '../../../core/proxy/connections';
 import { SWITCH_FIELDS, SwitchPlan } from '../../../core/plan/switch-plan';
 import type { BackendCallOrder, BackendCallReport } from '../../../core/proxy/backend-call';
 import type { ProbeReport } from '../../../core/proxy/probe';
@@ -71,6 +71,8 @@ export class MemoryTask implements TaskSession {
   readonly sides: Retarget;
   inFlight = 0;
   longestRequestMs = 0;
+  /** What has ended so far, of each kind. */
+  ended: Partial<LedgerReport['ended']> = {};
   sinceAbandonedMs: number | undefined;
   stoppedAtMs: number | undefined;
   isReachable = true;
@@ -184,6 +186,8 @@ export class MemoryTask implements TaskSession {
       longestRequestMs,
       abandoned: { total: 0, ...(sinceAbandonedMs !== undefined && { total: 1, sinceLastMs: sinceAbandonedMs }) },
       hold: this.gate.report(),
+      holds: this.gate.totals,
+      ended: { ...NOTHING_ENDED, ...this.ended },
       upstream: this.sides.side,
     };
   }

@@ -5,6 +5,8 @@ import { withTimeLeft } from '../../../lambda/contract/time-left';
 import { bake } from '../../../lambda/steps/bake';
 import { complete } from '../../../lambda/steps/complete';
 import { confirm } from '../../../lambda/steps/confirm';
+import { drain } from '../../../lambda/steps/drain';
+import { verify } from '../../../lambda/steps/verify';
 import { preflight } from '../../../lambda/steps/preflight';
 import { record } from '../../../lambda/steps/record';
 import { recover } from '../../../lambda/steps/recover';
@@ -12,6 +14,7 @@ import { rollback } from '../../../lambda/steps/rollback';
 import { switchStep } from '../../../lambda/steps/switch';
 import { ON_SOURCE, ON_TARGET, change } from './safety-rules/cutover';
 import { SwitchCloud } from './switch-cloud';
+import { report } from '../world';
 
 let cloud: SwitchCloud;
 afterEach(() => cloud.end());
@@ -146,7 +149,7 @@ test('the state keeps a bounded part of why each of twenty attempts was aborted'
   let run = cloud.switching({ attempts: 20, maxPauseMs: 100 });
   for (let made = 0; made < 20; made += 1) run = await step(run);
   expect(run.switches?.length).toBe(20);
-  expect(Buffer.byteLength(JSON.stringify(run))).toBeLessThan(40_000);
+  expect(Buffer.byteLength(JSON.stringify(run))).toBeLessThan(45_000);
 });
 
 describe('what would change the tasks in the middle', () => {
@@ -499,6 +502,96 @@ describe('behind the commit', () => {
     expect(cloud.forward.groups).toEqual(ON_TARGET);
     expect(await back(waiting)).toMatchObject({ verdict: 'restored' });
     expect(cloud.forward.groups).toEqual(ON_SOURCE);
+  });
+});
+
+test('the evidence has what the hold came to, and the streams that were closed for it, of this attempt alone', async () => {
+  cloud = new SwitchCloud();
+  const [first, second] = cloud.proxies;
+  const closed = (websocket: number, forced = 0) => ({
+    websocket: { completed: 9, moved: 0, closed: websocket, forced },
+    serverSentEvents: { completed: 0, moved: 0, closed: 2, forced: 0 },
+  });
+  first!.ended = closed(5);
+  const orders = new Set<unknown>();
+  first!.before = async (call) => {
+    if (call !== 'hold' || orders.size > 0) return;
+    orders.add(call);
+    setTimeout(() => {
+      for (let sent = 0; sent < 3; sent += 1) first!.request();
+      first!.ended = closed(8, 1);
+      first!.inFlight = 0;
+    }, 5);
+  };
+  first!.inFlight = 1;
+  second!.ended = { grpcStream: { completed: 0, moved: 0, closed: 4, forced: 0 } };
+  const { switches } = await step(cloud.switching({ maxWaiting: 2 }));
+  const none = { websocket: 0, grpcStream: 0, serverSentEvents: 0 };
+  expect(switches).toMatchObject([
+    {
+      outcome: 'commit',
+      holds: { released: 2, rejected: { full: 1, windowOver: 0, clientGone: 0, tooSoon: 0, off: 0 } },
+      streams: { closed: { ...none, websocket: 3 }, forced: { ...none, websocket: 1 } },
+    },
+  ]);
+});
+
+describe('the source behind a committed switch', () => {
+  /** The ledgers of the judge are those of the same tasks. */
+  const confirmed = async () => {
+    cloud = new SwitchCloud();
+    const run = await step(cloud.switching());
+    const judged = await confirm(run, cloud.ports, cloud.nowMs);
+    cloud.nowMs += 3_600_000;
+    return judged;
+  };
+  const act = (of: typeof drain, run: CutoverRun) => of(run, cloud.ports, cloud.nowMs);
+
+  test('its proxies drain, forward to the target all the while, and Verify waits for zero', async () => {
+    const run = await confirmed();
+    cloud.tasks.source = [report('s1', { active: { websocket: 2 } }), report('s2')];
+    const waiting = await act(drain, run);
+    expect(waiting).toMatchObject({ verdict: 'wait', drain: { active: { websocket: 2 } } });
+    expect(cloud.calls.slice(-2).sort()).toEqual(['drain s1', 'drain s2']);
+    expect(cloud.ask()).toEqual(ALL_ON('target'));
+    // A request that a stale weight brought.
+    cloud.tasks.source = [report('s1', { state: 'drained' }), report('s2', { state: 'drained' })];
+    const drained = await act(drain, waiting);
+    expect(drained.verdict).toBe('drained');
+    cloud.tasks.source = [report('s1', { active: { http: 1 } }), report('s2')];
+    expect(await act(verify, drained)).toMatchObject({ verdict: 'wait' });
+    cloud.tasks.source = [report('s1'), report('s2')];
+    const verified = await act(verify, drained);
+    expect(verified).toMatchObject({ verdict: 'verified', isVerified: true });
+    await complete(verified, cloud.ports, cloud.nowMs);
+    expect(cloud.ask()).toEqual(ALL_ON('target'));
+    expect(cloud.switches.regime).toEqual(committed);
+    expect(cloud.evidence[0]).toMatchObject({ outcome: 'completed', switches: [{ epoch: 1, outcome: 'commit' }] });
+    expect(cloud.lock).toBeUndefined();
+  });
+
+  test.each([
+    ['drain', drain],
+    ['verify', verify],
+  ])('a target that dies in %s is switched away from, and a drained source serves again', async (_, of) => {
+    const run = await confirmed();
+    await act(drain, run);
+    cloud.smoke.target = 502;
+    const failed = await act(of, run);
+    expect(failed).toMatchObject({ verdict: 'rollBack', failure: { code: 'SmokeFailed' } });
+    const restored = await back(failed);
+    expect(restored.verdict).toBe('restored');
+    expect(cloud.calls).toContain('undrain s1');
+    expect(cloud.ask()).toEqual(ALL_ON('source'));
+    expect(cloud.forward.groups).toEqual(ON_SOURCE);
+  });
+
+  test('behind Verify nothing switches back, whatever the target does', async () => {
+    const verified = await act(verify, await confirmed());
+    cloud.smoke.target = 502;
+    await complete(verified, cloud.ports, cloud.nowMs);
+    expect(cloud.ask()).toEqual(ALL_ON('target'));
+    expect(cloud.switches.decisions.size).toBe(1);
   });
 });
 

@@ -505,3 +505,25 @@ describe('the hold of a switch', () => {
     expect(fresh.gate.committed).toBe(7);
   });
 });
+
+test('each rejection is counted with its reason, of requests and of orders', () => {
+  const cloud = new GateWorld();
+  const { gate, clock } = cloud;
+  gate.hold({ ...order, maxWaiting: 1, maxHoldMs: 2_000 });
+  const left = cloud.send('/a');
+  cloud.send('/b');
+  left?.();
+  clock.advance(2.5);
+  cloud.send('/c');
+  gate.release({ epoch: 1, to: 'source' });
+  gate.hold({ ...order, epoch: 2, minIntervalMs: 60_000 });
+  // Late and doubled calls are of another time: nothing was to be held for them.
+  gate.hold({ ...order, epoch: 1 });
+  // This proxy has no store.
+  gate.hold({ ...order, epoch: 3, outcomes: { commit: 'target', abort: 'source' } });
+  gate.rejectOrder('the proxy shuts down');
+  expect(gate.totals).toEqual({
+    released: 0,
+    rejected: { full: 1, windowOver: 1, clientGone: 1, tooSoon: 1, off: 2 },
+  });
+});

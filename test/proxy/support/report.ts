@@ -1,6 +1,6 @@
 import { LedgerReport, NO_BYTES } from '../../../core/proxy/admin-api';
 import { NO_CONNECTIONS, NOTHING_ENDED } from '../../../core/proxy/connections';
-import { NEVER_HELD, holdReport } from '../../../core/proxy/hold';
+import { NEVER_HELD, holdReport, NO_HOLD_FIGURES } from '../../../core/proxy/hold';
 
 /** What a proxy says of itself that has done nothing yet. */
 export const REPORT: LedgerReport = {
@@ -18,5 +18,6 @@ export const REPORT: LedgerReport = {
   bytes: NO_BYTES,
   hold: holdReport(NEVER_HELD, 0, 0),
   upstream: 'source',
+  holds: NO_HOLD_FIGURES,
   fastPath: 'on',
 };
