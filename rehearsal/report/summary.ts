@@ -7,6 +7,7 @@ import type { RecoveryEvidence } from '../cloud/recovery';
 import type { AdoptionEvidence, RedeployEvidence, RehearsalEvidence } from './evidence';
 import { hopsLine } from './hops';
 import { switchLine } from './switch-seen';
+import { listTraceFaults } from './trace-faults';
 import type { MachineTally } from '../traffic/counting/tally';
 import { lossLine, reachVerdict } from './verdict';
 
@@ -19,7 +20,7 @@ export function summarize(evidence: RehearsalEvidence): string {
   return [
     `drainshift rehearsal: ${headline(evidence)}`,
     ...listFacts(evidence).map(([name, text]) => `  ${name.padEnd(10)} ${printableLine(text)}`),
-    ...findFailures(evidence).map((line) => `  ! ${printableLine(line)}`),
+    ...[...listTraceFaults(evidence), ...findFailures(evidence)].map((line) => `  ! ${printableLine(line)}`),
   ].join('\n');
 }
 

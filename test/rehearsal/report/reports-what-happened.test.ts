@@ -387,3 +387,20 @@ test('a redeploy in the middle is reported with what became of the weights', () 
     '  redeploy   UPDATE_ROLLBACK_COMPLETE, 0 resources changed (held), weights 90/10 before and 90/10 after',
   );
 });
+
+test('a switch that did not keep to the protocol fails the rehearsal, and says the first wrong event', () => {
+  const events = [
+    { atMs: 0, kind: 'begin' },
+    { atMs: 1, kind: 'enlist' },
+    { atMs: 2, kind: 'decide', outcome: 'commit' },
+  ];
+  const before = { committed: 0, side: 'source', isJoined: false };
+  const trace = { before, members: { source: 1, target: 0 }, names: [], events };
+  const ends = { epoch: 1, from: 'source', to: 'target', outcome: 'commit', by: 'night', members: 1, fence: 'drained' };
+  const broken = { ...evidence(), switches: [{ ...ends, trace }] } as unknown as RehearsalEvidence;
+  expect(chooseExitCode(evidence())).toBe(0);
+  expect(chooseExitCode(broken)).toBe(1);
+  expect(summarize(broken)).toMatch(
+    /\n {2}! epoch 1, event 3 \(decide outcome=commit\): a commit needs every task to hold/,
+  );
+});
