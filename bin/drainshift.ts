@@ -15,6 +15,7 @@ import { TRUST_OPTION } from '../rehearsal/stack/trust';
 import { addAdoptCommand } from './adopt';
 import { readDecimal } from './numbers';
 import { addPlanCommand } from './plan';
+import { addRollbackCommand } from './rollback';
 import { addUndrainCommand } from './undrain';
 import { addApproveCommand } from './approve';
 import { CompletionOption, addCompletionCommand } from './completion';
@@ -83,6 +84,18 @@ function parameter(text: string, before: ReadonlyMap<string, string> = new Map()
   return new Map([...before, [name, value]]);
 }
 
+/** In the order of the help. */
+const COMMANDS = [
+  addProxyCommand,
+  addPlanCommand,
+  addVerifyCommand,
+  addWeightsCommand,
+  addRollbackCommand,
+  addAdoptCommand,
+  addUndrainCommand,
+  addApproveCommand,
+] as const;
+
 function program(done: (exitCode: number) => void): Command {
   const cli = new Command('drainshift')
     .description('Moves the live traffic of a web application behind an Application Load Balancer, and loses nothing.')
@@ -133,13 +146,7 @@ function program(done: (exitCode: number) => void): Command {
         .join('\n')}`,
     )
     .action(async (flags: RehearseFlags) => done(await rehearse(flags)));
-  addProxyCommand(cli, done);
-  addPlanCommand(cli, done);
-  addVerifyCommand(cli, done);
-  addWeightsCommand(cli, done);
-  addAdoptCommand(cli, done);
-  addUndrainCommand(cli, done);
-  addApproveCommand(cli, done);
+  for (const add of COMMANDS) add(cli, done);
   addCompletionCommand(cli, listProxyFlags(), done);
   return cli;
 }

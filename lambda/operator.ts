@@ -6,14 +6,17 @@ import { CutoverConfig, parseCutoverConfig } from '../core/cutover/cutover-confi
 import type { IdentityPort, LoadBalancerPort } from './contract/ports';
 import type { Unproven } from '../core/cutover/proof';
 import type { UndrainCall, Undrained } from './steps/undrain';
+import type { Regime } from '../core/switch/regime';
 import type { Statement } from '../core/approval/statement';
 import type { LockPort, RulesPort } from './contract/weighted-rule-ports';
 import { callFunction } from './adapters/call-function';
 import { CLIENT_CONFIG } from './adapters/client/client-config';
+import { ExecutionsPort, executionsPort } from './adapters/executions';
 import { identityPort } from './adapters/identity';
 import { limited } from './adapters/client/limited';
 import { listenerRulesPort } from './adapters/load-balancer/listener-rules';
 import { loadBalancerPort } from './adapters/load-balancer/load-balancer';
+import { switchStorePort } from './adapters/store/switch-store';
 import { lockPort } from './adapters/store/lock';
 import { signStatement } from './adapters/sign-statement';
 
@@ -66,6 +69,23 @@ async function askProof(functionName: string, side: Side): Promise<readonly Unpr
     readonly unproven: readonly Unproven[];
   };
   return proven.unproven;
+}
+
+/** What `drainshift rollback` may do. */
+export interface RollbackPorts {
+  readonly loadBalancer: LoadBalancerPort;
+  readonly lock: LockPort;
+  readonly executions: ExecutionsPort;
+  readonly regime: () => Promise<Regime>;
+}
+
+/** @returns undefined of a stack that was deployed before its output named the state machine */
+export function rollbackPorts(config: CutoverConfig, warn: (message: string) => void): RollbackPorts | undefined {
+  const { stateMachineArn, storeBucket } = config;
+  if (stateMachineArn === undefined) return undefined;
+  const { loadBalancer, lock } = operatorPorts(config, warn);
+  const regime = async () => (await switchStorePort(storeBucket).readRegime()).regime;
+  return { loadBalancer, lock, executions: executionsPort(stateMachineArn), regime };
 }
 
 /** What `drainshift approve` may do. */

@@ -41,6 +41,8 @@ export interface CutoverConfig {
   readonly proofFunctionName?: string;
   /** The function that lets a side serve again; in the output for people, and not in the functions' own environment. */
   readonly undrainFunctionName?: string;
+  /** The state machine; in the output for people, as the one above. */
+  readonly stateMachineArn?: string;
   /** Sets this cutover's metrics apart from those of others in the account. */
   readonly cutoverName?: string;
 }

@@ -139,11 +139,7 @@ export class Cutover extends CutoverBase implements IConnectable {
     const { loadBalancer, source, target, alarms = [], sourceAlarms = [] } = props;
     loadBalancer.weightedRule._createAfter(source.service, target.service);
     const proofFunctionName = this.proveBeforeAdoption(props, { securityGroup, logRetention });
-    this.renderCutoverConfig({
-      ...config,
-      undrainFunctionName: functions.undrain.functionName,
-      ...(proofFunctionName !== undefined && { proofFunctionName }),
-    });
+    this.renderCutoverConfig({ ...config, ...(proofFunctionName !== undefined && { proofFunctionName }) });
     acknowledge(this, 'cutover');
     trustOwnAccountOnly(this);
     WeightedRuleProvider.of(this).keepLog(logRetention);
@@ -206,11 +202,15 @@ export class Cutover extends CutoverBase implements IConnectable {
     });
   }
 
-  /** For the command line: `drainshift weights` and `undrain` find in it what to act on. */
+  /** For the command line, which finds in it what to act on. */
   private renderCutoverConfig(config: CutoverConfig): void {
     const output = new CfnOutput(this, 'CutoverConfig', {
-      description: 'What drainshift weights and undrain act on',
-      value: Stack.of(this).toJsonString(config),
+      description: 'What the commands of drainshift act on',
+      value: Stack.of(this).toJsonString({
+        ...config,
+        undrainFunctionName: this.undrainFunction.functionName,
+        stateMachineArn: this.stateMachine.stateMachineArn,
+      } satisfies CutoverConfig),
     });
     // Found by the end of its name, which would be a hash otherwise.
     output.overrideLogicalId(`${Names.uniqueResourceName(this, { maxLength: 200 })}CutoverConfig`);
