@@ -173,6 +173,7 @@ export class Cutover extends CutoverBase implements IConnectable {
       hasInstances: [props.source, props.target].some(({ service }) => service instanceof Ec2Service),
       canExecute: [props.source, props.target].some(({ _canExecute }) => _canExecute),
       switches: props.plan?._switches ?? false,
+      hasHookFunction: props.plan?._hookFunctionArn !== undefined,
     });
   }
 

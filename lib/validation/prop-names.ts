@@ -109,6 +109,7 @@ export const STRUCTS = {
     dryRun: 'boolean?',
     fence: 'SwitchFence?',
     from: 'MigrationSide?',
+    hook: 'SwitchHook?',
     longestRequest: 'Duration?',
     maxInFlight: 'number?',
     maxPause: 'Duration?',
@@ -146,6 +147,14 @@ export const STRUCTS = {
     domainName: 'string',
     hostedZone: 'IHostedZone',
     subjectAlternativeNames: 'string[]?',
+  },
+  HttpSwitchHookProps: {
+    freeze: 'string?',
+    probeWrite: 'SwitchProbeWrite?',
+    thaw: 'string?',
+    timeouts: 'SwitchHookTimeouts?',
+    transfer: 'string?',
+    verify: 'string?',
   },
   MigrationAlarmsProps: {
     encryptionKey: 'IKey?',
@@ -424,6 +433,21 @@ export const STRUCTS = {
     targetGroupHealth: 'TargetGroupHealth?',
     vpc: 'IVpc',
   },
+  SwitchHookOptions: {
+    probeWrite: 'SwitchProbeWrite?',
+    timeouts: 'SwitchHookTimeouts?',
+  },
+  SwitchHookTimeouts: {
+    freeze: 'Duration?',
+    probeWrite: 'Duration?',
+    thaw: 'Duration?',
+    transfer: 'Duration?',
+    verify: 'Duration?',
+  },
+  SwitchProbeWrite: {
+    method: 'string?',
+    path: 'string',
+  },
   TrafficWeights: {
     source: 'number',
     target: 'number',
@@ -528,5 +552,6 @@ export const TYPES: Readonly<Record<string, string>> = {
   Size: 'isUnresolved',
   StickyTargetGroup: 'drainProfile',
   SubnetSelection: '{}',
+  SwitchHook: '',
   TargetGroupHealth: '{}',
 };
