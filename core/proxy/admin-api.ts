@@ -1,5 +1,5 @@
 import { ByKind, EndingCounts, KIND_FACTS, KindCounts, eachKind } from './connections';
-import { HoldFigures, HoldReport } from './hold';
+import { DryRunReport, HoldFigures, HoldReport } from './hold';
 import { PROXY_SETTINGS } from './settings/settings';
 import { ObjectField, SecondsField, readFields } from '../validation/fields';
 import type { Problems } from '../validation/problems';
@@ -41,6 +41,8 @@ export interface LedgerReport {
   /** Body bytes by kind, those of live connections too. */
   readonly bytes: KindBytes;
   readonly hold: HoldReport;
+  /** Of the last dry run of a hold. Absent: there was none since the last hold, or a process of this task has not seen it. */
+  readonly dryRun?: DryRunReport;
   readonly holds: HoldFigures;
   /** Where the next request goes. */
   readonly upstream: Side;

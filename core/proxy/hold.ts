@@ -67,6 +67,16 @@ export interface HoldReport {
   readonly isOfSwitch: boolean;
 }
 
+/** What the last dry run of a hold has counted, in a `LedgerReport`. */
+export interface DryRunReport {
+  readonly epoch: number;
+  /** Requests that a hold would have parked, and those of them for which there was no room. */
+  readonly waiting: number;
+  readonly full: number;
+  /** Whether its lease has expired: it counts no more. */
+  readonly isOver: boolean;
+}
+
 /**
  * Why a request that would have been parked was not, or not to its end, and why an order to hold was not followed: `tooSoon`
  * after the last hold, or `off`: this proxy cannot hold for it, because it shuts down, or lacks the store or the other upstream.

@@ -49,6 +49,7 @@ export function mergeReports(
     longestRequestMs: Math.max(...reports.map(({ longestRequestMs }) => longestRequestMs)),
     bytes: eachKind((kind) => minus(sum.bytes[kind], from.bytes[kind])),
     hold: mergeHold(reports),
+    ...mergeDryRun(reports),
     holds: reports.reduce((sum, { holds }) => combineHoldFigures(sum, holds, (a, b) => a + b), NO_HOLD_FIGURES),
     upstream: first.upstream,
     fastPath: slowestPath(reports.map(({ fastPath }) => fastPath)),
@@ -99,6 +100,15 @@ function mergeHold(reports: readonly LedgerReport[]): HoldReport {
     leaseRemainingMs: isHeld ? Math.min(...holds.map(({ leaseRemainingMs }) => leaseRemainingMs)) : 0,
     isOfSwitch: isHeld && holds.every(({ isOfSwitch }) => isOfSwitch),
   };
+}
+
+/** A worker that has not seen it has counted nothing, which is not zero. */
+function mergeDryRun(reports: readonly LedgerReport[]): Pick<LedgerReport, 'dryRun'> {
+  const seen = reports.flatMap(({ dryRun }) => dryRun ?? []);
+  const epoch = seen[0]?.epoch;
+  if (epoch === undefined || seen.length < reports.length || seen.some((each) => each.epoch !== epoch)) return {};
+  const sum = (name: 'waiting' | 'full') => seen.reduce((count, each) => count + each[name], 0);
+  return { dryRun: { epoch, waiting: sum('waiting'), full: sum('full'), isOver: seen.every(({ isOver }) => isOver) } };
 }
 
 function sumCounters(reports: readonly LedgerReport[]): ReportCounters {

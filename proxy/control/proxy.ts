@@ -209,6 +209,7 @@ class Proxy implements RunningProxy {
 
   report(): LedgerReport {
     const { instance, ledger, drain, ledgers, gate, retarget } = this;
+    const dryRun = gate.dryRunReport();
     return {
       identity: this.identity,
       instance,
@@ -218,6 +219,7 @@ class Proxy implements RunningProxy {
       ...ledgerFigures(ledger, performance.now()),
       requests: ledgers.traffic.requests,
       hold: gate.report(),
+      ...(dryRun && { dryRun }),
       holds: gate.totals,
       upstream: retarget.side,
       abandoned: ledgers.traffic.abandonedAt(this.clock.nowMs()),

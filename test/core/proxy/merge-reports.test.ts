@@ -95,6 +95,19 @@ test('it holds only when every worker holds, for as long as the first of them do
   });
 });
 
+test('a dry run is the sum of what the workers counted, over when it is at each, and absent when one has not seen it', () => {
+  const dry = (epoch: number, waiting: number, full: number, isOver = true) =>
+    report({ dryRun: { epoch, waiting, full, isOver } });
+  const merge = (...reports: LedgerReport[]) => mergeReports(GROUP, reports).dryRun;
+  expect(merge(dry(5, 3, 1), dry(5, 4, 0))).toEqual({ epoch: 5, waiting: 7, full: 1, isOver: true });
+  expect(merge(dry(5, 3, 1), dry(5, 4, 0, false))).toMatchObject({ isOver: false });
+  for (const other of [dry(4, 9, 9), dry(6, 9, 9), report()]) {
+    expect(merge(dry(5, 3, 1), other)).toBeUndefined();
+    expect(merge(other, dry(5, 3, 1))).toBeUndefined();
+  }
+  expect(mergeReports(GROUP, [report()])).not.toHaveProperty('dryRun');
+});
+
 test('without any report there is nothing to say', () => {
   expect(() => mergeReports(GROUP, [])).toThrow('There must be a report of at least one worker, got none');
 });

@@ -344,10 +344,31 @@ test('a dry run holds nothing, and says how many would have waited', () => {
   for (const url of ['/a', '/b', '/c']) cloud.send(url);
   expect(cloud.went).toHaveLength(3);
   expect(cloud.gate.dryRunReport()).toEqual({ epoch: 1, waiting: 3, full: 2, isOver: false });
+  expect(cloud.gate.isHolding).toBe(true);
   cloud.clock.advance(1);
+  // No request asks the gate any more.
+  expect(cloud.gate.isHolding).toBe(false);
   cloud.send('/d');
   expect(cloud.gate.dryRunReport()).toEqual({ epoch: 1, waiting: 3, full: 2, isOver: true });
   expect(cloud.gate.report()).toMatchObject({ state: 'none', epoch: 0 });
+});
+
+test('a dry run takes the place of the one before it, and a hold that of either', () => {
+  const cloud = new GateWorld();
+  const dry = (epoch: number, leaseMs: number) =>
+    cloud.gate.hold(holdOrder({ ...order, epoch, leaseMs, dryRun: true }));
+  dry(7, 1_000);
+  cloud.send('/a');
+  cloud.clock.advance(0.5);
+  dry(5, 1_000);
+  cloud.clock.advance(0.6);
+  cloud.send('/b');
+  expect(cloud.gate.dryRunReport()).toEqual({ epoch: 5, waiting: 1, full: 0, isOver: false });
+  cloud.gate.hold(order);
+  expect(cloud.gate.dryRunReport()).toBeUndefined();
+  dry(6, 1_000);
+  cloud.gate.stop();
+  expect(cloud.clock.waiting).toBe(0);
 });
 
 describe('the hold of a switch', () => {
