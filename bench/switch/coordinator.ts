@@ -118,7 +118,10 @@ const PROBE = { path: '/', expectedStatus: 200 };
 async function main(): Promise<void> {
   const findStop = () => ask<'stop'>({ kind: 'stop' });
   try {
-    const record = await switchOver({ to, execution, plan, findStop, probe: PROBE, ...openHook() }, ports);
+    const record = await switchOver(
+      { to, execution, plan, findStop, probe: PROBE, probesEachTask: true, ...openHook() },
+      ports,
+    );
     if (record?.outcome === 'commit') await at('weights', () => Promise.resolve());
     process.send?.({ ended: { record } }, () => process.exit(0));
   } catch (error) {

@@ -62,6 +62,7 @@ export interface TaskSession {
   hold(order: HoldOrder): Promise<LedgerReport>;
   release(order: ReleaseOrder): Promise<LedgerReport>;
   retarget(order: RetargetOrder): Promise<LedgerReport>;
+  /** Of the backend alone: on a connection of its own, as `callBackend`. */
   probe(order: ProbeOrder): Promise<ProbeReport>;
   /** On a connection of its own: it may take long, and no lease waits for it. */
   callBackend(order: BackendCallOrder): Promise<BackendCallReport>;

@@ -6,6 +6,7 @@ import type { Side } from '../../core/traffic/weights';
 import type { Ports } from '../contract/ports';
 import { settle, settleWithin } from '../contract/settle';
 import { findDeployments, withScalingSuspended } from './scaling';
+import { findProbe } from './switch-probe';
 import { findHook, noteSwitch, switchPorts } from './switch-ports';
 import { thawLeft } from './switch-thaw';
 import { switchOver } from './switch-over';
@@ -64,8 +65,9 @@ async function goBack(run: CutoverRun, plan: SwitchPlan, ports: Ports): Promise<
   // It is the rollback: no request to stop it means anything now.
   const findStop = () => Promise.resolve(undefined);
   const hook = findHook(plan, ports);
+  const probe = findProbe(run, ports);
   const attempt = async (held: CutoverRun) => {
-    record = await switchOver({ execution, plan, to: from, findStop, ...hook }, switchPorts(ports));
+    record = await switchOver({ execution, plan, to: from, findStop, probe, ...hook }, switchPorts(ports));
     return record ? noteSwitch(held, record, ports.now()) : held;
   };
   // Nothing of its safety rests on it: where it cannot be suspended, the rollback does not wait.

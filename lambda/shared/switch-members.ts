@@ -5,7 +5,7 @@ import { HoldOrder, NO_HOLD_FIGURES, ReleaseOrder, combineHoldFigures } from '..
 import type { StreamCounts, SwitchRecord } from '../../core/switch/switch-record';
 import { MemberReport, MemberState, MemberView, SwitchRules, assess } from '../../core/switch/coordinator';
 import { Member, Regime, findServedSide } from '../../core/switch/regime';
-import type { Side } from '../../core/traffic/weights';
+import { SIDES, Side } from '../../core/traffic/weights';
 import { firstLines } from '../../core/cutover/state-size';
 import { CALLS_AT_ONCE, pooled } from '../contract/concurrently';
 import { settleWithin } from '../contract/settle';
@@ -24,6 +24,8 @@ const SETTLE_MS_EACH = 0.01;
 const CALL_MS = 1_500;
 /** What a backend has that is asked before requests are held. */
 const PROBE_MS = 3_000;
+/** Of the tasks of a side that are asked for the backend right before the decision. */
+const MAX_CONFIRMING = 3;
 /** For the release of a task that did not respond the last time. */
 const SILENT_RELEASE_MS = 300;
 /** Between two looks at a task that has something in flight, and at one that has nothing any more. */
@@ -175,6 +177,37 @@ export class SwitchMembers {
     const problems = firstLines(found.flat()).join(', ');
     const rule = `every task must reach the store and the backend of the ${to} before requests are held`;
     return problems === '' ? undefined : `${rule}, got ${problems}`;
+  }
+
+  /**
+   * Asks a few tasks of each side, right before the decision, whether the backend that is switched to still responds. One of
+   * each side is enough: a task that hangs says nothing of the backend.
+   *
+   * @returns why it does not, or not in time
+   */
+  async confirmBackend(
+    to: Side,
+    { path, host, expectedStatus }: SwitchProbe,
+    limitMs: number,
+  ): Promise<string | undefined> {
+    const order = { to, path, ...(host !== undefined && { host }), isOfBackendAlone: true };
+    const ask = async ({ task, member }: Known) => {
+      const done = await settleWithin(limitMs, 'the last probe', () => task!.session!.probe(order));
+      const [problem] = Object.values(findProbeProblems(done, { path, expectedStatus }));
+      if (problem !== undefined) throw new Error(`of ${member.id}: ${problem}`);
+    };
+    const responding = this.known.filter(({ task, report }) => task?.session && report);
+    const asked = SIDES.map((side) => responding.filter(({ member }) => member.home === side).slice(0, MAX_CONFIRMING));
+    const rule = `the backend of the ${to} must respond right before the decision`;
+    if (responding.length === 0) return `${rule}, got no task to ask it through`;
+    const found = await Promise.allSettled(
+      asked.filter((tasks) => tasks.length > 0).map((tasks) => Promise.any(tasks.map(ask))),
+    );
+    const failed = found.flatMap((each) =>
+      each.status === 'rejected' ? ((each.reason as AggregateError).errors as Error[]) : [],
+    );
+    if (failed.length === 0) return undefined;
+    return `${rule}, got ${failed.map(({ message }) => message).join(', ')}`;
   }
 
   views(): MemberView[] {

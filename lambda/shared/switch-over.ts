@@ -32,6 +32,8 @@ export interface SwitchRequest {
   readonly hook?: SwitchHook;
   /** @default - the side that is switched to is not asked whether it serves */
   readonly probe?: SwitchProbe;
+  /** Whether each task must reach that side before requests are held. Right before the decision one of each side is enough. */
+  readonly probesEachTask?: boolean;
   /** Why it must be given up: an operator, a lock that is lost. Asked now and then, beside everything else. */
   readonly findStop: () => Promise<string | undefined>;
 }
@@ -43,6 +45,8 @@ const STOP_LOOK_MS = 1_000;
 const NEWS_MS = 50;
 /** What the load balancer has for its part: it is asked while requests wait. */
 const WITNESS_MS = 3_000;
+/** What the backend that is switched to has right before the decision, where the pause has as much left. */
+const PROBE_MS = 3_000;
 /** For the decision, the releases and the regime. A step that has less beside the pause must not start to hold. */
 const AFTER_HOLD_MS = 4_000;
 
@@ -121,6 +125,8 @@ class Coordinator {
   private stop: string | undefined;
   private firstHoldMs: number | undefined;
   private witness: Promise<Settled<readonly string[]>> | undefined;
+  /** The load balancer and the backend that is switched to were asked by the last move. */
+  private isConfirmed = false;
   private isOver = false;
   private isReading = false;
   private news = newsOfNothing();
@@ -170,7 +176,8 @@ class Coordinator {
           break;
         case 'decide':
           if (move.outcome === 'abort') await this.decide('abort', move.why);
-          else if (await this.isConfirmed(view.members)) await this.decide('commit', undefined);
+          else if (this.isConfirmed) await this.decide('commit', undefined);
+          else await this.confirm(view.members);
           break;
         case 'release':
           await this.release();
@@ -273,6 +280,7 @@ class Coordinator {
 
   /** Waits for news of the members, who are held and followed from the first time on. */
   private async hold(): Promise<void> {
+    this.isConfirmed = false;
     if (this.firstHoldMs === undefined) {
       if (!(await this.mayHold())) return;
       this.firstHoldMs = this.ports.now();
@@ -304,8 +312,11 @@ class Coordinator {
   /** Before anything waits: a hold that cannot come to its end must not start. */
   private async mayHold(): Promise<boolean> {
     const { maxInFlight, maxPauseMs } = this.request.plan;
-    const { to, probe } = this.request;
-    const [weights, unready] = await Promise.all([this.findOtherWeights(), probe && this.members.probe(to, probe)]);
+    const { to, probe, probesEachTask } = this.request;
+    const [weights, unready] = await Promise.all([
+      this.findOtherWeights(),
+      probe && probesEachTask ? this.members.probe(to, probe) : undefined,
+    ]);
     const { unknown, inFlight } = await this.members.look();
     this.abandonedBefore = this.members.abandonedTotals;
     const neededMs = maxPauseMs + AFTER_HOLD_MS + (this.request.hook?.thawMs ?? 0);
@@ -346,17 +357,30 @@ class Coordinator {
     return registered.filter((address) => !known.has(address));
   }
 
-  /** @param seen that all that a commit needs is there */
-  private async isConfirmed(seen: readonly MemberView[]): Promise<boolean> {
-    const { side } = this.regime;
+  /**
+   * Asks those beside the tasks, when all else that a commit needs is there. What is known of the tasks may be another by then:
+   * it is assessed again before the decision.
+   */
+  private async confirm(seen: readonly MemberView[]): Promise<void> {
     this.noteReady(seen);
+    const { to, probe, plan } = this.request;
+    const leftMs = Math.max(1, plan.maxPauseMs - this.sinceHold());
+    const [, unserved] = await Promise.all([
+      this.confirmTargets(),
+      probe && this.members.confirmBackend(to, probe, Math.min(PROBE_MS, leftMs)),
+    ]);
+    this.stop ??= unserved;
+    this.isConfirmed = true;
+  }
+
+  private async confirmTargets(): Promise<void> {
+    const { side } = this.regime;
     const found = await this.witness;
     const rule = `every target that is registered of the ${side} must be a task that holds`;
     if (!found) this.stop ??= `${rule}, got no response`;
     else if ('problem' in found) this.stop ??= `${rule}, got ${found.problem}`;
     else if (found.value.length > 0) this.stop ??= `${rule}, got ${firstLines(found.value).join(', ')}`;
     if (found && 'value' in found) this.note({ kind: 'targets', strangers: found.value.length });
-    return this.stop === undefined;
   }
 
   private noteReady(seen: readonly MemberView[]): void {

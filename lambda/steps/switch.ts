@@ -44,7 +44,8 @@ async function attempt(run: CutoverRun, plan: SwitchPlan, ports: Ports): Promise
   await ports.store.save(run);
   const findStop = () => findReason(run, ports);
   const { to } = findDirection(run.plan);
-  const asked = { to, execution, plan, findStop, probe: findProbe(run, ports), ...findHook(plan, ports) };
+  const probe = findProbe(run, ports);
+  const asked = { to, execution, plan, findStop, probe, probesEachTask: true, ...findHook(plan, ports) };
   const record = await switchOver(asked, switchPorts(ports));
   if (!record) return withoutRecord(run, ports);
   const noted = noteSwitch(run, record, ports.now());

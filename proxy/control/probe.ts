@@ -11,13 +11,13 @@ const CHECK_EPOCH = 0;
 
 /** Tries what a switch needs of this task: the upstream of a side, and the store. Nothing of it is kept. */
 export async function probe(
-  { to, path, host }: ProbeOrder,
+  { to, path, host, isOfBackendAlone }: ProbeOrder,
   { upstreams, store }: { readonly upstreams: Upstreams; readonly store: DecisionStore | undefined },
 ): Promise<ProbeReport> {
   const startedMs = performance.now();
   const [upstream, stored] = await Promise.all([
     settle(() => askUpstream(upstreams[to], path, host)),
-    settle(() => checkStore(store)),
+    settle(() => (isOfBackendAlone ? Promise.resolve() : checkStore(store))),
   ]);
   return {
     wallMs: Date.now(),

@@ -158,6 +158,16 @@ function openTask({ home, task, isKept }: FoundTask, call: Call): SwitchTask {
     if (address === undefined) throw new Error(`task '${task.taskArn}' has no private IPv4 address`);
     return (await call(address, method, path, body, connection)) as T;
   };
+  const askApart = async <T>(path: string, body: unknown, limitMs: number) => {
+    if (address === undefined) throw new Error(`task '${task.taskArn}' has no private IPv4 address`);
+    const own = new AdminConnection(false);
+    own.identity = connection.identity;
+    try {
+      return (await call(address, 'POST', path, body, own, limitMs)) as T;
+    } finally {
+      own.close();
+    }
+  };
   const session: TaskSession = {
     report: async () => {
       const report = await ask('GET', ADMIN_PATHS.drainStatus);
@@ -168,18 +178,12 @@ function openTask({ home, task, isKept }: FoundTask, call: Call): SwitchTask {
     hold: (order) => ask('POST', ADMIN_PATHS.hold, order),
     release: (order) => ask('POST', ADMIN_PATHS.release, order),
     retarget: (order) => ask('POST', ADMIN_PATHS.retarget, order),
-    probe: (order) => ask<ProbeReport>('POST', ADMIN_PATHS.probe, order),
-    callBackend: async (order) => {
-      const own = new AdminConnection(false);
-      own.identity = connection.identity;
-      const limitMs = order.timeoutMs + CALL_MARGIN_MS;
-      try {
-        if (address === undefined) throw new Error(`task '${task.taskArn}' has no private IPv4 address`);
-        return (await call(address, 'POST', ADMIN_PATHS.backendCall, order, own, limitMs)) as BackendCallReport;
-      } finally {
-        own.close();
-      }
-    },
+    probe: (order) =>
+      order.isOfBackendAlone
+        ? askApart<ProbeReport>(ADMIN_PATHS.probe, order, ADMIN_MS)
+        : ask<ProbeReport>('POST', ADMIN_PATHS.probe, order),
+    callBackend: (order) =>
+      askApart<BackendCallReport>(ADMIN_PATHS.backendCall, order, order.timeoutMs + CALL_MARGIN_MS),
     close: () => connection.close(),
   };
   return { ...named, session };

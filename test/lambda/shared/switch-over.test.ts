@@ -78,14 +78,81 @@ test.each([
   const probe = { path: '/ready', expectedStatus: 200 };
   const probed = given && { wallMs: 0, tookMs: 1, ...given };
   world.tasks[2]!.probed = probed ?? new Error('it hangs');
-  expect(await switchOver({ ...request, probe }, world.ports)).toMatchObject({
+  expect(await switchOver({ ...request, probe, probesEachTask: true }, world.ports)).toMatchObject({
     outcome: 'abort',
     why: `every task must reach the store and the backend of the target before requests are held, got of ${got}`,
   });
   expect(calls).not.toContain('hold');
   // A status of 0 is of a backend that speaks no HTTP/1.1.
   world.tasks[2]!.probed = { wallMs: 0, tookMs: 1, status: 0 };
-  expect(await switchOver({ ...request, probe }, world.ports)).toMatchObject({ epoch: 2, outcome: 'commit' });
+  expect(await switchOver({ ...request, probe, probesEachTask: true }, world.ports)).toMatchObject({
+    epoch: 2,
+    outcome: 'commit',
+  });
+});
+
+describe('right before the decision the backend that is switched to is asked once more', () => {
+  const probe = { path: '/ready', expectedStatus: 200 };
+  const request = { to: 'target', execution: 'one', plan: DEFAULT_PLAN, findStop: nothing, probe } as const;
+  const dead = { wallMs: 0, tookMs: 1, upstreamProblem: 'ECONNREFUSED' };
+  const rule = 'the backend of the target must respond right before the decision';
+  /** Something dies when requests wait already. */
+  const whenHeld = (change: () => void) => {
+    const [first] = world.tasks;
+    first!.before = (call) => Promise.resolve(call === 'hold' ? change() : undefined);
+  };
+
+  test('one that died while requests waited keeps the source, and no client sees it', async () => {
+    world = new SwitchWorld();
+    whenHeld(() => world.tasks.forEach((task) => (task.probed = dead)));
+    expect(await switchOver(request, world.ports)).toMatchObject({
+      outcome: 'abort',
+      why: `${rule}, got of s0: ECONNREFUSED, of s1: ECONNREFUSED, of t0: ECONNREFUSED`,
+    });
+    expect(askAll()).toEqual(['source 0', 'source 0', 'target 0']);
+  });
+
+  test('it must respond to a task of each side, and one that hangs decides nothing', async () => {
+    world = new SwitchWorld(2, 2);
+    const [s0, , t0] = world.tasks;
+    whenHeld(() => ((s0!.probed = dead), (t0!.probed = new Error('it hangs'))));
+    expect(await switchOver(request, world.ports)).toMatchObject({ outcome: 'commit' });
+    world.stop();
+    world = new SwitchWorld(2, 2);
+    whenHeld(() => world.tasks.slice(0, 2).forEach((task) => (task.probed = { ...dead, upstreamProblem: 'EPIPE' })));
+    expect(await switchOver(request, world.ports)).toMatchObject({ why: `${rule}, got of s0: EPIPE, of s1: EPIPE` });
+  });
+
+  test('it has what is left of the pause, and the leases go on meanwhile', async () => {
+    world = new SwitchWorld();
+    let held = false;
+    whenHeld(() => (held = true));
+    const [, second, third] = world.tasks;
+    for (const task of [second, third])
+      task!.before = (call) => (call === 'probe' && held ? never() : Promise.resolve());
+    const plan = { ...DEFAULT_PLAN, maxPauseMs: 300 };
+    expect(await switchOver({ ...request, plan }, world.ports)).toMatchObject({
+      outcome: 'abort',
+      why: expect.stringMatching(
+        /^the backend of the target .*, got of t0: the last probe must end within 0.\d+ s/,
+      ) as string,
+    });
+  });
+
+  test('the tasks are assessed again after it', async () => {
+    world = new SwitchWorld();
+    const [first, , third] = world.tasks;
+    const asked: string[] = [];
+    third!.before = async (call) => {
+      if (call !== 'probe') return;
+      asked.push(first!.gate.report().state);
+      first!.inFlight = 1;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    };
+    const record = await switchOver({ ...request, plan: { ...DEFAULT_PLAN, maxPauseMs: 600 } }, world.ports);
+    expect(record).toMatchObject({ outcome: 'abort', why: expect.stringContaining('1 busy') as string });
+    expect(asked).toEqual(['holding']);
+  });
 });
 
 test('a rollback is the same switch, of all tasks of both sides', async () => {

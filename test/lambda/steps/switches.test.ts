@@ -586,6 +586,22 @@ describe('the source behind a committed switch', () => {
     expect(cloud.forward.groups).toEqual(ON_SOURCE);
   });
 
+  test('a source that dies while requests wait for the switch back is not switched to', async () => {
+    const run = await confirmed();
+    const died = { wallMs: cloud.nowMs, tookMs: 1, upstreamProblem: 'ECONNREFUSED' };
+    const [first] = cloud.proxies;
+    first!.before = async (call) => {
+      if (call === 'hold') for (const task of cloud.proxies) task.probed = died;
+    };
+    cloud.smoke.target = 502;
+    const stays = await back(await act(drain, run));
+    expect(stays.switches?.at(-1)).toMatchObject({
+      ...{ outcome: 'abort', to: 'source' },
+      why: expect.stringMatching(/^the backend of the source must respond right before the decision/) as string,
+    });
+    expect(cloud.ask()).toEqual(ALL_ON('target'));
+  });
+
   test('behind Verify nothing switches back, whatever the target does', async () => {
     const verified = await act(verify, await confirmed());
     cloud.smoke.target = 502;

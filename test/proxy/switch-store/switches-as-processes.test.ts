@@ -232,6 +232,9 @@ test('a probe reports what a task can reach', async () => {
   expect(good.storeProblem).toBeUndefined();
   expect(target.served).toMatchObject([{ id: '/probe' }]);
   await cloud.stop();
+  const ofBackend = await session!.probe({ to: 'target', path: '/probe', isOfBackendAlone: true });
+  expect(ofBackend).toMatchObject({ status: 200 });
+  expect(ofBackend.storeProblem).toBeUndefined();
   expect((await session!.probe({ to: 'target', path: '/probe' })).storeProblem).toMatch(
     /ECONNREFUSED|socket hang up|abort/i,
   );
