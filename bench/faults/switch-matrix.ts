@@ -162,6 +162,7 @@ export const SWITCH_FAULTS: readonly SwitchFault[] = [
   { name: 'hook-passes', parts: HOOK, freeze: '/hook/freeze', harmsMs: 0, ends: DONE },
   { name: 'hook-fails', parts: HOOK, freeze: '/hook/fails', harmsMs: 0, ends: ['rolled-back'] },
   { name: 'hook-hangs', parts: HOOK, freeze: '/hook/hangs', harmsMs: 0, ends: ['rolled-back'] },
+  { name: 'hook-garbage', parts: HOOK, freeze: '/hook/garbage', harmsMs: 0, ends: ['rolled-back'] },
   {
     name: 'function-killed-in-the-hook',
     parts: HOOK,

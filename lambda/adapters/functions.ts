@@ -19,7 +19,7 @@ export function functionsPort(): FunctionsPort {
         const { FunctionError: failure, Payload } = await client.send(command, { abortSignal });
         const text = Buffer.from(Payload ?? []).toString();
         if (failure !== undefined) throw new Error(`'${functionArn}' must respond, got ${oneLine(text, 300)}`);
-        return JSON.parse(text === '' ? 'null' : text) as unknown;
+        return readJson(text);
       } catch (error) {
         if (!abortSignal.aborted) throw error;
         throw new Error(`'${functionArn}' must respond within ${timeoutMs / 1000} s, got no response`, {
@@ -28,4 +28,13 @@ export function functionsPort(): FunctionsPort {
       }
     },
   };
+}
+
+/** What is no JSON stays a text: the one who asked names what it must be. A runtime of the user's own may respond with any bytes. */
+function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text === '' ? 'null' : text) as unknown;
+  } catch {
+    return text;
+  }
 }

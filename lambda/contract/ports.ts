@@ -37,7 +37,7 @@ export interface Ports {
 /** The functions of a user that a plan names. */
 export interface FunctionsPort {
   /**
-   * @returns what it returned
+   * @returns what it returned; as a text where that is no JSON
    * @throws Error with its own error, when it may not be called, or when it has not responded in time
    */
   invoke(functionArn: string, event: object, timeoutMs: number): Promise<unknown>;

@@ -8,7 +8,8 @@ const SLOW_MS = 700;
 
 /**
  * What the state hook of a plan calls: `/hook/freeze`, `/hook/slow` (a freeze that takes 0.7 s), `/hook/thaw`, `/hook/write` for its
- * probe write, `/hook/fails` and `/hook/hangs`. A backend that is frozen rejects writes with 423.
+ * probe write, `/hook/fails`, `/hook/hangs` and `/hook/garbage` (a page, as a backend has for all paths). A backend that is frozen
+ * rejects writes with 423.
  */
 export class Hook {
   isFrozen = false;
@@ -34,6 +35,7 @@ export class Hook {
     write: () => Promise.resolve({ status: this.isFrozen ? 423 : 200, body: {} }),
     fails: () => Promise.resolve({ status: 500, body: { ok: false, why: 'it fails on request' } }),
     hangs: () => new Promise(() => undefined),
+    garbage: () => Promise.resolve({ status: 200, body: '<h1>Welcome</h1>' }),
   };
 
   private freeze(call: unknown): ShopResponse {

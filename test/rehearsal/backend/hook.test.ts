@@ -27,10 +27,11 @@ test('a call that comes behind a later one changes nothing, and says so', async 
 
 test('preflight may ask for each of its paths, and no other path is its own', async () => {
   const hook = new Hook();
-  for (const name of ['freeze', 'slow', 'thaw', 'write', 'fails', 'hangs']) {
+  for (const name of ['freeze', 'slow', 'thaw', 'write', 'fails', 'hangs', 'garbage']) {
     expect(await call(hook, name, undefined, 'OPTIONS')).toMatchObject({ status: 200 });
   }
   expect(await call(hook, 'fails', 1)).toMatchObject({ status: 500, body: { ok: false } });
+  expect(await call(hook, 'garbage', 1)).toEqual({ status: 200, body: expect.any(String) as string });
   expect(call(hook, 'none')).toBeUndefined();
   expect(hook.isFrozen).toBe(false);
 });
