@@ -9,7 +9,7 @@ export interface Decision {
   readonly why?: string;
   /**
    * A hook thaws the side that serves before any request goes to it. A task whose lease still runs, and is renewed meanwhile, waits
-   * for its release.
+   * for its release, or for the regime to be settled.
    */
   readonly thawsFirst?: boolean;
 }

@@ -47,6 +47,8 @@ const NEWS_MS = 50;
 const WITNESS_MS = 3_000;
 /** What the backend that is switched to has right before the decision, where the pause has as much left. */
 const PROBE_MS = 3_000;
+/** For a task that starts meanwhile, at the end of its lease: it asks for the decision before its requests have waited for too long. */
+const ASK_MS = 2_000;
 /** For the decision, the releases and the regime. A step that has less beside the pause must not start to hold. */
 const AFTER_HOLD_MS = 4_000;
 
@@ -80,7 +82,8 @@ async function claim(request: SwitchRequest, ports: SwitchPorts): Promise<Claime
   if (regime.switching) return isOwn(regime, request) ? { ...stored, isNew: false } : undefined;
   const epoch = await findNextEpoch(regime, ports);
   const limits = holdLimits(plan);
-  const next = beginSwitch(regime, epoch, { to, execution, leaseMs: limits.maxHoldMs, limits });
+  const leaseMs = limits.maxHoldMs - plan.maxPauseMs - ASK_MS;
+  const next = beginSwitch(regime, epoch, { to, execution, leaseMs, limits });
   const written = next && (await ports.store.writeRegime(next, stored.etag));
   if (!next) return undefined;
   if (written) return { ...written, isNew: true };

@@ -379,3 +379,34 @@ test('a dry run thaws what it froze', async () => {
   expect(await switchTo({ plan: { dryRun: true } })).toMatchObject({ outcome: 'abort', fence: 'frozen' });
   expect(backends.frozen).toEqual({ source: false, target: false });
 });
+
+test.each(['commit', 'abort'] as const)(
+  'a task that starts meanwhile serves behind the thaw of a %s, and not at the end of its lease',
+  async (outcome) => {
+    let late: (typeof world.tasks)[number] | undefined;
+    let beforeThaw = -1;
+    const side = outcome === 'commit' ? 'target' : 'source';
+    if (outcome === 'abort') backends.faults['verify target'] = () => json(200, { ok: false, why: 'it lags' });
+    backends.faults['freeze source'] = (call) => {
+      late ??= world.start('s9', 'source');
+      late.request();
+      return backends.follow(call);
+    };
+    backends.faults[`thaw ${side}`] = async (call) => {
+      await until(() => world.store.decisions.size > 0);
+      await pause(1_200);
+      beforeThaw = world.served.length;
+      return backends.follow(call);
+    };
+    expect(
+      await switchTo({ hook: { ...HOOK_PLAN, timeoutMs: { ...HOOK_PLAN.timeoutMs, thaw: 3_000 } } as HookPlan }),
+    ).toMatchObject({ outcome });
+    expect(beforeThaw).toBe(0);
+    const { leaseRemainingMs } = late!.gate.report();
+    expect(leaseRemainingMs).toBeGreaterThan(5_000);
+    const gotError = () => (late!.gate.figures.rejected.windowOver > 0 ? 'a 503 at the end of its lease' : undefined);
+    await until(() => world.served.length > 0, gotError);
+    expect(world.served).toMatchObject([{ side }]);
+    late!.gate.stop();
+  },
+);
