@@ -220,6 +220,8 @@ class Replay {
     const isShort = holds && !(leaseMs !== undefined && leaseMs >= LEASE_MARGIN_MS);
     if (isShort) return `a commit needs at least ${LEASE_MARGIN_MS} ms of every lease, got ${leaseMs ?? 'nothing'}`;
     this.isReady = true;
+    // From here on another call of the same execution may have written the commit, and released tasks.
+    this.change((states) => STATES.reach(states, this.around()));
     return undefined;
   }
 

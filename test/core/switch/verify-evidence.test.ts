@@ -54,6 +54,20 @@ test('genuine evidence is verified, also as text and back', () => {
   ]);
 });
 
+test('another call of the same execution may commit first, and release tasks before this one asks', () => {
+  const released = { atMs: 1, kind: 'task', tasks: '0', is: 'notHolding', endedTo: 'target' };
+  const edited = edit(1, ({ trace }) => {
+    const at = trace.events.findIndex(({ kind }) => kind === 'ready');
+    trace.events = trace.events.toSpliced(at + 1, 0, released);
+  });
+  expect(verify(edited).faults).toEqual([]);
+  const early = edit(1, ({ trace }) => {
+    const at = trace.events.findIndex(({ kind }) => kind === 'ready');
+    trace.events = trace.events.toSpliced(at, 0, released);
+  });
+  expect(verify(early).faults).toEqual([expect.stringMatching(/ends by its decision alone \(commit\)/)]);
+});
+
 describe('a trace is rejected at its first wrong event', () => {
   test.each<[string, RegExp, (record: Edited) => void]>([
     ['without its start', /event 1 \(enlist\): a call begins a switch, or goes on with one/, (r) => drop(r, 'begin')],

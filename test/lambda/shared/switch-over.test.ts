@@ -1,5 +1,6 @@
 import type { SwitchPlan } from '../../../core/plan/switch-plan';
 import { FIRST_REGIME, beginSwitch } from '../../../core/switch/regime';
+import { verifyTrace } from '../../../core/switch/verify-trace';
 import { withTimeLeft } from '../../../lambda/contract/time-left';
 import { switchOver } from '../../../lambda/shared/switch-over';
 import { until } from '../../support/until';
@@ -276,6 +277,32 @@ test('two coordinators at a time come to one decision', async () => {
   const side = records[0]?.outcome === 'commit' ? 'target' : 'source';
   expect(new Set(askAll().slice(0, 3))).toEqual(new Set([`${side} 1`]));
 });
+
+test.each(['commit', 'abort'] as const)(
+  'a decision (%s) that comes while the targets are read is followed, and not asked for',
+  async (outcome) => {
+    world = new SwitchWorld();
+    let reads = 0;
+    let asked = 0;
+    world.store.before = (call) => (call === 'readDecision' && (reads += 1), Promise.resolve());
+    world.beforeTraffic = async () => {
+      const [task] = world.tasks;
+      // The weights come first, before anything is held.
+      if ((asked += 1) === 1) return;
+      await until(() => world.tasks.every(({ gate }) => gate.report().state === 'holding'));
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      // Of a call of the same execution.
+      world.store.decisions.set(1, { outcome, by: 'one' });
+      const before = reads;
+      task?.gate.release({ epoch: 1, outcome });
+      await until(() => reads > before);
+    };
+    const record = await switchTo('target');
+    expect(record).toMatchObject({ outcome, by: 'one' });
+    expect(record?.trace?.events.filter(({ kind }) => kind === 'decide')).toEqual([]);
+    expect(verifyTrace({ ...record!, trace: record!.trace! }).fault).toBeUndefined();
+  },
+);
 
 test('a dry run does everything but the commit', async () => {
   world = new SwitchWorld();
