@@ -12,8 +12,8 @@ export interface HookCall {
   /** The side whose backend it is for. */
   readonly side: Side;
   /**
-   * Of the switch. Calls may arrive late: a backend or function ignores a freeze whose epoch is not higher than that of the
-   * last thaw.
+   * Of the switch. Calls may arrive late: a backend or function ignores those of a lower epoch than the last one that it has
+   * followed, and a freeze behind the thaw of its own epoch. A late thaw would have what runs at a frozen side write again.
    */
   readonly epoch: number;
   readonly from: Side;

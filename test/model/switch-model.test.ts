@@ -12,6 +12,8 @@ const SETUPS: readonly (Setup & { readonly states: number })[] = [
   { sources: 1, targets: 0, joiners: 1, crashes: 1, epochs: 1, states: 15_346 },
   { sources: 1, targets: 1, joiners: 0, crashes: 1, epochs: 2, states: 60_610 },
   { sources: 2, targets: 0, joiners: 1, crashes: 1, epochs: 1, states: 126_377 },
+  { sources: 2, targets: 0, joiners: 0, crashes: 1, epochs: 1, hook: 'fences', states: 24_640 },
+  { sources: 1, targets: 0, joiners: 0, crashes: 1, epochs: 2, hook: 'fences', states: 31_409 },
 ];
 
 test.each(SETUPS)('no interleaving breaks the promise, and each can still be settled: %j', ({ states, ...setup }) => {
@@ -38,10 +40,16 @@ const REJECTED: Readonly<Record<string, readonly [epoch: number, what: RegExp, r
   unlisted: [1, /^ready/, /got no task$/],
   apart: [1, /^settle .* isJoined=false$/, /^after a commit the regime is target, joined/],
   byHand: [1, /^ready/, /got 1 notHolding$/],
+  lateDecision: [2, /^task 0 .* endedTo=source$/, /ends by its decision alone \(commit\), got/],
+  hookSaidNo: [1, /^ready/, /got 1 unaccounted, 1 empty$/],
+  unprovedFreeze: [1, /^hook state=started$/, /^the hook runs when every task holds .* got 1 unaccounted, 1 empty$/],
   lateRetarget: [4, /^task 1 .* endedTo=target$/, /ends by its decision alone/],
 };
-/** The coordinator sees neither the epoch that requests carry nor a task that is no member: the logs of both sides show it. */
-const UNSEEN = ['leftSide', 'missedCommit'];
+/**
+ * The coordinator sees neither the epoch that requests carry nor a task that is no member, nor what a backend does behind its
+ * back, nor a regime that another one writes after the end: the logs of both sides show it.
+ */
+const UNSEEN = ['leftSide', 'missedCommit', 'unverifiedFreeze', 'lateThaw', 'blindWrite'];
 
 test.each(MUTANTS)('the model finds what it costs when $what, and the trace of it is rejected', (mutant) => {
   const { name, rules, setup } = mutant;

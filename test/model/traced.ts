@@ -40,12 +40,18 @@ class Tracer {
   follow(name: string, before: ModelState, after: ModelState): void {
     this.now += 1;
     const [, what = '', epoch] =
-      /^(begin switch|enlist|justify commit|write commit|write abort|settle)(?: (\d+))?$/.exec(name) ?? [];
+      /^(begin switch|enlist|hook starts|hook passes|justify commit|write commit|write abort|settle)(?: (\d+))?$/.exec(
+        name,
+      ) ?? [];
     switch (what) {
       case 'begin switch':
         return this.begin(before, after);
       case 'enlist':
         return this.enlist(after);
+      case 'hook starts':
+        return this.startHook(after);
+      case 'hook passes':
+        return this.passHook(after, Number(epoch));
       case 'justify commit':
         return this.justify(after);
       case 'write commit':
@@ -83,6 +89,18 @@ class Tracer {
     this.hasSeenEmpty.clear();
     this.recorder?.enlist(members, this.now, false);
     this.recorder?.note({ kind: 'hold', leaseMs: 2_000 }, this.now);
+  }
+
+  private startHook({ tasks, hook }: ModelState): void {
+    tasks.forEach((task, at) => this.look(nameOf(task, at), task));
+    this.recorder?.note({ kind: 'hook', state: 'started', ...(hook?.kind === 'fences' && { fences: true }) }, this.now);
+  }
+
+  private passHook({ hook }: ModelState, epoch: number): void {
+    // A coordinator that has followed a decision waits for no hook.
+    if (epoch !== this.record.epoch || this.record.outcome) return;
+    if (hook?.kind === 'fences') this.record = { ...this.record, fence: 'frozen' };
+    this.recorder?.note({ kind: 'hook', state: 'passed' }, this.now);
   }
 
   private justify({ tasks }: ModelState): void {
