@@ -15,6 +15,9 @@ export interface SwitchTrace {
   readonly leftOut?: number;
 }
 
+/** Of up to so many members each has events of its own. Of more, those that were found alike share one. */
+export const MAX_SINGLE_MEMBERS = 8;
+
 /** Numbers of members: `0-3,7`. */
 export type TaskNumbers = string;
 
