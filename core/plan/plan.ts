@@ -300,7 +300,8 @@ function forStrategy(read: FieldValues<typeof PLAN_FIELDS>, value: unknown, prob
     const rule = `'shared' or 'acceptLoss': what becomes of the ${to}'s writes when the cutover rolls back`;
     problems.add('switch.pointOfNoReturn', rule, asRecord(asRecord(value).switch).pointOfNoReturn);
   }
-  if (switching.hook) checkHook('switch.hook', switching.hook, switching.maxPauseMs, problems);
+  if (switching.hook && !problems.isAbout('switch.hook'))
+    checkHook('switch.hook', switching.hook, switching.maxPauseMs, problems);
   return { ...plan, switch: switching };
 }
 

@@ -97,7 +97,7 @@ function checkRecord(record: SwitchRecord, last: SwitchRecord | undefined, given
 
 /** Between two switches of a cutover there may be one that left no record, when the call that made it was killed. */
 function findBreak(last: SwitchRecord, next: SwitchRecord): string | undefined {
-  if (next.epoch === last.epoch) return next.outcome === last.outcome ? undefined : 'a switch has one outcome, got two';
+  if (next.epoch === last.epoch) return findTwin(last, next);
   if (next.epoch < last.epoch)
     return `its epoch must be over that of the switch before it (${last.epoch}), got ${next.epoch}`;
   const before = next.trace?.before;
@@ -108,6 +108,13 @@ function findBreak(last: SwitchRecord, next: SwitchRecord): string | undefined {
   if (hasUnknown || isSame) return undefined;
   const describe = ({ side, committed }: { side: string; committed: number }) => `${side}, committed ${committed}`;
   return `it must find the regime that epoch ${last.epoch} left (${describe(left)}), got ${describe(before)}`;
+}
+
+/** A call of the step may go on with what another has begun, and each has a record then. */
+function findTwin(last: SwitchRecord, next: SwitchRecord): string | undefined {
+  if (next.outcome !== last.outcome) return 'a switch has one outcome, got two';
+  const begins = (record: SwitchRecord) => record.trace?.events.some(({ kind }) => kind === 'begin') === true;
+  return begins(last) && begins(next) ? 'an epoch begins once, got two records that begin it' : undefined;
 }
 
 /** Counts that are 0 when no write of a side overlapped one of the other, and none was lost or doubled. */

@@ -29,6 +29,27 @@ test.each([`${ARN}:live`, `${ARN}:$LATEST`, ARN.replace('arn:aws', 'arn:aws-us-g
   },
 );
 
+test.each<[string, unknown, string]>([
+  ['null', null, "'switch.hook' must be an object, got null"],
+  ['a text', 'freeze', '\'switch.hook\' must be an object, got "freeze"'],
+  ['a URL as its only path', { http: { freeze: 'http://a/' } }, "'switch.hook.http.freeze' must be a path"],
+  [
+    'no number as a limit',
+    { http: HTTP, timeoutMs: { freeze: Infinity } },
+    "'switch.hook.timeoutMs.freeze' must be an integer from 50 to 25000, got Infinity",
+  ],
+])('%s is one problem, and not a second one of the rules between its parts', (_, hook, problem) => {
+  const message = (() => {
+    try {
+      read(hook);
+      return '';
+    } catch (error) {
+      return (error as Error).message;
+    }
+  })();
+  expect(message.split('\n')).toEqual([expect.stringContaining(problem)]);
+});
+
 const REJECTED: readonly (readonly [name: string, hook: unknown, problem: string, more?: object])[] = [
   ['nothing', {}, '\'switch.hook\' must be one with either functionArn or http, got "neither"'],
   ['both', { functionArn: ARN, http: HTTP }, '\'switch.hook\' must be one with either functionArn or http, got "both"'],

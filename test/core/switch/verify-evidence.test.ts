@@ -171,6 +171,9 @@ describe('evidence is rejected', () => {
     expect(first([records[1], records[0]])).toMatch(
       /^epoch 1: its epoch must be over that of the switch before it \(2\), got 1$/,
     );
+    expect(first([records[0], records[1], records[1]])).toBe(
+      'epoch 2: an epoch begins once, got two records that begin it',
+    );
     // The call that made the one in between was killed before it could leave a record.
     expect(first([records[0], records[2]])).toBeUndefined();
   });
