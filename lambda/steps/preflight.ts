@@ -12,16 +12,17 @@ import { settle } from '../contract/settle';
 import { readSide } from '../shared/sides';
 import { hookFindings, thawFindings } from '../shared/hook-preflight';
 import { Finding, regimeFindings, lookAtSwitch } from '../shared/switch-preflight';
+import { endLeftSwitch } from '../shared/left-switch';
 import { createHandler } from '../shared/step';
 
 /** The state of a cutover holds what each task reported last: with more of them it would outgrow Step Functions' 256 KiB. */
 const MAX_TASKS = 2_000;
 
 /** Looks at everything that must be so before traffic moves, and reports all that is not. */
-export async function preflight(run: CutoverRun, ports: Ports, nowMs: number): Promise<CutoverRun> {
+export async function preflight(given: CutoverRun, ports: Ports, nowMs: number): Promise<CutoverRun> {
   const { loadBalancer, store } = ports;
-  if (await store.abortRequested(run.execution))
-    throw new CutoverError('Aborted', `an operator asked '${run.execution}' to stop`);
+  if (await store.abortRequested(given.execution))
+    throw new CutoverError('Aborted', `an operator asked '${given.execution}' to stop`);
   const readings = await loadBalancer.rules();
   const own = readings.find(({ arn }) => arn === loadBalancer.ruleArn);
   const forward = own?.forward;
@@ -32,6 +33,7 @@ export async function preflight(run: CutoverRun, ports: Ports, nowMs: number): P
       `'${loadBalancer.ruleArn}' must forward to the two target groups and to no other`,
     );
   }
+  const run = await endLeftSwitch(given, ports);
   const ofWeights = weightFindings(run, weights);
   const ofThaw = await thawFindings(run, ports);
   // First: until the proxies of a side forward to its own backend, no smoke request says anything of it.

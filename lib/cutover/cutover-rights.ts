@@ -44,8 +44,8 @@ const SAVE_LOCKED = { ...GUARD, PutObject: LOCK };
 const SWITCH: StoreKey[] = [REGIME_KEY, `${DECISION_PREFIX}*`];
 const ALL_SERVICES: StepRights['services'] = ['deployments', 'suspend', 'resume'];
 const PREFLIGHT: StepRights['store'] = {
-  GetObject: [...LOCK, ...LOOK_FOR_ABORT, REGIME_KEY],
-  PutObject: [...LOCK, REGIME_KEY],
+  GetObject: [...LOCK, ...LOOK_FOR_ABORT, ...SWITCH],
+  PutObject: [...LOCK, ...SWITCH],
 };
 const RECORD: StepRights['store'] = {
   GetObject: ['lock.json', 'evidence/*'],

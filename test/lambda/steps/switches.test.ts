@@ -782,6 +782,46 @@ describe('preflight', () => {
     await expect(look(cloud.ready())).rejects.toThrow(/got the target since epoch 3/);
   });
 
+  describe('a switch that another cutover has left undecided', () => {
+    const leave = async () => {
+      cloud = new SwitchCloud();
+      cloud.switches.before = (call) => (call === 'decide' ? Promise.reject(new Error('died')) : Promise.resolve());
+      await expect(step(cloud.switching())).rejects.toThrow('died');
+      cloud.switches.before = () => Promise.resolve();
+      expect(cloud.switches.regime).toMatchObject({ epoch: 1, switching: { to: 'target' } });
+      // Its lock is another's: no step of it touches anything any more.
+      const next = { ...cloud.switching(), execution: 'the-next' };
+      cloud.lock = next;
+      return next;
+    };
+
+    test('is given up, and the next one is made', async () => {
+      const ready = await look(await leave());
+      expect(ready).toMatchObject({ verdict: 'switch' });
+      expect(ready.switches).toBeUndefined();
+      expect(ready.timeline.find(({ state }) => state === 'Switch')?.detail).toMatchObject({
+        ...{ epoch: 1, outcome: 'abort', leftBy: change.detail.name },
+      });
+      expect(cloud.switches.decisions.get(1)?.why).toBe("'the-next' holds the lock now");
+      expect(cloud.ask()).toEqual(ON_BOTH);
+      expect(await step(ready)).toMatchObject({ switches: [{ outcome: 'commit' }] });
+    });
+
+    test('is ended as it was decided', async () => {
+      const next = await leave();
+      await cloud.switches.decide(1, { outcome: 'commit', by: 'night' });
+      await expect(look(next)).rejects.toThrow(/must forward to the source .* got the target since epoch 1/);
+      expect(cloud.switches.regime).toEqual(committed);
+      expect(cloud.ask()).toEqual(ALL_ON('target'));
+    });
+
+    test('is left to a plan that switches, and may thaw', async () => {
+      const next = await leave();
+      const gradual = { ...cloud.ready(), execution: next.execution };
+      await expect(look(gradual)).rejects.toThrow(/with no switch under way, got the switch of epoch 1/);
+    });
+  });
+
   test('behind a switch back every task forwards to its own backend again, also where an earlier preflight reached some', async () => {
     cloud = new SwitchCloud(1, 2);
     const run = await step(cloud.switching());

@@ -53,7 +53,7 @@ const JUDGE = [...READS, ...ALARMS, ...CALL_PROXIES];
 /** Written a second time, from what the steps call. */
 const TABLE: Record<Step, string[]> = {
   lock: [...KEEP_LOCK, 's3:GetObject evidence/*', ...NOTIFY, ...LIST],
-  preflight: [...JUDGE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...REGIME, ...LIST],
+  preflight: [...JUDGE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...SWITCH, ...LIST],
   approve: [...JUDGE, ...GUARD, 's3:GetObject approval/*', ...NOTIFY, ...LIST],
   shift: [...JUDGE, MODIFY_RULE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
   switch: [...READS, ...CALL_PROXIES, ...NOTIFY, MODIFY_RULE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...SWITCH, ...LIST],
