@@ -175,7 +175,7 @@ class Coordinator {
           await this.hold();
           break;
         case 'hook':
-          await this.runHook();
+          await this.runHook(view.members);
           break;
         case 'decide':
           if (move.outcome === 'abort') await this.decide('abort', move.why);
@@ -387,9 +387,14 @@ class Coordinator {
   }
 
   private noteReady(seen: readonly MemberView[]): void {
-    this.members.found.forEach((found, at) => this.see({ ...found, view: seen[at]! }, true));
+    this.seeAll(seen);
     const leaseMs = findShortestLease(seen);
     this.note({ kind: 'ready', ...(leaseMs !== undefined && { leaseMs }) });
+  }
+
+  /** What a move rests on; also what only ECS says of a task. */
+  private seeAll(seen: readonly MemberView[]): void {
+    this.members.found.forEach((found, at) => this.see({ ...found, view: seen[at]! }, true));
   }
 
   private noteMembers(members: readonly Member[], isRead: boolean): void {
@@ -459,7 +464,8 @@ class Coordinator {
   }
 
   /** Until it has ended, the pause has passed, or the switch is given up; the leases are renewed meanwhile. */
-  private async runHook(): Promise<void> {
+  private async runHook(seen: readonly MemberView[]): Promise<void> {
+    this.seeAll(seen);
     const { hook, plan } = this.request;
     const leftMs = Math.max(1, plan.maxPauseMs - this.sinceHold());
     let ended: Settled<void> | undefined;
