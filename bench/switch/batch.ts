@@ -1,6 +1,8 @@
 // A setup, and one switch after the other in it, there and back, under writers that count for themselves.
 import { parsePlan } from '../../core/plan/plan';
 import type { SwitchPlan } from '../../core/plan/switch-plan';
+import type { SwitchRecord } from '../../core/switch/switch-record';
+import { verifyTrace } from '../../core/switch/verify-trace';
 import { judgeWrites } from '../../rehearsal/writes/judge-writes';
 import type { LoggedWrite } from '../../rehearsal/writes/write-log';
 import type { Workplace } from '../processes/workplace';
@@ -101,6 +103,7 @@ function summarize({ index, row, result }: Made, log: readonly LoggedWrite[], mo
     ...(isMeasured && marginMs < 0
       ? [`the other side must begin after the end, got ${(-marginMs).toFixed(3)} ms before`]
       : []),
+    ...(record ? findTraceFaults(record) : []),
     ...more,
   ];
   return {
@@ -110,4 +113,10 @@ function summarize({ index, row, result }: Made, log: readonly LoggedWrite[], mo
     by: record?.by ?? 'unknown',
     ...(isMeasured && { marginMs: Number(marginMs.toFixed(3)) }),
   };
+}
+
+function findTraceFaults({ trace, ...record }: SwitchRecord): string[] {
+  if (!trace) return ['its record must have a trace'];
+  const { fault } = verifyTrace({ ...record, trace });
+  return fault ? [`its trace must be one of the model's, got event ${fault.event} (${fault.what}): ${fault.rule}`] : [];
 }
