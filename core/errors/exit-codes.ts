@@ -8,7 +8,8 @@ export const EXIT_CODES = {
   done: { code: 0, meaning: 'Done. Of a rehearsal: completed, and nothing lost.' },
   failed: {
     code: 1,
-    meaning: 'Rejected or failed, with the reason. Of a rehearsal: no verdict, or a redeploy that moved the weights.',
+    meaning:
+      'Rejected or failed, with the reason. Of a rehearsal: no verdict, a switch that did not keep to the protocol, or a redeploy that moved the weights. Of `verify`: evidence is rejected.',
   },
   rolledBack: {
     code: 2,
@@ -22,5 +23,5 @@ export const EXIT_CODES = {
     code: 6,
     meaning: 'A rehearsed cutover, or a `rollback`, neither completed nor rolled back: a person has to decide.',
   },
-  wrongUse: { code: 64, meaning: 'A command line, a plan or an app is invalid; nothing was started.' },
+  wrongUse: { code: 64, meaning: 'A command line, a plan, an app or evidence is invalid; nothing was started.' },
 } as const satisfies Record<string, ExitCode>;
