@@ -1,7 +1,8 @@
 import { explore } from './explore';
 import { MUTANTS } from './mutants';
 import { PROTOCOL, Setup } from '../../core/switch/switch-model';
-import { findRejected, traceRun } from './traced';
+import { judgeWrites } from '../../rehearsal/writes/judge-writes';
+import { findRejected, logWrites, traceRun } from './traced';
 
 /** The larger ones are those of `npm run bench:model`. */
 const SETUPS: readonly (Setup & { readonly states: number })[] = [
@@ -62,4 +63,33 @@ test.each(MUTANTS)('the model finds what it costs when $what, and the trace of i
   expect(rejected?.epoch).toBe(epoch);
   expect(rejected?.what).toMatch(what);
   expect(rejected?.rule).toMatch(rule);
+});
+
+/** A write with the epoch of the commit, which another one is compared with: behind this step, these. */
+const WITNESSES: Readonly<Record<string, readonly [after: string, ...steps: string[]]>> = {
+  leftSide: [
+    'settle 1',
+    'release 1 (commit) arrives at source-1',
+    'begin at target by source-1',
+    'end at target of source-1',
+  ],
+  missedCommit: [
+    'settle 1',
+    'weights go to target',
+    'release 1 (commit) arrives at target-2',
+    'begin at target by target-2',
+    'end at target of target-2',
+  ],
+};
+
+test.each(UNSEEN)('the logs of both sides show what no trace does: %s', (wanted) => {
+  const { rules, setup } = MUTANTS.find(({ name }) => name === wanted)!;
+  const { violation } = explore(setup, rules);
+  const [after = '', ...steps] = WITNESSES[wanted] ?? [];
+  const names = violation!.trace.flatMap((name) => (name === after ? [name, ...steps] : [name]));
+  const { overlaps, staleEpochs } = judgeWrites(logWrites(setup, rules, names), []);
+  const isStale = wanted in WITNESSES;
+  expect({ overlaps, staleEpochs }).toEqual(
+    isStale ? { overlaps: 0, staleEpochs: 1 } : { overlaps: 1, staleEpochs: 0 },
+  );
 });

@@ -4,6 +4,8 @@ import type { SwitchRecord } from '../../core/switch/switch-record';
 import { ModelState, Rules, Setup, Task, listSteps, start } from '../../core/switch/switch-model';
 import { TraceRecorder } from '../../core/switch/trace-recorder';
 import { TracedSwitch, verifyTrace } from '../../core/switch/verify-trace';
+import type { Side } from '../../core/traffic/weights';
+import type { LoggedWrite } from '../../rehearsal/writes/write-log';
 
 /** What a cutover would have on record of a run of the model: all that its coordinators could see, step by step. */
 export function traceRun(setup: Setup, rules: Rules, names: readonly string[]): readonly TracedSwitch[] {
@@ -28,6 +30,39 @@ export function findRejected(switches: readonly TracedSwitch[]) {
 }
 
 const nameOf = (task: Task, at: number) => `${task.home}-${at + 1}`;
+
+/** What both backends would have in their logs of it, a step a millisecond. */
+export function logWrites(setup: Setup, rules: Rules, names: readonly string[]): readonly LoggedWrite[] {
+  const log: LoggedWrite[] = [];
+  const open = new Map<string, LoggedWrite>();
+  let state = start(setup);
+  names.forEach((name, at) => {
+    const step = listSteps(state, rules).find((each) => each.name === name);
+    if (!step) throw new Error(`a run must have steps of its model, got '${name}'`);
+    const [, began, ofEnd, ofOther] =
+      /^(?:begin at (\w+) by|end at (\w+) of|(\w+) backend ends \w+ of) /.exec(name) ?? [];
+    const key = `${began ?? ofEnd ?? ofOther} ${name.slice(name.lastIndexOf(' ') + 1)}`;
+    if (began) {
+      const task = state.tasks.find((each, index) => nameOf(each, index) === key.split(' ')[1])!;
+      const side = began as Side;
+      const number = log.filter((write) => write.side === side).length + open.size + 1;
+      open.set(key, {
+        client: key,
+        n: at,
+        side,
+        number,
+        epoch: task.hold.committed,
+        beganMs: at,
+        endedMs: names.length,
+      });
+    } else if (open.has(key)) {
+      log.push({ ...open.get(key)!, endedMs: at });
+      open.delete(key);
+    }
+    state = step.state;
+  });
+  return [...log, ...open.values()];
+}
 
 class Tracer {
   private readonly switches: TracedSwitch[] = [];
