@@ -13,6 +13,7 @@ import { STRATEGIES, StrategyName } from '../rehearsal/run/plan';
 import { shellWord } from '../rehearsal/report/shell-word';
 import { TRUST_OPTION } from '../rehearsal/stack/trust';
 import { addAdoptCommand } from './adopt';
+import { addHoldCommand } from './hold';
 import { readDecimal } from './numbers';
 import { addPlanCommand } from './plan';
 import { addRollbackCommand } from './rollback';
@@ -91,6 +92,7 @@ const COMMANDS = [
   addVerifyCommand,
   addWeightsCommand,
   addRollbackCommand,
+  addHoldCommand,
   addAdoptCommand,
   addUndrainCommand,
   addApproveCommand,

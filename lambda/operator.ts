@@ -5,6 +5,7 @@ import { Side } from '../core/traffic/weights';
 import { CutoverConfig, parseCutoverConfig } from '../core/cutover/cutover-config';
 import type { IdentityPort, LoadBalancerPort } from './contract/ports';
 import type { Unproven } from '../core/cutover/proof';
+import type { HoldDryRunCall, HoldDryRunResult } from './steps/hold-dry-run';
 import type { UndrainCall, Undrained } from './steps/undrain';
 import type { Regime } from '../core/switch/regime';
 import type { Statement } from '../core/approval/statement';
@@ -43,6 +44,21 @@ async function callUndrain({ undrainFunctionName }: CutoverConfig, side: Side): 
   if (undrainFunctionName === undefined) return undefined;
   const call: UndrainCall = { side };
   return (await callFunction(undrainFunctionName, call, `undrain the ${side}`)) as Undrained;
+}
+
+/**
+ * A dry run of a hold at every proxy task.
+ *
+ * @returns undefined of a stack that was deployed before it had a function for it
+ * @throws Error when the function fails, or may not be called
+ */
+export async function dryRunHold(
+  { holdDryRunFunctionName: name }: CutoverConfig,
+  seconds: number,
+): Promise<HoldDryRunResult | undefined> {
+  if (name === undefined) return undefined;
+  const call: HoldDryRunCall = { seconds };
+  return (await callFunction(name, call, 'make a dry run of a hold')) as HoldDryRunResult;
 }
 
 /** What `drainshift adopt` may do beside that. */

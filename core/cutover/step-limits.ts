@@ -6,10 +6,16 @@ export const STEP_SECONDS = 30;
 /**
  * Requests wait up to 25 s for a switch (`switch.maxPauseMs`), and those of a rollback that switches back, too. What comes before
  * and after it takes up to a step more, and a rollback looks at both sides. Preflight has each of up to 2,000 tasks hold for a
- * moment. A recovery rolls back twice and waits between for stragglers. It must end before its message shows again
+ * moment. A dry run of a hold counts for up to 25 s. A recovery rolls back twice and waits between for stragglers. It must end before its message shows again
  * (`RECOVERY_PAUSE_SECONDS`).
  */
-const OTHER_SECONDS: Partial<Record<Step, number>> = { preflight: 60, switch: 60, rollback: 90, recover: 170 };
+const OTHER_SECONDS: Partial<Record<Step, number>> = {
+  preflight: 60,
+  switch: 60,
+  rollback: 90,
+  recover: 170,
+  holdDryRun: 50,
+};
 /** After its time Lambda has ended a step for sure. */
 const MARGIN_SECONDS = 5;
 

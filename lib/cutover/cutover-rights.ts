@@ -88,6 +88,7 @@ export const STEP_RIGHTS: Record<Step, StepRights> = {
   },
   record: { ...NONE, services: ['resume'], notify: true, store: RECORD },
   undrain: { ...NONE, read: ALL_READS, callProxies: true, smoke: true },
+  holdDryRun: { ...NONE, callProxies: true, store: { GetObject: [REGIME_KEY] } },
   recover: {
     ...{
       ...JUDGE,

@@ -10,6 +10,7 @@ import { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { DefinitionBody, IStateMachine, LogLevel, StateMachine, StateMachineType } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { CutoverConfig } from '../../core/cutover/cutover-config';
+import type { HoldRules } from '../../core/cutover/hold-dry-run';
 import { allowApis } from '../shared/api-peers';
 import { acknowledge } from '../validation/nag-suppressions';
 import { AdoptionProof } from './adoption-proof';
@@ -75,6 +76,9 @@ export class Cutover extends CutoverBase implements IConnectable {
   /** Makes the proxies of a side serve again. */
   public readonly undrainFunction: IFunction;
 
+  /** Makes a dry run of a hold: counts what would wait, and holds nothing. */
+  public readonly holdDryRunFunction: IFunction;
+
   /** Puts back what a stopped execution left; a call that fails is repeated for six hours. Give its errors an alarm. */
   public readonly recoverFunction: IFunction;
 
@@ -106,6 +110,7 @@ export class Cutover extends CutoverBase implements IConnectable {
     const functions = createStepFunctions(new Construct(this, 'Steps'), {
       ...props,
       smoke: Stack.of(this).toJsonString((plan as { smoke?: unknown }).smoke ?? [{ path: '/', expectedStatus: 200 }]),
+      holdRules: this.renderHoldRules(plan),
       store: this.store,
       securityGroup,
       config,
@@ -134,6 +139,7 @@ export class Cutover extends CutoverBase implements IConnectable {
       });
     }
     this.undrainFunction = functions.undrain;
+    this.holdDryRunFunction = functions.holdDryRun;
     // It has in its environment what the others have, and the smoke requests beside.
     limitEnvironment(functions.undrain, "'plan.smoke' and the names of what the cutover acts on");
     const { loadBalancer, source, target, alarms = [], sourceAlarms = [] } = props;
@@ -144,6 +150,12 @@ export class Cutover extends CutoverBase implements IConnectable {
     trustOwnAccountOnly(this);
     WeightedRuleProvider.of(this).keepLog(logRetention);
     guardDeletion(this, loadBalancer, [loadBalancer.weightedRule, source, target, ...alarms, ...sourceAlarms]);
+  }
+
+  private renderHoldRules(plan: { readonly switch?: HoldRules }): string | undefined {
+    if (!plan.switch) return undefined;
+    const { maxPauseMs, maxWaiting } = plan.switch;
+    return Stack.of(this).toJsonString({ maxPauseMs, maxWaiting });
   }
 
   private createSecurityGroup(props: CutoverProps): SecurityGroup {
@@ -210,6 +222,7 @@ export class Cutover extends CutoverBase implements IConnectable {
       value: Stack.of(this).toJsonString({
         ...config,
         undrainFunctionName: this.undrainFunction.functionName,
+        holdDryRunFunctionName: this.holdDryRunFunction.functionName,
         stateMachineArn: this.stateMachine.stateMachineArn,
       } satisfies CutoverConfig),
     });

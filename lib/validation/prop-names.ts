@@ -37,6 +37,7 @@ export const STRUCTS = {
   CutoverAttributes: {
     cutoverName: 'string?',
     givenUpQueueArn: 'string?',
+    holdDryRunFunctionArn: 'string?',
     recoverFunctionArn: 'string?',
     stateMachineArn: 'string',
     store: 'IBucket?',

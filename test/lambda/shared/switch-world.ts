@@ -178,6 +178,7 @@ export class MemoryTask implements TaskSession {
 
   private now(): LedgerReport {
     const { identity, inFlight, sinceAbandonedMs, longestRequestMs } = this;
+    const dryRun = this.gate.dryRunReport();
     return {
       ...REPORT,
       identity,
@@ -186,6 +187,7 @@ export class MemoryTask implements TaskSession {
       longestRequestMs,
       abandoned: { total: 0, ...(sinceAbandonedMs !== undefined && { total: 1, sinceLastMs: sinceAbandonedMs }) },
       hold: this.gate.report(),
+      ...(dryRun && { dryRun }),
       holds: this.gate.totals,
       ended: { ...NOTHING_ENDED, ...this.ended },
       upstream: this.sides.side,

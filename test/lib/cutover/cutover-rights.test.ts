@@ -65,6 +65,7 @@ const TABLE: Record<Step, string[]> = {
   rollback: [...JUDGE, MODIFY_RULE, TAG_RULE, ...KEEP_LOCK, ...SWITCH, ...NOTIFY, ...LIST],
   record: [...RECORD, ...NOTIFY, ...LIST],
   undrain: [...READS, ...CALL_PROXIES],
+  holdDryRun: [...CALL_PROXIES, 's3:GetObject switch/regime.json', ...LIST],
   recover: [
     ...[...JUDGE, 'elasticloadbalancing:DescribeTags', MODIFY_RULE, TAG_RULE, ...RECORD, 's3:PutObject lock.json'],
     ...['s3:GetObject notified/*', 's3:PutObject notified/*', ...SWITCH, ...NOTIFY, ...LIST, ...REPEAT],
@@ -125,6 +126,7 @@ const SIZES: Record<Step, object> = {
   switch: { MemorySize: 1792, Timeout: 60 },
   rollback: { MemorySize: 1792, Timeout: 90 },
   recover: { MemorySize: 1792, Timeout: 170 },
+  holdDryRun: { MemorySize: 1792, Timeout: 50 },
 };
 
 describe.each(STEPS)('%s', (step) => {

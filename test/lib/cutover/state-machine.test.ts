@@ -31,7 +31,7 @@ test('it speaks JSONPath', () => {
 });
 
 test('it has a task for every step but those that are called from outside, each calling its own function', () => {
-  const names = STEPS.filter((step) => step !== 'recover' && step !== 'undrain').map(
+  const names = STEPS.filter((step) => step !== 'recover' && step !== 'undrain' && step !== 'holdDryRun').map(
     (step) => step.charAt(0).toUpperCase() + step.slice(1),
   );
   // A person is asked in two places, by one function.
