@@ -16,7 +16,7 @@ import { Problems } from '../core/validation/problems';
 import { AdminConnection, callAdmin } from '../lambda/adapters/proxies/admin-client';
 import { MAX_KEPT } from '../lambda/adapters/proxies/proxies';
 import type { SwitchPorts, SwitchTask } from '../lambda/contract/switch-ports';
-import { switchOver } from '../lambda/shared/switch-over';
+import { switchOver } from '../lambda/switch/switch-over';
 import { UsageError } from '../rehearsal/errors/usage-error';
 import { runMain } from './cli/main';
 import { addressOfTask } from './fan-out/tasks';

@@ -5,8 +5,8 @@ import type { ProbeReport } from '../../core/proxy/probe';
 import { AdminConnection, callAdmin } from '../../lambda/adapters/proxies/admin-client';
 import { switchStorePort } from '../../lambda/adapters/store/switch-store';
 import type { SwitchPorts, SwitchStorePort, SwitchTask, TaskSession } from '../../lambda/contract/switch-ports';
-import { switchOver } from '../../lambda/shared/switch-over';
-import type { SwitchHook } from '../../lambda/shared/switch-hook';
+import { switchOver } from '../../lambda/switch/switch-over';
+import type { SwitchHook } from '../../lambda/switch/switch-hook';
 import type { BackendCallReport } from '../../core/proxy/backend-call';
 import {
   ADMIN_PORT,

@@ -10,9 +10,9 @@ import { formatWeights, sameQuotas, Side, SIDES } from '../../core/traffic/weigh
 import type { Ports } from '../contract/ports';
 import { settle } from '../contract/settle';
 import { readSide } from '../shared/sides';
-import { hookFindings, thawFindings } from '../shared/hook-preflight';
-import { Finding, regimeFindings, lookAtSwitch } from '../shared/switch-preflight';
-import { endLeftSwitch } from '../shared/left-switch';
+import { hookFindings, thawFindings } from '../switch/hook-preflight';
+import { Finding, regimeFindings, lookAtSwitch } from '../switch/switch-preflight';
+import { endLeftSwitch } from '../switch/left-switch';
 import { createHandler } from '../shared/step';
 
 /** The state of a cutover holds what each task reported last: with more of them it would outgrow Step Functions' 256 KiB. */

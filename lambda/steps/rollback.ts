@@ -14,7 +14,7 @@ import { Settled, settle, settleWithin } from '../contract/settle';
 import { readSide } from '../shared/sides';
 import { createHandler } from '../shared/step';
 import { NOTIFY_MS, leavingTime, timeLeftMs } from '../contract/time-left';
-import { StayReason, SwitchedBack, switchBack } from '../shared/switch-back';
+import { StayReason, SwitchedBack, switchBack } from '../switch/switch-back';
 import { recallSuspended, resumeScaling } from '../shared/scaling';
 import { undrain } from '../shared/undrain';
 

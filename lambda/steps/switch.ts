@@ -9,10 +9,10 @@ import { timeLeftMs } from '../contract/time-left';
 import { announce } from '../shared/announce';
 import { createHandler, holdsLock, withLock } from '../shared/step';
 import { findDeployments, recallSuspended, resumeScaling, withScalingSuspended } from '../shared/scaling';
-import { switchOver } from '../shared/switch-over';
-import { findHook, noteSwitch, switchPorts } from '../shared/switch-ports';
-import { findProbe } from '../shared/switch-probe';
-import { thawLeft } from '../shared/switch-thaw';
+import { switchOver } from '../switch/switch-over';
+import { findHook, noteSwitch, switchPorts } from '../switch/switch-ports';
+import { findProbe } from '../switch/switch-probe';
+import { thawLeft } from '../switch/switch-thaw';
 import { setWeights } from './shift';
 
 /** What the weights take: the rules, the tasks of both sides, the lock. A step that has less leaves them to the next look. */

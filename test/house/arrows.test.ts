@@ -35,8 +35,8 @@ const ROOMS: Record<string, { readonly rooms: readonly string[]; readonly packag
         'proxy/admin-keys/admin-keys.ts',
         'lambda/adapters',
         'lambda/contract',
-        'lambda/shared/switch-over.ts',
-        'lambda/shared/switch-hook.ts',
+        'lambda/switch/switch-over.ts',
+        'lambda/switch/switch-hook.ts',
       ],
     ],
     packages: [

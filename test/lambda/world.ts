@@ -17,7 +17,7 @@ import { Statement } from '../../core/approval/statement';
 import { TaskReading } from '../../core/judge/tally';
 import { Side, formatWeights } from '../../core/traffic/weights';
 import type { SwitchTask } from '../../lambda/contract/switch-ports';
-import { MemoryStore } from './shared/switch-world';
+import { MemoryStore } from './switch/switch-world';
 import type { Ports } from '../../lambda/contract/ports';
 
 export const arns = { source: 'arn:source', target: 'arn:target' };

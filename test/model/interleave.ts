@@ -6,8 +6,8 @@ import type { SwitchRecord } from '../../core/switch/switch-record';
 import { verifyTrace } from '../../core/switch/verify-trace';
 import type { Side } from '../../core/traffic/weights';
 import type { SwitchPorts, SwitchTask, TaskSession } from '../../lambda/contract/switch-ports';
-import { switchOver } from '../../lambda/shared/switch-over';
-import { DEFAULT_PLAN, MemoryStore, MemoryTask, Served } from '../lambda/shared/switch-world';
+import { switchOver } from '../../lambda/switch/switch-over';
+import { DEFAULT_PLAN, MemoryStore, MemoryTask, Served } from '../lambda/switch/switch-world';
 import { VirtualTime } from './virtual-time';
 
 /** What runs at a backend. */

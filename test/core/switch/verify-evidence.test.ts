@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import type { SwitchRecord } from '../../../core/switch/switch-record';
 import { parseTasks } from '../../../core/switch/switch-trace';
 import { EvidenceUnreadable, verifyEvidence } from '../../../core/switch/verify-evidence';
-import { switchOver } from '../../../lambda/shared/switch-over';
-import { DEFAULT_PLAN, SwitchWorld } from '../../lambda/shared/switch-world';
+import { switchOver } from '../../../lambda/switch/switch-over';
+import { DEFAULT_PLAN, SwitchWorld } from '../../lambda/switch/switch-world';
 
 type Event = Record<string, unknown> & { kind: string; tasks?: string };
 interface Edited extends Omit<SwitchRecord, 'trace'> {

@@ -6,7 +6,7 @@ import { confirm } from '../../../lambda/steps/confirm';
 import { preflight } from '../../../lambda/steps/preflight';
 import { rollback } from '../../../lambda/steps/rollback';
 import { switchStep } from '../../../lambda/steps/switch';
-import { HOOK_PLAN, HookBackends, json } from '../shared/hook-backends';
+import { HOOK_PLAN, HookBackends, json } from '../switch/hook-backends';
 import { SwitchCloud } from './switch-cloud';
 
 let cloud: SwitchCloud;

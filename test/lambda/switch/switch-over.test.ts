@@ -2,7 +2,7 @@ import type { SwitchPlan } from '../../../core/plan/switch-plan';
 import { FIRST_REGIME, beginSwitch } from '../../../core/switch/regime';
 import { verifyTrace } from '../../../core/switch/verify-trace';
 import { withTimeLeft } from '../../../lambda/contract/time-left';
-import { switchOver } from '../../../lambda/shared/switch-over';
+import { switchOver } from '../../../lambda/switch/switch-over';
 import { until } from '../../support/until';
 import { DEFAULT_PLAN, SwitchWorld } from './switch-world';
 

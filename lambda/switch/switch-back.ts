@@ -5,7 +5,7 @@ import type { SwitchRecord } from '../../core/switch/switch-record';
 import type { Side } from '../../core/traffic/weights';
 import type { Ports } from '../contract/ports';
 import { settle, settleWithin } from '../contract/settle';
-import { findDeployments, withScalingSuspended } from './scaling';
+import { findDeployments, withScalingSuspended } from '../shared/scaling';
 import { findProbe } from './switch-probe';
 import { findHook, noteSwitch, switchPorts } from './switch-ports';
 import { thawLeft } from './switch-thaw';

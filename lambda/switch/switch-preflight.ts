@@ -10,7 +10,7 @@ import { CALLS_AT_ONCE, pooled } from '../contract/concurrently';
 import type { Ports } from '../contract/ports';
 import { Settled, settle, settleWithin } from '../contract/settle';
 import { timeLeftMs } from '../contract/time-left';
-import { findDeployments } from './scaling';
+import { findDeployments } from '../shared/scaling';
 import { SwitchProbe, findProbe, findProbeProblems } from './switch-probe';
 import type { StoredRegime, SwitchTask, TaskSession } from '../contract/switch-ports';
 
