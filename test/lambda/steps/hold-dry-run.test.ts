@@ -4,7 +4,7 @@ import { beginSwitch, FIRST_REGIME } from '../../../core/switch/regime';
 import { holdDryRun } from '../../../lambda/steps/hold-dry-run';
 import { FakeClock } from '../../proxy/support/fake-clock';
 import { holdOrder } from '../../support/hold-order';
-import { MemoryTask, Served } from '../shared/switch-world';
+import { MemoryTask, Served } from '../switch/switch-world';
 import { MemoryCloud } from '../world';
 
 afterEach(() => void delete process.env[HOLD_RULES_VARIABLE]);
