@@ -16,7 +16,7 @@ import { Problems } from '../core/validation/problems';
 import { AdminConnection, callAdmin } from '../lambda/adapters/proxies/admin-client';
 import { MAX_KEPT } from '../lambda/adapters/proxies/proxies';
 import type { SwitchPorts, SwitchTask } from '../lambda/contract/switch-ports';
-import { switchOver } from '../lambda/shared/switch-over';
+import { switchOver } from '../lambda/switch/switch-over';
 import { UsageError } from '../rehearsal/errors/usage-error';
 import { runMain } from './cli/main';
 import { addressOfTask } from './fan-out/tasks';
@@ -123,6 +123,7 @@ function openTask(index: number, isKept: boolean): SwitchTask {
     release: (order: unknown) => call('POST', ADMIN_PATHS.release, order),
     retarget: (order: unknown) => call('POST', ADMIN_PATHS.retarget, order),
     probe: () => Promise.reject(new Error('not probed')),
+    callBackend: () => Promise.reject(new Error('not called')),
     close: () => connection.close(),
   };
   return { id: String(index), home: 'source', address, session };

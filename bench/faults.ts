@@ -1,37 +1,56 @@
-// `npm run bench:faults`: every fault in every phase of a cutover, each in a local cloud of its own, with a client that
-// counts for
-// itself. Exit code 1 when a row did not end as it must.
-import { fork } from 'node:child_process';
+// `npm run bench:faults`: every fault in every phase of a cutover, each in a local cloud of its own, with a client that counts
+// for itself; and at every part of a switch. Exit code 1 when a row did not end as it must.
+import { execFileSync, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { EXIT_CODES } from '../core/errors/exit-codes';
 import { UsageError } from '../rehearsal/errors/usage-error';
 import { runMain } from './cli/main';
-import { FAULTS, PHASES, type Fault, type Phase } from './faults/matrix';
+import { FAULTS, PHASES } from './faults/matrix';
 import type { RowResult } from './faults/run';
+import { SWITCH_FAULTS, SWITCH_PARTS } from './faults/switch-matrix';
 import { ROOT } from './processes/resolve';
 
-const USAGE = `npm run bench:faults -- [--rows NAME[@PHASE],…] [--at-once N] [--app DIR] [--json FILE]
+const USAGE = `npm run bench:faults -- [--rows NAME[@PHASE],…] [--at-once N] [--app DIR] [--switch-app DIR] [--json FILE]
 
   --rows     some of the rows; all without it. Names: ${FAULTS.map(({ name }) => name).join(', ')}
              Phases: ${Object.keys(PHASES).join(', ')}
+             Of a switch (switch:NAME@PART; switch: all of them): ${SWITCH_FAULTS.map(({ name }) => name).join(', ')}
+             Parts: ${Object.keys(SWITCH_PARTS).join(', ')}
   --at-once  rows that run beside each other (2)
-  --app      a synthesized app (cdk.out)
+  --app      a synthesized app (cdk.out), for the rows that are not of a switch
+  --switch-app  one that was synthesized with drainshift:strategy=drain-then-shift, for those that are
   --json     write the results
 `;
 
 interface Row {
-  readonly fault: Fault;
-  readonly phase: Phase;
+  readonly kind: 'gradual' | 'switch';
+  readonly name: string;
+  readonly phase: string;
+}
+
+function listRows(): Row[] {
+  return [
+    ...FAULTS.flatMap(({ name, phases }) => phases.map((phase): Row => ({ kind: 'gradual', name, phase }))),
+    ...SWITCH_FAULTS.flatMap(({ name, parts }) => parts.map((phase): Row => ({ kind: 'switch', name, phase }))),
+  ];
+}
+
+function formatRow({ kind, name, phase }: Row): string {
+  return `${kind === 'switch' ? 'switch:' : ''}${name}@${phase}`;
 }
 
 function readRows(given: string | undefined): Row[] {
-  const all = FAULTS.flatMap((fault) => fault.phases.map((phase): Row => ({ fault, phase })));
+  const all = listRows();
   if (given === undefined) return all;
   return given.split(',').flatMap((name) => {
-    const found = all.filter(({ fault, phase }) => name === fault.name || name === `${fault.name}@${phase}`);
+    const found = all.filter((row) => {
+      const text = formatRow(row);
+      return name === text || name === text.split('@')[0] || (name === 'switch' && row.kind === 'switch');
+    });
     if (found.length === 0) throw new UsageError(`'--rows' must name rows of the matrix, got '${name}'`);
     return found;
   });
@@ -43,6 +62,7 @@ async function main(): Promise<number> {
       rows: { type: 'string' },
       'at-once': { type: 'string', default: '2' },
       app: { type: 'string', default: join(ROOT, 'cdk.out') },
+      'switch-app': { type: 'string' },
       json: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
@@ -55,34 +75,62 @@ async function main(): Promise<number> {
   if (!Number.isInteger(atOnce) || atOnce < 1) {
     throw new UsageError(`'--at-once' must be an integer of 1 or more, got '${values['at-once']}'`);
   }
-  if (!existsSync(values.app)) throw new UsageError(`'--app' must be a synthesized app, got '${values.app}'`);
   const rows = readRows(values.rows);
-  const results = await runAll(rows, values.app, atOnce);
+  const needs = (kind: Row['kind']) => rows.some((row) => row.kind === kind);
+  const folder = mkdtempSync(join(tmpdir(), 'drainshift-faults-'));
+  try {
+    const ofSwitch = values['switch-app'] ?? join(folder, 'cdk.out');
+    if (values['switch-app'] === undefined && needs('switch')) synthesizeSwitch(ofSwitch);
+    const apps = { gradual: values.app, switch: ofSwitch };
+    for (const [kind, app] of Object.entries(apps)) {
+      if (!needs(kind as Row['kind']) || existsSync(app)) continue;
+      throw new UsageError(`'--${kind === 'switch' ? 'switch-app' : 'app'}' must be a synthesized app, got '${app}'`);
+    }
+    return report(await runAll(rows, apps, atOnce), values.json);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** The app of this package, which says itself what is wrong. */
+function synthesizeSwitch(folder: string): void {
+  const { context } = JSON.parse(readFileSync(join(ROOT, 'cdk.json'), 'utf8')) as { context: object };
+  const env = {
+    ...{ PATH: process.env.PATH, CDK_OUTDIR: folder, CDK_VALIDATION: 'false' },
+    CDK_CONTEXT_JSON: JSON.stringify({ ...context, 'drainshift:strategy': 'drain-then-shift' }),
+  };
+  execFileSync(process.execPath, [join(ROOT, 'dist/bin/app.js')], { env, stdio: ['ignore', 'ignore', 'inherit'] });
+}
+
+function report(results: readonly RowResult[], json: string | undefined): number {
   process.stdout.write(table(results));
-  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(results, undefined, 2)}\n`);
+  if (json !== undefined) writeFileSync(json, `${JSON.stringify(results, undefined, 2)}\n`);
   return results.every(({ wrong }) => wrong.length === 0) ? EXIT_CODES.done.code : EXIT_CODES.failed.code;
 }
 
-async function runAll(rows: readonly Row[], app: string, atOnce: number): Promise<RowResult[]> {
+type Apps = Readonly<Record<Row['kind'], string>>;
+
+async function runAll(rows: readonly Row[], apps: Apps, atOnce: number): Promise<RowResult[]> {
   const results: RowResult[] = [];
   let next = 0;
   const worker = async () => {
     for (let at = next++; at < rows.length; at = next++) {
-      const { fault, phase } = rows[at] as Row;
-      results[at] = await runApart(app, fault, phase);
+      const row = rows[at] as Row;
+      results[at] = await runApart(apps, row);
       const { wrong, outcome } = results[at] as RowResult;
       const verdict = wrong.length === 0 ? 'as it must' : `WRONG: ${wrong.join('; ')}`;
-      process.stderr.write(`${at + 1}/${rows.length} ${fault.name}@${phase}: ${outcome}, ${verdict}\n`);
+      process.stderr.write(`${at + 1}/${rows.length} ${formatRow(row)}: ${outcome}, ${verdict}\n`);
     }
   };
   await Promise.all(Array.from({ length: Math.min(atOnce, rows.length) }, worker));
   return results;
 }
 
-async function runApart(app: string, { name }: Fault, phase: Phase): Promise<RowResult> {
-  const child = fork(join(__dirname, 'faults/row.js'), [app, name, phase], { stdio: 'inherit' });
+async function runApart(apps: Apps, row: Row): Promise<RowResult> {
+  const { kind, name, phase } = row;
+  const child = fork(join(__dirname, 'faults/row.js'), [apps[kind], kind, name, phase], { stdio: 'inherit' });
   const ended = once(child, 'exit').then(([code]) =>
-    Promise.reject(new Error(`row ${name}@${phase} ended with ${code}`)),
+    Promise.reject(new Error(`row ${formatRow(row)} ended with ${code}`)),
   );
   const [result] = (await Promise.race([once(child, 'message'), ended])) as [RowResult];
   ended.catch(() => undefined);

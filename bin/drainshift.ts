@@ -13,6 +13,7 @@ import { STRATEGIES, StrategyName } from '../rehearsal/run/plan';
 import { shellWord } from '../rehearsal/report/shell-word';
 import { TRUST_OPTION } from '../rehearsal/stack/trust';
 import { addAdoptCommand } from './adopt';
+import { addHoldCommand } from './hold';
 import { readDecimal } from './numbers';
 import { addPlanCommand } from './plan';
 import { addScenarioCommand } from './scenario';
@@ -20,6 +21,8 @@ import { addUndrainCommand } from './undrain';
 import { addApproveCommand } from './approve';
 import { CompletionOption, addCompletionCommand } from './completion';
 import { addVerdictCommand } from './verdict';
+import { addRollbackCommand } from './rollback';
+import { addVerifyCommand } from './verify';
 import { addWeightsCommand } from './weights';
 
 const MIN_NODE = 22;
@@ -87,20 +90,28 @@ function parameter(text: string, before: ReadonlyMap<string, string> = new Map()
   return new Map([...before, [name, value]]);
 }
 
+/** In the order of the help. */
+const COMMANDS = [
+  addProxyCommand,
+  addPlanCommand,
+  addScenarioCommand,
+  addVerifyCommand,
+  addVerdictCommand,
+  addWeightsCommand,
+  addRollbackCommand,
+  addHoldCommand,
+  addAdoptCommand,
+  addUndrainCommand,
+  addApproveCommand,
+] as const;
+
 function program(done: (exitCode: number) => void): Command {
   const cli = new Command('drainshift')
     .description('Moves the live traffic of a web application behind an Application Load Balancer, and loses nothing.')
     .version(version)
     .exitOverride();
   addRehearseCommand(cli, done);
-  addProxyCommand(cli, done);
-  addPlanCommand(cli, done);
-  addScenarioCommand(cli, done);
-  addVerdictCommand(cli, done);
-  addWeightsCommand(cli, done);
-  addAdoptCommand(cli, done);
-  addUndrainCommand(cli, done);
-  addApproveCommand(cli, done);
+  for (const add of COMMANDS) add(cli, done);
   addCompletionCommand(cli, listProxyFlags(), done);
   return cli;
 }

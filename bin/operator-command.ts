@@ -19,23 +19,26 @@ export interface OperatorFlags {
   readonly cutover?: string;
   readonly region?: string;
   readonly profile?: string;
+  readonly endpointUrl?: string;
   readonly json: boolean;
 }
 
 /** What a person asked for cannot be meant. */
 export class WrongUse extends Error {}
 
-export function operatorCommand(command: Command, description: string): Command {
+/** @param exits what its further exit codes mean */
+export function operatorCommand(command: Command, description: string, exits: readonly string[] = []): Command {
   return command
     .description(description)
     .requiredOption('--stack <name>', 'the stack that the cutover is in')
     .option('--cutover <output>', 'the output with its cutover config, when the stack has several cutovers')
     .option('--region <region>', 'instead of the one of your environment or profile')
     .option('--profile <name>', 'a profile of your AWS configuration')
+    .option('--endpoint-url <url>', 'an AWS endpoint of your own, such as that of a rehearsal that is kept up')
     .option('--json', 'print JSON', false)
     .addHelpText(
       'after',
-      `\nExit codes: ${EXIT.done} done, ${EXIT.refused} rejected or failed, ${EXIT.wrongUse} wrong use.`,
+      `\nExit codes: ${[`${EXIT.done} done`, `${EXIT.refused} rejected or failed`, ...exits, `${EXIT.wrongUse} wrong use`].join(', ')}.`,
     );
 }
 
@@ -111,10 +114,17 @@ interface FoundCutover {
   readonly config: CutoverConfig;
 }
 
-export async function findCutover({ stack, cutover, region, profile }: OperatorFlags): Promise<FoundCutover> {
+export async function findCutover({
+  stack,
+  cutover,
+  region,
+  profile,
+  endpointUrl,
+}: OperatorFlags): Promise<FoundCutover> {
   // Read by the SDK as it is loaded and used.
   if (region !== undefined) process.env.AWS_REGION = region;
   if (profile !== undefined) process.env.AWS_PROFILE = profile;
+  if (endpointUrl !== undefined) process.env.AWS_ENDPOINT_URL = endpointUrl;
   const aws = (await import(join(__dirname, '..', 'assets', 'cli', 'operator.js'))) as typeof Operator;
   return { aws, config: choose(await aws.findCutoverConfigs(stack), stack, cutover) };
 }

@@ -42,7 +42,10 @@ export const CONFIRM_MS = 60_000;
 export const CONFIRM_POLL_MS = 500;
 
 /** @throws CutoverError `RuleNotWeighted` */
-export async function readWeights(ports: OperatorPorts, execution = ''): Promise<WeightsReading> {
+export async function readWeights(
+  ports: Pick<OperatorPorts, 'loadBalancer' | 'lock'>,
+  execution = '',
+): Promise<WeightsReading> {
   const { loadBalancer, lock } = ports;
   const [readings, held] = await Promise.all([loadBalancer.rules(), lock.heldByAnother(execution)]);
   const { ruleArn, groupArns } = loadBalancer;

@@ -5,15 +5,19 @@ import { Side } from '../core/traffic/weights';
 import { CutoverConfig, parseCutoverConfig } from '../core/cutover/cutover-config';
 import type { IdentityPort, LoadBalancerPort } from './contract/ports';
 import type { Unproven } from '../core/cutover/proof';
+import type { HoldDryRunCall, HoldDryRunResult } from './steps/hold-dry-run';
 import type { UndrainCall, Undrained } from './steps/undrain';
+import type { Regime } from '../core/switch/regime';
 import type { Statement } from '../core/approval/statement';
 import type { LockPort, RulesPort } from './contract/weighted-rule-ports';
 import { callFunction } from './adapters/call-function';
 import { CLIENT_CONFIG } from './adapters/client/client-config';
+import { ExecutionsPort, executionsPort } from './adapters/executions';
 import { identityPort } from './adapters/identity';
 import { limited } from './adapters/client/limited';
 import { listenerRulesPort } from './adapters/load-balancer/listener-rules';
 import { loadBalancerPort } from './adapters/load-balancer/load-balancer';
+import { switchStorePort } from './adapters/store/switch-store';
 import { lockPort } from './adapters/store/lock';
 import { signStatement } from './adapters/sign-statement';
 
@@ -42,6 +46,21 @@ async function callUndrain({ undrainFunctionName }: CutoverConfig, side: Side): 
   return (await callFunction(undrainFunctionName, call, `undrain the ${side}`)) as Undrained;
 }
 
+/**
+ * A dry run of a hold at every proxy task.
+ *
+ * @returns undefined of a stack that was deployed before it had a function for it
+ * @throws Error when the function fails, or may not be called
+ */
+export async function dryRunHold(
+  { holdDryRunFunctionName: name }: CutoverConfig,
+  seconds: number,
+): Promise<HoldDryRunResult | undefined> {
+  if (name === undefined) return undefined;
+  const call: HoldDryRunCall = { seconds };
+  return (await callFunction(name, call, 'make a dry run of a hold')) as HoldDryRunResult;
+}
+
 /** What `drainshift adopt` may do beside that. */
 export interface AdoptionPorts extends OperatorPorts {
   readonly listenerArn: string;
@@ -66,6 +85,23 @@ async function askProof(functionName: string, side: Side): Promise<readonly Unpr
     readonly unproven: readonly Unproven[];
   };
   return proven.unproven;
+}
+
+/** What `drainshift rollback` may do. */
+export interface RollbackPorts {
+  readonly loadBalancer: LoadBalancerPort;
+  readonly lock: LockPort;
+  readonly executions: ExecutionsPort;
+  readonly regime: () => Promise<Regime>;
+}
+
+/** @returns undefined of a stack that was deployed before its output named the state machine */
+export function rollbackPorts(config: CutoverConfig, warn: (message: string) => void): RollbackPorts | undefined {
+  const { stateMachineArn, storeBucket } = config;
+  if (stateMachineArn === undefined) return undefined;
+  const { loadBalancer, lock } = operatorPorts(config, warn);
+  const regime = async () => (await switchStorePort(storeBucket).readRegime()).regime;
+  return { loadBalancer, lock, executions: executionsPort(stateMachineArn), regime };
 }
 
 /** What `drainshift approve` may do. */

@@ -21,6 +21,13 @@ export {
   SwitchFence,
   SwitchRollback,
 } from './plan/cutover-plan';
+export {
+  HttpSwitchHookProps,
+  SwitchHook,
+  SwitchHookOptions,
+  SwitchHookTimeouts,
+  SwitchProbeWrite,
+} from './plan/switch-hook';
 export { CutoverProps } from './cutover/cutover-props';
 export { CutoverSchedule } from './plan/cutover-schedule';
 export { CustomDrainProps, DrainProfile } from './shared/drain-profile';

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { LedgerReport, NO_BYTES } from '../../core/proxy/admin-api';
 import { NO_CONNECTIONS, NOTHING_ENDED, eachKind } from '../../core/proxy/connections';
-import { Hold, NEVER_HELD, afterLease, hold, holdReport, release } from '../../core/proxy/hold';
+import { Hold, NEVER_HELD, afterLease, hold, holdReport, release, NO_HOLD_FIGURES } from '../../core/proxy/hold';
 import { AdminKeys } from '../../proxy/admin-keys/admin-keys';
 import { AdminTarget, startAdminServer } from '../../proxy/admin/admin-server';
 
@@ -21,11 +21,18 @@ function startTask(index: number, held: (atMs: number) => void): AdminTarget {
     current = afterLease(current, now());
     return {
       ...{ identity, instance: identity, state: 'serving', drainRemainingSeconds: 0, drainForced: 0 },
-      ...{ active: NO_CONNECTIONS, ended: NOTHING_ENDED, bytes: NO_BYTES, oldestSeconds: eachKind(() => 0) },
+      ...{
+        active: NO_CONNECTIONS,
+        ended: NOTHING_ENDED,
+        bytes: NO_BYTES,
+        oldestSeconds: eachKind(() => 0),
+        longestRequestMs: 0,
+      },
       ...{
         requests: { total: 0, responded: 0, errors: 0 },
         abandoned: { total: 0 },
         upstream: 'source',
+        holds: NO_HOLD_FIGURES,
         fastPath: 'on',
       },
       hold: holdReport(current, 0, now()),
@@ -47,6 +54,7 @@ function startTask(index: number, held: (atMs: number) => void): AdminTarget {
     release: (order) => follow(release(current, order, now())),
     window: () => Promise.reject(new Error('not asked')),
     probe: () => Promise.reject(new Error(`task ${index} has no upstream`)),
+    callBackend: () => Promise.reject(new Error(`task ${index} has no upstream`)),
     metrics: () => Promise.resolve({ contentType: 'text/plain', body: '' }),
   };
 }

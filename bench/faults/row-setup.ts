@@ -38,20 +38,7 @@ export async function startRow(app: string, plan: object): Promise<RowSetup> {
     once(backends.target, 'message'),
   ])) as [[string], [string]];
   const row: { onState: RowSetup['onState'] } = { onState: () => undefined };
-  const cloud = await LocalCloud.start({
-    model: readStackModel(readAssembly(app)),
-    plan: parsePlan(plan),
-    upstreams: { source, target },
-    ports: ANY_PORT,
-    speed: PAUSES_DIVIDED_BY,
-    onFailure: () => undefined,
-    seed: 1,
-    onExecution: (execution: ExecutionDescription) => row.onState(execution),
-    onStatusCall: () => undefined,
-    onBroken: () => undefined,
-    trust: 'ownBundles',
-    hasLoopbackNetwork: true,
-  });
+  const cloud = await startCloud(app, plan, { source, target }, (execution) => row.onState(execution));
   const { config, elb } = cloud.model;
   await healthy(cloud, 1);
   const options: ClientOptions = {
@@ -73,6 +60,20 @@ export async function startRow(app: string, plan: object): Promise<RowSetup> {
   });
 }
 
+export function startCloud(
+  app: string,
+  plan: object,
+  upstreams: Readonly<Record<Side, string>>,
+  onExecution: (execution: ExecutionDescription) => void,
+): Promise<LocalCloud> {
+  return LocalCloud.start({
+    ...{ model: readStackModel(readAssembly(app)), plan: parsePlan(plan), upstreams, ports: ANY_PORT },
+    ...{ speed: PAUSES_DIVIDED_BY, seed: 1, trust: 'ownBundles', hasLoopbackNetwork: true },
+    onExecution,
+    ...{ onFailure: () => undefined, onStatusCall: () => undefined, onBroken: () => undefined },
+  });
+}
+
 /** Waits until each side has so many healthy targets. */
 export async function healthy(cloud: LocalCloud, count: number): Promise<void> {
   const { elb, config } = cloud.model;
@@ -82,7 +83,7 @@ export async function healthy(cloud: LocalCloud, count: number): Promise<void> {
 }
 
 /** The proxy tasks of a side that are to stay. */
-export function proxies({ cloud }: RowSetup, side: Side) {
+export function proxies({ cloud }: Pick<RowSetup, 'cloud'>, side: Side) {
   const { tasks, model } = cloud;
   const isOfSide = (serviceArn: string) => tasks.services.get(serviceArn)?.name === model.config.serviceNames[side];
   return [...tasks.tasks.values()].filter(
@@ -91,7 +92,7 @@ export function proxies({ cloud }: RowSetup, side: Side) {
   );
 }
 
-export function serviceArn({ cloud }: RowSetup, side: Side): string {
+export function serviceArn({ cloud }: Pick<RowSetup, 'cloud'>, side: Side): string {
   const { services } = cloud.tasks;
   const name = cloud.model.config.serviceNames[side];
   for (const [arn, service] of services) if (service.name === name) return arn;

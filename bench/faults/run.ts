@@ -9,7 +9,7 @@ import { clientSeen, startRow, type RowSetup } from './row-setup';
 
 export interface RowResult {
   readonly fault: string;
-  readonly phase: Phase;
+  readonly phase: string;
   readonly outcome: string;
   readonly cause: string;
   readonly weights: string;

@@ -54,6 +54,10 @@ export class Ledger implements Pick<RealLedger, keyof RealLedger> {
     return eachKind(() => 0);
   }
 
+  longestRequestMs() {
+    return 0;
+  }
+
   youngestMs() {
     return {};
   }

@@ -4,10 +4,11 @@ import { once } from 'node:events';
 import http from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { isProcess, signalChild } from '../../core/errors/signals';
+import { signalChild } from '../../core/errors/signals';
 import type { SwitchPlan } from '../../core/plan/switch-plan';
 import type { SwitchRecord } from '../../core/switch/switch-record';
 import type { Side } from '../../core/traffic/weights';
+import { sendSignal } from '../processes/signal';
 import { DATA_PORT, type Responses, type CoordinatorOrder, type FromCoordinator, type Prompt } from './messages';
 import { HOOKS, type FaultName, type HookName, type Row } from './parts';
 import type { SwitchSetup, Task } from './setup';
@@ -17,6 +18,14 @@ const AWAY_MS = 3_000;
 /** Until another call of the same execution follows one that is frozen. */
 const REDRIVE_MS = 3_000;
 const LIMIT_MS = 60_000;
+
+/** Whose clients the fault itself harmed, and when. */
+export interface Harm {
+  /** Absent: those of every task. */
+  readonly task?: string;
+  readonly fromMs: number;
+  readonly untilMs: number;
+}
 
 export interface AttemptResult {
   readonly from: Side;
@@ -28,8 +37,7 @@ export interface AttemptResult {
   /** Whether a call of its part came. */
   readonly wasMet: boolean;
   readonly coordinators: number;
-  /** Tasks whose clients were harmed by the fault itself. */
-  readonly harmed: readonly string[];
+  readonly harms: readonly Harm[];
   /** Undecided within the limit. */
   readonly isStuck: boolean;
 }
@@ -42,7 +50,7 @@ export class Attempt {
   private coordinators = 0;
   private record: SwitchRecord | undefined;
   private stop: string | undefined;
-  private readonly harmed: string[] = [];
+  private readonly harms: Omit<Harm, 'untilMs'>[] = [];
   /** What has to end before the switch counts as over. */
   private readonly after: Promise<unknown>[] = [];
   private readonly live = new Set<ChildProcess>();
@@ -72,12 +80,15 @@ export class Attempt {
     while (this.live.size > 0 && Date.now() < limitMs) await pause(20);
     for (const child of this.live) signalChild(child, 'SIGKILL');
     setup.tellClients();
+    const isCommit = setup.regime.side === this.to;
+    // A backend that nothing was switched to serves no client.
+    const harms = this.harms.filter(({ task }) => task !== undefined || isCommit);
     return {
-      ...{ from: this.from, to: this.to, epoch: setup.regime.epoch, isCommit: setup.regime.side === this.to },
+      ...{ from: this.from, to: this.to, epoch: setup.regime.epoch, isCommit },
       ...(this.record && { record: this.record }),
       wasMet: this.met >= this.row.nth || this.row.fault === 'none',
       coordinators: this.coordinators,
-      harmed: this.harmed,
+      harms: harms.map((harm) => ({ ...harm, untilMs: Date.now() })),
       isStuck: !this.isSettled(),
     };
   }
@@ -155,7 +166,7 @@ export class Attempt {
       this.later(FREEZE_MS, () => signalChild(child, 'SIGCONT'));
     },
     'task-killed': async (_, task) => {
-      this.harmed.push(task.id);
+      this.harms.push({ task: task.id, fromMs: Date.now() });
       signalTask(task, 'SIGKILL');
       await task.child.ended;
       this.after.push(this.setup.startTask(task.home));
@@ -178,6 +189,11 @@ export class Attempt {
       this.after.push(this.setup.startTask('source'));
     },
     'request-endless': (_, task) => void this.after.push(sendEndless(task)),
+    // From a commit on every client is its client.
+    'backend-killed': () => {
+      this.harms.push({ fromMs: Date.now() });
+      this.after.push(this.setup.restartBackend(this.to, AWAY_MS));
+    },
     'operator-aborts': () => {
       this.stop = 'an operator asked it to stop';
     },
@@ -206,5 +222,5 @@ function sendEndless({ host }: Task): Promise<void> {
 }
 
 function signalTask({ child: { pid } }: Task, signal: NodeJS.Signals): void {
-  if (isProcess(pid)) process.kill(pid, signal);
+  sendSignal(pid, signal);
 }

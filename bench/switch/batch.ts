@@ -1,11 +1,13 @@
 // A setup, and one switch after the other in it, there and back, under writers that count for themselves.
 import { parsePlan } from '../../core/plan/plan';
 import type { SwitchPlan } from '../../core/plan/switch-plan';
+import type { SwitchRecord } from '../../core/switch/switch-record';
+import { verifyTrace } from '../../core/switch/verify-trace';
 import { judgeWrites } from '../../rehearsal/writes/judge-writes';
 import type { LoggedWrite } from '../../rehearsal/writes/write-log';
 import type { Workplace } from '../processes/workplace';
-import { Attempt, type AttemptResult } from './attempt';
-import type { ClientRecord } from './messages';
+import { Attempt, type AttemptResult, type Harm } from './attempt';
+import type { ClientRecord, FailedWrite } from './messages';
 import { formatRow, type Row } from './parts';
 import { SwitchSetup } from './setup';
 
@@ -69,8 +71,8 @@ async function written(setup: SwitchSetup): Promise<void> {
 /** What is of no switch alone is of the last one. */
 function judge(made: readonly Made[], record: ClientRecord, log: readonly LoggedWrite[]): SwitchResult[] {
   const { faults, lost, doubled, overlaps, staleEpochs } = judgeWrites(log, record.sent);
-  const harmed = new Set(made.flatMap(({ result }) => result.harmed));
-  const beyond = record.failed.filter(({ task }) => !harmed.has(task));
+  const harms = made.flatMap(({ result }) => result.harms);
+  const beyond = record.failed.filter((failed) => !harms.some((harm) => explains(harm, failed)));
   return made.map((each, at) => {
     const isLast = at === made.length - 1;
     const total = lost + doubled + overlaps + staleEpochs;
@@ -80,6 +82,14 @@ function judge(made: readonly Made[], record: ClientRecord, log: readonly Logged
     const errors = failed.length > 0 ? [`${failed.length} writes failed: ${failed[0]?.problem}`] : [];
     return summarize(each, log, [...errors, ...ofAll]);
   });
+}
+
+/** A connection that the fault has cut is found out a moment later. */
+const MOMENT_MS = 1_000;
+
+function explains({ task, fromMs, untilMs }: Harm, failed: FailedWrite): boolean {
+  if (task !== undefined && task !== failed.task) return false;
+  return failed.atMs >= fromMs && failed.atMs <= untilMs + MOMENT_MS;
 }
 
 function summarize({ index, row, result }: Made, log: readonly LoggedWrite[], more: readonly string[]): SwitchResult {
@@ -93,6 +103,7 @@ function summarize({ index, row, result }: Made, log: readonly LoggedWrite[], mo
     ...(isMeasured && marginMs < 0
       ? [`the other side must begin after the end, got ${(-marginMs).toFixed(3)} ms before`]
       : []),
+    ...(record ? findTraceFaults(record) : []),
     ...more,
   ];
   return {
@@ -102,4 +113,10 @@ function summarize({ index, row, result }: Made, log: readonly LoggedWrite[], mo
     by: record?.by ?? 'unknown',
     ...(isMeasured && { marginMs: Number(marginMs.toFixed(3)) }),
   };
+}
+
+function findTraceFaults({ trace, ...record }: SwitchRecord): string[] {
+  if (!trace) return ['its record must have a trace'];
+  const { fault } = verifyTrace({ ...record, trace });
+  return fault ? [`its trace must be one of the model's, got event ${fault.event} (${fault.what}): ${fault.rule}`] : [];
 }

@@ -1,5 +1,7 @@
 // Writers in a process of their own, each with a connection of its own: it numbers its writes and counts for itself.
+import { readFileSync } from 'node:fs';
 import http from 'node:http';
+import https from 'node:https';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { SeenResponse } from '../../rehearsal/writes/pause';
 import type { SentWrite } from '../../rehearsal/writes/write-log';
@@ -9,10 +11,16 @@ import { DATA_PORT, type ClientOrder, type ClientRecord, type ClientTask, type F
 const REST_MS = 15;
 const GIVEN_UP_MS = 30_000;
 
-const { name, writers, perSecond } = JSON.parse(process.argv[2] ?? '{}') as ClientOrder;
+const { name, writers, perSecond, secure } = JSON.parse(process.argv[2] ?? '{}') as ClientOrder;
 const record = { sent: [] as SentWrite[], responses: [] as SeenResponse[], failed: [] as FailedWrite[] };
 let tasks: readonly ClientTask[] = [];
 let isOver = false;
+
+const secured = secure && {
+  port: secure.port,
+  servername: secure.name,
+  ca: readFileSync(secure.caFile),
+};
 
 interface Written {
   readonly side: Side;
@@ -21,9 +29,12 @@ interface Written {
 
 function send(agent: http.Agent, host: string, body: string): Promise<Written> {
   return new Promise((resolve, reject) => {
-    const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
+    const headers = {
+      ...{ 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
+      ...(secure && { host: secure.name }),
+    };
     const options = { host, port: DATA_PORT, path: '/writes', method: 'POST', agent, headers };
-    const request = http.request(options, (response) => {
+    const request = (secure ? https : http).request({ ...options, ...secured }, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('error', reject);
@@ -40,7 +51,7 @@ function send(agent: http.Agent, host: string, body: string): Promise<Written> {
 }
 
 async function live(index: number): Promise<void> {
-  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+  const agent = new (secure ? https : http).Agent({ keepAlive: true, maxSockets: 1 });
   const client = `${name}-${index}`;
   const everyMs = perSecond === undefined ? undefined : (1000 * writers) / perSecond;
   let dueMs = performance.now() + (everyMs ?? 0) * (index / writers);

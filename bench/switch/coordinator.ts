@@ -5,7 +5,9 @@ import type { ProbeReport } from '../../core/proxy/probe';
 import { AdminConnection, callAdmin } from '../../lambda/adapters/proxies/admin-client';
 import { switchStorePort } from '../../lambda/adapters/store/switch-store';
 import type { SwitchPorts, SwitchStorePort, SwitchTask, TaskSession } from '../../lambda/contract/switch-ports';
-import { switchOver, type SwitchHook } from '../../lambda/shared/switch-over';
+import { switchOver } from '../../lambda/switch/switch-over';
+import type { SwitchHook } from '../../lambda/switch/switch-hook';
+import type { BackendCallReport } from '../../core/proxy/backend-call';
 import {
   ADMIN_PORT,
   ADMIN_SECRET,
@@ -79,6 +81,11 @@ function openTask({ id, home, host, stoppedAtMs }: ListedTask): SwitchTask {
     release: (order) => at('release', () => call('POST', ADMIN_PATHS.release, order), id),
     retarget: (order) => call('POST', ADMIN_PATHS.retarget, order),
     probe: (order) => call<ProbeReport>('POST', ADMIN_PATHS.probe, order),
+    callBackend: async (order) =>
+      (await callAdmin({
+        ...{ address: host, port: ADMIN_PORT, method: 'POST', path: ADMIN_PATHS.backendCall, body: order },
+        ...{ keys: [ADMIN_SECRET], timeoutMs: order.timeoutMs + 500 },
+      })) as BackendCallReport,
     close: () => connection.close(),
   };
   return { ...named, session };
@@ -102,7 +109,8 @@ const HOOKS: Readonly<Record<NonNullable<CoordinatorOrder['hook']>, () => Promis
 
 function openHook(): { readonly hook?: SwitchHook } {
   if (!hook) return {};
-  return { hook: { run: () => at('hook', HOOKS[hook]), undo: () => Promise.resolve() } };
+  const run = () => at('hook', HOOKS[hook]);
+  return { hook: { fences: true, thawMs: 1_000, run, thaw: () => Promise.resolve(undefined) } };
 }
 
 const PROBE = { path: '/', expectedStatus: 200 };
@@ -110,7 +118,10 @@ const PROBE = { path: '/', expectedStatus: 200 };
 async function main(): Promise<void> {
   const findStop = () => ask<'stop'>({ kind: 'stop' });
   try {
-    const record = await switchOver({ to, execution, plan, findStop, probe: PROBE, ...openHook() }, ports);
+    const record = await switchOver(
+      { to, execution, plan, findStop, probe: PROBE, probesEachTask: true, ...openHook() },
+      ports,
+    );
     if (record?.outcome === 'commit') await at('weights', () => Promise.resolve());
     process.send?.({ ended: { record } }, () => process.exit(0));
   } catch (error) {

@@ -50,6 +50,8 @@ export interface ClientOrder {
   readonly writers: number;
   /** Of all writers together, each sent when it is due. @default - each writer as fast as it is served, with a short rest */
   readonly perSecond?: number;
+  /** Writes go to a load balancer. @default - to the data ports of the tasks, without TLS */
+  readonly secure?: { readonly port: number; readonly name: string; readonly caFile: string };
 }
 
 export interface ClientTask {

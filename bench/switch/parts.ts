@@ -18,6 +18,7 @@ export const FAULTS = {
   'store-conflict': 'the next two conditional writes meet a race (409)',
   'task-started': 'a new task starts',
   'request-endless': 'a request does not end for 3 s',
+  'backend-killed': 'kill -9 of the backend that is switched to; it starts again after 3 s',
   'operator-aborts': 'an operator asks it to stop',
 } as const;
 export type FaultName = keyof typeof FAULTS;

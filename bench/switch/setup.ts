@@ -2,6 +2,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { buildEnvironment } from '../../core/proxy/settings/setting-names';
 import { REGIME_KEY, decisionKey } from '../../core/switch/decision';
 import { FIRST_REGIME, parseRegime, type Regime } from '../../core/switch/regime';
@@ -17,6 +18,7 @@ import type { LoggedWrite } from '../../rehearsal/writes/write-log';
 import { imageFlags } from '../peers/drainshift';
 import type { Child } from '../processes/children';
 import { ROOT } from '../processes/resolve';
+import { sendSignal } from '../processes/signal';
 import type { Workplace } from '../processes/workplace';
 import {
   ADMIN_PORT,
@@ -66,7 +68,7 @@ export class SwitchSetup {
     readonly objects: ObjectStore,
     readonly endpoint: Endpoint,
     private readonly store: Running,
-    private readonly backends: Readonly<Record<Side, Running>>,
+    private readonly backends: Record<Side, Running>,
   ) {}
 
   static async start(place: Workplace): Promise<SwitchSetup> {
@@ -177,6 +179,15 @@ export class SwitchSetup {
       client.once('exit', () => reject(new Error('the clients must say what they saw, got their end')));
       client.send({ stop: true });
     });
+  }
+
+  /** Kills it; another one is at its address after a while. */
+  async restartBackend(side: Side, afterMs: number): Promise<void> {
+    const { url, pid } = this.backends[side];
+    sendSignal(pid, 'SIGKILL');
+    await pause(afterMs);
+    const { hostname: host, port } = new URL(url);
+    this.backends[side] = await startBackend({ side, storeUrl: this.store.url, host, port: Number(port) });
   }
 
   /** As an operator tries the target through its own proxies before a cutover. @param writes that no log counts */

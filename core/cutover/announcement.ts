@@ -13,6 +13,7 @@ export type AnnouncementKind =
   | 'switched'
   | 'switchAborted'
   | 'switchedBack'
+  | 'frozen'
   | 'shifted'
   | 'rollingBack'
   | 'stuck'
@@ -63,6 +64,7 @@ const HEADLINES: Readonly<Record<AnnouncementKind, string>> = {
   switched: 'switched to the {to}',
   switchAborted: 'did not switch: the side that serves goes on',
   switchedBack: 'switched back to the {from}',
+  frozen: 'NEEDS YOU: the side that serves may reject writes',
   shifted: 'shifted',
   rollingBack: 'is rolling back',
   stuck: 'NEEDS YOU: it cannot roll back',
@@ -100,6 +102,12 @@ const TEXTS: Readonly<Record<AnnouncementKind, Lines>> = {
     ...switchLines(run),
     `The proxies of both sides forward to the ${findDirection(run.plan).from}, whatever the weights are. The weights follow, and a message with them.`,
     `What the ${findDirection(run.plan).to} has written meanwhile is where the plan says: see 'switch.pointOfNoReturn'.`,
+  ],
+  frozen: (run) => [
+    ...switchLines(run),
+    ...frozenLines(run),
+    'The cutover tries it again, and rolls back if it cannot. Until then writes may fail.',
+    'Thaw it by hand: see "A side stays frozen" in docs/operating.md.',
   ],
   shifted: (run, places) => {
     const stage = run.plan?.stages[run.stage?.index ?? 0];
@@ -263,6 +271,12 @@ function switchLines({ switches }: Announced): string[] {
   const waiting = maxWaiting > 0 ? `, ${maxWaiting} of them at the same time` : '';
   const because = reason === undefined ? '' : ` Why: ${short(reason)}`;
   return [`Epoch ${epoch} to the ${to}: ${outcome}, decided by '${by}'. ${pause}${waiting}.${because}`];
+}
+
+function frozenLines({ switches }: Announced): string[] {
+  const last = switches?.at(-1);
+  const problem = last?.hook?.findLast(({ part }) => part === 'thaw')?.problem ?? 'no response';
+  return last?.frozen ? [`The hook must thaw the ${last.frozen}, got: ${short(problem)}`] : [];
 }
 
 function attemptLines({ plan, switches = [] }: Announced): string[] {

@@ -41,6 +41,10 @@ export interface CutoverConfig {
   readonly proofFunctionName?: string;
   /** The function that lets a side serve again; in the output for people, and not in the functions' own environment. */
   readonly undrainFunctionName?: string;
+  /** The function that makes a dry run of a hold; in the output for people, as the one above. */
+  readonly holdDryRunFunctionName?: string;
+  /** The state machine; in the output for people, as the one above. */
+  readonly stateMachineArn?: string;
   /** Sets this cutover's metrics apart from those of others in the account. */
   readonly cutoverName?: string;
 }
@@ -68,9 +72,13 @@ export const STEPS = [
   'record',
   'recover',
   'undrain',
+  'holdDryRun',
 ] as const;
 
 export type Step = (typeof STEPS)[number];
 
 /** The smoke requests of the deployed plan, as JSON, in the environment of `undrain`. */
 export const SMOKE_VARIABLE = 'DRAINSHIFT_SMOKE';
+
+/** What the deployed plan says of a hold, as JSON, in the environment of `holdDryRun`. Absent where it does not switch. */
+export const HOLD_RULES_VARIABLE = 'DRAINSHIFT_HOLD_RULES';

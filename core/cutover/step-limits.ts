@@ -7,11 +7,16 @@ export const STEP_SECONDS = 30;
 const LOOKING_STEP_SECONDS = STEP_SECONDS + LOOKING_SECONDS;
 /**
  * Requests wait up to 25 s for a switch (`switch.maxPauseMs`), and those of a rollback that switches back, too. What comes before
- * and after it takes up to a step more, and a rollback looks at both sides. A recovery rolls back twice and waits between
- * for stragglers. It must end before its message shows again (`RECOVERY_PAUSE_SECONDS`).
+ * and after it takes up to a step more, and a rollback looks at both sides. Preflight has each of up to 2,000 tasks hold for a
+ * moment. A dry run of a hold counts for up to 25 s. A recovery rolls back twice and waits between for stragglers. It must end before its message shows again
+ * (`RECOVERY_PAUSE_SECONDS`).
  */
 const OTHER_SECONDS: Partial<Record<Step, number>> = {
-  ...{ switch: 60, rollback: 90, recover: 170 },
+  preflight: 60,
+  switch: 60,
+  rollback: 90,
+  recover: 170,
+  holdDryRun: 50,
   ...{ bake: LOOKING_STEP_SECONDS, approve: LOOKING_STEP_SECONDS, drain: LOOKING_STEP_SECONDS },
   verify: LOOKING_STEP_SECONDS,
 };

@@ -8,12 +8,20 @@ export const EXIT_CODES = {
   done: { code: 0, meaning: 'Done. Of a rehearsal: completed, and nothing lost.' },
   failed: {
     code: 1,
-    meaning: 'Rejected or failed, with the reason. Of a rehearsal: no verdict, or a redeploy that moved the weights.',
+    meaning:
+      'Rejected or failed, with the reason. Of a rehearsal: no verdict, a switch that did not keep to the protocol, or a redeploy that moved the weights. Of `verify`: evidence is rejected. Of `hold --dry-run`: a task is unknown.',
   },
-  rolledBack: { code: 2, meaning: 'A rehearsal rolled back, and nothing was lost.' },
+  rolledBack: {
+    code: 2,
+    meaning:
+      'A rehearsal rolled back, and nothing was lost. Of `rollback`: it failed, and the traffic is where it was.',
+  },
   rolledBackWithLoss: { code: 3, meaning: 'A rehearsal rolled back, and something was lost.' },
   completedWithLoss: { code: 4, meaning: 'A rehearsal completed, and something was lost.' },
-  refused: { code: 5, meaning: 'A rehearsed cutover was rejected before it changed anything.' },
-  stuck: { code: 6, meaning: 'A rehearsed cutover neither completed nor rolled back: a person has to decide.' },
-  wrongUse: { code: 64, meaning: 'A command line, a plan or an app is invalid; nothing was started.' },
+  refused: { code: 5, meaning: 'A rehearsed cutover, or a `rollback`, was rejected before it changed anything.' },
+  stuck: {
+    code: 6,
+    meaning: 'A rehearsed cutover, or a `rollback`, neither completed nor rolled back: a person has to decide.',
+  },
+  wrongUse: { code: 64, meaning: 'A command line, a plan, an app or evidence is invalid; nothing was started.' },
 } as const satisfies Record<string, ExitCode>;

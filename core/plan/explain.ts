@@ -1,5 +1,6 @@
 import { ApprovalGate, listGates } from '../approval/approval';
 import { CONNECTION_KINDS, KIND_FACTS } from '../proxy/connections';
+import { DECIDING_PARTS, hasPart } from './hook-plan';
 import { formatWeights } from '../traffic/weights';
 import { Direction, findDirection } from './direction';
 import { ApiCalls, estimateApiCalls } from './api-calls';
@@ -144,11 +145,22 @@ function describeSwitch(plan: SwitchPlan, { from, to }: Direction): string[] {
     `Requests wait up to ${maxPauseMs} ms, at most ${maxWaiting} at each proxy task. Then the {from} goes on.`,
     'WebSockets, event streams and gRPC streams are closed in order: their clients reconnect, and wait.',
     FENCES[plan.fence],
+    ...describeHook(plan),
     `Up to ${attempts} ${attempts === 1 ? 'attempt' : `attempts, ${formatSeconds(attemptSeconds)} apart`}.`,
     AFTER_COMMIT[plan.rollback],
     WRITES[plan.pointOfNoReturn],
     ...(dryRun ? ['Dry run: the decision is an abort, and the cutover ends after it.'] : []),
   ].map((line) => line.replace('{from}', from).replace('{to}', to));
+}
+
+function describeHook({ hook }: SwitchPlan): string[] {
+  if (!hook) return [];
+  const parts = DECIDING_PARTS.filter((part) => hasPart(hook, part)).map(
+    (part) => `${part} (${hook.timeoutMs[part]} ms)`,
+  );
+  const by = hook.functionArn ?? 'the backends, by HTTP';
+  const thaw = hasPart(hook, 'thaw') ? ` After it the side that serves is thawed (${hook.timeoutMs.thaw} ms).` : '';
+  return [`Before the decision the hook is called at ${by}: ${parts.join(', ')}.${thaw}`];
 }
 
 function describeChecks(plan: Plan): string[] {

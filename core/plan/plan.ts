@@ -12,6 +12,7 @@ import { JUDGE_FIELD, JudgePlan } from './judge-plan';
 import { DEFAULT_STAGES, STAGES_FIELD, Stage, expandStages, findMaximumBake } from './stages';
 import { WINDOWS_FIELD, Window } from './windows-plan';
 import { STICKINESS_FIELD, StickinessPlan, checkStickiness, keepLooks } from './stickiness-plan';
+import { checkHook } from './hook-plan';
 import { SWITCH_FIELD, SwitchPlan } from './switch-plan';
 import { DRAIN_FIELD, DrainOrder, HEALTH_PATH } from '../proxy/admin-api';
 import { CONNECTION_KINDS, eachKind } from '../proxy/connections';
@@ -274,6 +275,8 @@ function forStrategy(read: FieldValues<typeof PLAN_FIELDS>, value: unknown, prob
     const rule = `'shared' or 'acceptLoss': what becomes of the ${to}'s writes when the cutover rolls back`;
     problems.add('switch.pointOfNoReturn', rule, asRecord(asRecord(value).switch).pointOfNoReturn);
   }
+  if (switching.hook && !problems.isAbout('switch.hook'))
+    checkHook('switch.hook', switching.hook, switching.maxPauseMs, problems);
   return { ...plan, switch: switching };
 }
 

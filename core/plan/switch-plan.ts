@@ -1,3 +1,4 @@
+import { HOOK_FIELD } from './hook-plan';
 import type { BooleanField, ChoiceField, Fields, FieldValues, ObjectField } from '../validation/fields';
 
 /** What becomes of the writes of the side that was switched to when a cutover rolls back after the commit, or by `drainshift rollback`. */
@@ -81,6 +82,7 @@ export const SWITCH_FIELDS = {
     sentence:
       'How many waiting requests each proxy task releases in the first second, twice as many in each further one. 0: all at once.',
   },
+  hook: HOOK_FIELD,
   rollback: {
     kind: 'choice',
     values: ['automatic', 'ask'],

@@ -1,5 +1,5 @@
 import { ByKind, EndingCounts, KIND_FACTS, KindCounts, eachKind } from './connections';
-import { HoldReport } from './hold';
+import { DryRunReport, HoldFigures, HoldReport } from './hold';
 import { PROXY_SETTINGS } from './settings/settings';
 import { ObjectField, SecondsField, readFields } from '../validation/fields';
 import type { Problems } from '../validation/problems';
@@ -34,9 +34,17 @@ export interface LedgerReport {
   readonly sinceLossMs?: number;
   /** Seconds since the oldest live connection of each kind came in; 0 where there is none. */
   readonly oldestSeconds: ByKind<number>;
+  /**
+   * The longest request that was live in the last minute, whether it has ended or not: a plain one, or one of `streaming`. The
+   * other kinds can be closed in order at any time.
+   */
+  readonly longestRequestMs: number;
   /** Body bytes by kind, those of live connections too. */
   readonly bytes: KindBytes;
   readonly hold: HoldReport;
+  /** Of the last dry run of a hold. Absent: there was none since the last hold, or a process of this task has not seen it. */
+  readonly dryRun?: DryRunReport;
+  readonly holds: HoldFigures;
   /** Where the next request goes. */
   readonly upstream: Side;
   readonly fastPath: FastPath;
@@ -83,6 +91,7 @@ export const ADMIN_PATHS = {
   retarget: '/retarget',
   probe: '/probe',
   window: '/window',
+  backendCall: '/backend-call',
   metrics: '/metrics',
 } as const;
 

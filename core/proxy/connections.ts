@@ -63,3 +63,11 @@ export function addEndings(a: EndingCounts, b: EndingCounts): EndingCounts {
 export function total(counts: KindCounts): number {
   return CONNECTION_KINDS.reduce((sum, kind) => sum + counts[kind], 0);
 }
+
+/** Those that a switch closes in order: their clients connect anew, and wait. */
+export const STREAM_KINDS = [
+  'websocket',
+  'grpcStream',
+  'serverSentEvents',
+] as const satisfies readonly ConnectionKind[];
+export type StreamKind = (typeof STREAM_KINDS)[number];

@@ -67,6 +67,55 @@ export interface HoldReport {
   readonly isOfSwitch: boolean;
 }
 
+/** What the last dry run of a hold has counted, in a `LedgerReport`. */
+export interface DryRunReport {
+  readonly epoch: number;
+  /** Requests that a hold would have parked, and those of them for which there was no room. */
+  readonly waiting: number;
+  readonly full: number;
+  /** Whether its lease has expired: it counts no more. */
+  readonly isOver: boolean;
+}
+
+/**
+ * Why a request that would have been parked was not, or not to its end, and why an order to hold was not followed: `tooSoon`
+ * after the last hold, or `off`: this proxy cannot hold for it, because it shuts down, or lacks the store or the other upstream.
+ */
+export const HOLD_REJECTIONS = ['full', 'windowOver', 'clientGone', 'tooSoon', 'off'] as const;
+export type HoldRejection = (typeof HOLD_REJECTIONS)[number];
+export type HoldRejections = Readonly<Record<HoldRejection, number>>;
+
+/** What holds came to, since the start of the proxy. */
+export interface HoldFigures {
+  /** Requests that were parked, and released. */
+  readonly released: number;
+  readonly rejected: HoldRejections;
+}
+
+export const NO_HOLD_FIGURES: HoldFigures = {
+  released: 0,
+  rejected: { full: 0, windowOver: 0, clientGone: 0, tooSoon: 0, off: 0 },
+};
+
+export function combineHoldFigures(
+  a: HoldFigures,
+  b: HoldFigures,
+  combine: (x: number, y: number) => number,
+): HoldFigures {
+  const rejected = HOLD_REJECTIONS.map((why) => [why, combine(a.rejected[why], b.rejected[why])]);
+  return {
+    released: combine(a.released, b.released),
+    rejected: Object.fromEntries(rejected) as Record<HoldRejection, number>,
+  };
+}
+
+/** Why an order was not followed, as it is counted; undefined of one that is of another time: a late or a doubled call. */
+export function classifyRejectedOrder(now: Hold, order: HoldOrder, nowMs: number): 'tooSoon' | 'off' | undefined {
+  const current = afterLease(now, nowMs);
+  if (findConflict(current, order, nowMs) === undefined) return 'off';
+  return findConflict(current, { ...order, minIntervalMs: 0 }, nowMs) === undefined ? 'tooSoon' : undefined;
+}
+
 export type Hold = NoHold | Holding | Deciding;
 
 interface Known {

@@ -10,7 +10,7 @@ import {
   eachKind,
   total,
 } from './connections';
-import { HoldReport } from './hold';
+import { HoldReport, NO_HOLD_FIGURES, combineHoldFigures } from './hold';
 
 /** The counters of a report: they only grow while its instance is the same. */
 export type ReportCounters = Pick<LedgerReport, 'ended' | 'requests' | 'bytes'>;
@@ -46,8 +46,11 @@ export function mergeReports(
     requests: minus(sum.requests, from.requests),
     abandoned: mergeAbandoned(reports),
     oldestSeconds: eachKind((kind) => Math.max(...reports.map(({ oldestSeconds }) => oldestSeconds[kind]))),
+    longestRequestMs: Math.max(...reports.map(({ longestRequestMs }) => longestRequestMs)),
     bytes: eachKind((kind) => minus(sum.bytes[kind], from.bytes[kind])),
     hold: mergeHold(reports),
+    ...mergeDryRun(reports),
+    holds: reports.reduce((sum, { holds }) => combineHoldFigures(sum, holds, (a, b) => a + b), NO_HOLD_FIGURES),
     upstream: first.upstream,
     fastPath: slowestPath(reports.map(({ fastPath }) => fastPath)),
   };
@@ -97,6 +100,15 @@ function mergeHold(reports: readonly LedgerReport[]): HoldReport {
     leaseRemainingMs: isHeld ? Math.min(...holds.map(({ leaseRemainingMs }) => leaseRemainingMs)) : 0,
     isOfSwitch: isHeld && holds.every(({ isOfSwitch }) => isOfSwitch),
   };
+}
+
+/** A worker that has not seen it has counted nothing, which is not zero. */
+function mergeDryRun(reports: readonly LedgerReport[]): Pick<LedgerReport, 'dryRun'> {
+  const seen = reports.flatMap(({ dryRun }) => dryRun ?? []);
+  const epoch = seen[0]?.epoch;
+  if (epoch === undefined || seen.length < reports.length || seen.some((each) => each.epoch !== epoch)) return {};
+  const sum = (name: 'waiting' | 'full') => seen.reduce((count, each) => count + each[name], 0);
+  return { dryRun: { epoch, waiting: sum('waiting'), full: sum('full'), isOver: seen.every(({ isOver }) => isOver) } };
 }
 
 function sumCounters(reports: readonly LedgerReport[]): ReportCounters {

@@ -9,6 +9,8 @@ export interface ProbeOrder {
   readonly path: string;
   /** Its Host. @default - the host and port of the upstream */
   readonly host?: string;
+  /** Whether the store is left out: requests wait for the response, and it was asked shortly before. */
+  readonly isOfBackendAlone?: boolean;
 }
 
 export interface ProbeReport {
@@ -28,12 +30,15 @@ const HOST = /^[!-~]{1,255}$/;
 
 /** Reads a probe order out of JSON; problems go to `problems` under `name`. */
 export function readProbeOrder(name: string, value: unknown, problems: Problems): ProbeOrder {
-  const { to, path = '/', host } = problems.object(name, value, ['to', 'path', 'host']);
+  const fields = ['to', 'path', 'host', 'isOfBackendAlone'];
+  const { to, path = '/', host, isOfBackendAlone = false } = problems.object(name, value, fields);
   const side = SIDES.find((known) => known === to);
   if (side === undefined) problems.add('to', `one of ${SIDES.join(', ')}`, to);
   const isPath = typeof path === 'string' && PATH.test(path);
   if (!isPath) problems.add('path', "a path that starts with '/' and has no space", path);
   const isHost = host === undefined || (typeof host === 'string' && HOST.test(host));
   if (!isHost) problems.add('host', 'a host', host);
-  return { to: side ?? 'source', path: isPath ? path : '/', ...(isHost && host !== undefined && { host }) };
+  if (typeof isOfBackendAlone !== 'boolean') problems.add('isOfBackendAlone', 'true or false', isOfBackendAlone);
+  const order = { to: side ?? 'source', path: isPath ? path : '/', isOfBackendAlone: isOfBackendAlone === true };
+  return { ...order, ...(isHost && host !== undefined && { host }) };
 }

@@ -99,6 +99,8 @@ export interface SwitchView extends SwitchRules {
   readonly decision: Decision | undefined;
   readonly members: readonly MemberView[];
   readonly hook: HookState;
+  /** Whether the hook, once it has passed, is such a fence. */
+  readonly hookFences: boolean;
   /** Why it must be given up: a person, an alarm, the longest pause. */
   readonly stop: string | undefined;
   /** Every member was told of the decision, or does not respond: it will ask for it. */
@@ -132,7 +134,9 @@ export function nextMove(view: SwitchView): Move {
   if (!regime.switching) return { kind: 'done' };
   if (!decision && !regime.switching.members && stop === undefined) return { kind: 'enlist' };
   if (decision) return { kind: view.hasReleased ? 'settle' : 'release' };
-  const states = members.map((member) => assess(member, view));
+  // What the hook will fence is no obstacle to it: it runs first, and then counts, or aborts.
+  const isFenced = view.isFenced || (hook === 'pending' && view.hookFences);
+  const states = members.map((member) => assess(member, { ...view, isFenced }));
   const why = stop ?? findObstacle(states, hook);
   if (why !== undefined) return { kind: 'decide', outcome: 'abort', why };
   if (!states.every((state) => state === 'empty' || state === 'gone')) return { kind: 'hold' };

@@ -7,6 +7,11 @@ export interface Decision {
   readonly by: string;
   /** Of an abort. */
   readonly why?: string;
+  /**
+   * A hook thaws the side that serves before any request goes to it. A task whose lease still runs, and is renewed meanwhile, waits
+   * for its release, or for the regime to be settled.
+   */
+  readonly thawsFirst?: boolean;
 }
 
 export const REGIME_KEY = 'switch/regime.json';

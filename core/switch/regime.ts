@@ -19,6 +19,8 @@ export interface Regime {
    */
   readonly isJoined: boolean;
   readonly switching?: Switching;
+  /** The side that serves, where a hook may have left it frozen: its thaw failed, and has to be tried again. */
+  readonly frozen?: Side;
 }
 
 /** The switch that is under way. */
@@ -76,11 +78,18 @@ export function findOutcomes(home: Side, regime: Regime, to: Side): Outcomes {
   return { commit: to, abort: findServedSide(home, regime) };
 }
 
-/** The regime after the decision of the switch that is under way. */
-export function settleRegime(regime: Regime, outcome: 'commit' | 'abort'): Regime {
+/**
+ * The regime after the decision of the switch that is under way.
+ *
+ * @param isThawed whether the side that serves is; without a hook it was never frozen
+ */
+export function settleRegime(regime: Regime, outcome: 'commit' | 'abort', isThawed = true): Regime {
   const { epoch, committed, side, isJoined, switching } = regime;
-  if (outcome === 'abort' || !switching) return { epoch, committed, side, isJoined };
-  return { epoch, committed: epoch, side: switching.to, isJoined: true };
+  const isOver = outcome === 'commit' && switching !== undefined;
+  const next = isOver
+    ? { epoch, committed: epoch, side: switching.to, isJoined: true }
+    : { epoch, committed, side, isJoined };
+  return isThawed ? next : { ...next, frozen: next.side };
 }
 
 /**
@@ -90,20 +99,28 @@ export function settleRegime(regime: Regime, outcome: 'commit' | 'abort'): Regim
  */
 export function parseRegime(text: string): Regime {
   const value = JSON.parse(text) as Partial<Regime> | null;
-  const isSide = (side: unknown) => SIDES.includes(side as Side);
-  const { epoch, committed, side, isJoined, switching } = value ?? {};
+  const { epoch, committed, side, isJoined, switching, frozen } = value ?? {};
   const isWhole =
     Number.isSafeInteger(epoch) &&
     Number.isSafeInteger(committed) &&
     isSide(side) &&
     typeof isJoined === 'boolean' &&
-    (switching === undefined ||
-      (isSide(switching.to) &&
-        switching.to !== side &&
-        typeof switching.execution === 'string' &&
-        Number.isInteger(switching.leaseMs) &&
-        typeof switching.limits === 'object' &&
-        (switching.members === undefined || Array.isArray(switching.members))));
+    (frozen === undefined || isSide(frozen)) &&
+    (switching === undefined || (switching.to !== side && isSwitching(switching)));
   if (!isWhole) throw new Error(`the regime in the store must be as drainshift wrote it, got ${text.slice(0, 200)}`);
   return value as Regime;
+}
+
+function isSwitching({ to, execution, leaseMs, limits, members }: Partial<Switching>): boolean {
+  return (
+    isSide(to) &&
+    typeof execution === 'string' &&
+    Number.isInteger(leaseMs) &&
+    typeof limits === 'object' &&
+    (members === undefined || Array.isArray(members))
+  );
+}
+
+function isSide(side: unknown): boolean {
+  return SIDES.includes(side as Side);
 }

@@ -1,5 +1,7 @@
 import {
+  Deciding,
   Hold,
+  Holding,
   NEVER_HELD,
   Outcomes,
   afterLease,
@@ -9,7 +11,7 @@ import {
   holdReport,
   release,
 } from '../proxy/hold';
-import { MemberView, nextMove } from './coordinator';
+import { HookState, MemberView, nextMove } from './coordinator';
 import { Decision, Outcome } from './decision';
 import {
   FIRST_REGIME,
@@ -21,25 +23,29 @@ import {
   settleRegime,
   startUnder,
 } from './regime';
-import type { Side } from '../traffic/weights';
+import { SIDES, Side } from '../traffic/weights';
 
 /**
  * The protocol of a switch with everything that can happen to it. Its transitions are those of the protocol's own code; what
  * is here is what surrounds it:
  *
- * - tasks that die, restart and join. One that hangs is one that takes no step; one whose lease expired while it hung finds
- *   out when it wakes. One that ends in order is one that is killed with nothing at work;
+ * - tasks that die, restart and join. One that hangs is one that takes no step for as long as it likes; one whose lease expired
+ *   while it hung finds out when it wakes, and one that hung between reading a decision and following it follows at any time
+ *   after, also when a later switch holds it. One that ends in order is one that is killed with nothing at work;
  * - calls that are lost, late, doubled and reordered: one that was sent once can arrive at any time, any number of times, as
  *   long as its process lives;
  * - a regime that was read long ago: a task that starts acts on it at any time after;
- * - leases that expire at any moment, and a store that responds at any time;
+ * - leases that expire at any moment, and a store that responds at any time: one that is away is a step not taken, and a
+ *   response of it that is lost is a decision written, and not yet read by who wrote it;
  * - coordinators that crash, are repeated, or act on what they saw long ago: a commit that was once justified can be written
- *   at any time after. Two of them, of one execution or of two, are the same steps in another order;
+ *   at any time after, and a regime that was read long ago can be written on. Two of them, of one execution or of two, are the
+ *   same steps in another order;
  * - a person who aborts, holds a task by hand, and moves weights early or late;
- * - the rollback, and a next cutover that has the proxies of the target forward to the target again.
+ * - the switch back, and a next cutover that has the proxies of the target forward to the target again;
+ * - a hook that freezes the side that is left and may show it by a write that is rejected: its calls are late, doubled and
+ *   reordered, too, and a part of it that fails is a step not taken.
  *
- * It is not in here: workers of one task (the primary has them follow, or ends them: `test/proxy/workers/`), the freeze hook
- * (it runs when nothing is at work any more, so that the rest does not rest on it), and time.
+ * It is not in here: workers of one task (the primary has them follow, or ends them: `test/proxy/workers/`), and time.
  */
 
 /** What runs of a request at a backend: in flight, or given up by the proxy and still running. */
@@ -66,8 +72,26 @@ export interface ModelState extends Shared {
   readonly tasks: readonly Task[];
 }
 
+/** `unproved`: no write is tried after its freeze, which is no fence then. */
+export type ModelHook = 'fences' | 'unproved';
+
+/** A backend as the calls of a hook left it: that of the highest epoch counts. */
+export interface Freeze {
+  readonly epoch: number;
+  readonly isFrozen: boolean;
+}
+
+export interface ModelHookState {
+  readonly kind: ModelHook;
+  readonly backends: Readonly<Record<Side, Freeze>>;
+  /** By epoch: what a coordinator has once begun, or seen to its end. */
+  readonly runs: readonly (undefined | 'started' | 'passed')[];
+}
+
 /** What does not belong to one task. */
 export interface Shared {
+  /** The regime before the first switch. */
+  readonly first: Regime;
   readonly regime: Regime;
   /** By epoch; the first is of epoch 1. */
   readonly decisions: readonly (Outcome | undefined)[];
@@ -81,6 +105,8 @@ export interface Shared {
   readonly hands: number;
   /** A request went to a backend with another epoch than that of the last commit. */
   readonly hasStaleEpoch: boolean;
+  /** Absent where the plan has no hook. */
+  readonly hook?: ModelHookState;
 }
 
 export interface Setup {
@@ -93,6 +119,8 @@ export interface Setup {
   readonly epochs: number;
   /** Holds that a person makes of one task. @default 0 */
   readonly hands?: number;
+  /** @default - the plan has no hook */
+  readonly hook?: ModelHook;
 }
 
 /** The rules that a mutant breaks. Each is what the protocol does. */
@@ -115,6 +143,14 @@ export interface Rules {
   /** Whether the tasks of a side are members. */
   readonly enlists: (home: Side, regime: Regime) => boolean;
   readonly findRetargetConflict: typeof findRetargetConflict;
+  /** What a task does with a decision that it has read. */
+  readonly decided: typeof decided;
+  /** Whether a regime can be written. @param isAsRead it is still the one that the writer has read */
+  readonly mayOverwrite: (isAsRead: boolean) => boolean;
+  /** Whether the write that is tried after a freeze lets the hook pass. */
+  readonly mayPass: (isFrozen: boolean) => boolean;
+  /** A backend after a call of the hook. */
+  readonly followCall: (backend: Freeze, call: Freeze) => Freeze;
 }
 
 export const PROTOCOL: Rules = {
@@ -132,6 +168,13 @@ export const PROTOCOL: Rules = {
   mayRelease: (decision) => decision !== undefined,
   enlists: () => true,
   findRetargetConflict,
+  decided,
+  mayOverwrite: (isAsRead) => isAsRead,
+  mayPass: (isFrozen) => isFrozen,
+  followCall: (backend, call) => {
+    const isLate = call.epoch < backend.epoch || (call.epoch === backend.epoch && call.isFrozen);
+    return isLate ? backend : call;
+  },
 };
 
 const other = (side: Side): Side => (side === 'source' ? 'target' : 'source');
@@ -139,7 +182,7 @@ const other = (side: Side): Side => (side === 'source' ? 'target' : 'source');
 const LEASE = { ms: 1, now: 0, over: 1 };
 const LIMITS = { maxWaiting: 1, maxWaitMs: 1, maxHoldMs: 1 };
 
-function newTask(home: Side, life: Task['life']): Task {
+export function newTask(home: Side, life: Task['life']): Task {
   return {
     home,
     life,
@@ -163,6 +206,7 @@ export function start(setup: Setup): ModelState {
       ...many(setup.targets, 'target', 'up'),
       ...many(setup.joiners, 'source', 'absent'),
     ],
+    first: FIRST_REGIME,
     regime: FIRST_REGIME,
     decisions: Array.from({ length: setup.epochs }, () => undefined),
     intents: Array.from({ length: setup.epochs }, () => false),
@@ -171,7 +215,14 @@ export function start(setup: Setup): ModelState {
     crashes: setup.crashes,
     hands: setup.hands ?? 0,
     hasStaleEpoch: false,
+    ...(setup.hook && { hook: startHook(setup.hook, setup.epochs) }),
   };
+}
+
+function startHook(kind: ModelHook, epochs: number): ModelHookState {
+  const thawed = { epoch: 0, isFrozen: false };
+  const runs = Array.from({ length: epochs }, () => undefined);
+  return { kind, backends: { source: thawed, target: thawed }, runs };
 }
 
 /** Everything that can happen. Tasks have the names of their places. */
@@ -254,14 +305,21 @@ function stepProxy(state: Shared, task: Task, rules: Rules, put: Put): void {
   }
   const expired = rules.afterLease(held, LEASE.over);
   if (held.state === 'holding' && expired !== held) put('lease expires at', { hold: expired, ...sideAfter(expired) });
-  if (held.state === 'none') return;
-  const decision = state.decisions[held.epoch - 1];
-  if (held.state === 'deciding' || decision) {
+  if (held.state !== 'none') stepAsk(state, held, rules, put);
+}
+
+/** What was read is followed at any time after: when that epoch's hold has ended, or a later one has begun, too. */
+function stepAsk({ decisions }: Shared, held: Holding | Deciding, rules: Rules, put: Put): void {
+  decisions.forEach((decision, at) => {
+    const epoch = at + 1;
+    const isAsked = decision !== undefined || (held.state === 'deciding' && held.epoch === epoch);
+    if (!isAsked) return;
     const outcome = rules.ask(decision);
-    const decisions = state.decisions.map((each, at) => (at === held.epoch - 1 ? (each ?? outcome) : each));
-    const after = decided(held, held.epoch, outcome, LEASE.now);
-    put(`ask (${outcome}) by`, { hold: after, ...sideAfter(after) }, { decisions });
-  }
+    const after = rules.decided(held, epoch, outcome, LEASE.now);
+    if (after === held) return;
+    const written = decisions.with(at, decision ?? outcome);
+    put(`ask (${outcome}) by`, { hold: after, ...sideAfter(after) }, { decisions: written });
+  });
 }
 
 function sideAfter(held: Hold): Partial<Task> {
@@ -328,9 +386,14 @@ function findCommitted({ decisions }: Shared): number {
   return decisions.lastIndexOf('commit') + 1;
 }
 
-/** As the coordinator of that epoch found them when it began; in the model the regimes are replayed from the decisions. */
 function regimeAt(state: Shared, home: Side, epoch: number): { committed: number; outcomes: Outcomes } {
-  let regime = FIRST_REGIME;
+  const regime = regimeBefore(state, epoch);
+  return { committed: regime.committed, outcomes: findOutcomes(home, regime, other(regime.side)) };
+}
+
+/** As the coordinator of that epoch found it when it began; in the model the regimes are replayed from the decisions. */
+function regimeBefore(state: Shared, epoch: number): Regime {
+  let regime = state.first;
   for (let each = 1; each < epoch; each += 1) {
     const to = other(regime.side);
     regime = settleRegime(
@@ -339,7 +402,14 @@ function regimeAt(state: Shared, home: Side, epoch: number): { committed: number
     );
     if (state.apartAt === each) regime = { ...regime, isJoined: false };
   }
-  return { committed: regime.committed, outcomes: findOutcomes(home, regime, other(regime.side)) };
+  return regime;
+}
+
+/** As a member of the switch of this epoch; undefined for a task that ECS does not list yet. */
+export function enlistTask(task: Task, epoch: number): Task | undefined {
+  if (task.life === 'absent') return undefined;
+  if (task.memberOf === epoch) return task;
+  return { ...task, memberOf: epoch, isFirstProcess: isKnownWhole(task), wasEmpty: false };
 }
 
 /**
@@ -350,7 +420,7 @@ function isKnownWhole({ life, orphans }: Task): boolean {
   return isProcess(life) && !orphans.source && !orphans.target;
 }
 
-function switching(to: Side, isEnlisted: boolean): Switching {
+export function switching(to: Side, isEnlisted: boolean): Switching {
   return { to, execution: 'model', leaseMs: LEASE.ms, limits: LIMITS, ...(isEnlisted && { members: [] }) };
 }
 
@@ -360,16 +430,11 @@ export function listCoordinatorSteps(state: ModelState, rules: Rules): ModelStep
   return steps;
 }
 
-function stepCoordinators(state: ModelState, rules: Rules, emit: (name: string, state: ModelState) => void): void {
+function stepCoordinators(state: ModelState, rules: Rules, emit: Emit): void {
   const { regime, tasks, decisions, intents } = state;
   const { epoch } = regime;
-  const isListed = (task: Task) => task.life !== 'absent' && rules.enlists(task.home, regime);
   const enlisted = (of: number) =>
-    tasks.map((task) =>
-      isListed(task) && task.memberOf !== of
-        ? { ...task, memberOf: of, isFirstProcess: isKnownWhole(task), wasEmpty: false }
-        : task,
-    );
+    tasks.map((task) => (rules.enlists(task.home, regime) ? (enlistTask(task, of) ?? task) : task));
   if (epoch < decisions.length) {
     const next = rules.beginSwitch(regime, epoch + 1, switching(other(regime.side), false));
     if (next) emit(`begin switch ${epoch + 1}`, { ...state, regime: next });
@@ -377,6 +442,8 @@ function stepCoordinators(state: ModelState, rules: Rules, emit: (name: string, 
   intents.forEach((isIntended, at) => {
     if (isIntended && rules.mayWrite(decisions[at])) emit(`write commit ${at + 1}`, withDecision(state, at, 'commit'));
   });
+  stepSettle(state, rules, emit);
+  if (state.hook) stepHook(state, state.hook, rules, emit);
   if (!regime.switching) {
     if (regime.isJoined && !state.isShifted) emit('weights go to target', { ...state, isShifted: true });
     if (!regime.isJoined || regime.side !== 'source') return;
@@ -395,7 +462,46 @@ function stepCoordinators(state: ModelState, rules: Rules, emit: (name: string, 
   if (move.kind === 'decide' && move.outcome === 'commit' && !intents[epoch - 1]) {
     emit(`justify commit ${epoch}`, { ...state, intents: intents.map((each, at) => each || at === epoch - 1) });
   }
-  if (decision) emit(`settle ${epoch}`, { ...state, regime: rules.settle(regime, decision) });
+}
+
+type Emit = (name: string, state: ModelState) => void;
+
+/** Also by one that has read the regime of an earlier switch. */
+function stepSettle(state: ModelState, rules: Rules, emit: Emit): void {
+  const { regime, decisions } = state;
+  for (let epoch = 1; epoch <= regime.epoch; epoch += 1) {
+    const decision = decisions[epoch - 1];
+    const isAsRead = epoch === regime.epoch && regime.switching !== undefined;
+    if (!decision || !rules.mayOverwrite(isAsRead)) continue;
+    const before = regimeBefore(state, epoch);
+    const read = isAsRead ? regime : { ...before, epoch, switching: switching(other(before.side), true) };
+    emit(`settle ${epoch}`, { ...state, regime: rules.settle(read, decision) });
+  }
+}
+
+/** Calls of the hook arrive as those to tasks do. One that has once passed has, for a coordinator that acts on it later. */
+function stepHook(state: ModelState, hook: ModelHookState, rules: Rules, emit: Emit): void {
+  const { regime, decisions } = state;
+  const put = (name: string, changed: Partial<ModelHookState>) =>
+    emit(name, { ...state, hook: { ...hook, ...changed } });
+  const isUnderWay = regime.switching !== undefined && hook.runs[regime.epoch - 1] === undefined;
+  if (isUnderWay && rules.nextMove(viewSwitch(state, rules)).kind === 'hook')
+    put(`hook starts ${regime.epoch}`, { runs: hook.runs.with(regime.epoch - 1, 'started') });
+  hook.runs.forEach((run, at) => {
+    const epoch = at + 1;
+    const decision = decisions[at];
+    const { side } = regimeBefore(state, epoch);
+    const call = (name: string, to: Side, isFrozen: boolean) => {
+      const next = rules.followCall(hook.backends[to], { epoch, isFrozen });
+      if (next.epoch === hook.backends[to].epoch && next.isFrozen === hook.backends[to].isFrozen) return;
+      put(`${name} ${epoch} arrives at ${to} backend`, { backends: { ...hook.backends, [to]: next } });
+    };
+    if (run) call('freeze', side, true);
+    if (decision) call('thaw', decision === 'commit' ? other(side) : side, false);
+    const { isFrozen, epoch: of } = hook.backends[side];
+    const isProved = hook.kind === 'unproved' || rules.mayPass(isFrozen && of === epoch);
+    if (run === 'started' && isProved) put(`hook passes ${epoch}`, { runs: hook.runs.with(at, 'passed') });
+  });
 }
 
 function withDecision(state: ModelState, at: number, outcome: Outcome): ModelState {
@@ -405,22 +511,30 @@ function withDecision(state: ModelState, at: number, outcome: Outcome): ModelSta
 function viewSwitch(state: ModelState, rules: Rules) {
   const { regime, tasks, decisions } = state;
   const outcome = decisions[regime.epoch - 1];
+  const run = state.hook?.runs[regime.epoch - 1];
+  const hookFences = state.hook?.kind === 'fences';
   const decision: Decision | undefined = outcome && { outcome, by: 'model' };
   const members = tasks
     .filter(({ memberOf }) => memberOf === regime.epoch)
     .map((task) => rules.view(task, viewMember(task, regime)));
   return {
     epoch: regime.epoch,
-    isFenced: false,
+    isFenced: run === 'passed' && hookFences,
     waitsForAbandoned: true,
     leaseMarginMs: 0,
     regime,
     decision,
     members,
-    hook: 'none' as const,
+    hook: viewHook(state.hook, run),
+    hookFences,
     stop: undefined,
     hasReleased: true,
   };
+}
+
+function viewHook(hook: ModelHookState | undefined, run: ModelHookState['runs'][number]): HookState {
+  if (!hook) return 'none';
+  return run === 'passed' ? 'passed' : 'pending';
 }
 
 /**
@@ -455,18 +569,20 @@ function viewMember(task: Task, { side, epoch }: Regime): MemberView {
   };
 }
 
-/** The promise: never is something at work at both backends. */
-export function findViolation({ tasks, hasStaleEpoch }: ModelState): string | undefined {
+/** The promise: never is something at work at both backends. What runs at one that is frozen cannot write. */
+export function findViolation({ tasks, hasStaleEpoch, hook }: ModelState): string | undefined {
   if (hasStaleEpoch) return 'a request carries another epoch than that of the last commit';
-  const isAtWork = (side: Side) => tasks.some(({ work, orphans }) => work[side] !== 0 || orphans[side]);
+  const isAtWork = (side: Side) =>
+    !hook?.backends[side].isFrozen && tasks.some(({ work, orphans }) => work[side] !== 0 || orphans[side]);
   return isAtWork('source') && isAtWork('target') ? 'both backends are at work' : undefined;
 }
 
-/** Every task serves where the regime says. */
-export function isSettled({ tasks, regime }: ModelState): boolean {
+/** Every task serves where the regime says, and that side is not frozen. */
+export function isSettled({ tasks, regime, hook }: ModelState): boolean {
   const live = tasks.filter(({ life }) => life === 'up');
   return (
     !regime.switching &&
+    !hook?.backends[regime.side].isFrozen &&
     live.every(({ hold: held, side, home }) => held.state === 'none' && side === findServedSide(home, regime))
   );
 }
@@ -476,8 +592,14 @@ export function describeShared(shared: Shared): string {
   const { regime, decisions, intents, isShifted, apartAt, crashes, hands, hasStaleEpoch } = shared;
   const { epoch, committed, side, isJoined, switching: under } = regime;
   const mode = under ? `${under.to}${under.members !== undefined}` : '';
-  const rest = [isShifted, apartAt, crashes, hands, hasStaleEpoch].join();
+  const rest = [isShifted, apartAt, crashes, hands, hasStaleEpoch, describeHook(shared.hook)].join();
   return `${epoch},${committed}${side}${isJoined}${mode}|${decisions.join()}|${intents.join()}|${rest}`;
+}
+
+function describeHook(hook: ModelHookState | undefined): string {
+  if (!hook) return '';
+  const backends = SIDES.map((side) => `${hook.backends[side].epoch}${hook.backends[side].isFrozen}`);
+  return `${hook.kind}${backends.join()}${hook.runs.join()}`;
 }
 
 export function describeTask(task: Task): string {

@@ -1,6 +1,11 @@
+import type { HookCallRecord } from './hook';
+import type { StreamKind } from '../proxy/connections';
+import type { HoldFigures } from '../proxy/hold';
 import type { Side } from '../traffic/weights';
 import type { Outcome } from './decision';
 import type { SwitchTrace } from './switch-trace';
+
+export type StreamCounts = Readonly<Record<StreamKind, number>>;
 
 /** What one attempt to switch was. Times are milliseconds from the first call to hold. */
 export interface SwitchRecord {
@@ -18,11 +23,19 @@ export interface SwitchRecord {
   readonly heldAt?: string;
   readonly members: number;
   /** What kept the side that was left from writing. */
-  readonly fence: 'drained' | 'drainedAndAbandoned' | 'epoch' | 'hook';
+  readonly fence: 'drained' | 'drainedAndAbandoned' | 'frozen' | 'epoch';
   /** Requests that clients or proxies had given up shortly before, and that may have been running still. */
   readonly abandoned: number;
   /** Requests that waited at the same time, at the most, as the looks saw them. */
   readonly maxWaiting: number;
+  /** What the hold came to, of all tasks: requests that waited and were released, and what was rejected, by reason. */
+  readonly holds?: HoldFigures;
+  /** Connections that were closed in order, so that they connect anew and wait; those of them that had to be cut. By kind. */
+  readonly streams?: { readonly closed: StreamCounts; readonly forced: StreamCounts };
+  /** The calls of the hook, in their order. */
+  readonly hook?: readonly HookCallRecord[];
+  /** The side that serves, and that a hook may have left frozen: its thaw failed. */
+  readonly frozen?: Side;
   readonly heldMs?: number;
   readonly emptyMs?: number;
   readonly decidedMs?: number;

@@ -15,16 +15,21 @@ export interface SwitchTrace {
   readonly leftOut?: number;
 }
 
+/** Of up to so many members each has events of its own. Of more, those that were found alike share one. */
+export const MAX_SINGLE_MEMBERS = 8;
+
 /** Numbers of members: `0-3,7`. */
 export type TaskNumbers = string;
+
+export const SIGHTINGS = ['holding', 'deciding', 'notHolding', 'silent', 'stopped'] as const;
 
 /** What was found of a task; of several with the same, it is one event. */
 export interface Sighting {
   /**
-   * `holding`: under the epoch of this switch. `notHolding`: not, or no more. `silent`: it did not respond. `stopped`: ECS says
-   * that it has no process any more.
+   * `holding`: under the epoch of this switch. `deciding`: its lease has expired, and it waits for the decision. `notHolding`:
+   * not, or no more. `silent`: it did not respond. `stopped`: ECS says that it has no process any more.
    */
-  readonly is: 'holding' | 'notHolding' | 'silent' | 'stopped';
+  readonly is: (typeof SIGHTINGS)[number];
   /** Of `holding`: requests, connections and streams of all of these tasks. */
   readonly inFlight?: number;
   /** Of `holding`: tasks that have given up requests, which may still run at the backend. */
@@ -37,6 +42,8 @@ export interface Sighting {
   readonly hasOutlasted?: true;
   /** Of `notHolding`: where it forwards to after the hold of this epoch has ended. */
   readonly endedTo?: Side;
+  /** Of `notHolding`: it has seen a later epoch. */
+  readonly isLater?: true;
 }
 
 /** Times are milliseconds from the first call to hold, or from the start of the switch where nothing was held. */
@@ -49,7 +56,8 @@ export type SwitchEvent = { readonly atMs: number } & (
   /** The first call to hold. */
   | { readonly kind: 'hold'; readonly leaseMs: number }
   | ({ readonly kind: 'task'; readonly tasks: TaskNumbers; readonly untilMs?: number } & Sighting)
-  | { readonly kind: 'hook'; readonly state: 'started' | 'passed' | 'failed' }
+  /** `fences`: what it freezes cannot write, whatever still runs there. */
+  | { readonly kind: 'hook'; readonly state: 'started' | 'passed' | 'failed'; readonly fences?: true }
   /** All that a commit needs was seen. `leaseMs`: what the shortest lease had left; absent where nobody has one. */
   | { readonly kind: 'ready'; readonly leaseMs?: number }
   /** Targets that are registered with the load balancer, and are no members. */
@@ -58,7 +66,7 @@ export type SwitchEvent = { readonly atMs: number } & (
   | { readonly kind: 'decide'; readonly outcome: Outcome }
   /** What the store holds from here on; `isRead`: this call has not written it. */
   | { readonly kind: 'decision'; readonly outcome: Outcome; readonly by: string; readonly isRead?: true }
-  /** They were told, and forward to this side. Of those that were not it is a look at each. */
+  /** They were told, and forward to this side. Of others there is what was found of them after it. */
   | { readonly kind: 'released'; readonly tasks: TaskNumbers; readonly to: Side; readonly untilMs?: number }
   /** The regime that the decision led to; `isRead`: another call has written it. */
   | ({ readonly kind: 'settle'; readonly isRead?: true } & Pick<Regime, 'committed' | 'side' | 'isJoined'>)

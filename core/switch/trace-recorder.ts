@@ -1,7 +1,7 @@
 import { SIDES, Side } from '../traffic/weights';
 import type { MemberView } from './coordinator';
 import type { Member, Regime } from './regime';
-import { Sighting, SwitchEvent, SwitchTrace, formatTasks } from './switch-trace';
+import { MAX_SINGLE_MEMBERS, Sighting, SwitchEvent, SwitchTrace, formatTasks } from './switch-trace';
 
 /** Of the members whose names are in a trace. */
 const MAX_NAMES = 40;
@@ -28,8 +28,8 @@ interface Group {
 }
 
 /**
- * Collects the trace of a switch. Between two events of the coordinator the findings of different tasks change places where
- * that makes it shorter: what one task does says nothing of another. Those of one task stay in their order.
+ * Collects the trace of a switch. Of many members the findings of different tasks change places, between two events of the
+ * coordinator, where that makes it shorter: what one task does says nothing of another. Those of one task stay in their order.
  */
 export class TraceRecorder {
   private readonly entries: ({ readonly atMs: number; readonly own: OwnEvent } | Group)[] = [];
@@ -61,6 +61,8 @@ export class TraceRecorder {
   note(own: OwnEvent, nowMs: number): void {
     this.entries.push({ atMs: nowMs, own });
     this.openFrom = this.entries.length;
+    // What each is like after it is said also where it is as before.
+    if (own.kind === 'decision') this.last.clear();
   }
 
   /** @param isKept also where the trace is long: what the decision rests on */
@@ -98,7 +100,8 @@ export class TraceRecorder {
     const last = this.last.get(task);
     if (last?.key === key) return;
     const from = Math.max(this.openFrom, (last?.at ?? -1) + 1);
-    let at = this.entries.findIndex((entry, place) => place >= from && 'key' in entry && entry.key === key);
+    const mayShare = this.numbers.size > MAX_SINGLE_MEMBERS;
+    let at = mayShare ? this.entries.findIndex((e, place) => place >= from && 'key' in e && e.key === key) : -1;
     if (at < 0) {
       if (!isKept && this.taskEvents >= MAX_TASK_EVENTS) return void (this.leftOut += 1);
       this.taskEvents += 1;
@@ -138,6 +141,8 @@ function describeSighting(view: MemberView, epoch: number, upstream: Side | unde
   if (hold.state === 'holding' && hold.epoch === epoch && hold.isOfSwitch) {
     return { is: 'holding', inFlight, abandoned: Math.min(1, abandoned), ...flags };
   }
-  const hasEnded = hold.state === 'none' && hold.epoch >= epoch && upstream !== undefined;
+  if (hold.state === 'deciding' && hold.epoch === epoch) return { is: 'deciding', ...flags };
+  if (hold.epoch > epoch) return { is: 'notHolding', isLater: true, ...flags };
+  const hasEnded = hold.state === 'none' && hold.epoch === epoch && upstream !== undefined;
   return { is: 'notHolding', ...(hasEnded && { endedTo: upstream }), ...flags };
 }

@@ -76,10 +76,17 @@ export function formatCommentedYaml(fields: Fields, indent = ''): string {
   return Object.entries(fields)
     .map(([name, field]) => {
       const isSimple = field.kind !== 'object' && field.kind !== 'list';
+      if ('isOptional' in field && field.isOptional) return formatOptional(name, field, indent);
       const comment = `${indent}# ${field.sentence}${isSimple ? ` (${describeValue(field)})` : ''}\n`;
       return `${indent === '' ? '\n' : ''}${comment}${indent}${name}:${formatDefault(field, indent)}`;
     })
     .join('');
+}
+
+/** What is absent by default stands there as a comment. */
+function formatOptional(name: string, field: Field, indent: string): string {
+  if (field.kind !== 'object') return `${indent}# ${name}: ${field.sentence} (${describeValue(field)})\n`;
+  return `${indent}# ${name}: ${field.sentence} Absent by default; \`drainshift plan validate\` knows its fields.\n`;
 }
 
 function formatDefault(field: Field, indent: string): string {

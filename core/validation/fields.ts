@@ -81,7 +81,7 @@ interface Checked<T> {
   readonly schema?: Readonly<Record<string, unknown>>;
 }
 
-/** Without a default an absent object has the defaults of its fields. */
+/** Without a default an absent object has the defaults of its fields, unless it is optional. */
 export interface ObjectField extends Described, Checked<Readonly<Record<string, unknown>>> {
   readonly kind: 'object';
   readonly fields: Fields;

@@ -28,6 +28,11 @@ export class Problems {
     this.lines.push(`'${oneLine(name, MAX_NAME)}' must be ${rule}, got ${this.show(value)}${where}`);
   }
 
+  /** Whether there is one of this value or of a part of it: a rule between its parts would say the same once more, or mislead. */
+  isAbout(name: string): boolean {
+    return this.lines.some((line) => line.startsWith(`'${name}'`) || line.startsWith(`'${name}.`));
+  }
+
   get all(): readonly string[] {
     return this.lines;
   }
@@ -129,5 +134,7 @@ export class Problems {
 }
 
 function showJson(value: unknown): string {
+  // JSON has no word for them: YAML has `.inf` and `.nan`.
+  if (typeof value === 'number' && !Number.isFinite(value)) return String(value);
   return value === undefined ? 'nothing' : oneLine(JSON.stringify(value) ?? typeof value);
 }

@@ -1,5 +1,5 @@
 const { App, Duration, Stack, aws_certificatemanager: acm } = require('aws-cdk-lib');
-const { CutoverPlan, Migration, PointOfNoReturn, SwitchFence } = require('drainshift');
+const { CutoverPlan, Migration, PointOfNoReturn, SwitchHook } = require('drainshift');
 
 const app = new App();
 const stack = new Stack(app, 'Invoices');
@@ -16,8 +16,12 @@ new Migration(stack, 'Migration', {
   plan: CutoverPlan.drainThenShift({
     // Both sides have the same database: going back loses nothing.
     pointOfNoReturn: PointOfNoReturn.SHARED,
-    // The backend rejects a lower epoch by itself.
-    fence: SwitchFence.EPOCH,
+    // The side that is left rejects writes before the other one serves, and the switch sees that it does.
+    hook: SwitchHook.http({
+      freeze: '/internal/freeze',
+      thaw: '/internal/thaw',
+      probeWrite: { path: '/internal/probe-write' },
+    }),
     maxPause: Duration.seconds(2),
     bake: Duration.minutes(30),
   }),

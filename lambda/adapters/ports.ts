@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { CutoverConfig } from '../../core/cutover/cutover-config';
 import type { Ports } from '../contract/ports';
 import { alarmsPort } from './alarms';
+import { functionsPort } from './functions';
 import { identityPort } from './identity';
 import { loadBalancerPort } from './load-balancer/load-balancer';
 import { metricsPort } from './metrics';
@@ -21,6 +22,7 @@ export function portsFrom(config: CutoverConfig): Ports {
     smoke: smokePort(config),
     store: storePort(config.storeBucket),
     switches: switchStorePort(config.storeBucket),
+    functions: functionsPort(),
     identity: identityPort(config),
     alarms: alarmsPort(),
     notifier: notifierPort(config),

@@ -26,6 +26,7 @@ export interface Ports {
   readonly smoke: SmokePort;
   readonly store: StorePort;
   readonly switches: SwitchStorePort;
+  readonly functions: FunctionsPort;
   readonly identity: IdentityPort;
   readonly alarms: AlarmsPort;
   readonly notifier: NotifierPort;
@@ -33,6 +34,15 @@ export interface Ports {
   /** Milliseconds since the epoch, for what a step must date after it waited for a response. */
   now(): number;
   pause(milliseconds: number): Promise<void>;
+}
+
+/** The functions of a user that a plan names. */
+export interface FunctionsPort {
+  /**
+   * @returns what it returned; as a text where that is no JSON
+   * @throws Error with its own error, when it may not be called, or when it has not responded in time
+   */
+  invoke(functionArn: string, event: object, timeoutMs: number): Promise<unknown>;
 }
 
 export interface LoadBalancerPort {

@@ -1,5 +1,6 @@
 import type { LedgerReport } from '../../core/proxy/admin-api';
 import type { HoldOrder, ReleaseOrder, RetargetOrder } from '../../core/proxy/hold';
+import type { BackendCallOrder, BackendCallReport } from '../../core/proxy/backend-call';
 import type { ProbeOrder, ProbeReport } from '../../core/proxy/probe';
 import type { Decision } from '../../core/switch/decision';
 import type { Regime } from '../../core/switch/regime';
@@ -61,6 +62,9 @@ export interface TaskSession {
   hold(order: HoldOrder): Promise<LedgerReport>;
   release(order: ReleaseOrder): Promise<LedgerReport>;
   retarget(order: RetargetOrder): Promise<LedgerReport>;
+  /** Of the backend alone: on a connection of its own, as `callBackend`. */
   probe(order: ProbeOrder): Promise<ProbeReport>;
+  /** On a connection of its own: it may take long, and no lease waits for it. */
+  callBackend(order: BackendCallOrder): Promise<BackendCallReport>;
   close(): void;
 }

@@ -1,5 +1,6 @@
 import { Announced } from '../../core/cutover/announcement';
 import type { CheckedAlarms } from '../../core/judge/alarm-check';
+import { ROLLBACK_ACTION } from '../../core/cutover/execution-look';
 import { CutoverRun, begin, note } from '../../core/cutover/run';
 import { reversePlan } from '../../core/plan/reverse-plan';
 import { CutoverError } from '../../core/errors/errors';
@@ -12,9 +13,6 @@ import { createHandler } from '../shared/step';
 
 /** Step Functions adds this key to the input of an execution that another workflow starts with `associateWithParent`. */
 const STARTED_BY = 'AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID';
-
-/** Goes back: the deployed plan with its sides exchanged. */
-const ROLLBACK = 'rollback';
 
 /**
  * What the state machine gives to its first step. `input` is the execution's own input: `{}`, `{"plan": …}`, or
@@ -50,7 +48,8 @@ async function take(input: LockInput, { store }: Ports, nowMs: number): Promise<
   const problems = new Problems();
   // A misspelt or unwrapped plan must not start the synthesized one on live traffic.
   const { plan: given, action } = problems.object('input', input.input, ['plan', 'action', STARTED_BY]);
-  if (action !== undefined && action !== ROLLBACK) problems.add('input.action', `'${ROLLBACK}', or absent`, action);
+  if (action !== undefined && action !== ROLLBACK_ACTION)
+    problems.add('input.action', `'${ROLLBACK_ACTION}', or absent`, action);
   if (action !== undefined && given !== undefined) problems.add('input.action', 'absent beside a plan', action);
   problems.throwIfAny('PlanInvalid');
   const floor = parsePlan(input.defaultPlan);

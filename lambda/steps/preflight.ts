@@ -15,19 +15,21 @@ import { formatWeights, sameQuotas, Side, SIDES } from '../../core/traffic/weigh
 import type { Ports } from '../contract/ports';
 import { settle } from '../contract/settle';
 import { readSide } from '../shared/sides';
-import { Finding, regimeFindings, switchFindings } from '../shared/switch-preflight';
+import { hookFindings, thawFindings } from '../switch/hook-preflight';
+import { Finding, regimeFindings, lookAtSwitch } from '../switch/switch-preflight';
+import { endLeftSwitch } from '../switch/left-switch';
 import { createHandler } from '../shared/step';
 
 /** The state of a cutover holds what each task reported last: with more of them it would outgrow Step Functions' 256 KiB. */
 const MAX_TASKS = 2_000;
 
 /** Looks at everything that must be so before traffic moves, and reports all that is not. */
-export async function preflight(run: CutoverRun, ports: Ports, nowMs: number): Promise<CutoverRun> {
+export async function preflight(given: CutoverRun, ports: Ports, nowMs: number): Promise<CutoverRun> {
   const { loadBalancer, store } = ports;
-  if (await store.abortRequested(run.execution))
-    throw new CutoverError('Aborted', `an operator asked '${run.execution}' to stop`);
+  if (await store.abortRequested(given.execution))
+    throw new CutoverError('Aborted', `an operator asked '${given.execution}' to stop`);
   // Everything was checked when the wait began, and is again when it ends.
-  const waiting = run.window && waitForWindow(run, nowMs);
+  const waiting = given.window && waitForWindow(given, nowMs);
   if (waiting) return waiting;
   const readings = await loadBalancer.rules();
   const own = readings.find(({ arn }) => arn === loadBalancer.ruleArn);
@@ -39,17 +41,20 @@ export async function preflight(run: CutoverRun, ports: Ports, nowMs: number): P
       `'${loadBalancer.ruleArn}' must forward to the two target groups and to no other`,
     );
   }
+  const run = await endLeftSwitch(given, ports);
   const ofWeights = weightFindings(run, weights);
+  const ofThaw = await thawFindings(run, ports);
   // First: until the proxies of a side forward to its own backend, no smoke request says anything of it.
   const ofRegime = await regimeFindings(run, ofWeights.length === 0, ports);
-  const [trust, sides, tasks, ...others] = await Promise.all([
+  const [ofSwitch, tasks, ...others] = await Promise.all([
+    lookAtSwitch(run, ports),
+    taskFindings(run, ports),
     trustFindings(ports),
     sideFindings(run, ports),
-    taskFindings(run, ports),
     alarmFindings(run, ports),
-    switchFindings(run, ports),
+    hookFindings(run, ports),
   ]);
-  const findings = [...ofWeights, ...ofRegime, ...trust, ...sides, ...tasks.findings, ...others.flat()];
+  const findings = [...ofWeights, ...ofThaw, ...ofRegime, ...tasks.findings, ...others.flat(), ...ofSwitch.findings];
   const [first] = findings;
   if (first) throw new CutoverError(first.code, findings.map(({ message }) => message).join('\n'));
 
@@ -65,7 +70,8 @@ export async function preflight(run: CutoverRun, ports: Ports, nowMs: number): P
     ownDigest: own.matchDigest,
   };
   const verdict = run.plan.strategy === 'drainThenShift' ? 'switch' : 'go';
-  const ready = note({ ...run, initial, verdict }, nowMs, 'Preflight', seen);
+  const { shown } = ofSwitch;
+  const ready = note({ ...run, initial, verdict }, nowMs, 'Preflight', { ...seen, ...(shown && { switch: shown }) });
   await store.save(ready);
   return ready;
 }

@@ -14,7 +14,7 @@ import { Settled, settle, settleWithin } from '../contract/settle';
 import { readSide } from '../shared/sides';
 import { createHandler } from '../shared/step';
 import { NOTIFY_MS, leavingTime, timeLeftMs } from '../contract/time-left';
-import { StayReason, SwitchedBack, switchBack } from '../shared/switch-back';
+import { StayReason, SwitchedBack, switchBack } from '../switch/switch-back';
 import { recallSuspended, resumeScaling } from '../shared/scaling';
 import { undrain } from '../shared/undrain';
 
@@ -99,6 +99,7 @@ export async function rollback(given: CutoverRun, ports: Ports, nowMs: number): 
 async function announceSwitch(run: CutoverRun, ports: Ports): Promise<void> {
   const last = run.switches?.at(-1);
   if (!last || timeLeftMs() < NOTIFY_MS) return;
+  if (last.frozen) await announce('frozen', run, ports);
   const isBack = last.outcome === 'commit' && last.to === findDirection(run.plan).from;
   if (isBack || last.outcome === 'abort') await announce(isBack ? 'switchedBack' : 'switchAborted', run, ports);
 }
@@ -120,7 +121,8 @@ async function goOn(
   const before = await look(run, ports);
   if (switched.kind === 'stays')
     return stayWith(started, switched, await lookAtOther(run, before, ports, TELL_MS), ports);
-  const seen = { ...before, notDone: [...('problem' in holder ? [holder.problem] : []), ...before.notDone] };
+  const more = [...('problem' in holder ? [holder.problem] : []), ...(switched.notDone ? [switched.notDone] : [])];
+  const seen = { ...before, notDone: [...more, ...before.notDone] };
   if (run.rollback?.hasReadBack) return settleWeights(started, intended, seen, ports, nowMs);
   return moveBack({ run, started, intended, seen, alarms }, ports, nowMs);
 }

@@ -10,9 +10,10 @@ import { timeLeftMs } from '../contract/time-left';
 import { announce } from '../shared/announce';
 import { createHandler, holdsLock, withLock } from '../shared/step';
 import { findDeployments, recallSuspended, resumeScaling, withScalingSuspended } from '../shared/scaling';
-import { switchOver } from '../shared/switch-over';
-import { noteSwitch, switchPorts } from '../shared/switch-ports';
-import { findProbe } from '../shared/switch-probe';
+import { switchOver } from '../switch/switch-over';
+import { findHook, noteSwitch, switchPorts } from '../switch/switch-ports';
+import { findProbe } from '../switch/switch-probe';
+import { thawLeft } from '../switch/switch-thaw';
 import { setWeights } from './shift';
 
 /** What the weights take: the rules, the tasks of both sides, the lock. A step that has less leaves them to the next look. */
@@ -26,7 +27,11 @@ async function makeSwitch(given: CutoverRun, ports: Ports): Promise<CutoverRun> 
   const { switch: plan } = given.plan;
   if (!plan) throw new Error("'switch' must be of a plan that switches, got another one");
   const run = await recall(given, ports);
-  const { regime } = await ports.switches.readRegime();
+  const stored = await ports.switches.readRegime();
+  const { regime } = stored;
+  // Its clients are without writes: this comes first, and is no attempt.
+  const frozen = await thawLeft(stored, run, ports);
+  if (frozen !== undefined) return rollBack(run, 'SwitchAborted', frozen);
   const isOver = isCommitted(regime, run);
   if (isOver) return resumeScaling(await finish(await noteCommit(run, regime, ports), ports), ports);
   const waiting = waitForWindow(run, ports.now());
@@ -42,16 +47,19 @@ async function attempt(run: CutoverRun, plan: SwitchPlan, ports: Ports): Promise
   await ports.store.save(run);
   const findStop = () => findReason(run, ports);
   const { to } = findDirection(run.plan);
-  const record = await switchOver({ to, execution, plan, findStop, probe: findProbe(run, ports) }, switchPorts(ports));
+  const probe = findProbe(run, ports);
+  const asked = { to, execution, plan, findStop, probe, probesEachTask: true, ...findHook(plan, ports) };
+  const record = await switchOver(asked, switchPorts(ports));
   if (!record) return withoutRecord(run, ports);
   const noted = noteSwitch(run, record, ports.now());
   // A step that is cut short from here on is repeated with what it was given: what it did is in the lock.
   await settle(() => ports.store.save(noted));
+  if (record.frozen) await announce('frozen', noted, ports);
   if (record.outcome === 'abort') {
     await announce('switchAborted', noted, ports);
     return tryAgain(noted, record);
   }
-  if (timeLeftMs() < WEIGHTS_MS) return { ...noted, verdict: 'wait', waitSeconds: 1 };
+  if (timeLeftMs() < WEIGHTS_MS || record.frozen) return { ...noted, verdict: 'wait', waitSeconds: 1 };
   return finish(noted, ports);
 }
 
@@ -104,10 +112,13 @@ async function findReason(run: CutoverRun, ports: Ports): Promise<string | undef
   return 'value' in abort && abort.value ? `an operator asked '${run.execution}' to stop` : undefined;
 }
 
-function tryAgain(run: CutoverRun, { why = 'an abort', by }: SwitchRecord): CutoverRun {
+function tryAgain(run: CutoverRun, record: SwitchRecord): CutoverRun {
+  const { why = 'an abort', by } = record;
   const { attempts, attemptSeconds, dryRun } = run.plan.switch!;
   if (dryRun) return rollBack(run, 'SwitchAborted', `a dry run commits nothing, got: ${why}`);
   const made = run.switches?.length ?? 0;
+  // The next call thaws it.
+  if (record.frozen) return { ...run, verdict: 'wait', waitSeconds: 1 };
   if (made < attempts) return { ...run, verdict: 'wait', waitSeconds: attemptSeconds };
   const message = `the switch must be committed in ${attempts} attempts, got an abort by '${by}': ${why}`;
   return rollBack(run, 'SwitchAborted', message);

@@ -27,6 +27,9 @@ export interface ICutover extends IResource {
   /** Makes the proxies of a side serve again. */
   readonly undrainFunction: IFunction;
 
+  /** Makes a dry run of a hold: counts what would wait, and holds nothing. */
+  readonly holdDryRunFunction: IFunction;
+
   /** Puts back what a stopped execution left. */
   readonly recoverFunction: IFunction;
 
@@ -47,6 +50,9 @@ export interface ICutover extends IResource {
 
   /** Grants the right to make the proxies of a side serve again: `drainshift undrain`, and `drainshift weights set`. */
   grantUndrain(grantee: IGrantable): Grant;
+
+  /** Grants the right to make a dry run of a hold: `drainshift hold --dry-run`. */
+  grantHoldDryRun(grantee: IGrantable): Grant;
 
   /** A metric of the state machine, by its name in the namespace `AWS/States`. */
   metric(metricName: string, props?: MetricOptions): Metric;
@@ -106,6 +112,12 @@ export interface CutoverAttributes {
   readonly undrainFunctionArn?: string;
 
   /**
+   * The ARN of its `holdDryRunFunction`. `grantHoldDryRun` needs it.
+   * @default - unknown
+   */
+  readonly holdDryRunFunctionArn?: string;
+
+  /**
    * The ARN of its `recoverFunction`. Alarms need it.
    * @default - unknown
    */
@@ -128,6 +140,7 @@ export abstract class CutoverBase extends Resource implements ICutover {
   public abstract readonly cutoverName: string;
   public abstract readonly store: IBucket;
   public abstract readonly undrainFunction: IFunction;
+  public abstract readonly holdDryRunFunction: IFunction;
   public abstract readonly recoverFunction: IFunction;
   public abstract readonly givenUpQueue: IQueue;
 
@@ -152,6 +165,11 @@ export abstract class CutoverBase extends Resource implements ICutover {
   /** Grants the right to make the proxies of a side serve again: `drainshift undrain`, and `drainshift weights set`. */
   public grantUndrain(grantee: IGrantable): Grant {
     return this.undrainFunction.grantInvoke(grantee);
+  }
+
+  /** Grants the right to make a dry run of a hold: `drainshift hold --dry-run`. */
+  public grantHoldDryRun(grantee: IGrantable): Grant {
+    return this.holdDryRunFunction.grantInvoke(grantee);
   }
 
   /** A metric of the state machine, by its name in the namespace `AWS/States`. */
@@ -253,6 +271,10 @@ export class ImportedCutover extends CutoverBase {
     return this.findFunction('Undrain', this.given('undrainFunctionArn'));
   }
 
+  public get holdDryRunFunction(): IFunction {
+    return this.findFunction('HoldDryRun', this.given('holdDryRunFunctionArn'));
+  }
+
   public get recoverFunction(): IFunction {
     return this.findFunction('Recover', this.given('recoverFunctionArn'));
   }
@@ -278,6 +300,7 @@ function checkAttributes(attributes: CutoverAttributes): CutoverAttributes {
   checkNames('CutoverAttributes', attributes);
   checkArn('stateMachineArn', 'stateMachine', attributes.stateMachineArn);
   checkArn('undrainFunctionArn', 'function', attributes.undrainFunctionArn);
+  checkArn('holdDryRunFunctionArn', 'function', attributes.holdDryRunFunctionArn);
   checkArn('recoverFunctionArn', 'function', attributes.recoverFunctionArn);
   checkArn('givenUpQueueArn', 'queue', attributes.givenUpQueueArn);
   return attributes;

@@ -127,6 +127,7 @@ export function listResources(scope: Construct, props: ConfigParts, eventBus: IE
       resource: 'scalable-target',
       resourceName: '*',
     }),
+    hookFunctionArn: props.plan?._hookFunctionArn,
     storeArn: props.loadBalancer.store.bucketArn,
     metricAlarmArns: metric.map(({ alarmArn }) => alarmArn),
     readsAnyAlarm: other.length > 0 || metric.length > MAX_NAMED_ALARMS,

@@ -39,8 +39,8 @@ const STEP_ATTEMPTS = 6;
 const ROLLBACK_ATTEMPTS = 200;
 const PATIENT_STEPS: readonly Step[] = ['rollback', 'complete'];
 
-/** `recover` and `undrain` are called from outside. */
-type StateStep = Exclude<Step, 'recover' | 'undrain'>;
+/** The others are called from outside. */
+type StateStep = Exclude<Step, 'recover' | 'undrain' | 'holdDryRun'>;
 
 /**
  * What an execution may tighten and never loosen, and the alarms it checks: it stands in the definition, which a deployment

@@ -27,6 +27,8 @@ export interface CutoverEndpointsProps {
   readonly canExecute: boolean;
   /** Whether the plan switches: the autoscaling of the proxies is suspended meanwhile. */
   readonly switches: boolean;
+  /** Whether the plan's hook is a function. */
+  readonly hasHookFunction: boolean;
 }
 
 const AWS = InterfaceVpcEndpointAwsService;
@@ -58,6 +60,7 @@ const WITH_POLICY = [
   'Monitoring',
   'Sns',
   'Sts',
+  'Lambda',
 ];
 
 /**
@@ -73,6 +76,7 @@ export function addEndpoints(scope: Construct, props: CutoverEndpointsProps): vo
     ...(props.hasTopic && { Sns: AWS.SNS }),
     ...(props.hasInstances && { EcsAgent: AWS.ECS_AGENT, EcsTelemetry: AWS.ECS_TELEMETRY }),
     ...(props.switches && { Autoscaling: AWS.APPLICATION_AUTOSCALING }),
+    ...(props.hasHookFunction && { Lambda: AWS.LAMBDA }),
     ...(props.canExecute && { SsmMessages: AWS.SSM_MESSAGES }),
   };
   const missing = Object.entries(wanted).filter(([, service]) => !hasEndpoint(vpc, service));

@@ -7,7 +7,14 @@ import { IBucket } from 'aws-cdk-lib/aws-s3';
 import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
-import { CutoverConfig, SMOKE_VARIABLE, Step, STEPS, CONFIG_VARIABLE } from '../../core/cutover/cutover-config';
+import {
+  CutoverConfig,
+  HOLD_RULES_VARIABLE,
+  SMOKE_VARIABLE,
+  Step,
+  STEPS,
+  CONFIG_VARIABLE,
+} from '../../core/cutover/cutover-config';
 import { findStepSeconds } from '../../core/cutover/step-limits';
 import { lambdaAsset } from '../shared/assets';
 import { createLogGroup, letDecrypt, letEncrypt, letRead } from '../shared/encryption';
@@ -25,14 +32,16 @@ export interface CutoverFunctionsProps {
   readonly logRetention: RetentionDays;
   /** The deployed plan's, as JSON. */
   readonly smoke: string;
+  /** What the deployed plan says of a hold, as JSON, where it switches. */
+  readonly holdRules?: string;
   readonly store: IBucket;
   readonly encryptionKey?: IKey;
 }
 
 export type StepFunctions = Readonly<Record<Step, Function>>;
 
-/** Those that may switch call every task at the same time: a whole processor for 1,000 of them. */
-const SWITCHING: readonly Step[] = ['switch', 'rollback', 'recover'];
+/** Those that may switch, or show that it can be done, call every task: a whole processor for 1,000 of them. */
+const SWITCHING: readonly Step[] = ['preflight', 'switch', 'rollback', 'recover', 'holdDryRun'];
 const MEMORY_MIB = { switching: 1792, other: 256 } as const;
 
 /** One function a step, each with its own rights, all in one log. */
@@ -53,7 +62,7 @@ export function createStepFunctions(scope: Construct, props: CutoverFunctionsPro
       vpc: props.vpc,
       vpcSubnets: props.vpcSubnets,
       securityGroups: [props.securityGroup],
-      environment: { [CONFIG_VARIABLE]: config, ...(step === 'undrain' && { [SMOKE_VARIABLE]: props.smoke }) },
+      environment: { [CONFIG_VARIABLE]: config, ...listOwnVariables(step, props) },
       environmentEncryption: encryptionKey,
       logGroup,
       tracing: Tracing.ACTIVE,
@@ -69,6 +78,12 @@ export function createStepFunctions(scope: Construct, props: CutoverFunctionsPro
     return created;
   };
   return Object.fromEntries(STEPS.map((step) => [step, create(step)])) as Record<Step, Function>;
+}
+
+/** Of the functions that are called from outside, and are given no plan. */
+function listOwnVariables(step: Step, { smoke, holdRules }: CutoverFunctionsProps): Record<string, string> {
+  if (step === 'undrain') return { [SMOKE_VARIABLE]: smoke };
+  return step === 'holdDryRun' && holdRules !== undefined ? { [HOLD_RULES_VARIABLE]: holdRules } : {};
 }
 
 /** `Lock`, `Preflight`, …: the same names as the states. */

@@ -15,6 +15,8 @@ export interface StepRights {
   readonly callProxies: boolean;
   /** Of the services of both sides: whether it looks at deployments, whether it suspends and resumes their autoscaling. */
   readonly services: readonly ('deployments' | 'suspend' | 'resume')[];
+  /** Whether it calls the function of the plan's hook. */
+  readonly callHook: boolean;
   /** Whether it makes smoke requests, and reads whom they trust. */
   readonly smoke: boolean;
   /** Whether it may read the alarms that the cutover checks. */
@@ -31,7 +33,7 @@ type StoreKey =
 
 const NONE = {
   ...{ read: [], modifyRule: false, marks: [], callProxies: false, services: [], smoke: false },
-  ...{ readAlarms: false, notify: false, store: {} },
+  ...{ readAlarms: false, notify: false, callHook: false, store: {} },
 } as const;
 const LOOK_FOR_ABORT: StoreKey[] = ['abort/*'];
 const LOCK: StoreKey[] = ['lock.json'];
@@ -45,8 +47,8 @@ const SAVE_WATCHED = { ...GUARD, PutObject: [...LOCK, ...LOOKS] };
 const SWITCH: StoreKey[] = [REGIME_KEY, `${DECISION_PREFIX}*`];
 const ALL_SERVICES: StepRights['services'] = ['deployments', 'suspend', 'resume'];
 const PREFLIGHT: StepRights['store'] = {
-  GetObject: [...LOCK, ...LOOK_FOR_ABORT, REGIME_KEY],
-  PutObject: [...LOCK, REGIME_KEY],
+  GetObject: [...LOCK, ...LOOK_FOR_ABORT, ...SWITCH],
+  PutObject: [...LOCK, ...SWITCH],
 };
 const RECORD: StepRights['store'] = {
   GetObject: ['lock.json', 'evidence/*', ...LOOKS],
@@ -63,7 +65,7 @@ const JUDGE = { ...NONE, read: ALL_READS, callProxies: true, smoke: true, readAl
 /** The one table of who may do what. */
 export const STEP_RIGHTS: Record<Step, StepRights> = {
   lock: { ...NONE, notify: true, store: { ...SAVE, GetObject: [...LOCK, 'evidence/*'] } },
-  preflight: { ...JUDGE, services: ['deployments'], store: PREFLIGHT },
+  preflight: { ...JUDGE, services: ['deployments'], callHook: true, store: PREFLIGHT },
   approve: {
     ...{ ...JUDGE, notify: true },
     store: { GetObject: [...LOCK, ...LOOK_FOR_ABORT, 'approval/*'], PutObject: LOOKS },
@@ -77,6 +79,7 @@ export const STEP_RIGHTS: Record<Step, StepRights> = {
       services: ALL_SERVICES,
       modifyRule: true,
       notify: true,
+      callHook: true,
     },
     store: { GetObject: [...LOCK, ...LOOK_FOR_ABORT, ...SWITCH], PutObject: [...LOCK, ...SWITCH] },
   },
@@ -87,11 +90,12 @@ export const STEP_RIGHTS: Record<Step, StepRights> = {
   verify: { ...JUDGE, marks: ['verified'], store: SAVE_WATCHED },
   complete: { ...NONE, services: ['resume'], callProxies: true, notify: true, store: RECORD },
   rollback: {
-    ...{ ...JUDGE, services: ALL_SERVICES, modifyRule: true, marks: ['rollingBack'], notify: true },
+    ...{ ...JUDGE, services: ALL_SERVICES, modifyRule: true, marks: ['rollingBack'], notify: true, callHook: true },
     store: { GetObject: [...LOCK, ...SWITCH], PutObject: [...LOCK, ...SWITCH] },
   },
   record: { ...NONE, services: ['resume'], notify: true, store: RECORD },
   undrain: { ...NONE, read: ALL_READS, callProxies: true, smoke: true },
+  holdDryRun: { ...NONE, callProxies: true, store: { GetObject: [REGIME_KEY] } },
   recover: {
     ...{
       ...JUDGE,
@@ -100,6 +104,7 @@ export const STEP_RIGHTS: Record<Step, StepRights> = {
       modifyRule: true,
       marks: ['rollingBack'],
       notify: true,
+      callHook: true,
     },
     store: {
       ...RECORD,
@@ -119,6 +124,8 @@ export interface StepResources {
   readonly serviceArns: readonly string[];
   /** Application Auto Scaling draws the rest of each: `…:scalable-target/*`. */
   readonly scalableTargetArns: string;
+  /** Of the plan's hook, where it is a function. */
+  readonly hookFunctionArn?: string;
   readonly storeArn: string;
   /** Of those that are metric alarms for sure. */
   readonly metricAlarmArns: readonly string[];
@@ -159,6 +166,9 @@ export function statementsFor(rights: StepRights, resources: StepResources): Pol
     statements.push(allow(['cloudwatch:DescribeAlarms'], ['*']));
   } else if (rights.readAlarms && resources.metricAlarmArns.length > 0) {
     statements.push(allow(['cloudwatch:DescribeAlarms'], [...resources.metricAlarmArns]));
+  }
+  if (rights.callHook && resources.hookFunctionArn !== undefined) {
+    statements.push(allow(['lambda:InvokeFunction'], [resources.hookFunctionArn]));
   }
   if (rights.notify) statements.push(allow(['events:PutEvents'], [resources.eventBusArn]));
   for (const [action, keys] of Object.entries(rights.store)) {

@@ -10,6 +10,7 @@ import { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { DefinitionBody, IStateMachine, LogLevel, StateMachine, StateMachineType } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { CutoverConfig } from '../../core/cutover/cutover-config';
+import type { HoldRules } from '../../core/cutover/hold-dry-run';
 import { allowApis } from '../shared/api-peers';
 import { acknowledge } from '../validation/nag-suppressions';
 import { AdoptionProof } from './adoption-proof';
@@ -75,6 +76,9 @@ export class Cutover extends CutoverBase implements IConnectable {
   /** Makes the proxies of a side serve again. */
   public readonly undrainFunction: IFunction;
 
+  /** Makes a dry run of a hold: counts what would wait, and holds nothing. */
+  public readonly holdDryRunFunction: IFunction;
+
   /** Puts back what a stopped execution left; a call that fails is repeated for six hours. Give its errors an alarm. */
   public readonly recoverFunction: IFunction;
 
@@ -106,6 +110,7 @@ export class Cutover extends CutoverBase implements IConnectable {
     const functions = createStepFunctions(new Construct(this, 'Steps'), {
       ...props,
       smoke: Stack.of(this).toJsonString((plan as { smoke?: unknown }).smoke ?? [{ path: '/', expectedStatus: 200 }]),
+      holdRules: this.renderHoldRules(plan),
       store: this.store,
       securityGroup,
       config,
@@ -134,20 +139,23 @@ export class Cutover extends CutoverBase implements IConnectable {
       });
     }
     this.undrainFunction = functions.undrain;
+    this.holdDryRunFunction = functions.holdDryRun;
     // It has in its environment what the others have, and the smoke requests beside.
     limitEnvironment(functions.undrain, "'plan.smoke' and the names of what the cutover acts on");
     const { loadBalancer, source, target, alarms = [], sourceAlarms = [] } = props;
     loadBalancer.weightedRule._createAfter(source.service, target.service);
     const proofFunctionName = this.proveBeforeAdoption(props, { securityGroup, logRetention });
-    this.renderCutoverConfig({
-      ...config,
-      undrainFunctionName: functions.undrain.functionName,
-      ...(proofFunctionName !== undefined && { proofFunctionName }),
-    });
+    this.renderCutoverConfig({ ...config, ...(proofFunctionName !== undefined && { proofFunctionName }) });
     acknowledge(this, 'cutover');
     trustOwnAccountOnly(this);
     WeightedRuleProvider.of(this).keepLog(logRetention);
     guardDeletion(this, loadBalancer, [loadBalancer.weightedRule, source, target, ...alarms, ...sourceAlarms]);
+  }
+
+  private renderHoldRules(plan: { readonly switch?: HoldRules }): string | undefined {
+    if (!plan.switch) return undefined;
+    const { maxPauseMs, maxWaiting } = plan.switch;
+    return Stack.of(this).toJsonString({ maxPauseMs, maxWaiting });
   }
 
   private createSecurityGroup(props: CutoverProps): SecurityGroup {
@@ -177,6 +185,7 @@ export class Cutover extends CutoverBase implements IConnectable {
       hasInstances: [props.source, props.target].some(({ service }) => service instanceof Ec2Service),
       canExecute: [props.source, props.target].some(({ _canExecute }) => _canExecute),
       switches: props.plan?._switches ?? false,
+      hasHookFunction: props.plan?._hookFunctionArn !== undefined,
     });
   }
 
@@ -206,11 +215,16 @@ export class Cutover extends CutoverBase implements IConnectable {
     });
   }
 
-  /** For the command line: `drainshift weights` and `undrain` find in it what to act on. */
+  /** For the command line, which finds in it what to act on. */
   private renderCutoverConfig(config: CutoverConfig): void {
     const output = new CfnOutput(this, 'CutoverConfig', {
-      description: 'What drainshift weights and undrain act on',
-      value: Stack.of(this).toJsonString(config),
+      description: 'What the commands of drainshift act on',
+      value: Stack.of(this).toJsonString({
+        ...config,
+        undrainFunctionName: this.undrainFunction.functionName,
+        holdDryRunFunctionName: this.holdDryRunFunction.functionName,
+        stateMachineArn: this.stateMachine.stateMachineArn,
+      } satisfies CutoverConfig),
     });
     // Found by the end of its name, which would be a hash otherwise.
     output.overrideLogicalId(`${Names.uniqueResourceName(this, { maxLength: 200 })}CutoverConfig`);

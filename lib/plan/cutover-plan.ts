@@ -4,6 +4,7 @@ import { SWITCH_FIELDS } from '../../core/plan/switch-plan';
 import { checkNames } from '../validation/known-props';
 import { isLater } from '../validation/validation';
 import { MigrationSide } from '../traffic/migration-side';
+import { SwitchHook } from './switch-hook';
 import { TrafficWeights } from '../traffic/traffic-weights';
 
 /** A part of a plan that the input of an execution may make more careful. */
@@ -450,6 +451,12 @@ export interface DrainThenShiftPlanProps extends CutoverPlanOptions {
   readonly fence?: SwitchFence;
 
   /**
+   * What freezes the side that is left, takes state along and verifies it, before the decision.
+   * @default - none: nothing is called
+   */
+  readonly hook?: SwitchHook;
+
+  /**
    * How many waiting requests each proxy releases in the first second, twice as many in each further one.
    * @default - all at once
    */
@@ -488,7 +495,8 @@ interface Readers {
 
 /** @param legal what stands for a number that is known only at deployment */
 type ReadNumber = (value: number | undefined, legal?: number) => number | undefined;
-type ReadPath = (path: string) => string;
+/** @param legal what stands for a text that is known only at deployment */
+type ReadPath = (path: string, legal?: string) => string;
 
 /**
  * What a cutover does unless its execution is started with a plan of its own.
@@ -550,7 +558,7 @@ export class CutoverPlan {
    */
   public static drainThenShift(props: DrainThenShiftPlanProps): CutoverPlan {
     checkNames('DrainThenShiftPlanProps', props);
-    return new CutoverPlan('drainThenShift', props, ({ number }) => renderSwitch(props, number));
+    return new CutoverPlan('drainThenShift', props, (read) => renderSwitch(props, read), props.hook);
   }
 
   private static shorthand(word: string, percent: number, bake: Duration, options: CutoverPlanOptions): CutoverPlan {
@@ -565,6 +573,7 @@ export class CutoverPlan {
     private readonly props: CutoverPlanOptions,
     /** The parts that the strategy has for itself. */
     private readonly renderOwn: (read: Readers) => object,
+    private readonly hook?: SwitchHook,
   ) {}
 
   /**
@@ -574,6 +583,15 @@ export class CutoverPlan {
    */
   public get _switches(): boolean {
     return this.strategy === 'drainThenShift';
+  }
+
+  /**
+   * The function that its hook calls, where it does.
+   *
+   * @internal
+   */
+  public get _hookFunctionArn(): string | undefined {
+    return this.hook?._functionArn;
   }
 
   /**
@@ -599,10 +617,10 @@ export class CutoverPlan {
       deferred = true;
       return legal;
     };
-    const path: ReadPath = (text) => {
+    const path: ReadPath = (text, legal = '/') => {
       if (!isLater(text)) return text;
       deferred = true;
-      return '/';
+      return legal;
     };
     const checked = parsePlan(this.render(initialWeights, { number, path }));
     return deferred ? this.render(initialWeights, { number: (value) => value, path: (text) => text }) : checked;
@@ -670,19 +688,20 @@ function otherSide({ from }: CutoverPlanOptions): MigrationSide {
   return from === MigrationSide.TARGET ? MigrationSide.SOURCE : MigrationSide.TARGET;
 }
 
-function renderSwitch(props: DrainThenShiftPlanProps, read: ReadNumber): object {
+function renderSwitch(props: DrainThenShiftPlanProps, { number: read, path }: Readers): object {
   return {
     ...((props.bake ?? props.maximumBake) && {
       stages: [{ weights: ALL_ON[otherSide(props)], ...renderBake(props.bake, props.maximumBake, read) }],
     }),
     switch: {
-      maxPauseMs: read(props.maxPause?.toMilliseconds(), SWITCH_FIELDS.maxPauseMs.min),
+      maxPauseMs: read(props.maxPause?.toMilliseconds(), SWITCH_FIELDS.maxPauseMs.max),
       maxWaiting: read(props.maxWaiting),
       maxInFlight: read(props.maxInFlight),
       attempts: read(props.attempts),
       attemptSeconds: read(props.attemptInterval?.toSeconds()),
       longestRequestSeconds: read(props.longestRequest?.toSeconds()),
       fence: props.fence,
+      hook: props.hook?._render(read, path),
       rampPerSecond: read(props.rampPerSecond),
       rollback: props.rollback,
       pointOfNoReturn: props.pointOfNoReturn,

@@ -38,6 +38,7 @@ export const STRUCTS = {
   CutoverAttributes: {
     cutoverName: 'string?',
     givenUpQueueArn: 'string?',
+    holdDryRunFunctionArn: 'string?',
     recoverFunctionArn: 'string?',
     stateMachineArn: 'string',
     store: 'IBucket?',
@@ -128,6 +129,7 @@ export const STRUCTS = {
     fence: 'SwitchFence?',
     from: 'MigrationSide?',
     judge: 'CutoverJudge?',
+    hook: 'SwitchHook?',
     longestRequest: 'Duration?',
     maxInFlight: 'number?',
     maxPause: 'Duration?',
@@ -171,6 +173,14 @@ export const STRUCTS = {
     domainName: 'string',
     hostedZone: 'IHostedZone',
     subjectAlternativeNames: 'string[]?',
+  },
+  HttpSwitchHookProps: {
+    freeze: 'string?',
+    probeWrite: 'SwitchProbeWrite?',
+    thaw: 'string?',
+    timeouts: 'SwitchHookTimeouts?',
+    transfer: 'string?',
+    verify: 'string?',
   },
   MigrationAlarmsProps: {
     encryptionKey: 'IKey?',
@@ -449,6 +459,21 @@ export const STRUCTS = {
     targetGroupHealth: 'TargetGroupHealth?',
     vpc: 'IVpc',
   },
+  SwitchHookOptions: {
+    probeWrite: 'SwitchProbeWrite?',
+    timeouts: 'SwitchHookTimeouts?',
+  },
+  SwitchHookTimeouts: {
+    freeze: 'Duration?',
+    probeWrite: 'Duration?',
+    thaw: 'Duration?',
+    transfer: 'Duration?',
+    verify: 'Duration?',
+  },
+  SwitchProbeWrite: {
+    method: 'string?',
+    path: 'string',
+  },
   TrafficWeights: {
     source: 'number',
     target: 'number',
@@ -570,6 +595,7 @@ export const TYPES: Readonly<Record<string, string>> = {
   Size: 'isUnresolved',
   StickyTargetGroup: 'drainProfile',
   SubnetSelection: '{}',
+  SwitchHook: '',
   TargetGroupHealth: '{}',
   TimeZone: 'timezoneName',
 };

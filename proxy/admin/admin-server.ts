@@ -18,6 +18,7 @@ import {
   readReleaseOrder,
   readRetargetOrder,
 } from '../../core/proxy/hold';
+import { BackendCallOrder, BackendCallReport, MAX_CALL_MS, readBackendCallOrder } from '../../core/proxy/backend-call';
 import { ProbeOrder, ProbeReport, readProbeOrder } from '../../core/proxy/probe';
 import { WindowOrder, WindowReport, readWindowOrder } from '../../core/proxy/window';
 import { Problems } from '../../core/validation/problems';
@@ -52,6 +53,7 @@ export interface AdminTarget {
   retarget(order: RetargetOrder): Notified;
   probe(order: ProbeOrder): Promise<ProbeReport>;
   window(order: WindowOrder): WindowReport | Promise<WindowReport>;
+  callBackend(order: BackendCallOrder): Promise<BackendCallReport>;
   metrics(): Promise<{ readonly contentType: string; readonly body: string }>;
 }
 
@@ -81,6 +83,8 @@ interface Call {
   readonly handle: Handler;
   /** The target itself says whether it follows it now. */
   readonly decidesItself?: boolean;
+  /** What it may take, where that is longer than a call. */
+  readonly maxMs?: number;
 }
 
 const CALLS: ReadonlyMap<string, Call> = new Map(
@@ -104,6 +108,11 @@ const CALLS: ReadonlyMap<string, Call> = new Map(
     [ADMIN_PATHS.window]: {
       ...reading(readWindowOrder, async (target, asked) => json(200, await look(target, asked))),
       decidesItself: true,
+    },
+    // In a switch a proxy that shuts down holds, too.
+    [ADMIN_PATHS.backendCall]: {
+      ...reading(readBackendCallOrder, async (target, asked) => json(200, await target.callBackend(asked))),
+      ...{ decidesItself: true, maxMs: MAX_CALL_MS + TIMES.callMs },
     },
     [ADMIN_PATHS.metrics]: { method: 'GET', handle: async (target) => ({ status: 200, ...(await target.metrics()) }) },
   }),
@@ -169,7 +178,11 @@ class Calls {
     const checked = this.check.check({ method, path, headers, body, at }, Date.now());
     if ('rejection' in checked) return text(401, checked.rejection);
     this.connections.serves(socket);
-    return signed(await this.follow(call, body).catch(failure), checked);
+    const usualMs = socket.timeout;
+    if (call.maxMs !== undefined) socket.setTimeout(call.maxMs);
+    const reply = await this.follow(call, body).catch(failure);
+    socket.setTimeout(usualMs ?? 0);
+    return signed(reply, checked);
   }
 
   private async follow(call: Call, body: string): Promise<Reply> {

@@ -1,6 +1,7 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 import { FAST_PATHS, FastPath } from '../../core/proxy/admin-api';
 import { CONNECTION_KINDS, ENDINGS } from '../../core/proxy/connections';
+import { HOLD_REJECTIONS, HoldFigures, HoldRejections } from '../../core/proxy/hold';
 import type { Side } from '../../core/traffic/weights';
 import type { UpstreamLog } from '../telemetry/upstream-log';
 import { DURATION_BOUNDS_MS } from '../telemetry/durations';
@@ -10,6 +11,16 @@ import { STATUS_CLASSES, TrafficCount } from '../telemetry/traffic-count';
 
 export const DURATION_METRIC = 'drainshift_request_duration_seconds';
 
+const HOLD_REJECTIONS_METRIC = 'drainshift_hold_rejections_total';
+const HOLD_REJECTIONS_HELP =
+  'Requests that a hold did not park, or not to its end, and orders to hold that were not followed.';
+
+/** What the primary of several workers has rejected itself, in the form of a worker's. */
+export function orderRejections(side: Side, orders: Pick<HoldRejections, 'tooSoon' | 'off'>): object {
+  const values = (['tooSoon', 'off'] as const).map((reason) => ({ value: orders[reason], labels: { side, reason } }));
+  return { name: HOLD_REJECTIONS_METRIC, help: HOLD_REJECTIONS_HELP, type: 'counter', aggregator: 'sum', values };
+}
+
 /** What the metrics are read from, when they are asked for. */
 export interface MetricSources {
   readonly ledger: Ledger;
@@ -17,6 +28,7 @@ export interface MetricSources {
   readonly deviations: Pick<UpstreamLog, 'byDeviation'>;
   /** Requests that a hold has parked now. */
   readonly held: () => number;
+  readonly holds: () => HoldFigures;
   readonly fastPath: () => FastPath;
   readonly memory: () => DataPlane['memory'];
   /** The clock that the ledger's entries came in by. */
@@ -32,6 +44,7 @@ export function createMetrics(side: Side, sources: MetricSources): Registry {
   collectDefaultMetrics({ register: registry });
   addConnections(registry, side, sources);
   addRequests(registry, side, sources);
+  addHolds(registry, side, sources);
   addPlane(registry, side, sources);
   return registry;
 }
@@ -86,7 +99,7 @@ function addConnections(registry: Registry, side: Side, { ledger, nowMs }: Metri
   });
 }
 
-function addRequests(registry: Registry, side: Side, { traffic, deviations, held }: MetricSources): void {
+function addRequests(registry: Registry, side: Side, { traffic, deviations }: MetricSources): void {
   const registers = [registry];
   new Counter({
     name: 'drainshift_requests_total',
@@ -119,6 +132,12 @@ function addRequests(registry: Registry, side: Side, { traffic, deviations, held
       for (const [deviation, count] of Object.entries(deviations.byDeviation)) this.inc({ side, deviation }, count);
     },
   });
+  // prom-client asks a metric for no more than this; its own histogram would cost each request a microsecond.
+  registry.registerMetric(durationMetric(side, traffic) as unknown as Histogram);
+}
+
+function addHolds(registry: Registry, side: Side, { held, holds }: MetricSources): void {
+  const registers = [registry];
   new Gauge({
     name: 'drainshift_held_requests',
     help: 'Requests that a hold has parked.',
@@ -128,8 +147,27 @@ function addRequests(registry: Registry, side: Side, { traffic, deviations, held
       this.set({ side }, held());
     },
   });
-  // prom-client asks a metric for no more than this; its own histogram would cost each request a microsecond.
-  registry.registerMetric(durationMetric(side, traffic) as unknown as Histogram);
+  new Counter({
+    name: 'drainshift_held_requests_released_total',
+    help: 'Requests that a hold had parked, and that were released.',
+    labelNames: ['side'],
+    registers,
+    collect() {
+      this.reset();
+      this.inc({ side }, holds().released);
+    },
+  });
+  new Counter({
+    name: HOLD_REJECTIONS_METRIC,
+    help: HOLD_REJECTIONS_HELP,
+    labelNames: ['side', 'reason'],
+    registers,
+    collect() {
+      this.reset();
+      const { rejected } = holds();
+      for (const reason of HOLD_REJECTIONS) this.inc({ side, reason }, rejected[reason]);
+    },
+  });
 }
 
 function addPlane(registry: Registry, side: Side, { fastPath, memory }: MetricSources): void {

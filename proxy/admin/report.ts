@@ -10,12 +10,13 @@ import type { Ledger } from '../data-plane/contract/ledger';
 export function ledgerFigures(
   ledger: Ledger,
   nowMs: number,
-): Pick<LedgerReport, 'active' | 'ended' | 'oldestSeconds' | 'bytes'> {
+): Pick<LedgerReport, 'active' | 'ended' | 'oldestSeconds' | 'longestRequestMs' | 'bytes'> {
   const ages = ledger.oldestMs(nowMs);
   return {
     active: ledger.active,
     ended: ledger.ended,
     oldestSeconds: eachKind((kind) => Math.round(ages[kind]) / 1000),
+    longestRequestMs: Math.round(ledger.longestRequestMs(nowMs)),
     bytes: ledger.bytes,
   };
 }

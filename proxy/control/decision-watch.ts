@@ -41,6 +41,12 @@ export class DecisionWatch {
     this.epoch = 0;
   }
 
+  /** The coordinator settles the regime behind the thaw. It releases those alone that it knows: not one that started meanwhile. */
+  private async isSettled(epoch: number): Promise<boolean> {
+    const regime = await this.options.store.readRegime();
+    return regime !== undefined && (regime.epoch > epoch || regime.switching === undefined);
+  }
+
   private lookLater(ms: number): void {
     const { epoch } = this;
     this.cancel = this.options.clock.after(ms, () => void this.ask(epoch));
@@ -52,9 +58,10 @@ export class DecisionWatch {
     try {
       const abort = { outcome: 'abort', by: name, why: 'the lease of its hold expired' } as const;
       const decision = isExpired ? await store.propose(epoch, abort) : await store.readDecision(epoch);
+      const isToFollow = decision && (isExpired || !decision.thawsFirst || (await this.isSettled(epoch)));
       if (this.epoch !== epoch || this.isExpired !== isExpired) return;
       this.failures = 0;
-      if (decision) return decided(epoch, decision.outcome);
+      if (isToFollow) return decided(epoch, decision.outcome);
     } catch (error) {
       if (this.epoch !== epoch || this.isExpired !== isExpired) return;
       this.failures += 1;

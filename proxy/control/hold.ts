@@ -1,11 +1,14 @@
 import {
+  DryRunReport,
   Hold,
+  HoldFigures,
   HoldOrder,
   HoldReport,
   NEVER_HELD,
   ReleaseOrder,
   RetargetOrder,
   afterLease,
+  classifyRejectedOrder,
   decided,
   ended,
   findRejection,
@@ -47,20 +50,12 @@ export interface HoldGateOptions {
   readonly name: string;
 }
 
-/** What a dry run would have done. */
-export interface DryRunReport {
-  readonly epoch: number;
-  /** Requests that would have been parked, and those of them for which there was no room. */
-  readonly waiting: number;
-  readonly full: number;
-  readonly isOver: boolean;
-}
-
 interface DryRun {
   readonly epoch: number;
   readonly untilMs: number;
   readonly maxWaiting: number;
   waiting: number;
+  isOver: boolean;
 }
 
 /** Between two looks for streams while a hold ends them: one may have been a plain request when the hold began. */
@@ -76,8 +71,10 @@ export class HoldGate {
   private isRamping = false;
   /** The figures when the hold in force began. */
   private before: ParkingFigures;
+  private readonly orders = { tooSoon: 0, off: 0 };
   private cancelLease: () => void = () => undefined;
   private cancelStreams: () => void = () => undefined;
+  private cancelDryRun: () => void = () => undefined;
 
   constructor(private readonly options: HoldGateOptions) {
     const { clock, log, store, name } = options;
@@ -92,7 +89,7 @@ export class HoldGate {
 
   /** Whether a request has to ask `decision` at all. */
   get isHolding(): boolean {
-    return this.current.state !== 'none' || this.isRamping || this.dryRun !== undefined;
+    return this.current.state !== 'none' || this.isRamping || this.dryRun?.isOver === false;
   }
 
   /** Of the last switch that was committed; each request to a backend carries it. */
@@ -117,15 +114,15 @@ export class HoldGate {
   /** Undefined when there was none. */
   dryRunReport(): DryRunReport | undefined {
     if (!this.dryRun) return undefined;
-    const { epoch, waiting, maxWaiting, untilMs } = this.dryRun;
-    return { epoch, waiting, full: Math.max(0, waiting - maxWaiting), isOver: this.options.clock.nowMs() >= untilMs };
+    const { epoch, waiting, maxWaiting, isOver } = this.dryRun;
+    return { epoch, waiting, full: Math.max(0, waiting - maxWaiting), isOver };
   }
 
   /** What becomes of a new request because of a hold; undefined when there is none. */
   decision(head: RequestHead): Decision | undefined {
     if (!this.isHolding) return undefined;
     const nowMs = this.options.clock.nowMs();
-    if (this.dryRun && nowMs < this.dryRun.untilMs) this.dryRun.waiting += 1;
+    if (this.dryRun && !this.dryRun.isOver && nowMs < this.dryRun.untilMs) this.dryRun.waiting += 1;
     this.endAtLease();
     const { current, parking } = this;
     if (current.state === 'none') {
@@ -137,9 +134,29 @@ export class HoldGate {
     return { hold: (resume) => this.park(head, resume, current.limits.maxWaitMs) };
   }
 
+  /** What holds came to, since the start. */
+  get totals(): HoldFigures {
+    const { released, rejected } = this.parking.figures;
+    return { released, rejected: { ...rejected, ...this.orders } };
+  }
+
   /** @returns why the order cannot be followed, as for `release` and `retarget` */
   hold(order: HoldOrder): string | undefined {
     this.endAtLease();
+    const before = this.current;
+    const rejection = this.follow(order);
+    const why = rejection === undefined ? undefined : classifyRejectedOrder(before, order, this.options.clock.nowMs());
+    if (why !== undefined) this.orders[why] += 1;
+    return rejection;
+  }
+
+  /** An order that this process does not follow any more. */
+  rejectOrder(rejection: string): string {
+    this.orders.off += 1;
+    return rejection;
+  }
+
+  private follow(order: HoldOrder): string | undefined {
     const { clock, log, setHolding } = this.options;
     const result = hold(this.current, order, clock.nowMs());
     if ('conflict' in result) return result.conflict;
@@ -202,6 +219,7 @@ export class HoldGate {
   stop(): void {
     this.cancelLease();
     this.cancelStreams();
+    this.cancelDryRun();
     this.decisions?.stop();
     this.parking.stop();
   }
@@ -221,8 +239,11 @@ export class HoldGate {
   }
 
   private startDryRun({ epoch, leaseMs, maxWaiting }: HoldOrder): undefined {
-    const untilMs = this.options.clock.nowMs() + leaseMs;
-    this.dryRun = { epoch, untilMs, maxWaiting, waiting: 0 };
+    const { clock } = this.options;
+    const dryRun: DryRun = { epoch, untilMs: clock.nowMs() + leaseMs, maxWaiting, waiting: 0, isOver: false };
+    this.dryRun = dryRun;
+    this.cancelDryRun();
+    this.cancelDryRun = clock.after(leaseMs, () => void (dryRun.isOver = true));
     this.options.log.info({ epoch, leaseMs, maxWaiting }, 'Dry run of a hold: nothing is held');
     return undefined;
   }
@@ -230,6 +251,7 @@ export class HoldGate {
   private begin(next: Hold, isFirst: boolean): void {
     this.current = next;
     this.dryRun = undefined;
+    this.cancelDryRun();
     // Who still waits for the end of the last one waits for the end of this one.
     this.isRamping = false;
     this.parking.stopRamp();

@@ -1,15 +1,15 @@
+import type { HoldRejection } from '../../core/proxy/hold';
 import type { Clock } from '../process/clock';
 import type { Decision, RequestHead } from '../data-plane/contract/data-plane';
 import { retryLater } from './error-responses';
 
-/** Why a request that would have been parked was not, or not to its end. */
-export const HOLD_REJECTIONS = ['full', 'windowOver', 'clientGone'] as const;
-export type HoldRejection = (typeof HOLD_REJECTIONS)[number];
+/** Those of a request. */
+type ParkingRejection = Exclude<HoldRejection, 'tooSoon' | 'off'>;
 
 /** What was parked since the start. */
 export interface ParkingFigures {
   readonly released: number;
-  readonly rejected: Readonly<Record<HoldRejection, number>>;
+  readonly rejected: Readonly<Record<ParkingRejection, number>>;
   /** Milliseconds that the released ones had waited, together; divided by `released` the mean. */
   readonly heldMs: number;
 }
@@ -35,7 +35,7 @@ const RAMP_MS = 10;
 export class Parking {
   private readonly waiting = new Set<Parked>();
   private readonly counts = { released: 0, heldMs: 0 };
-  private readonly rejections: Record<HoldRejection, number> = { full: 0, windowOver: 0, clientGone: 0 };
+  private readonly rejections: Record<ParkingRejection, number> = { full: 0, windowOver: 0, clientGone: 0 };
   /** Milliseconds that those released since `clearWaits` had waited. */
   private waits: number[] = [];
   private cancelLimit: () => void = () => undefined;
@@ -60,7 +60,7 @@ export class Parking {
     this.waits = [];
   }
 
-  reject(why: HoldRejection): Decision {
+  reject(why: ParkingRejection): Decision {
     this.rejections[why] += 1;
     return { response: REJECTED[why] };
   }

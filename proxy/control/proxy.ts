@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { HEALTH_PATH, LedgerReport } from '../../core/proxy/admin-api';
-import { KindCounts, NO_CONNECTIONS, addKinds } from '../../core/proxy/connections';
+import { KindCounts, NO_CONNECTIONS, STREAM_KINDS, addKinds } from '../../core/proxy/connections';
 import type { Snapshot } from '../../core/proxy/task-protection';
 import { AccessLog } from '../telemetry/access-log';
 import { AdminServer, AdminTarget, startAdminServer } from '../admin/admin-server';
@@ -28,6 +28,7 @@ import { HoldGate } from './hold';
 import { Ledger } from '../data-plane/contract/ledger';
 import { LoopGuard } from '../forwarding/loop-guard';
 import { failureResponse, loopDetected, retryLater } from './error-responses';
+import { callBackend } from './backend-call';
 import { probe } from './probe';
 import { Retarget, listUpstreams } from './retarget';
 import type { DecisionStore } from '../../core/switch/decision-store';
@@ -80,7 +81,6 @@ export interface StartedUnder {
 type SharedPort = Extract<Parameters<DataPlane['listen']>[0], { shared: unknown }>['shared'];
 
 /** What a switch closes. Any other response that streams is a request that no client can resume: it has its time to end. */
-const STREAMING_KINDS = ['websocket', 'grpcStream', 'serverSentEvents'] as const;
 
 /** Why it follows no order. The hold of a switch it does follow. */
 export const SHUTTING_DOWN = 'The proxy shuts down, and its drain is its own';
@@ -211,6 +211,7 @@ class Proxy implements RunningProxy {
 
   report(): LedgerReport {
     const { instance, ledger, drain, ledgers, gate, retarget } = this;
+    const dryRun = gate.dryRunReport();
     return {
       identity: this.identity,
       instance,
@@ -220,6 +221,8 @@ class Proxy implements RunningProxy {
       ...ledgerFigures(ledger, performance.now()),
       requests: ledgers.traffic.requests,
       hold: gate.report(),
+      ...(dryRun && { dryRun }),
+      holds: gate.totals,
       upstream: retarget.side,
       abandoned: ledgers.traffic.abandonedAt(this.clock.nowMs()),
       fastPath: this.plane.fastPath,
@@ -269,7 +272,7 @@ class Proxy implements RunningProxy {
 
   /** For a switch: what has no end by itself connects anew, and waits. */
   private endStreams(): void {
-    for (const kind of STREAMING_KINDS) {
+    for (const kind of STREAM_KINDS) {
       for (const closable of this.ledger.closables(kind)) void closable.close().catch(() => undefined);
     }
   }
@@ -294,6 +297,7 @@ class Proxy implements RunningProxy {
       traffic: this.ledgers.traffic,
       deviations: this.ledgers.upstreams,
       held: () => this.gate.report().waiting,
+      holds: () => this.gate.totals,
       fastPath: () => this.plane.fastPath,
       memory: () => this.plane.memory,
       nowMs: () => performance.now(),
@@ -303,16 +307,18 @@ class Proxy implements RunningProxy {
   private createTarget(): AdminTarget {
     const { gate, drain, metrics } = this;
     const { side, upstream, otherUpstream } = this.config;
+    const upstreams = listUpstreams(side, upstream, otherUpstream);
     return {
       identity: this.identity,
       report: () => this.report(),
       rejection: () => (this.isShuttingDown ? SHUTTING_DOWN : undefined),
       drain: (order) => void drain.start(order),
       undrain: () => void drain.cancel(),
-      hold: (order) => (this.isShuttingDown && !order.outcomes ? SHUTTING_DOWN : gate.hold(order)),
+      hold: (order) => (this.isShuttingDown && !order.outcomes ? gate.rejectOrder(SHUTTING_DOWN) : gate.hold(order)),
       release: (order) => gate.release(order),
       retarget: (order) => gate.retarget(order),
-      probe: (order) => probe(order, { upstreams: listUpstreams(side, upstream, otherUpstream), store: this.store }),
+      probe: (order) => probe(order, { upstreams, store: this.store }),
+      callBackend: (order) => callBackend(order, upstreams),
       window: (order) => this.ledgers.recent.report(order, this.clock.nowMs()),
       metrics: async () => ({ contentType: metrics.contentType, body: await metrics.metrics() }),
     };

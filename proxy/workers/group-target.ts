@@ -3,11 +3,23 @@ import { WindowOrder, WindowReport, mergeWindows } from '../../core/proxy/window
 import { AggregatorRegistry, type MetricObject, type Registry } from 'prom-client';
 import type { DrainOrder, LedgerReport } from '../../core/proxy/admin-api';
 import { NO_CONNECTIONS, total } from '../../core/proxy/connections';
-import { HoldOrder, ReleaseOrder, RetargetOrder, holdReport } from '../../core/proxy/hold';
+import {
+  HoldOrder,
+  NO_HOLD_FIGURES,
+  ReleaseOrder,
+  RetargetOrder,
+  classifyRejectedOrder,
+  combineHoldFigures,
+  holdReport,
+} from '../../core/proxy/hold';
+import type { BackendCallOrder, BackendCallReport } from '../../core/proxy/backend-call';
 import type { ProbeOrder, ProbeReport } from '../../core/proxy/probe';
 import type { Outcome } from '../../core/switch/decision';
 import type { DecisionStore } from '../../core/switch/decision-store';
+import type { Side } from '../../core/traffic/weights';
+import { orderRejections } from '../admin/metrics';
 import { DecisionWatch } from '../control/decision-watch';
+import { callBackend } from '../control/backend-call';
 import { probe } from '../control/probe';
 import { SHUTTING_DOWN } from '../control/proxy';
 import type { Upstreams } from '../control/retarget';
@@ -28,6 +40,7 @@ const RELEASE_MS = 10_000;
 const MAX_LOOKS = 5;
 
 export interface GroupTargetOptions {
+  readonly side: Side;
   readonly workers: number;
   readonly members: Members;
   readonly running: GroupState;
@@ -57,6 +70,8 @@ export class GroupTarget implements AdminTarget {
   private turn: Promise<unknown> = Promise.resolve();
 
   private readonly decisions: DecisionWatch | undefined;
+  /** Those that were rejected here, and reached no worker. */
+  private readonly orders = { tooSoon: 0, off: 0 };
   private cancelLease: () => void = () => undefined;
 
   constructor(private readonly options: GroupTargetOptions) {
@@ -77,7 +92,9 @@ export class GroupTarget implements AdminTarget {
 
   report(): Promise<LedgerReport> {
     return this.inTurn(async () => {
-      const merged = mergeReports(this.names, await this.reports(), this.from);
+      const workers = mergeReports(this.names, await this.reports(), this.from);
+      const orders = { ...NO_HOLD_FIGURES, rejected: { ...NO_HOLD_FIGURES.rejected, ...this.orders } };
+      const merged = { ...workers, holds: combineHoldFigures(workers.holds, orders, (a, b) => a + b) };
       const { lostMs } = this;
       const sinceLossMs = lostMs === undefined ? undefined : Math.floor(this.options.clock.nowMs() - lostMs);
       return this.withLease(sinceLossMs === undefined ? merged : { ...merged, sinceLossMs });
@@ -131,7 +148,18 @@ export class GroupTarget implements AdminTarget {
     });
   }
 
-  hold(order: HoldOrder): Promise<string | undefined> {
+  async hold(order: HoldOrder): Promise<string | undefined> {
+    const { running, clock } = this.options;
+    const before = running.heldAt(clock.nowMs());
+    const isOff = this.isShuttingDown && !order.outcomes;
+    const rejection = await this.follow(order);
+    if (rejection === undefined) return undefined;
+    const why = isOff ? 'off' : classifyRejectedOrder(before, order, clock.nowMs());
+    if (why !== undefined) this.orders[why] += 1;
+    return rejection;
+  }
+
+  private follow(order: HoldOrder): Promise<string | undefined> {
     const { running, clock, members, workers } = this.options;
     if (this.isShuttingDown && !order.outcomes) return Promise.resolve(SHUTTING_DOWN);
     if (order.dryRun) {
@@ -199,6 +227,10 @@ export class GroupTarget implements AdminTarget {
     return probe(order, { upstreams, store });
   }
 
+  callBackend(order: BackendCallOrder): Promise<BackendCallReport> {
+    return callBackend(order, this.options.upstreams);
+  }
+
   retarget(order: RetargetOrder): Promise<string | undefined> {
     return this.inTurn(async () => {
       const rejection = this.options.running.retarget(order);
@@ -225,7 +257,8 @@ export class GroupTarget implements AdminTarget {
     const asked = this.options.members.askAll(() => ({ kind: 'metrics' }));
     asked.catch((error: unknown) => this.logFailure(error));
     const notified = (await asked) as MetricObject[][];
-    return AggregatorRegistry.aggregate(notified);
+    const { side } = this.options;
+    return AggregatorRegistry.aggregate([...notified, [orderRejections(side, this.orders) as MetricObject]]);
   }
 
   private async reports(): Promise<LedgerReport[]> {

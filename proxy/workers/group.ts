@@ -91,7 +91,17 @@ class Group implements WorkerGroup {
     const { members, watch } = this;
     const upstreams = listUpstreams(config.side, config.upstream, config.otherUpstream);
     const store = started?.store;
-    this.target = new GroupTarget({ workers, members, running, watch, clock, log, upstreams, store });
+    this.target = new GroupTarget({
+      side: config.side,
+      workers,
+      members,
+      running,
+      watch,
+      clock,
+      log,
+      upstreams,
+      store,
+    });
   }
 
   async start(): Promise<void> {

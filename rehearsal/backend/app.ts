@@ -6,13 +6,16 @@ import type { BackendOptions } from './backend';
 import { chat } from './chat';
 import { Clock } from './clock';
 import { Counter } from './counter';
+import { Hook, readJson } from './hook';
 import { ShopResponse, addToCart, echo, login, showCart } from './shop';
 import { StoreClient } from './store-client';
 import { write } from './writes';
 
 // Entry: the default backend of one side. Plain HTTP/1.1 with Node's own timeouts, as most apps have them.
 
-const { side, storeUrl, host = '127.0.0.1', smoke = [] } = entryOptions<BackendOptions>();
+const { side, storeUrl, host = '127.0.0.1', port = 0, smoke = [] } = entryOptions<BackendOptions>();
+
+const hook = new Hook();
 
 type Route = (request: IncomingMessage, store: StoreClient) => Promise<ShopResponse>;
 const ROUTES: Readonly<Record<string, Route>> = {
@@ -22,7 +25,8 @@ const ROUTES: Readonly<Record<string, Route>> = {
   'GET /cart': showCart,
   'POST /cart': addToCart,
   'POST /echo': (request) => echo(request),
-  'POST /writes': (request, store) => write(request, side, store),
+  'POST /writes': (request, store) =>
+    hook.isFrozen ? Promise.resolve({ status: 423, body: { error: 'frozen' } }) : write(request, side, store),
 };
 
 void start();
@@ -43,7 +47,7 @@ async function start(): Promise<void> {
     socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
   });
   process.once('SIGTERM', () => stop(server, counter, clock));
-  server.listen(0, host, () => {
+  server.listen(port, host, () => {
     announceReady({ url: `http://${host}:${(server.address() as AddressInfo).port}` });
   });
 }
@@ -61,6 +65,8 @@ async function respond(
     return clock.stream(request, response, client);
   }
   if (request.method === 'POST' && pathname === '/chat') return chat(request, response);
+  const called = hook.respond(request, () => readJson(request));
+  if (called) return reply(request, response, await called);
   const route = ROUTES[`${request.method === 'HEAD' ? 'GET' : request.method} ${pathname}`];
   reply(request, response, route ? await route(request, store) : smokeResponse(request));
 }

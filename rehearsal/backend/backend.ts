@@ -8,12 +8,16 @@ export interface BackendOptions {
   readonly storeUrl: string;
   /** @default 127.0.0.1 */
   readonly host?: string;
+  /** @default - any free one */
+  readonly port?: number;
   /** Pages of a user's own plan, which this app responds as the plan expects. */
   readonly smoke?: readonly SmokeRequest[];
 }
 
 export interface Running {
   readonly url: string;
+  /** To harm it from outside. */
+  readonly pid: number | undefined;
   /** Ends it in good order. */
   stop(): Promise<void>;
 }
@@ -21,5 +25,5 @@ export interface Running {
 /** One side's backend: a small stateful web app in a process of its own, on a free loopback port. */
 export async function startBackend(options: BackendOptions): Promise<Running> {
   const entry = await startEntry<{ url: string }>('backend/app', options);
-  return { url: entry.ready.url, stop: () => entry.stop() };
+  return { url: entry.ready.url, pid: entry.process.pid, stop: () => entry.stop() };
 }

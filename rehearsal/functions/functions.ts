@@ -24,6 +24,11 @@ export class Functions {
     return this.find(arn) !== undefined;
   }
 
+  /** Of the process that the next event gets; undefined before the first one. To harm it from outside. */
+  findPid(arn: string): number | undefined {
+    return this.find(arn)?.pid;
+  }
+
   /** @throws Error when there is none, and what the function throws */
   async invoke(arn: string, event: unknown): Promise<unknown> {
     const found = this.find(arn);

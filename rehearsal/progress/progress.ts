@@ -1,13 +1,17 @@
 import pc from 'picocolors';
 import { CONNECTION_KINDS, KIND_FACTS, KindCounts } from '../../core/proxy/connections';
 import { printableLine } from '../../core/text/printable';
+import type { SwitchRecord } from '../../core/switch/switch-record';
 import { SIDES, Side, formatWeights } from '../../core/traffic/weights';
-import type { Sample } from './samples';
+import { Painter, listSwitchLines } from '../timeline/switch-lines';
+import { describeSwitchSample, describeTask, listStates } from './switch-sample';
+import type { Sample, SwitchSample } from './samples';
 import type { ProgressReporter } from './progress-reporter';
 
 /** Without a terminal a line is written this often: enough to follow, little enough for a log. */
 const LINE_EVERY_MS = 2_000;
 const BAR = 40;
+const COLOURS: Readonly<Record<Side, (text: string) => string>> = { source: pc.blue, target: pc.green };
 
 /** Live progress: a block that is drawn anew on a terminal, a line now and then in a log. */
 export class Progress implements ProgressReporter {
@@ -15,6 +19,11 @@ export class Progress implements ProgressReporter {
   private drawn = 0;
   private lastLineMs = 0;
   private previous: Sample | undefined;
+  /** The block of the last sample, and the lines of the switch that is under way below it. */
+  private shown: readonly string[] = [];
+  private ofSwitch: readonly string[] = [];
+  private lastStates = '';
+  private lastSwitchMs = 0;
   private readonly startedMs = Date.now();
 
   constructor(private readonly out: NodeJS.WriteStream) {
@@ -27,13 +36,40 @@ export class Progress implements ProgressReporter {
   }
 
   progress(sample: Sample): void {
-    if (this.isLive) this.redraw(this.block(sample));
-    else if (sample.atMs - this.lastLineMs >= LINE_EVERY_MS) {
+    if (this.isLive) {
+      this.shown = this.block(sample);
+      this.redraw();
+    } else if (sample.atMs - this.lastLineMs >= LINE_EVERY_MS) {
       this.lastLineMs = sample.atMs;
       this.out.write(`${this.line(sample)}\n`);
       this.previous = sample;
     }
     if (this.isLive) this.previous = sample;
+  }
+
+  /** A line for each task, drawn anew in place; in a log one line when a task is in another state, and now and then. */
+  switching(sample: SwitchSample): void {
+    if (this.isLive) {
+      const tasks = sample.tasks.map((task) => {
+        return `    ${COLOURS[task.home](task.label.padEnd(9))} ${describeTask(task)}`;
+      });
+      this.ofSwitch = [`  ${describeSwitchSample(sample)}`, ...tasks];
+      return this.redraw();
+    }
+    const states = listStates(sample);
+    if (states === this.lastStates && sample.atMs - this.lastSwitchMs < LINE_EVERY_MS) return;
+    this.lastStates = states;
+    this.lastSwitchMs = sample.atMs;
+    const tasks = sample.tasks.map((task) => `${task.label} ${describeTask(task)}`);
+    this.out.write(`${this.clock(sample.atMs)} ${[describeSwitchSample(sample), ...tasks].join(' | ')}\n`);
+  }
+
+  switched(record: SwitchRecord): void {
+    this.ofSwitch = [];
+    this.lastStates = '';
+    this.clear();
+    const lines = listSwitchLines(record, this.isLive ? paint : (_, text) => text);
+    this.out.write(`${pc.dim(this.clock(Date.now()))} ${lines.join('\n')}\n`);
   }
 
   /** Takes the block away, so that what is written next stands alone. */
@@ -56,15 +92,15 @@ export class Progress implements ProgressReporter {
       `${this.clock(sample.atMs)} ${pc.bold(printableLine(sample.state))}  stage ${sample.stage} of ${sample.stages}${sample.draining ? '  source draining' : ''}`,
       `  weights  ${bar} ${formatWeights(sample.weights)}`,
       ...SIDES.map((side) => {
-        const colour = side === 'source' ? pc.blue : pc.green;
         const responses = sample.responses[side].toLocaleString('en-US').padStart(7);
-        return `  ${colour(side.padEnd(8))} ${responses} responses ${this.rate(sample, side).padStart(4)} req/s   ledger ${ledger(sample.live[side])}`;
+        return `  ${COLOURS[side](side.padEnd(8))} ${responses} responses ${this.rate(sample, side).padStart(4)} req/s   ledger ${ledger(sample.live[side])}`;
       }),
       `  wrong    ${sample.wrong === 0 ? pc.green('0') : pc.red(String(sample.wrong))}   WebSocket messages with a response ${sample.messages.toLocaleString('en-US')}${reduced(sample)}`,
     ];
   }
 
-  private redraw(lines: readonly string[]): void {
+  private redraw(): void {
+    const lines = [...this.shown, ...this.ofSwitch];
     const width = this.out.columns > 0 ? this.out.columns : Infinity;
     this.clear();
     // A line that wraps would count twice; one that is cut loses its colours with its end.
@@ -87,6 +123,12 @@ export class Progress implements ProgressReporter {
     return `${String(Math.floor(seconds / 60)).padStart(2, '0')}:${(seconds % 60).toFixed(1).padStart(4, '0')}`;
   }
 }
+
+const paint: Painter = (glyph, text) => {
+  if (glyph === 'source' || glyph === 'target') return COLOURS[glyph](text);
+  if (glyph === 'empty') return pc.dim(text);
+  return glyph === 'busy' || glyph === 'deciding' ? pc.yellow(text) : pc.red(text);
+};
 
 /** A machine that cannot carry the traffic says so. */
 function reduced({ share = 1 }: Sample): string {

@@ -8,9 +8,9 @@ const BOTTOM = 22;
 const GAP = 30;
 /** Room for a label on the time axis, and for weights above it. */
 const LABEL = 54;
-const COLOURS = { source: '#0969da', target: '#2da44e', lost: '#cf222e' } as const;
 
-type Band = keyof typeof COLOURS;
+/** Colours are those of the page, by class. */
+type Band = Side | 'lost';
 
 interface Panel {
   readonly title: string;
@@ -119,25 +119,24 @@ function findPanel(
       ...points.map(({ atMs, value }) => at(atMs, edge(value, index + 1))),
       ...[...points].reverse().map(({ atMs, value }) => at(atMs, edge(value, index))),
     ];
-    const opacity = band === 'lost' ? 0.9 : 0.55;
-    return `<polygon points="${outline.join(' ')}" fill="${COLOURS[band]}" fill-opacity="${opacity}"/>`;
+    return `<polygon class="fill-${band}" points="${outline.join(' ')}"/>`;
   });
   const ticks = [0, highest].map(
     (value) =>
       `<text x="${LEFT - 6}" y="${(y(value) + 4).toFixed(1)}" text-anchor="end">${Number(value.toFixed(value < 10 ? 1 : 0))}</text>`,
   );
-  const ground = `<line x1="${LEFT}" x2="${width - RIGHT}" y1="${y(0)}" y2="${y(0)}" stroke="#8c959f"/>`;
-  return `<g>${areas.join('')}${ground}<g font-size="11" fill="#57606a">${ticks.join('')}</g>
-<text x="${LEFT}" y="${top - 6}" font-size="12" font-weight="600">${title}</text>
+  const ground = `<line class="axis" x1="${LEFT}" x2="${width - RIGHT}" y1="${y(0)}" y2="${y(0)}"/>`;
+  return `<g>${areas.join('')}${ground}<g class="muted" font-size="11">${ticks.join('')}</g>
+<text class="ink" x="${LEFT}" y="${top - 6}" font-size="12" font-weight="600">${title}</text>
 ${hasLegend ? legend(bands, { y: top - 6, right: width - RIGHT }) : ''}</g>`;
 }
 
 function legend(bands: readonly Band[], { y, right }: { y: number; right: number }): string {
   const items = bands.map((band, index) => {
     const x = right - (bands.length - index) * 62;
-    return `<rect x="${x}" y="${y - 9}" width="10" height="10" fill="${COLOURS[band]}" fill-opacity=".55"/><text x="${x + 14}" y="${y}">${band}</text>`;
+    return `<rect x="${x}" y="${y - 9}" width="10" height="10" class="fill-${band}"/><text x="${x + 14}" y="${y}">${band}</text>`;
   });
-  return `<g font-size="11">${items.join('')}</g>`;
+  return `<g class="ink" font-size="11">${items.join('')}</g>`;
 }
 
 function timeAxis({ x, fromMs, toMs, zeroMs, width }: Drawing, bottom: number): string {
@@ -149,7 +148,7 @@ function timeAxis({ x, fromMs, toMs, zeroMs, width }: Drawing, bottom: number): 
   for (let at = first; zeroMs + at * 1000 <= toMs; at += step) {
     ticks.push(`<text x="${x(zeroMs + at * 1000).toFixed(1)}" y="${bottom + 15}" text-anchor="middle">${at} s</text>`);
   }
-  return `<g font-size="11" fill="#57606a">${ticks.join('')}</g>`;
+  return `<g class="muted" font-size="11">${ticks.join('')}</g>`;
 }
 
 /** A line through all panels where the weights changed; a label where there is room for it. */
@@ -163,10 +162,10 @@ function shifts(samples: readonly Sample[], { x }: Drawing, bottom: number): str
     before = now;
     const at = x(atMs);
     const line = `x1="${at.toFixed(1)}" x2="${at.toFixed(1)}" y1="14" y2="${bottom}"`;
-    lines.push(`<line ${line} stroke="#57606a" stroke-dasharray="3 3"/>`);
+    lines.push(`<line class="mark" ${line}/>`);
     if (at < labelledTo) continue;
     labelledTo = at + LABEL * 0.75;
-    lines.push(`<text x="${at.toFixed(1)}" y="10" font-size="11" text-anchor="middle">${now}</text>`);
+    lines.push(`<text x="${at.toFixed(1)}" y="10" class="ink" font-size="11" text-anchor="middle">${now}</text>`);
   }
   return lines.join('');
 }

@@ -1,6 +1,7 @@
 import type { Outcome } from '../../core/cutover/run';
 import { EXIT_CODES, ExitCode } from '../../core/errors/exit-codes';
 import { RehearsalEvidence, keptWeights } from './evidence';
+import { listTraceFaults } from './trace-faults';
 import { reachVerdict } from './verdict';
 
 const CODES: Readonly<Record<Outcome, { readonly whole: ExitCode; readonly lossy: ExitCode }>> = {
@@ -10,12 +11,13 @@ const CODES: Readonly<Record<Outcome, { readonly whole: ExitCode; readonly lossy
   failed: { whole: EXIT_CODES.stuck, lossy: EXIT_CODES.stuck },
 };
 
-/** An adoption that lost something, a redeploy that moved the weights, or that could not be rolled back, is no success whatever the cutover did. */
+/** A switch that did not keep to the protocol, an adoption that lost something, a redeploy that moved the weights, or that could not be rolled back, is no success whatever the cutover did. */
 export function chooseExitCode(evidence: RehearsalEvidence): number {
   const { adoption, redeploy } = evidence.rehearsal;
   if (adoption && !adoption.isLossless) return EXIT_CODES.failed.code;
   if (redeploy && (!keptWeights(redeploy) || redeploy.status === 'UPDATE_ROLLBACK_FAILED'))
     return EXIT_CODES.failed.code;
+  if (listTraceFaults(evidence).length > 0) return EXIT_CODES.failed.code;
   const { outcome, lost } = reachVerdict(evidence);
   const { whole, lossy } = CODES[outcome];
   return (lost.length === 0 ? whole : lossy).code;

@@ -3,8 +3,13 @@ import { CONNECTION_KINDS, NO_CONNECTIONS } from '../../core/proxy/connections';
 import { printable } from '../../core/text/printable';
 import { Side, formatWeights } from '../../core/traffic/weights';
 import { chart } from './chart';
+import type { SwitchRecord } from '../../core/switch/switch-record';
+import { switchChart } from '../timeline/switch-chart';
+import { describeHandover, titleSwitch } from '../timeline/switch-words';
+import { describePhases, findTaskRows, isTraced } from '../timeline/task-phases';
 import { describe, words } from './describe';
 import type { Report, RehearsalEvidence } from './evidence';
+import type { Handover } from '../writes/handover';
 import { hopsRows } from './hops';
 import { scenarioRows } from './scenario-seen';
 import { STYLE } from './style';
@@ -30,7 +35,7 @@ ${failures(evidence)}
 <p class="note">Second 0 is the start of the cutover, here and in the timeline. A dashed line is a change of the weights (source/target).</p>
 <div class="wide">${chart(samples, evidence.startedAt, WIDE)}</div>
 <div class="narrow">${chart(samples, evidence.startedAt, NARROW)}</div>
-${scenario(evidence)}<h2>Stages</h2>
+${scenario(evidence)}${switches(evidence)}<h2>Stages</h2>
 ${table(['weights', 'read back after', 'requests source / target', 'errors source / target', 'verdict'], stageRows(evidence))}
 <h2>The source's connections in the drain</h2>
 ${table(['kind', 'at its start', 'at its end'], drainRows(evidence))}
@@ -84,6 +89,35 @@ function failures({ traffic, ownClients, switchSeen }: RehearsalEvidence): strin
   if (all.length === 0) return '';
   const lines = all.map((line) => `<li>${escape(line)}</li>`).join('\n');
   return `<h2>The first of what went wrong</h2>\n<ul class="failures">${lines}</ul>`;
+}
+
+/** Each attempt, in its order. */
+function switches({ switches: records = [], switchSeen }: RehearsalEvidence): string {
+  if (records.length === 0) return '';
+  const note =
+    'Times are from the first call to hold. Of tasks that were found alike the trace has the first and the last time: what is pale is between them.';
+  const drawn = records.map((record, at) => {
+    const handover = switchSeen?.handovers?.find(({ epoch }) => epoch === record.epoch);
+    return `<h3>${escape(titleSwitch(record))}</h3>\n${drawSwitch(record, handover, `switch-${at + 1}`)}`;
+  });
+  return `<h2>The switch</h2>\n<p class="note">${note}</p>\n${drawn.join('\n')}\n`;
+}
+
+/** A trace that no switch can have written is a fault of its own, which the summary names: the rest of the page stands. */
+function drawSwitch(record: SwitchRecord, handover: Handover | undefined, id: string): string {
+  const why = record.why === undefined ? '' : `<p>${escape(`Because ${record.why}.`)}</p>\n`;
+  if (record.heldAt === undefined) return `${why}<p class="note">No request waited.</p>`;
+  if (!isTraced(record)) return `${why}<p class="note">The evidence had no room for the trace of this attempt.</p>`;
+  try {
+    const rows = findTaskRows(record.trace).map((row) => [row.label, row.id ?? '', describePhases(row)]);
+    const said = describeHandover(record, handover).join(' ');
+    return `${why}<div class="wide">${switchChart({ record, handover }, `${id}-wide`, WIDE)}</div>
+<div class="narrow">${switchChart({ record, handover }, `${id}-narrow`, NARROW)}</div>
+<p>${escape(said)}</p>
+${table(['task', 'its id', 'found'], rows)}`;
+  } catch (error) {
+    return `${why}<p class="note">${escape(`The trace of this attempt cannot be drawn: ${(error as Error).message}`)}</p>`;
+  }
 }
 
 function stageRows({ stages }: RehearsalEvidence): string[][] {

@@ -8,6 +8,7 @@ import type { AdoptionEvidence, RedeployEvidence, RehearsalEvidence } from './ev
 import { hopsLine } from './hops';
 import { scenarioFacts } from './scenario-seen';
 import { switchLine } from './switch-seen';
+import { listTraceFaults } from './trace-faults';
 import type { MachineTally } from '../traffic/counting/tally';
 import { lossLine, reachVerdict } from './verdict';
 
@@ -20,7 +21,7 @@ export function summarize(evidence: RehearsalEvidence): string {
   return [
     `drainshift rehearsal: ${headline(evidence)}`,
     ...listFacts(evidence).map(([name, text]) => `  ${name.padEnd(10)} ${printableLine(text)}`),
-    ...findFailures(evidence).map((line) => `  ! ${printableLine(line)}`),
+    ...[...listTraceFaults(evidence), ...findFailures(evidence)].map((line) => `  ! ${printableLine(line)}`),
   ].join('\n');
 }
 

@@ -1,13 +1,16 @@
 import type { SwitchRecord } from '../../core/switch/switch-record';
 import { Pause, SeenResponse, Window, computePause } from '../writes/pause';
+import { Committed, Handover, findHandovers } from '../writes/handover';
 import { WritesTally, judgeWrites } from '../writes/judge-writes';
-import type { LoggedWrite, SentWrite } from '../writes/write-log';
+import { LoggedWrite, SentWrite, toTimeOfDay } from '../writes/write-log';
 
 /** What clients and backends saw of the switches of a cutover. */
 export interface SwitchSeen {
   readonly writes: WritesTally;
   /** What the clients waited because of all of its switches. */
   readonly pause: Pause;
+  /** Of each switch that was committed: the last of the one side, and the first of the other. */
+  readonly handovers: readonly Handover[];
 }
 
 interface Seen {
@@ -16,8 +19,18 @@ interface Seen {
   readonly responses: readonly SeenResponse[];
 }
 
-export function summarizeSwitch({ log, sent, responses }: Seen, switches: readonly SwitchRecord[]): SwitchSeen {
-  return { writes: judgeWrites(log, sent), pause: computePause(responses, switches.flatMap(findWindow)) };
+/** @param nowMs since the epoch: the log has times of another clock */
+export function summarizeSwitch(
+  { log, sent, responses }: Seen,
+  switches: readonly SwitchRecord[],
+  nowMs: number,
+): SwitchSeen {
+  const handovers = findHandovers({ responses, log: toTimeOfDay(log, nowMs) }, switches.flatMap(findCommitted));
+  return { writes: judgeWrites(log, sent), pause: computePause(responses, switches.flatMap(findWindow)), handovers };
+}
+
+function findCommitted({ epoch, from, to, outcome, heldAt }: SwitchRecord): Committed[] {
+  return outcome === 'commit' && heldAt !== undefined ? [{ epoch, from, to, heldMs: Date.parse(heldAt) }] : [];
 }
 
 /** From the first call to hold to the last release; none where nothing was held. */

@@ -5,6 +5,7 @@ import { askApplications } from '../cloud/application-view';
 import { clientsCome, tellClients } from './clients';
 import { minShare } from './enough-requests';
 import { Observer } from './observer';
+import { SwitchWatcher } from './switch-watcher';
 import { readBackWeights } from './read-back';
 import { recovered } from '../cloud/recovery';
 import { redeployInBake } from './redeploy-in-bake';
@@ -43,12 +44,7 @@ export async function cutOver(
   if (options.waitForClients === true) await clientsCome(cloud, reporter, signal);
   const traffic = await startTraffic(trafficOptions(running));
   let execution: ExecutionDescription | undefined;
-  const observer = new Observer(
-    running,
-    traffic,
-    () => execution,
-    (sample) => reporter.progress(sample),
-  );
+  const observer = observe(running, traffic, () => execution, reporter);
   try {
     await connected(traffic, running, signal);
     begin(traffic, reporter);
@@ -91,6 +87,18 @@ export async function cutOver(
   }
 }
 
+function observe(
+  running: RunningRehearsal,
+  traffic: Traffic,
+  execution: () => ExecutionDescription | undefined,
+  reporter: ProgressReporter,
+): Pick<Observer, 'samples' | 'stop'> {
+  const observer = new Observer(running, traffic, execution, (sample) => reporter.progress(sample));
+  const ofSwitch = running.plan.switch && new SwitchWatcher(running.cloud, execution, reporter);
+  const stop = async () => void (await Promise.all([observer.stop(), ofSwitch?.stop()]));
+  return { samples: observer.samples, stop };
+}
+
 /** What the clients wrote down, beside the logs of both sides. */
 async function seeSwitch(
   { backends, plan }: RunningRehearsal,
@@ -99,7 +107,7 @@ async function seeSwitch(
 ): Promise<SwitchSeen | undefined> {
   const record = traffic.record();
   if (!record || !plan.switch) return undefined;
-  return summarizeSwitch({ ...record, log: await backends.readWrites() }, switches);
+  return summarizeSwitch({ ...record, log: await backends.readWrites() }, switches, Date.now());
 }
 
 /** How it was run. */

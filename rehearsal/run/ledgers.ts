@@ -12,24 +12,40 @@ export interface SideLedger {
   readonly draining: boolean;
 }
 
+/** What a running proxy task says of itself; `report` is undefined of one that does not respond. */
+export interface TaskReport {
+  readonly home: Side;
+  readonly report: LedgerReport | undefined;
+}
+
 /** The live connections of both sides, asked of every running proxy task; a task that does not respond is left out. */
 export async function readLedgers(cloud: LocalCloud): Promise<Record<Side, SideLedger>> {
+  const all = await readTasks(cloud);
+  const ledgers = SIDES.map((side) => {
+    const reports = all.flatMap(({ home, report }) => (home === side && report ? [report] : []));
+    const active = reports.reduce((sum, report) => addKinds(sum, report.active), NO_CONNECTIONS);
+    return [side, { active, draining: reports.some(({ state }) => state !== 'serving') }] as const;
+  });
+  return Object.fromEntries(ledgers) as Record<Side, SideLedger>;
+}
+
+/** Those of the source first. */
+export async function readTasks(cloud: LocalCloud): Promise<TaskReport[]> {
   const { config } = cloud.model;
   const secret = cloud.secrets.find(config.adminSecretArn);
   // A task that has not heard of a rotation yet knows the one before.
   const keys = [secret?.value, secret?.at(PREVIOUS)?.value].filter((key) => key !== undefined);
-  const ledgers = SIDES.map(async (side) => {
-    const tasks = [...cloud.tasks.tasks.values()].filter(
-      ({ serviceArn, status }) =>
-        cloud.tasks.services.get(serviceArn)?.name === config.serviceNames[side] && status === 'RUNNING',
-    );
-    const reports = (await Promise.all(tasks.map(({ ip }) => readLedger(ip, config.adminPort, keys)))).filter(
-      (report) => report !== undefined,
-    );
-    const active = reports.reduce((sum, report) => addKinds(sum, report.active), NO_CONNECTIONS);
-    return [side, { active, draining: reports.some(({ state }) => state !== 'serving') }] as const;
-  });
-  return Object.fromEntries(await Promise.all(ledgers)) as Record<Side, SideLedger>;
+  const tasks = SIDES.flatMap((home) =>
+    [...cloud.tasks.tasks.values()]
+      .filter(
+        ({ serviceArn, status }) =>
+          cloud.tasks.services.get(serviceArn)?.name === config.serviceNames[home] && status === 'RUNNING',
+      )
+      .map(({ ip }) => ({ home, ip })),
+  );
+  return Promise.all(
+    tasks.map(async ({ home, ip }) => ({ home, report: await readLedger(ip, config.adminPort, keys) })),
+  );
 }
 
 async function readLedger(ip: string, port: number, keys: readonly string[]): Promise<LedgerReport | undefined> {

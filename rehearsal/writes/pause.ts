@@ -1,8 +1,12 @@
+import type { Side } from '../../core/traffic/weights';
+
 /** A response as its client saw it. */
 export interface SeenResponse {
   /** When the request was due, in milliseconds since the epoch. */
   readonly dueAtMs: number;
   readonly ms: number;
+  /** The side that responded; absent of a failure, and of a backend that does not say it. */
+  readonly side?: Side | undefined;
 }
 
 export interface Window {

@@ -39,6 +39,12 @@ export function sharedClockMs(): number {
   return Number(process.hrtime.bigint()) / 1e6;
 }
 
+/** The same writes, with their times by the clock of the day as it is now. */
+export function toTimeOfDay(log: readonly LoggedWrite[], nowMs: number): LoggedWrite[] {
+  const offset = nowMs - sharedClockMs();
+  return log.map((write) => ({ ...write, beganMs: write.beganMs + offset, endedMs: write.endedMs + offset }));
+}
+
 /** The writes of a side, of the lines in its log. */
 export function readLog(side: Side, lines: readonly StoredLine[]): LoggedWrite[] {
   const parsed = lines.map(({ value }) => JSON.parse(value) as LogLine);

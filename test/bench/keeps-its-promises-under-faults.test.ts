@@ -8,7 +8,7 @@ const FAULTS = join(__dirname, '../../dist/bench/faults.js');
 /** One of each kind; `npm run bench:faults` runs them all. */
 const ROWS = [
   'source-dead-and-abort@last-bake',
-  'target-killed@drain',
+  'switch:function-killed@decided',
   's3-503-and-target-killed@bake',
   'source-proxies-killed@drain',
 ];
@@ -49,7 +49,7 @@ test('a client that counts for itself sees what the evidence says, in every row'
   expect(rows.flatMap(({ fault, phase, wrong }) => wrong.map((each) => `${fault}@${phase}: ${each}`))).toEqual([]);
   expect(rows.map(({ outcome, weights, lock }) => [outcome, weights, lock])).toEqual([
     ['failed', '0/100', 'kept'],
-    ['rolled-back', '100/0', 'free'],
+    ['completed', '0/100', 'free'],
     ['rolled-back', '100/0', 'free'],
     ['completed', '0/100', 'free'],
   ]);

@@ -11,6 +11,7 @@ const ROWS = [
   'response-lost@decided',
   'store-conflict@decide',
   'operator-aborts@enlist',
+  'backend-killed@enlist',
   'hook-fails@hook',
   'task-killed@release',
 ];
@@ -47,6 +48,7 @@ test('whatever breaks in a switch, it ends decided, with one writer, and no writ
   expect(results.map(({ row }) => row)).toEqual(ROWS);
   const find = (name: string) => results.find(({ row }) => row === name);
   expect(find('none')?.outcome).toBe('commit');
+  expect(find('backend-killed@enlist')).toMatchObject({ outcome: 'abort', wasMet: true });
   expect(find('hook-fails@hook')).toMatchObject({ outcome: 'abort', wasMet: true });
   const commits = results.filter(({ outcome }) => outcome === 'commit');
   expect(commits.length).toBeGreaterThan(1);

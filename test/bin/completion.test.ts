@@ -34,6 +34,7 @@ testIn('bash')('bash completes commands, their options and the values of these',
   expect(bash('weights', '')).toEqual(expect.arrayContaining(['get', 'set']));
   expect(bash('plan', '')).toEqual(expect.arrayContaining(['init', 'validate', 'explain']));
   expect(bash('weights', 'set', '--so')).toEqual(['--source']);
+  expect(bash('hold', '--d')).toEqual(['--dry-run']);
   expect(bash('rehearse', '--fault', 'target-e')).toEqual(['target-errors']);
   expect(bash('completion', 'z')).toEqual(['zsh']);
   expect(bash('proxy', '--upstream-ping')).toEqual(['--upstream-ping-seconds']);

@@ -25,6 +25,9 @@ const SUBJECTS: Record<string, Record<string, number>> = {
   pipeline: { 'AWS::CodePipeline::Pipeline': 1, 'AWS::StepFunctions::StateMachine': 2 },
 };
 
+/** Those are synthesized twice that have the most kinds of constructs between them. */
+const TWICE = ['pipeline', 'single-writer', 'websocket-valkey'];
+
 interface Template {
   readonly Resources: Record<string, AnyResource>;
 }
@@ -130,6 +133,7 @@ describe.each(Object.keys(SUBJECTS))('%s', (example) => {
     expect(templatesIn(synthesized.assembly).flatMap(twiceIn)).toEqual([]);
   });
 
+  if (!TWICE.includes(example)) return;
   test('synthesizes to the same bytes again', () => {
     const again = synthesizeByCommand(folder, { assembly: join(folder, 'again'), withNag: true });
     expect(filesIn(again.assembly).sort()).toEqual(filesIn(synthesized.assembly).sort());

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { RehearsalEvidence } from '../../rehearsal/report/evidence';
 import { FREE_PORTS, run, shortPlan } from '../rehearsal/command';
@@ -14,14 +14,23 @@ interface Rehearsed extends RehearsalEvidence {
   readonly template: string;
 }
 
+/** The plan of the example, with a short bake. */
+const SWITCH = {
+  strategy: 'drainThenShift',
+  switch: { pointOfNoReturn: 'shared', fence: 'epoch' },
+  stages: [{ weights: { source: 0, target: 100 }, bakeSeconds: 60 }],
+};
+
 /** @returns the evidence of a rehearsal of this example, and what was rehearsed */
-async function rehearse(example: string, ...ports: string[]): Promise<Rehearsed> {
+async function rehearse(example: string, plan?: object, ...ports: string[]): Promise<Rehearsed> {
   const folder = install(tarball, join(ROOT, 'examples', example));
   const { assembly } = synthesize(folder);
   const json = join(folder, 'evidence.json');
+  const given = shortPlan(folder);
+  if (plan) writeFileSync(given[1]!, JSON.stringify(plan));
   const { code, output } = await run([
     ...['rehearse', '--app', assembly, '--json', json],
-    ...[...shortPlan(folder), ...FREE_PORTS, ...ports],
+    ...[...given, ...FREE_PORTS, ...ports],
   ]);
   expect([code, output]).toEqual([0, expect.stringContaining('nothing lost')]);
   const evidence = JSON.parse(readFileSync(json, 'utf8')) as RehearsalEvidence;
@@ -31,11 +40,12 @@ async function rehearse(example: string, ...ports: string[]): Promise<Rehearsed>
   return { ...evidence, template };
 }
 
-test('a load balancer that exists already, with smoke requests to the targets; a service that is no proxy, a session store and a redirect', async () => {
-  // At the same time: both mostly wait.
-  const [existing, chat] = await Promise.all([
+test('a load balancer that exists already, with smoke requests to the targets; a service that is no proxy, a session store and a redirect; a switch', async () => {
+  // At the same time: all mostly wait.
+  const [existing, chat, writer] = await Promise.all([
     rehearse('existing-network'),
-    rehearse('websocket-valkey', '--map-port', '80=0'),
+    rehearse('websocket-valkey', undefined, '--map-port', '80=0'),
+    rehearse('single-writer', SWITCH),
   ]);
   expect(existing.rehearsal.adoption).toMatchObject({ percentages: [10, 50, 100], failed: 0, isLossless: true });
   expect(existing.finalWeights).toEqual({ source: 0, target: 100 });
@@ -43,4 +53,10 @@ test('a load balancer that exists already, with smoke requests to the targets; a
   expect(existing.template).toContain('smokeRoute');
   expect(existing.template).not.toContain('elasticloadbalancing:DescribeListeners"');
   expect(chat.finalWeights).toEqual({ source: 0, target: 100 });
+  expect(writer.finalWeights).toEqual({ source: 0, target: 100 });
+  expect(writer.switches?.at(-1)).toMatchObject({ outcome: 'commit', to: 'target', members: 4, fence: 'epoch' });
+  const { writes, pause } = writer.switchSeen!;
+  expect(writes).toMatchObject({ overlaps: 0, lost: 0, doubled: 0, staleEpochs: 0, responded: writes.sent });
+  expect(Object.values(writes.bySide).every((count) => count > 0)).toBe(true);
+  expect(pause.requests).toBeGreaterThan(0);
 });

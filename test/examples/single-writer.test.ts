@@ -23,7 +23,10 @@ afterEach(async () => {
 });
 
 type Answered = { readonly status: number; readonly body: { readonly number?: number; readonly side: string } };
-type Write = (id: string, epoch?: number | string) => Promise<Answered>;
+type Write = ((id: string, epoch?: number | string) => Promise<Answered>) & {
+  /** The hook's call, by the path that the plan of the example has. */
+  readonly hook: (name: string, body?: string, headers?: Record<string, string>) => Promise<Response>;
+};
 
 /** A backend of the example on the database that all of a test share. @returns what writes one invoice to it */
 async function startBackend(side: 'source' | 'target'): Promise<Write> {
@@ -31,13 +34,18 @@ async function startBackend(side: 'source' | 'target'): Promise<Write> {
   const backend = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   processes.push(backend);
   const [line] = (await once(createInterface(backend.stdout), 'line')) as [string];
-  const url = `http://127.0.0.1:${line.split(' ').pop()}/invoices`;
-  return async (id, epoch) => {
+  const url = `http://127.0.0.1:${line.split(' ').pop()}`;
+  const write = async (id: string, epoch?: number | string) => {
     const headers = epoch === undefined ? {} : { 'x-drainshift-epoch': String(epoch) };
-    const response = await fetch(url, { method: 'POST', body: JSON.stringify({ id }), headers });
+    const response = await fetch(`${url}/invoices`, { method: 'POST', body: JSON.stringify({ id }), headers });
     return { status: response.status, body: (await response.json()) as Answered['body'] };
   };
+  const hook = (name: string, body?: string, headers = {}) =>
+    fetch(`${url}/internal/${name}`, { method: 'POST', body, headers });
+  return Object.assign(write, { hook });
 }
+
+const ofEpoch = (epoch: unknown) => JSON.stringify({ part: 'freeze', side: 'source', epoch });
 
 test('the numbers go on without a gap when the other side becomes the writer, and back', async () => {
   const [source, target] = [await startBackend('source'), await startBackend('target')];
@@ -74,6 +82,41 @@ test.each<[string, number | string | undefined]>([
   expect((await source('first')).status).toBe(201);
   expect((await source('second', 4)).status).toBe(201);
   expect((await source('third', epoch)).status).toBe(409);
+});
+
+test('a side that is frozen rejects writes and the probe write, until it is thawed', async () => {
+  const source = await startBackend('source');
+  expect((await source.hook('probe-write')).status).toBe(200);
+  const frozen = await source.hook('freeze', ofEpoch(7));
+  expect([frozen.status, await frozen.json()]).toEqual([200, { ok: true, epoch: 7 }]);
+  expect((await source.hook('probe-write')).status).toBe(423);
+  expect((await source('a', 6)).status).toBe(423);
+  await source.hook('thaw', ofEpoch(7));
+  expect((await source.hook('probe-write')).status).toBe(200);
+  expect(await source('a', 6)).toMatchObject({ status: 201, body: { number: 1 } });
+});
+
+test('the freeze of one side is none of the other, and outlives its process', async () => {
+  const [source, target] = [await startBackend('source'), await startBackend('target')];
+  await source.hook('freeze', ofEpoch(7));
+  expect((await target('a', 7)).status).toBe(201);
+  expect((await (await startBackend('source'))('b', 7)).status).toBe(423);
+});
+
+test('a call of the hook that is late, or no call at all, changes nothing', async () => {
+  const source = await startBackend('source');
+  await source.hook('thaw', ofEpoch(7));
+  for (const epoch of [7, 6, undefined, 'x']) {
+    const response = await source.hook('freeze', ofEpoch(epoch));
+    expect(await response.json()).toMatchObject({ ok: false });
+  }
+  expect((await source('a', 7)).status).toBe(201);
+});
+
+test('a client cannot freeze a side', async () => {
+  const source = await startBackend('source');
+  expect((await source.hook('freeze', ofEpoch(7), { 'x-forwarded-for': '203.0.113.7' })).status).toBe(403);
+  expect((await source('a', 0)).status).toBe(201);
 });
 
 test('what the pages show of it is what it does', () => {

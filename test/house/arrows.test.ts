@@ -32,7 +32,13 @@ const ROOMS: Record<string, { readonly rooms: readonly string[]; readonly packag
     rooms: [
       ...['core', 'rehearsal', 'lib/index.ts', 'proxy/data-plane/contract/ledger.ts', 'proxy/admin'],
       // The coordinator of a switch, as the step of the cutover has it.
-      ...['proxy/admin-keys/admin-keys.ts', 'lambda/adapters', 'lambda/contract', 'lambda/shared/switch-over.ts'],
+      ...[
+        'proxy/admin-keys/admin-keys.ts',
+        'lambda/adapters',
+        'lambda/contract',
+        'lambda/switch/switch-over.ts',
+        'lambda/switch/switch-hook.ts',
+      ],
     ],
     packages: [
       'node:',

@@ -12,7 +12,7 @@ const GUARDED = [
   'bench/faults/matrix.ts',
   'rehearsal/processes/reaper.ts',
   'bench/processes/children.ts',
-  'bench/switch/attempt.ts',
+  'bench/processes/signal.ts',
   'bench/soak/upstream/outages.ts',
   'bench/soak/proxy/proxy.ts',
 ];

@@ -9,7 +9,7 @@ import { Evidence } from '../../core/cutover/evidence';
 import { Forward } from '../../core/traffic/forward';
 import { RuleMark } from '../../core/cutover/verified-mark';
 import { RuleReading, otherRules } from '../../core/traffic/listener-rules';
-import { NEVER_HELD, holdReport } from '../../core/proxy/hold';
+import { NEVER_HELD, holdReport, NO_HOLD_FIGURES } from '../../core/proxy/hold';
 import { parsePlan } from '../../core/plan/plan';
 import type { Quorum } from '../../core/plan/smoke';
 import { AlarmReading, CheckedAlarms } from '../../core/judge/alarm-check';
@@ -20,7 +20,7 @@ import { NO_WINDOW, WindowOrder, WindowReport } from '../../core/proxy/window';
 import { TaskReading } from '../../core/judge/tally';
 import { Side, formatWeights } from '../../core/traffic/weights';
 import type { SwitchTask } from '../../lambda/contract/switch-ports';
-import { MemoryStore } from './shared/switch-world';
+import { MemoryStore } from './switch/switch-world';
 import type { Ports } from '../../lambda/contract/ports';
 
 export const arns = { source: 'arn:source', target: 'arn:target' };
@@ -93,6 +93,9 @@ export class MemoryCloud {
   calls: string[] = [];
   nowMs = Date.parse('2026-01-01T00:00:00Z');
 
+  /** What a function of a hook returns. */
+  invoke: Ports['functions']['invoke'] = () => Promise.reject(new Error('there is no such function'));
+
   /** What others do while a step waits. */
   whilePausing: () => void = () => undefined;
 
@@ -118,6 +121,7 @@ export class MemoryCloud {
       marks: async () => this.reach('loadBalancer', () => this.marks),
     },
     switches: this.switches,
+    functions: { invoke: (...given) => this.invoke(...given) },
     services: {
       deployment: async (side) => this.reach('ecs', () => this.deployments[side]),
       scaling: async (side) => this.reach('scaling', () => this.scaling[side]),
@@ -342,9 +346,11 @@ export function report(
     ended: NOTHING_ENDED,
     requests: { total, responded, errors },
     oldestSeconds: NO_CONNECTIONS,
+    longestRequestMs: 0,
     bytes: NO_BYTES,
     hold: holdReport(NEVER_HELD, 0, 0),
     upstream: 'source',
+    holds: NO_HOLD_FIGURES,
     fastPath: 'on',
   };
 }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Function } from 'aws-cdk-lib/aws-lambda';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { ScheduleExpression } from 'aws-cdk-lib/aws-scheduler';
@@ -15,11 +16,14 @@ import {
   PointOfNoReturn,
   ProxyCompute,
   SessionStore,
+  SwitchHook,
   TrustedAuthorities,
 } from '../../lib';
 
 const folder = mkdtempSync(join(tmpdir(), 'drainshift-everything-'));
 afterAll(() => rmSync(folder, { recursive: true }));
+
+const SWITCH_HOOK_ARN = 'arn:aws:lambda:eu-central-1:111122223333:function:freeze';
 
 /** Those of the public: any will do. */
 function authoritiesFile(): string {
@@ -55,6 +59,7 @@ export function createEverything(stack: Stack): Migration {
     vpcEndpoints: true,
     schedule: { at: ScheduleExpression.at(new Date('2030-01-02T03:04:05Z')) },
     plan: CutoverPlan.drainThenShift({
+      hook: SwitchHook.lambda(Function.fromFunctionArn(stack, 'SwitchHook', SWITCH_HOOK_ARN)),
       pointOfNoReturn: PointOfNoReturn.SHARED,
       approval: { beforeFirstShift: true, timeout: Duration.hours(2) },
     }),

@@ -75,6 +75,7 @@ function importInto(stack: Stack): Imported {
         encryptionKey: Key.fromKeyArn(stack, 'Key', `arn:aws:kms:${REGION}:${OWNER}:key/0123`),
       }),
       undrainFunctionArn: `arn:aws:lambda:${REGION}:${OWNER}:function:undrain`,
+      holdDryRunFunctionArn: `arn:aws:lambda:${REGION}:${OWNER}:function:dry`,
       recoverFunctionArn: `arn:aws:lambda:${REGION}:${OWNER}:function:recover`,
       givenUpQueueArn: `arn:aws:sqs:${REGION}:${OWNER}:given-up`,
     }),
@@ -107,7 +108,8 @@ describe.each([
   const stack = stackIn(account);
   const { cutover, loadBalancer, source, target, vpc } = importInto(stack);
   const operators = new Role(stack, 'Operators', { assumedBy: new AccountRootPrincipal() });
-  for (const grant of ['grantStart', 'grantAbort', 'grantApprove', 'grantUndrain'] as const) cutover[grant](operators);
+  const grants = ['grantStart', 'grantAbort', 'grantApprove', 'grantUndrain', 'grantHoldDryRun'] as const;
+  for (const grant of grants) cutover[grant](operators);
   const tool = new SecurityGroup(stack, 'Tool', { vpc, allowAllOutbound: false });
   source.grantDrain(operators, tool);
   const backend = new SecurityGroup(stack, 'Backend', { vpc });
@@ -127,7 +129,7 @@ describe.each([
   new StateMachine(stack, 'Workflow', { definitionBody: DefinitionBody.fromChainable(start) });
   const template = Template.fromStack(stack);
 
-  test('someone may start, abort, approve, undrain and drain, and no more', () => {
+  test('someone may start, abort, approve, undrain, count and drain, and no more', () => {
     const role = stack.resolve(operators.roleName) as unknown;
     const policies = Object.values(listResources(template, 'AWS::IAM::Policy')).filter(
       ({ Properties }) => JSON.stringify(Properties.Roles) === JSON.stringify([role]),
@@ -144,6 +146,10 @@ describe.each([
       [
         'lambda:InvokeFunction',
         [`arn:aws:lambda:${REGION}:${OWNER}:function:undrain`, `arn:aws:lambda:${REGION}:${OWNER}:function:undrain:*`],
+      ],
+      [
+        'lambda:InvokeFunction',
+        [`arn:aws:lambda:${REGION}:${OWNER}:function:dry`, `arn:aws:lambda:${REGION}:${OWNER}:function:dry:*`],
       ],
       [
         ['secretsmanager:GetSecretValue', 'secretsmanager:DescribeSecret'],
@@ -270,6 +276,7 @@ describe('what an import does not know', () => {
     ['store', 'Cutover', () => cutover.grantAbort(operators)],
     ['store', 'Cutover', () => cutover.grantApprove(operators)],
     ['undrainFunctionArn', 'Cutover', () => cutover.grantUndrain(operators)],
+    ['holdDryRunFunctionArn', 'Cutover', () => cutover.grantHoldDryRun(operators)],
     ['recoverFunctionArn', 'Cutover', () => cutover.metricRecoveryErrors()],
     ['givenUpQueueArn', 'Cutover', () => cutover.metricRecoveryGivenUp()],
     ['cutoverName', 'Cutover', () => cutover.metricWeight(MigrationSide.SOURCE)],
@@ -337,6 +344,7 @@ describe('refused: an attribute that is of something else', () => {
     ['stateMachineArn', 'the ARN of a state machine', ofCutover, ''],
     ['stateMachineArn', 'a string', ofCutover, undefined],
     ['undrainFunctionArn', 'the ARN of a function, without a version or an alias', ofCutover, `${LAMBDA}:1`],
+    ['holdDryRunFunctionArn', 'the ARN of a function, without a version or an alias', ofCutover, 'dry'],
     ['recoverFunctionArn', 'the ARN of a function, without a version or an alias', ofCutover, STATE_MACHINE],
     ['givenUpQueueArn', 'the ARN of a queue', ofCutover, LAMBDA],
     ['store', 'an IBucket', ofCutover, 'the-store'],

@@ -27,14 +27,15 @@ export interface Exploration {
 export interface ExploreOptions {
   /** Also whether each state can still be settled. */
   readonly checksProgress?: boolean;
-  readonly maxStates?: number;
+  /** Whether there is room for more; asked now and then. @throws Error that says why not */
+  readonly checkRoom?: (states: number) => void;
   readonly report?: (states: number, depth: number) => void;
 }
 
 /**
  * Breadth first over every interleaving. Worlds that differ only in which of their tasks is which are one.
  *
- * @throws Error when there are more than `maxStates`
+ * @throws Error when there is no room for all of its states
  */
 export function explore(setup: Setup, rules: Rules, options: ExploreOptions = {}): Exploration {
   return new Explorer(setup, rules, options).explore();
@@ -69,6 +70,9 @@ interface KnownStep {
   readonly shared: number;
 }
 
+/** States. */
+export const ROOM_EVERY = 10_000;
+
 class Explorer {
   private readonly tasks = new Interned<Task>(describeTask);
   private readonly shared = new Interned<Shared>(describeShared);
@@ -88,7 +92,7 @@ class Explorer {
   ) {}
 
   explore(): Exploration {
-    const { maxStates = Number.POSITIVE_INFINITY, report } = this.options;
+    const { report } = this.options;
     let level = this.visit(this.know(start(this.setup)), -1);
     let depth = 0;
     for (; level.length > 0; depth += 1) {
@@ -99,7 +103,6 @@ class Explorer {
         for (const found of this.visitNext(state, id)) next.push(found);
         if (this.violation) return { states: this.ids.size, depth: depth + 1, violation: this.violation };
       }
-      if (this.ids.size > maxStates) throw new Error(`the model must have at most ${maxStates} states, got more`);
       level = next;
     }
     const stuck = this.options.checksProgress ? this.findStuck() : undefined;
@@ -148,6 +151,7 @@ class Explorer {
       return [];
     }
     const id = this.from.push(from) - 1;
+    if (id % ROOM_EVERY === 0) this.options.checkRoom?.(id);
     this.keys.push(key);
     this.ids.set(key, id);
     if (this.options.checksProgress) this.before.push([from]);

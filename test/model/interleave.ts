@@ -1,10 +1,13 @@
 import fc from 'fast-check';
-import { FIRST_REGIME, findServedSide } from '../../core/switch/regime';
+import type { LedgerReport } from '../../core/proxy/admin-api';
+import { FIRST_REGIME, Regime, findServedSide } from '../../core/switch/regime';
 import type { Outcome } from '../../core/switch/decision';
+import type { SwitchRecord } from '../../core/switch/switch-record';
+import { verifyTrace } from '../../core/switch/verify-trace';
 import type { Side } from '../../core/traffic/weights';
 import type { SwitchPorts, SwitchTask, TaskSession } from '../../lambda/contract/switch-ports';
-import { switchOver } from '../../lambda/shared/switch-over';
-import { DEFAULT_PLAN, MemoryStore, MemoryTask, Served } from '../lambda/shared/switch-world';
+import { switchOver } from '../../lambda/switch/switch-over';
+import { DEFAULT_PLAN, MemoryStore, MemoryTask, Served } from '../lambda/switch/switch-world';
 import { VirtualTime } from './virtual-time';
 
 /** What runs at a backend. */
@@ -18,6 +21,17 @@ interface Slot {
   readonly home: Side;
   /** Absent while it reads the regime. */
   task?: MemoryTask;
+}
+
+/** A rule that the code relies on, broken where it touches what surrounds it. */
+export interface Breakage {
+  /** What a coordinator gets to read of a task. */
+  readonly report?: (report: LedgerReport) => LedgerReport;
+  readonly breakStore?: (store: MemoryStore) => void;
+  /** What a task that starts takes for the regime. */
+  readonly startsUnder?: Regime;
+  /** What ECS says of when a task stopped. */
+  readonly stoppedAtMs?: number;
 }
 
 const PLAN = { ...DEFAULT_PLAN, maxPauseMs: 5_000, longestRequestSeconds: 3_600 };
@@ -40,12 +54,15 @@ class Interleaving {
   private coordinators = 0;
   private tasks = 0;
   private problem: string | undefined;
+  verified = 0;
 
   constructor(
     private readonly scheduler: fc.Scheduler,
     private readonly choices: Iterator<number>,
     private readonly time: VirtualTime,
+    private readonly breakage: Breakage,
   ) {
+    breakage.breakStore?.(this.store);
     for (const home of ['source', 'source', 'target'] as const) this.slots.push(this.startTask(home));
     this.store.before = async (call) => {
       await this.arrive(call);
@@ -102,7 +119,7 @@ class Interleaving {
     else if (choice < 78) this.time.next();
     else if (choice < 86) this.request();
     else if (choice < 96) this.end(this.choose(8));
-    else if (choice < 97) this.time.leap(this.choose(1_500));
+    else if (choice < 97) this.time.leap(this.choose(4_000));
     else if (choice < 98) this.begin();
     else if (this.choose(4) > 0) await turn();
     else if (choice < 99) this.kill();
@@ -179,7 +196,7 @@ class Interleaving {
     this.slots.push(late);
     this.tasks += 1;
     void this.arrive('reads the regime').then(async () => {
-      const { regime } = this.store;
+      const regime = this.breakage.startsUnder ?? this.store.regime;
       await this.arrive('listens');
       this.tasks -= 1;
       Object.assign(late, this.startTask(home, regime), { id: late.id });
@@ -193,12 +210,20 @@ class Interleaving {
     this.alive.add(number);
     const request = { to: 'target' as const, execution: 'one', plan: PLAN, findStop: () => Promise.resolve(undefined) };
     void switchOver(request, this.portsOf(number))
+      .then((record) => record && this.verify(record))
       .catch(() => undefined)
       .finally(() => this.alive.delete(number));
   }
 
+  private verify(record: SwitchRecord): void {
+    const { fault } = verifyTrace({ ...record, trace: record.trace! });
+    this.verified += 1;
+    if (fault) this.problem ??= `event ${fault.event} (${fault.what}) of ${JSON.stringify(record)}: ${fault.rule}`;
+  }
+
   private portsOf(number: number): SwitchPorts {
-    const { store, time } = this;
+    const { store, time, breakage } = this;
+    const read = breakage.report ?? ((report: LedgerReport) => report);
     const mine =
       <In extends unknown[], Out>(call: (...given: In) => Promise<Out>) =>
       async (...given: In) => {
@@ -210,10 +235,10 @@ class Interleaving {
         return result;
       };
     const session = (task: MemoryTask): TaskSession => ({
-      report: mine(() => task.report()),
+      report: mine(async () => read(await task.report())),
       hold: mine(async (order) => {
         if (this.happens(5)) void task.hold(order).catch(() => undefined);
-        return task.hold(order);
+        return read(await task.hold(order));
       }),
       release: mine(async (order) => {
         if (this.happens(5)) void task.release(order).catch(() => undefined);
@@ -221,10 +246,13 @@ class Interleaving {
       }),
       retarget: mine((order) => task.retarget(order)),
       probe: mine(() => task.probe()),
+      callBackend: mine((order) => task.callBackend(order)),
       close: () => undefined,
     });
     const list = ({ id, home, task }: Slot): SwitchTask => {
-      if (task?.stoppedAtMs !== undefined) return { id, home, address: id, stoppedAtMs: task.stoppedAtMs };
+      if (task?.stoppedAtMs !== undefined) {
+        return { id, home, address: id, stoppedAtMs: breakage.stoppedAtMs ?? task.stoppedAtMs };
+      }
       if (task) return { id, home, address: id, session: session(task) };
       const silent = {
         ...session(this.slots[0]!.task!),
@@ -256,13 +284,17 @@ function turn(): Promise<void> {
 }
 
 /** @returns how many switches were decided how @throws Error with the seed and the interleaving that broke the promise, as short as it could be made */
-export async function interleave(runs: number, seed: number): Promise<Record<Outcome, number>> {
+export async function interleave(
+  runs: number,
+  seed: number,
+  breakage: Breakage = {},
+): Promise<Record<Outcome, number>> {
   const counts = { commit: 0, abort: 0 };
   const time = new VirtualTime();
   const restore = time.replaceTimers();
   try {
     const property = fc.asyncProperty(fc.scheduler(), fc.infiniteStream(fc.nat(9_999)), async (scheduler, choices) => {
-      const one = new Interleaving(scheduler, choices, time);
+      const one = new Interleaving(scheduler, choices, time, breakage);
       const problem = await one.run();
       time.clear();
       for (const outcome of one.outcomes) counts[outcome] += 1;

@@ -1,4 +1,4 @@
-import { NEVER_HELD, ended, hold, release } from '../../core/proxy/hold';
+import { NEVER_HELD, decided, ended, hold, release } from '../../core/proxy/hold';
 import { findServedSide } from '../../core/switch/regime';
 import { SwitchView, nextMove } from '../../core/switch/coordinator';
 import { PROTOCOL, Rules, Setup } from '../../core/switch/switch-model';
@@ -111,5 +111,44 @@ export const MUTANTS: readonly Mutant[] = [
     'a retarget is followed whenever it arrives',
     { findRetargetConflict: () => undefined },
     { sources: 1, targets: 1, crashes: 0, epochs: 4 },
+  ),
+  mutant(
+    'lateDecision',
+    'a decision that was read is followed whatever switch holds by then',
+    { decided: (now, _epoch, outcome, nowMs) => decided(now, now.epoch, outcome, nowMs) },
+    { epochs: 2, crashes: 0 },
+  ),
+  mutant(
+    'blindWrite',
+    'a regime is written whatever was written since it was read',
+    { mayOverwrite: () => true },
+    { sources: 1, targets: 1, crashes: 0, epochs: 2 },
+  ),
+  mutant(
+    'unverifiedFreeze',
+    'a dead task is a drained task when the hook said that it froze, and no write was rejected',
+    { mayPass: () => true },
+    { hook: 'fences' },
+  ),
+  mutant(
+    'hookSaidNo',
+    'a commit does not wait for the hook to pass',
+    { nextMove: (view) => nextMove({ ...view, hook: 'passed', isFenced: view.hookFences }) },
+    { hook: 'fences' },
+  ),
+  mutant(
+    'unprovedFreeze',
+    'a hook that tries no write counts as a fence',
+    { nextMove: (view) => nextMove({ ...view, hookFences: true, isFenced: view.hook === 'passed' }) },
+    { hook: 'unproved' },
+  ),
+  mutant(
+    'lateThaw',
+    'a backend follows a thaw of any epoch',
+    {
+      followCall: (backend, call) =>
+        call.isFrozen ? PROTOCOL.followCall(backend, call) : { ...backend, isFrozen: false },
+    },
+    { sources: 1, epochs: 2, hook: 'fences' },
   ),
 ];

@@ -4,6 +4,8 @@ export interface WalkOptions {
   readonly walks: number;
   readonly steps: number;
   readonly seed: number;
+  /** Called with the steps of each walk. */
+  readonly visit?: (trace: readonly string[]) => void;
 }
 
 export interface Walked {
@@ -19,7 +21,7 @@ const RARE = /^(write abort|kill|lease expires|hand holds|ask \(abort\))/;
 const RARITY = 0.03;
 
 /** Random walks through worlds that are too large to explore. The same seed walks the same ways. */
-export function walk(setup: Setup, rules: Rules, { walks, steps, seed }: WalkOptions): Walked {
+export function walk(setup: Setup, rules: Rules, { walks, steps, seed, visit }: WalkOptions): Walked {
   const random = mulberry32(seed);
   const sum = { steps: 0, commits: 0, aborts: 0 };
   for (let at = 1; at <= walks; at += 1) {
@@ -35,6 +37,7 @@ export function walk(setup: Setup, rules: Rules, { walks, steps, seed }: WalkOpt
         return { ...sum, violation: { what, walk: at, trace: shrink(setup, rules, trace) } };
       }
     }
+    visit?.(trace);
     sum.steps += trace.length;
     sum.commits += world.decisions.filter((each) => each === 'commit').length;
     sum.aborts += world.decisions.filter((each) => each === 'abort').length;

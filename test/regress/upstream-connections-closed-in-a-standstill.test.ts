@@ -1,8 +1,9 @@
 import http from 'node:http';
 import http2 from 'node:http2';
 import net, { type AddressInfo } from 'node:net';
+import { Worker } from 'node:worker_threads';
 import { ProxyBundle, bundleProxy, listening } from '../proxy/support/proxy-process';
-import { later, stopAll, until } from '../proxy/support/world';
+import { later, startEngine, stopAll, until } from '../proxy/support/world';
 
 // A proxy that had been stopped sent what cannot be sent twice over connections that its upstream had closed meanwhile: 502.
 
@@ -102,4 +103,35 @@ test.each([
   await until(() => clients.every((client) => client.statuses().length === 2));
   expect(clients.flatMap((client) => client.statuses())).toEqual(Array(4 * CLIENTS).fill(ok));
   expect(upstream.served()).toBe(4 * CLIENTS);
+});
+
+/** On its own thread: it responds to what is first on a connection, and closes it, while this one stands still. */
+const CLOSING_UPSTREAM = `
+  const { parentPort } = require('node:worker_threads');
+  const server = require('node:net').createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.once('data', () => {
+      parentPort.postMessage('request');
+      setTimeout(() => socket.end('HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok'), 50);
+    });
+  });
+  server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port));
+`;
+
+test('nor on one whose last response had waited unread, with the end of the connection behind it', async () => {
+  const worker = new Worker(CLOSING_UPSTREAM, { eval: true });
+  later(async () => void (await worker.terminate()));
+  const heard: unknown[] = [];
+  worker.on('message', (message) => heard.push(message));
+  await until(() => heard.length === 1);
+  const engine = await startEngine(heard[0] as number);
+  const client = await connect(engine.port);
+  client.send();
+  client.send();
+  await until(() => heard.includes('request'));
+  // In the middle of a turn of the loop: timers are due before the sockets are read.
+  await new Promise((resolve) => setImmediate(resolve));
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, STANDSTILL_MS);
+  await until(() => client.statuses().length === 2);
+  expect(client.statuses()).toEqual([200, 200]);
 });

@@ -76,7 +76,7 @@ export function shortPlan(folder: string): string[] {
   ];
   const file = join(folder, 'short-plan.json');
   writeFileSync(file, JSON.stringify({ stages }));
-  return ['--plan', file, '--speed', '60', '--traffic', '0.25'];
+  return ['--plan', file, '--speed', '60', '--traffic', '0.15'];
 }
 
 export function run(args: readonly string[]): Promise<Ended> {

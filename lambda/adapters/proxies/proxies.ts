@@ -1,6 +1,7 @@
 import { DescribeTasksCommand, ECSClient, Task, paginateListTasks } from '@aws-sdk/client-ecs';
 import { ADMIN_PATHS, LedgerReport, LookReport } from '../../../core/proxy/admin-api';
 import type { WindowOrder } from '../../../core/proxy/window';
+import type { BackendCallReport } from '../../../core/proxy/backend-call';
 import type { ProbeReport } from '../../../core/proxy/probe';
 import { SIDES, Side } from '../../../core/traffic/weights';
 import { CutoverConfig } from '../../../core/cutover/cutover-config';
@@ -23,6 +24,8 @@ const SECRET_MS = 3_000;
 const ECS_MS = 4_000;
 /** A task that has not responded by then is unknown at this poll. */
 const ADMIN_MS = 3_000;
+/** For the way to a task and back, beside what it is asked to do. */
+const CALL_MARGIN_MS = 500;
 /** After it no further task is asked: a step has 30 s. */
 const ASK_MS = 8_000;
 /** The proxy's name among the containers of a task: `lib/proxy/proxy-service.ts`. */
@@ -47,8 +50,9 @@ export function proxiesPort(config: CutoverConfig): ProxiesPort {
     path: string,
     body?: unknown,
     connection?: AdminConnection,
+    timeoutMs = ADMIN_MS,
   ) => {
-    const made = { address, port: config.adminPort, method, path, body, timeoutMs: ADMIN_MS, connection };
+    const made = { address, port: config.adminPort, method, path, body, timeoutMs, connection };
     const known = await readKeys();
     try {
       return await callAdmin({ ...made, keys: known });
@@ -137,6 +141,7 @@ type Call = (
   path: string,
   body: unknown,
   connection: AdminConnection,
+  timeoutMs?: number,
 ) => Promise<unknown>;
 
 interface FoundTask {
@@ -158,6 +163,16 @@ function openTask({ home, task, isKept }: FoundTask, call: Call): SwitchTask {
     if (address === undefined) throw new Error(`task '${task.taskArn}' has no private IPv4 address`);
     return (await call(address, method, path, body, connection)) as T;
   };
+  const askApart = async <T>(path: string, body: unknown, limitMs: number) => {
+    if (address === undefined) throw new Error(`task '${task.taskArn}' has no private IPv4 address`);
+    const own = new AdminConnection(false);
+    own.identity = connection.identity;
+    try {
+      return (await call(address, 'POST', path, body, own, limitMs)) as T;
+    } finally {
+      own.close();
+    }
+  };
   const session: TaskSession = {
     report: async () => {
       const report = await ask('GET', ADMIN_PATHS.drainStatus);
@@ -168,7 +183,12 @@ function openTask({ home, task, isKept }: FoundTask, call: Call): SwitchTask {
     hold: (order) => ask('POST', ADMIN_PATHS.hold, order),
     release: (order) => ask('POST', ADMIN_PATHS.release, order),
     retarget: (order) => ask('POST', ADMIN_PATHS.retarget, order),
-    probe: (order) => ask<ProbeReport>('POST', ADMIN_PATHS.probe, order),
+    probe: (order) =>
+      order.isOfBackendAlone
+        ? askApart<ProbeReport>(ADMIN_PATHS.probe, order, ADMIN_MS)
+        : ask<ProbeReport>('POST', ADMIN_PATHS.probe, order),
+    callBackend: (order) =>
+      askApart<BackendCallReport>(ADMIN_PATHS.backendCall, order, order.timeoutMs + CALL_MARGIN_MS),
     close: () => connection.close(),
   };
   return { ...named, session };

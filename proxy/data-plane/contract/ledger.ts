@@ -8,6 +8,7 @@ import {
   eachKind,
   total,
 } from '../../../core/proxy/connections';
+import { RecentLongest } from './recent-longest';
 
 /** A live connection that a drain may ask to end. */
 export interface Closable {
@@ -68,7 +69,10 @@ export class Ledger {
   private readonly endings = eachKind((): Record<Ending, number> => ({ ...NO_ENDINGS }));
   private readonly pastBytes = eachKind(() => ({ received: 0, sent: 0 }));
 
-  constructor() {
+  private readonly recent = new RecentLongest();
+
+  /** @param nowMs the clock that `enter` and `oldestMs` are called with */
+  constructor(private readonly nowMs: () => number = () => performance.now()) {
     this.ring.previous = this.ring;
     this.ring.next = this.ring;
   }
@@ -119,6 +123,10 @@ export class Ledger {
     this.counts[kind] -= 1;
     this.endings[kind][how] += 1;
     entry.leftAs = how;
+    if (isRequest(kind)) {
+      const nowMs = this.nowMs();
+      this.recent.add(nowMs - entry.enteredMs, nowMs);
+    }
     const bytes = this.pastBytes[kind];
     bytes.received += entry.bytesReceived;
     bytes.sent += entry.bytesSent;
@@ -155,6 +163,21 @@ export class Ledger {
     return oldest;
   }
 
+  /**
+   * Milliseconds of the longest request that was live in the last minute. One that streams counts; a connection that can be
+   * closed in order at any time does not.
+   */
+  longestRequestMs(nowMs: number): number {
+    let longest = this.recent.longestMs(nowMs);
+    for (const { kind, enteredMs } of this.entries()) {
+      if (!isRequest(kind)) continue;
+      longest = Math.max(longest, nowMs - enteredMs);
+      // They stand by age.
+      break;
+    }
+    return longest;
+  }
+
   /** When the youngest live connection of each kind came in; kinds without one are absent. */
   youngestMs(): Partial<Record<ConnectionKind, number>> {
     const youngest: Partial<Record<ConnectionKind, number>> = {};
@@ -182,4 +205,9 @@ export class Ledger {
   private *entries(): Generator<LedgerEntry> {
     for (let entry = this.ring.next!; entry !== this.ring; entry = entry.next!) yield entry;
   }
+}
+
+/** Its end is its own: a switch has to wait for it. */
+function isRequest(kind: ConnectionKind): boolean {
+  return kind === 'http' || kind === 'streaming';
 }

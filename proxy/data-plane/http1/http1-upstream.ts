@@ -36,7 +36,7 @@ export type ResponseState = 'awaited' | 'begun' | 'whole';
 
 /** One connection to an upstream, and the request that is on it. */
 export class Http1Upstream implements UpstreamStream, TransportUser, ResponseSink {
-  /** When it became idle; of `performance.now()`. */
+  /** When it became idle, at the earliest; of `performance.now()`. */
   idleSinceMs = 0;
   /** How long the upstream said that it keeps an idle connection. */
   keptMs: number | undefined;

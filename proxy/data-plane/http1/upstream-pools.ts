@@ -109,14 +109,15 @@ class UpstreamPool implements Keeper {
 
   release(connection: Http1Upstream): void {
     if (connection.isBound) return this.bind(connection);
-    const { nowMs, clockMs } = this.context.ticker;
-    if (nowMs >= connection.expiresMs) return connection.destroy();
+    const { ticker, limits } = this.context;
+    if (ticker.nowMs >= connection.expiresMs) return connection.destroy();
     const [next] = this.waiting;
     // One that needs a new connection gets this one's place.
-    if (next?.[1].choice === 'fresh') return connection.destroy();
+    if (next && (next[1].choice === 'fresh' || ticker.isBehind(YOUNG_MS))) return connection.destroy();
     if (next) return this.handOver(connection, next[0]);
-    if (this.idle.size >= this.context.limits.idleUpstreamConnections) return connection.destroy();
-    connection.idleSinceMs = clockMs;
+    if (this.idle.size >= limits.idleUpstreamConnections) return connection.destroy();
+    // Its response may have waited unread, with the end of the connection behind it.
+    connection.idleSinceMs = ticker.lookedMs;
     this.idle.push(connection);
   }
 

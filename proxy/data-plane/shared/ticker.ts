@@ -16,7 +16,8 @@ export class Ticker {
   nowMs = performance.now();
   /** `performance.now()` as of then, to compare with another clock. */
   clockMs = this.nowMs;
-  private lookedMs = this.nowMs;
+  /** `performance.now()` as of the last tick: all that peers had sent until then has been read. */
+  lookedMs = this.nowMs;
   private readonly members = new Set<Ticking>();
   private readonly timer: NodeJS.Timeout;
   private afterReads: NodeJS.Immediate | undefined;

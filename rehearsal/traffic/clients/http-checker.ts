@@ -49,7 +49,8 @@ export class HttpChecker {
     const result = await this.transport.send({ ...request, headers }).catch((error: Error) => error);
     const ms = performance.now() - dueMs;
     latency.add(ms);
-    this.recorder.record?.responses.push({ dueAtMs: Date.now() - ms, ms });
+    const side = result instanceof Error ? undefined : findSide(result);
+    this.recorder.record?.responses.push({ dueAtMs: Date.now() - ms, ms, side });
     if (!(result instanceof Error)) this.jar?.take(result.headers['set-cookie'], Date.now());
     return result;
   }

@@ -1,6 +1,6 @@
 import { LedgerReport, NO_BYTES } from '../../../core/proxy/admin-api';
 import { NO_CONNECTIONS, NO_ENDINGS, NOTHING_ENDED } from '../../../core/proxy/connections';
-import { NEVER_HELD, holdReport } from '../../../core/proxy/hold';
+import { NEVER_HELD, holdReport, NO_HOLD_FIGURES } from '../../../core/proxy/hold';
 import { countersAfterLoss, isSameZero, mergeReports } from '../../../core/proxy/merge-reports';
 
 function report(changes: Partial<LedgerReport> = {}): LedgerReport {
@@ -15,9 +15,11 @@ function report(changes: Partial<LedgerReport> = {}): LedgerReport {
     ended: NOTHING_ENDED,
     requests: { total: 0, responded: 0, errors: 0 },
     oldestSeconds: NO_CONNECTIONS,
+    longestRequestMs: 0,
     bytes: NO_BYTES,
     hold: holdReport(NEVER_HELD, 0, 0),
     upstream: 'source',
+    holds: NO_HOLD_FIGURES,
     fastPath: 'on',
     ...changes,
   };
@@ -36,6 +38,7 @@ test('counts are sums, the oldest is the oldest of all', () => {
       ended: completed(3),
       requests: { total: 5, responded: 4, errors: 1 },
       oldestSeconds: { ...NO_CONNECTIONS, websocket: 7.5 },
+      longestRequestMs: 40,
       bytes: { ...NO_BYTES, http: { received: 10, sent: 20 } },
     }),
     report({
@@ -44,6 +47,7 @@ test('counts are sums, the oldest is the oldest of all', () => {
       ended: completed(30),
       requests: { total: 50, responded: 40, errors: 10 },
       oldestSeconds: { ...NO_CONNECTIONS, http: 3, websocket: 2 },
+      longestRequestMs: 3_500,
       bytes: { ...NO_BYTES, http: { received: 100, sent: 200 } },
     }),
   ]);
@@ -55,6 +59,7 @@ test('counts are sums, the oldest is the oldest of all', () => {
       ended: completed(33),
       requests: { total: 55, responded: 44, errors: 11 },
       oldestSeconds: { ...NO_CONNECTIONS, http: 3, websocket: 7.5 },
+      longestRequestMs: 3_500,
       bytes: { ...NO_BYTES, http: { received: 110, sent: 220 } },
     }),
   );
@@ -88,6 +93,19 @@ test('it holds only when every worker holds, for as long as the first of them do
     leaseRemainingMs: 0,
     isOfSwitch: false,
   });
+});
+
+test('a dry run is the sum of what the workers counted, over when it is at each, and absent when one has not seen it', () => {
+  const dry = (epoch: number, waiting: number, full: number, isOver = true) =>
+    report({ dryRun: { epoch, waiting, full, isOver } });
+  const merge = (...reports: LedgerReport[]) => mergeReports(GROUP, reports).dryRun;
+  expect(merge(dry(5, 3, 1), dry(5, 4, 0))).toEqual({ epoch: 5, waiting: 7, full: 1, isOver: true });
+  expect(merge(dry(5, 3, 1), dry(5, 4, 0, false))).toMatchObject({ isOver: false });
+  for (const other of [dry(4, 9, 9), dry(6, 9, 9), report()]) {
+    expect(merge(dry(5, 3, 1), other)).toBeUndefined();
+    expect(merge(other, dry(5, 3, 1))).toBeUndefined();
+  }
+  expect(mergeReports(GROUP, [report()])).not.toHaveProperty('dryRun');
 });
 
 test('without any report there is nothing to say', () => {

@@ -23,8 +23,8 @@ function record(count: number): TraceRecorder {
 const see = (recorder: TraceRecorder, at: number, seen: MemberView, nowMs: number, isKept = false) =>
   recorder.see(`t${at}`, seen, 1, { nowMs, isKept, upstream: 'source' });
 
-test('tasks with the same findings are one event, and each keeps the order of its own', () => {
-  const recorder = record(4);
+test('of many tasks those with the same findings are one event, and each keeps the order of its own', () => {
+  const recorder = record(9);
   see(recorder, 0, view(0, 2), 1_002);
   see(recorder, 1, view(1, 0), 1_003);
   see(recorder, 2, view(2, 1), 1_004);
@@ -38,6 +38,20 @@ test('tasks with the same findings are one event, and each keeps the order of it
     { atMs: 1, untilMs: 7, kind: 'task', tasks: '0-2', is: 'holding', inFlight: 0, abandoned: 0 },
     { atMs: 5, kind: 'task', tasks: '3', is: 'silent' },
     { atMs: 6, kind: 'task', tasks: '3', is: 'holding', inFlight: 0, abandoned: 0 },
+  ]);
+});
+
+test('of few tasks each has its own events, at its own times', () => {
+  const recorder = record(8);
+  see(recorder, 0, view(0, 2), 1_002);
+  see(recorder, 1, view(1, 3), 1_060);
+  see(recorder, 1, view(1, 0), 1_070);
+  see(recorder, 0, view(0, 0), 1_090);
+  expect(recorder.build(1_002).events.slice(2)).toEqual([
+    { atMs: 0, kind: 'task', tasks: '0', is: 'holding', inFlight: 2, abandoned: 0 },
+    { atMs: 58, kind: 'task', tasks: '1', is: 'holding', inFlight: 3, abandoned: 0 },
+    { atMs: 68, kind: 'task', tasks: '1', is: 'holding', inFlight: 0, abandoned: 0 },
+    { atMs: 88, kind: 'task', tasks: '0', is: 'holding', inFlight: 0, abandoned: 0 },
   ]);
 });
 
@@ -75,7 +89,8 @@ test('a task is what its process, its worker and ECS say', () => {
     { kind: 'task', tasks: '1', is: 'holding', inFlight: 0, abandoned: 1, hasLost: true },
     { kind: 'task', tasks: '2', is: 'stopped', hasOutlasted: true },
     { kind: 'task', tasks: '3', is: 'notHolding', endedTo: 'source' },
-    { kind: 'task', tasks: '4-5', is: 'notHolding' },
+    { kind: 'task', tasks: '4', is: 'notHolding' },
+    { kind: 'task', tasks: '5', is: 'notHolding' },
   ]);
 });
 

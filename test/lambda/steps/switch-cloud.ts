@@ -1,6 +1,6 @@
 import type { CutoverRun } from '../../../core/cutover/run';
 import type { Side } from '../../../core/traffic/weights';
-import { MemoryTask, Served } from '../shared/switch-world';
+import { MemoryTask, Served } from '../switch/switch-world';
 import { MemoryCloud } from '../world';
 
 export const SWITCH_PLAN = { strategy: 'drainThenShift', switch: { pointOfNoReturn: 'shared' } };

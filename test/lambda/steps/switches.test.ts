@@ -1,9 +1,12 @@
 import { CutoverRun, rollBack } from '../../../core/cutover/run';
 import { SUSPENDED } from '../../../core/cutover/scaling';
+import type { ProbeOrder } from '../../../core/proxy/probe';
 import { withTimeLeft } from '../../../lambda/contract/time-left';
 import { bake } from '../../../lambda/steps/bake';
 import { complete } from '../../../lambda/steps/complete';
 import { confirm } from '../../../lambda/steps/confirm';
+import { drain } from '../../../lambda/steps/drain';
+import { verify } from '../../../lambda/steps/verify';
 import { preflight } from '../../../lambda/steps/preflight';
 import { record } from '../../../lambda/steps/record';
 import { recover } from '../../../lambda/steps/recover';
@@ -11,6 +14,7 @@ import { rollback } from '../../../lambda/steps/rollback';
 import { switchStep } from '../../../lambda/steps/switch';
 import { ON_SOURCE, ON_TARGET, change } from './safety-rules/cutover';
 import { SwitchCloud } from './switch-cloud';
+import { report } from '../world';
 
 let cloud: SwitchCloud;
 afterEach(() => cloud.end());
@@ -145,7 +149,7 @@ test('the state keeps a bounded part of why each of twenty attempts was aborted'
   let run = cloud.switching({ attempts: 20, maxPauseMs: 100 });
   for (let made = 0; made < 20; made += 1) run = await step(run);
   expect(run.switches?.length).toBe(20);
-  expect(Buffer.byteLength(JSON.stringify(run))).toBeLessThan(40_000);
+  expect(Buffer.byteLength(JSON.stringify(run))).toBeLessThan(45_000);
 });
 
 describe('what would change the tasks in the middle', () => {
@@ -501,6 +505,112 @@ describe('behind the commit', () => {
   });
 });
 
+test('the evidence has what the hold came to, and the streams that were closed for it, of this attempt alone', async () => {
+  cloud = new SwitchCloud();
+  const [first, second] = cloud.proxies;
+  const closed = (websocket: number, forced = 0) => ({
+    websocket: { completed: 9, moved: 0, closed: websocket, forced },
+    serverSentEvents: { completed: 0, moved: 0, closed: 2, forced: 0 },
+  });
+  first!.ended = closed(5);
+  const orders = new Set<unknown>();
+  first!.before = async (call) => {
+    if (call !== 'hold' || orders.size > 0) return;
+    orders.add(call);
+    setTimeout(() => {
+      for (let sent = 0; sent < 3; sent += 1) first!.request();
+      first!.ended = closed(8, 1);
+      first!.inFlight = 0;
+    }, 5);
+  };
+  first!.inFlight = 1;
+  second!.ended = { grpcStream: { completed: 0, moved: 0, closed: 4, forced: 0 } };
+  const { switches } = await step(cloud.switching({ maxWaiting: 2 }));
+  const none = { websocket: 0, grpcStream: 0, serverSentEvents: 0 };
+  expect(switches).toMatchObject([
+    {
+      outcome: 'commit',
+      holds: { released: 2, rejected: { full: 1, windowOver: 0, clientGone: 0, tooSoon: 0, off: 0 } },
+      streams: { closed: { ...none, websocket: 3 }, forced: { ...none, websocket: 1 } },
+    },
+  ]);
+});
+
+describe('the source behind a committed switch', () => {
+  /** The ledgers of the judge are those of the same tasks. */
+  const confirmed = async () => {
+    cloud = new SwitchCloud();
+    const run = await step(cloud.switching());
+    const judged = await confirm(run, cloud.ports, cloud.nowMs);
+    cloud.nowMs += 3_600_000;
+    return judged;
+  };
+  const act = (of: typeof drain, run: CutoverRun) => of(run, cloud.ports, cloud.nowMs);
+
+  test('its proxies drain, forward to the target all the while, and Verify waits for zero', async () => {
+    const run = await confirmed();
+    cloud.tasks.source = [report('s1', { active: { websocket: 2 } }), report('s2')];
+    const waiting = await act(drain, run);
+    expect(waiting).toMatchObject({ verdict: 'wait', drain: { active: { websocket: 2 } } });
+    expect(cloud.calls.slice(-2).sort()).toEqual(['drain s1', 'drain s2']);
+    expect(cloud.ask()).toEqual(ALL_ON('target'));
+    // A request that a stale weight brought.
+    cloud.tasks.source = [report('s1', { state: 'drained' }), report('s2', { state: 'drained' })];
+    const drained = await act(drain, waiting);
+    expect(drained.verdict).toBe('drained');
+    cloud.tasks.source = [report('s1', { active: { http: 1 } }), report('s2')];
+    expect(await act(verify, drained)).toMatchObject({ verdict: 'wait' });
+    cloud.tasks.source = [report('s1'), report('s2')];
+    const verified = await act(verify, drained);
+    expect(verified).toMatchObject({ verdict: 'verified', isVerified: true });
+    await complete(verified, cloud.ports, cloud.nowMs);
+    expect(cloud.ask()).toEqual(ALL_ON('target'));
+    expect(cloud.switches.regime).toEqual(committed);
+    expect(cloud.evidence[0]).toMatchObject({ outcome: 'completed', switches: [{ epoch: 1, outcome: 'commit' }] });
+    expect(cloud.lock).toBeUndefined();
+  });
+
+  test.each([
+    ['drain', drain],
+    ['verify', verify],
+  ])('a target that dies in %s is switched away from, and a drained source serves again', async (_, of) => {
+    const run = await confirmed();
+    await act(drain, run);
+    cloud.smoke.target = 502;
+    const failed = await act(of, run);
+    expect(failed).toMatchObject({ verdict: 'rollBack', failure: { code: 'SmokeFailed' } });
+    const restored = await back(failed);
+    expect(restored.verdict).toBe('restored');
+    expect(cloud.calls).toContain('undrain s1');
+    expect(cloud.ask()).toEqual(ALL_ON('source'));
+    expect(cloud.forward.groups).toEqual(ON_SOURCE);
+  });
+
+  test('a source that dies while requests wait for the switch back is not switched to', async () => {
+    const run = await confirmed();
+    const died = { wallMs: cloud.nowMs, tookMs: 1, upstreamProblem: 'ECONNREFUSED' };
+    const [first] = cloud.proxies;
+    first!.before = async (call) => {
+      if (call === 'hold') for (const task of cloud.proxies) task.probed = died;
+    };
+    cloud.smoke.target = 502;
+    const stays = await back(await act(drain, run));
+    expect(stays.switches?.at(-1)).toMatchObject({
+      ...{ outcome: 'abort', to: 'source' },
+      why: expect.stringMatching(/^the backend of the source must respond right before the decision/) as string,
+    });
+    expect(cloud.ask()).toEqual(ALL_ON('target'));
+  });
+
+  test('behind Verify nothing switches back, whatever the target does', async () => {
+    const verified = await act(verify, await confirmed());
+    cloud.smoke.target = 502;
+    await complete(verified, cloud.ports, cloud.nowMs);
+    expect(cloud.ask()).toEqual(ALL_ON('target'));
+    expect(cloud.switches.decisions.size).toBe(1);
+  });
+});
+
 describe('an execution that was stopped', () => {
   test('in an undecided switch is given up, also without ECS', async () => {
     cloud = new SwitchCloud();
@@ -556,7 +666,7 @@ describe('preflight', () => {
     cloud = new SwitchCloud();
     expect(await look(cloud.switching())).toMatchObject({ verdict: 'switch' });
     expect(cloud.proxies.map(({ gate }) => gate.report().state)).toEqual(['none', 'none', 'none']);
-    expect(cloud.proxies.map(({ gate }) => gate.report().epoch)).toEqual([1, 1, 0]);
+    expect(cloud.proxies.map(({ gate }) => gate.report().epoch)).toEqual([1, 1, 1]);
     expect(cloud.ask()).toEqual(ON_BOTH);
     // A switch has an epoch over those that were used up.
     expect(await step(cloud.switching())).toMatchObject({ switches: [{ epoch: 2, outcome: 'commit' }] });
@@ -574,6 +684,91 @@ describe('preflight', () => {
     await expect(look(cloud.switching())).rejects.toThrow(message);
   });
 
+  test('each task asks both backends: it may go to either', async () => {
+    cloud = new SwitchCloud();
+    const asked: string[] = [];
+    for (const task of cloud.proxies) {
+      const { probed } = task;
+      const probe = async ({ to }: ProbeOrder) => (asked.push(`${task.id} ${to}`), probed);
+      Object.assign(task, { probe });
+    }
+    await look(cloud.switching());
+    expect(asked.sort()).toEqual(['s1 source', 's1 target', 's2 source', 's2 target', 't1 source', 't1 target']);
+    const probe = async ({ to }: ProbeOrder) => ({
+      ...{ wallMs: cloud.nowMs, tookMs: 1, storeProblem: 'denied' },
+      ...(to === 'source' ? { upstreamProblem: 'nothing' } : { status: 200 }),
+    });
+    Object.assign(cloud.proxies[2]!, { probe });
+    const rules = [
+      'task t1 of the target must reach the store of the switch, got denied',
+      "task t1 of the target must reach the source's backend, got nothing",
+    ];
+    await expect(look(cloud.switching())).rejects.toThrow(new Error(rules.join('\n')));
+  });
+
+  test('the timeline says what the tasks have shown, and by how much their clocks differ', async () => {
+    cloud = new SwitchCloud();
+    cloud.proxies[0]!.probed = { wallMs: cloud.nowMs + 1_500, tookMs: 0, status: 200 };
+    cloud.proxies[1]!.longestRequestMs = 1_234;
+    const { timeline } = await look(cloud.switching());
+    const shown = timeline.at(-1)?.detail.switch as { maxSkewMs: number };
+    expect(shown).toMatchObject({ tasks: 3, longestRequestMs: 1_234 });
+    expect(Math.abs(shown.maxSkewMs - 1_500)).toBeLessThan(500);
+  });
+
+  test('a request of the last minute that was longer than the pause keeps the cutover, though it has ended', async () => {
+    cloud = new SwitchCloud();
+    cloud.proxies[1]!.longestRequestMs = 5_100;
+    await expect(look(cloud.switching())).rejects.toThrow(
+      "requests at task s2 of the source must end within 'switch.maxPauseMs' (5000 ms), got one for 5100 ms in the last minute",
+    );
+    expect(await look(cloud.switching({ maxPauseMs: 6_000 }))).toMatchObject({ verdict: 'switch' });
+  });
+
+  describe('many tasks', () => {
+    const spied = () => {
+      let holding = 0;
+      const seen = { tried: 0, most: 0 };
+      for (const task of cloud.proxies) {
+        task.before = async (call) => {
+          if (call === 'hold') seen.most = Math.max(seen.most, ++holding);
+          if (call === 'hold') seen.tried += 1;
+          await new Promise(setImmediate);
+          if (call === 'release') holding -= 1;
+        };
+      }
+      return seen;
+    };
+
+    test('each of them holds, and a fiftieth at a time', async () => {
+      cloud = new SwitchCloud(150, 50);
+      const seen = spied();
+      expect(await look(cloud.switching())).toMatchObject({ verdict: 'switch' });
+      expect(seen).toEqual({ tried: 200, most: 4 });
+      expect(cloud.proxies.every(({ gate }) => gate.report().epoch === 1)).toBe(true);
+    });
+
+    test('no further one holds when five have failed', async () => {
+      cloud = new SwitchCloud(50);
+      const seen = spied();
+      for (const { gate } of cloud.proxies) gate.hold = () => 'it drains';
+      await expect(look(cloud.switching())).rejects.toThrow('task s5 of the source must hold and release: it drains');
+      expect(seen.tried).toBeLessThan(10);
+    });
+
+    test('without the time for all of them nothing is taken for shown', async () => {
+      cloud = new SwitchCloud(20);
+      let leftMs = 6_000;
+      const seen = spied();
+      const looking = withTimeLeft(
+        () => (leftMs -= 50),
+        () => look(cloud.switching()),
+      );
+      await expect(looking).rejects.toThrow(/must hold and release within the time of the step, got \d+ of 21$/);
+      expect(seen.tried).toBeLessThan(21);
+    });
+  });
+
   test('a task that cannot hold keeps the cutover', async () => {
     cloud = new SwitchCloud();
     cloud.proxies[1]!.hold = () => Promise.reject(new Error('it drains'));
@@ -585,6 +780,46 @@ describe('preflight', () => {
     cloud.switches.regime = { epoch: 3, side: 'target', isJoined: true, committed: 1 };
     await expect(look(cloud.switching())).rejects.toThrow(/must forward to the source .* got the target since epoch 3/);
     await expect(look(cloud.ready())).rejects.toThrow(/got the target since epoch 3/);
+  });
+
+  describe('a switch that another cutover has left undecided', () => {
+    const leave = async () => {
+      cloud = new SwitchCloud();
+      cloud.switches.before = (call) => (call === 'decide' ? Promise.reject(new Error('died')) : Promise.resolve());
+      await expect(step(cloud.switching())).rejects.toThrow('died');
+      cloud.switches.before = () => Promise.resolve();
+      expect(cloud.switches.regime).toMatchObject({ epoch: 1, switching: { to: 'target' } });
+      // Its lock is another's: no step of it touches anything any more.
+      const next = { ...cloud.switching(), execution: 'the-next' };
+      cloud.lock = next;
+      return next;
+    };
+
+    test('is given up, and the next one is made', async () => {
+      const ready = await look(await leave());
+      expect(ready).toMatchObject({ verdict: 'switch' });
+      expect(ready.switches).toBeUndefined();
+      expect(ready.timeline.find(({ state }) => state === 'Switch')?.detail).toMatchObject({
+        ...{ epoch: 1, outcome: 'abort', leftBy: change.detail.name },
+      });
+      expect(cloud.switches.decisions.get(1)?.why).toBe("'the-next' holds the lock now");
+      expect(cloud.ask()).toEqual(ON_BOTH);
+      expect(await step(ready)).toMatchObject({ switches: [{ outcome: 'commit' }] });
+    });
+
+    test('is ended as it was decided', async () => {
+      const next = await leave();
+      await cloud.switches.decide(1, { outcome: 'commit', by: 'night' });
+      await expect(look(next)).rejects.toThrow(/must forward to the source .* got the target since epoch 1/);
+      expect(cloud.switches.regime).toEqual(committed);
+      expect(cloud.ask()).toEqual(ALL_ON('target'));
+    });
+
+    test('is left to a plan that switches, and may thaw', async () => {
+      const next = await leave();
+      const gradual = { ...cloud.ready(), execution: next.execution };
+      await expect(look(gradual)).rejects.toThrow(/with no switch under way, got the switch of epoch 1/);
+    });
   });
 
   test('behind a switch back every task forwards to its own backend again, also where an earlier preflight reached some', async () => {

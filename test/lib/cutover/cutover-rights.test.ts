@@ -56,7 +56,7 @@ const JUDGE = [...READS, ...ALARMS, ...CALL_PROXIES];
 /** Written a second time, from what the steps call. */
 const TABLE: Record<Step, string[]> = {
   lock: [...KEEP_LOCK, 's3:GetObject evidence/*', ...NOTIFY, ...LIST],
-  preflight: [...JUDGE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...REGIME, ...LIST],
+  preflight: [...JUDGE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...SWITCH, ...LIST],
   approve: [...JUDGE, ...GUARD, 's3:GetObject approval/*', ...LOOKS, ...NOTIFY, ...LIST],
   shift: [...JUDGE, MODIFY_RULE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LOOKS, ...LIST],
   switch: [...READS, ...CALL_PROXIES, ...NOTIFY, MODIFY_RULE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...SWITCH, ...LIST],
@@ -68,6 +68,7 @@ const TABLE: Record<Step, string[]> = {
   rollback: [...JUDGE, MODIFY_RULE, TAG_RULE, ...KEEP_LOCK, ...SWITCH, ...NOTIFY, ...LIST],
   record: [...RECORD, ...NOTIFY, ...LIST],
   undrain: [...READS, ...CALL_PROXIES],
+  holdDryRun: [...CALL_PROXIES, 's3:GetObject switch/regime.json', ...LIST],
   recover: [
     ...[...JUDGE, 'elasticloadbalancing:DescribeTags', MODIFY_RULE, TAG_RULE, ...RECORD, 's3:PutObject lock.json'],
     ...['s3:GetObject notified/*', 's3:PutObject notified/*', ...SWITCH, ...NOTIFY, ...LIST, ...REPEAT],
@@ -127,9 +128,11 @@ const CHECKING = { MemorySize: 256, Timeout: 50 };
 const SIZES: Record<Step, object> = {
   ...(Object.fromEntries(STEPS.map((step) => [step, SMALL])) as Record<Step, object>),
   ...{ approve: CHECKING, bake: CHECKING, drain: CHECKING, verify: CHECKING },
+  preflight: { MemorySize: 1792, Timeout: 60 },
   switch: { MemorySize: 1792, Timeout: 60 },
   rollback: { MemorySize: 1792, Timeout: 90 },
   recover: { MemorySize: 1792, Timeout: 170 },
+  holdDryRun: { MemorySize: 1792, Timeout: 50 },
 };
 
 describe.each(STEPS)('%s', (step) => {

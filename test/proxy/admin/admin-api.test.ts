@@ -19,7 +19,9 @@ afterEach(stopAll);
 async function cloud() {
   const backend = await startBackend((request, response) => {
     response.statusCode = Number(/^\/status\/(\d+)/.exec(request.url ?? '')?.[1] ?? 200);
-    response.end('ok');
+    const slowMs = Number(/^\/slow\/(\d+)/.exec(request.url ?? '')?.[1] ?? 0);
+    if (slowMs > 0) setTimeout(() => response.end('ok'), slowMs);
+    else response.end('ok');
   });
   const proxy = await startTestProxy(backend.port);
   return { proxy, data: proxy.data.port, admin: proxy.admin?.port ?? 0 };
@@ -146,6 +148,13 @@ test('the report counts what went through, without health checks', async () => {
   expect(report.bytes.websocket).toEqual({ received: 0, sent: 0 });
   expect(report.ended.http).toEqual({ completed: 3, moved: 0, closed: 0, forced: 0 });
   expect((await findReport(admin)).instance).toBe(report.instance);
+});
+
+test('a request that was slow is in the report when it has ended', async () => {
+  const { data, admin } = await cloud();
+  await get({ port: data, path: '/slow/120' });
+  await get({ port: data });
+  expect((await findReport(admin)).longestRequestMs).toBeGreaterThanOrEqual(100);
 });
 
 test('a wrong order is rejected with all its problems', async () => {

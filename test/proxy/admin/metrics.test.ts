@@ -1,3 +1,4 @@
+import { NO_HOLD_FIGURES } from '../../../core/proxy/hold';
 import { AggregatorRegistry, Registry } from 'prom-client';
 import { createMetrics } from '../../../proxy/admin/metrics';
 import type { Outcome } from '../../../proxy/data-plane/contract/data-plane';
@@ -20,6 +21,7 @@ function cloud() {
     memory: () => ({ heldBytes: 0, budgetBytes: 1, shed: 0 }),
     deviations: { byDeviation: { bareLineFeed: 2 } },
     held: () => 3,
+    holds: () => NO_HOLD_FIGURES,
     nowMs: () => 10_000,
   });
   return { ledger, traffic, registry };

@@ -1,3 +1,4 @@
+import { NO_HOLD_FIGURES } from '../../../core/proxy/hold';
 import type { LedgerReport } from '../../../core/proxy/admin-api';
 import { CONNECTION_KINDS, NO_CONNECTIONS } from '../../../core/proxy/connections';
 import type { MetricLine } from '../../../core/proxy/embedded-metrics';
@@ -22,6 +23,7 @@ function cloud() {
     memory: () => ({ heldBytes: 0, budgetBytes: 1, shed: 0 }),
     deviations: { byDeviation: {} },
     held: () => 0,
+    holds: () => NO_HOLD_FIGURES,
     nowMs: () => 0,
   });
   const state: { report: LedgerReport | Error } = { report: REPORT };

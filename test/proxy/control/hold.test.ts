@@ -344,10 +344,31 @@ test('a dry run holds nothing, and says how many would have waited', () => {
   for (const url of ['/a', '/b', '/c']) cloud.send(url);
   expect(cloud.went).toHaveLength(3);
   expect(cloud.gate.dryRunReport()).toEqual({ epoch: 1, waiting: 3, full: 2, isOver: false });
+  expect(cloud.gate.isHolding).toBe(true);
   cloud.clock.advance(1);
+  // No request asks the gate any more.
+  expect(cloud.gate.isHolding).toBe(false);
   cloud.send('/d');
   expect(cloud.gate.dryRunReport()).toEqual({ epoch: 1, waiting: 3, full: 2, isOver: true });
   expect(cloud.gate.report()).toMatchObject({ state: 'none', epoch: 0 });
+});
+
+test('a dry run takes the place of the one before it, and a hold that of either', () => {
+  const cloud = new GateWorld();
+  const dry = (epoch: number, leaseMs: number) =>
+    cloud.gate.hold(holdOrder({ ...order, epoch, leaseMs, dryRun: true }));
+  dry(7, 1_000);
+  cloud.send('/a');
+  cloud.clock.advance(0.5);
+  dry(5, 1_000);
+  cloud.clock.advance(0.6);
+  cloud.send('/b');
+  expect(cloud.gate.dryRunReport()).toEqual({ epoch: 5, waiting: 1, full: 0, isOver: false });
+  cloud.gate.hold(order);
+  expect(cloud.gate.dryRunReport()).toBeUndefined();
+  dry(6, 1_000);
+  cloud.gate.stop();
+  expect(cloud.clock.waiting).toBe(0);
 });
 
 describe('the hold of a switch', () => {
@@ -503,5 +524,27 @@ describe('the hold of a switch', () => {
     fresh.send('/b');
     expect(fresh.went).toEqual(['/b to 2']);
     expect(fresh.gate.committed).toBe(7);
+  });
+});
+
+test('each rejection is counted with its reason, of requests and of orders', () => {
+  const cloud = new GateWorld();
+  const { gate, clock } = cloud;
+  gate.hold({ ...order, maxWaiting: 1, maxHoldMs: 2_000 });
+  const left = cloud.send('/a');
+  cloud.send('/b');
+  left?.();
+  clock.advance(2.5);
+  cloud.send('/c');
+  gate.release({ epoch: 1, to: 'source' });
+  gate.hold({ ...order, epoch: 2, minIntervalMs: 60_000 });
+  // Late and doubled calls are of another time: nothing was to be held for them.
+  gate.hold({ ...order, epoch: 1 });
+  // This proxy has no store.
+  gate.hold({ ...order, epoch: 3, outcomes: { commit: 'target', abort: 'source' } });
+  gate.rejectOrder('the proxy shuts down');
+  expect(gate.totals).toEqual({
+    released: 0,
+    rejected: { full: 1, windowOver: 1, clientGone: 1, tooSoon: 1, off: 2 },
   });
 });

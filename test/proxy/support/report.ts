@@ -1,6 +1,6 @@
 import { LedgerReport, NO_BYTES } from '../../../core/proxy/admin-api';
 import { NO_CONNECTIONS, NOTHING_ENDED } from '../../../core/proxy/connections';
-import { NEVER_HELD, holdReport } from '../../../core/proxy/hold';
+import { NEVER_HELD, holdReport, NO_HOLD_FIGURES } from '../../../core/proxy/hold';
 
 /** What a proxy says of itself that has done nothing yet. */
 export const REPORT: LedgerReport = {
@@ -14,8 +14,10 @@ export const REPORT: LedgerReport = {
   ended: NOTHING_ENDED,
   requests: { total: 0, responded: 0, errors: 0 },
   oldestSeconds: NO_CONNECTIONS,
+  longestRequestMs: 0,
   bytes: NO_BYTES,
   hold: holdReport(NEVER_HELD, 0, 0),
   upstream: 'source',
+  holds: NO_HOLD_FIGURES,
   fastPath: 'on',
 };

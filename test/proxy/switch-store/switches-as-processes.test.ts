@@ -1,12 +1,13 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ADMIN_PATHS, LedgerReport } from '../../../core/proxy/admin-api';
+import type { BackendCallReport } from '../../../core/proxy/backend-call';
 import type { ProbeReport } from '../../../core/proxy/probe';
 import { AdminConnection, callAdmin } from '../../../lambda/adapters/proxies/admin-client';
 import { switchStorePort } from '../../../lambda/adapters/store/switch-store';
 import type { SwitchPorts, SwitchTask, TaskSession } from '../../../lambda/contract/switch-ports';
-import { switchOver } from '../../../lambda/shared/switch-over';
-import { DEFAULT_PLAN } from '../../lambda/shared/switch-world';
+import { switchOver } from '../../../lambda/switch/switch-over';
+import { DEFAULT_PLAN } from '../../lambda/switch/switch-world';
 import { LocalCloud, REGION, startLocalCloud } from '../../rehearsal/aws/world';
 import { ProxyBundle, ProxyProcess, bundleProxy, listening } from '../support/proxy-process';
 import { SECRET } from '../support/proxy-world';
@@ -84,6 +85,11 @@ function openTask(id: string, port: number): SwitchTask {
     release: (order) => call('POST', ADMIN_PATHS.release, order),
     retarget: (order) => call('POST', ADMIN_PATHS.retarget, order),
     probe: async (order) => (await call('POST', ADMIN_PATHS.probe, order)) as unknown as ProbeReport,
+    callBackend: async (order) =>
+      (await callAdmin({
+        ...{ address: '127.0.0.1', port, method: 'POST', path: ADMIN_PATHS.backendCall, body: order },
+        ...{ keys: [SECRET], timeoutMs: order.timeoutMs + 500 },
+      })) as BackendCallReport,
     close: () => connection.close(),
   };
   return { id, home: 'source', address: String(port), session };
@@ -226,6 +232,9 @@ test('a probe reports what a task can reach', async () => {
   expect(good.storeProblem).toBeUndefined();
   expect(target.served).toMatchObject([{ id: '/probe' }]);
   await cloud.stop();
+  const ofBackend = await session!.probe({ to: 'target', path: '/probe', isOfBackendAlone: true });
+  expect(ofBackend).toMatchObject({ status: 200 });
+  expect(ofBackend.storeProblem).toBeUndefined();
   expect((await session!.probe({ to: 'target', path: '/probe' })).storeProblem).toMatch(
     /ECONNREFUSED|socket hang up|abort/i,
   );

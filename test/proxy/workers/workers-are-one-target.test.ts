@@ -59,7 +59,7 @@ function group(otherUpstream: ProxyConfig['otherUpstream'] = UPSTREAM, store?: D
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
   const watch = new DrainWatch(clock, log, async () => REPORT);
   const target = new GroupTarget({
-    ...{ workers: 2, running, watch, clock, log, upstreams: {} },
+    ...{ side: 'source', workers: 2, running, watch, clock, log, upstreams: {} },
     members: members as unknown as Members,
     ...(store && { store }),
   });
@@ -262,4 +262,17 @@ describe('the hold of a switch', () => {
     await target.hold(ofSwitch);
     expect(await target.retarget({ to: 'target' })).toMatch(/^the side must stay as it is while a switch holds/);
   });
+});
+
+test('an order that reaches no worker is counted', async () => {
+  const HOLD = holdOrder({ epoch: 1, leaseMs: 1000, maxWaiting: 10 });
+  const { target, clock } = group();
+  expect(await target.hold(HOLD)).toBeUndefined();
+  expect(await target.release({ epoch: 1, to: 'source' })).toBeUndefined();
+  expect(await target.hold({ ...HOLD, epoch: 2, minIntervalMs: 60_000 })).toMatch(/^a hold must begin at least/);
+  expect(await target.hold(HOLD)).toMatch(/^'epoch' must be/);
+  const outcomes = { commit: 'target', abort: 'source' } as const;
+  clock.advance(60);
+  expect(await target.hold({ ...HOLD, epoch: 3, outcomes })).toMatch(/^'switch_store' must be/);
+  expect((await target.report()).holds.rejected).toMatchObject({ tooSoon: 1, off: 1, full: 0 });
 });

@@ -37,3 +37,34 @@ test('requests are held by all workers, and all are released to one side', async
   expect(await findReport(admin)).toMatchObject({ hold: { state: 'none', waiting: 0 }, upstream: 'target' });
   expect(await post('/release', { epoch: 1, to: 'source' })).toBe(409);
 });
+
+test('a dry run holds nothing, and the report has what all workers counted of it', async () => {
+  const source = await startBackend((_, response) => response.end('source'));
+  const proxy = bundle.run([
+    ...['--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0', '--workers', '3'],
+    ...['--upstream', `http://127.0.0.1:${source.port}`],
+  ]);
+  const { port, admin } = await listening(proxy);
+  expect(await findReport(admin)).not.toHaveProperty('dryRun');
+  const dryRun = async (epoch: number, leaseMs: number) => {
+    const order = { epoch, leaseMs, maxWaiting: 6, dryRun: true };
+    return (await callAdmin(admin, { method: 'POST', path: '/hold', body: JSON.stringify(order) })).status;
+  };
+  const ask = async () => {
+    const responses = await Promise.all(Array.from({ length: REQUESTS }, () => get({ port })));
+    expect(new Set(responses.map(({ body }) => body))).toEqual(new Set(['source']));
+  };
+  expect(await dryRun(9, 60_000)).toBe(202);
+  await ask();
+  const counted = (await findReport(admin)).dryRun;
+  // Each worker has its share of the room: some have none left while others have.
+  expect(counted).toMatchObject({ epoch: 9, waiting: REQUESTS, isOver: false });
+  expect(counted!.full).toBeGreaterThanOrEqual(REQUESTS - 6);
+  expect(await dryRun(2, 1)).toBe(202);
+  let { dryRun: last, hold } = await findReport(admin);
+  while (!last?.isOver) ({ dryRun: last, hold } = await findReport(admin));
+  await ask();
+  ({ dryRun: last, hold } = await findReport(admin));
+  expect(last).toEqual({ epoch: 2, waiting: 0, full: 0, isOver: true });
+  expect(hold).toMatchObject({ state: 'none', epoch: 0 });
+});

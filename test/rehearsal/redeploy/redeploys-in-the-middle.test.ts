@@ -21,7 +21,13 @@ let app: string;
 let running: RunningRehearsal;
 let cutover: Promise<Report>;
 const steps: string[] = [];
-const reporter = { isLive: false, step: (text: string) => void steps.push(text), progress: () => undefined };
+const reporter = {
+  isLive: false,
+  step: (text: string) => void steps.push(text),
+  progress: () => undefined,
+  switching: () => undefined,
+  switched: () => undefined,
+};
 
 beforeAll(async () => {
   folder = temporaryFolder();

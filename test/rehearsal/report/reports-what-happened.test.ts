@@ -387,3 +387,58 @@ test('a redeploy in the middle is reported with what became of the weights', () 
     '  redeploy   UPDATE_ROLLBACK_COMPLETE, 0 resources changed (held), weights 90/10 before and 90/10 after',
   );
 });
+
+test('a switch that did not keep to the protocol fails the rehearsal, and says the first wrong event', () => {
+  const events = [
+    { atMs: 0, kind: 'begin' },
+    { atMs: 1, kind: 'enlist' },
+    { atMs: 2, kind: 'decide', outcome: 'commit' },
+  ];
+  const before = { committed: 0, side: 'source', isJoined: false };
+  const trace = { before, members: { source: 1, target: 0 }, names: [], events };
+  const ends = { epoch: 1, from: 'source', to: 'target', outcome: 'commit', by: 'night', members: 1, fence: 'drained' };
+  const broken = { ...evidence(), switches: [{ ...ends, trace }] } as unknown as RehearsalEvidence;
+  expect(chooseExitCode(evidence())).toBe(0);
+  expect(chooseExitCode(broken)).toBe(1);
+  expect(summarize(broken)).toMatch(
+    /\n {2}! epoch 1, event 3 \(decide outcome=commit\): a commit needs every task to hold/,
+  );
+});
+
+/** One attempt that was committed, one that held nothing, and one whose trace no switch can have written. */
+const attempts = [
+  { epoch: 1, outcome: 'abort', why: 'no <b>' },
+  { epoch: 2, outcome: 'commit', heldAt: T0, decidedMs: 90, releasedMs: 99, tasks: '0' },
+  { epoch: 3, outcome: 'abort', heldAt: T0, why: 'late', tasks: '0-9' },
+].map(({ tasks, ...each }) => {
+  const found = { atMs: 4, kind: 'task', tasks, is: 'holding', inFlight: 3, abandoned: 0 };
+  const before = { committed: 0, side: 'source', isJoined: false };
+  const trace = { before, members: { source: 1, target: 0 }, names: ['<i> 1'], events: tasks ? [found] : [] };
+  return { from: 'source', to: 'target', ...each, trace };
+});
+
+test('the page draws each attempt to switch, wide and narrow, and says in words what cannot be drawn', () => {
+  const handovers = [{ epoch: 2, lastWriteMs: 80, firstWriteMs: 95.5 }];
+  const writes = {
+    sent: 0,
+    lost: 0,
+    doubled: 0,
+    overlaps: 0,
+    staleEpochs: 0,
+    bySide: { source: 0, target: 0 },
+    faults: [],
+  };
+  const switchSeen = { writes, pause: { p50Ms: 0, p99Ms: 0, maxMs: 0 }, handovers };
+  const page = findPage({ switches: attempts, switchSeen } as unknown as Partial<RehearsalEvidence>);
+  // Those of the whole run, and those of the attempt that can be drawn.
+  expect(page.match(/<svg/g)).toHaveLength(4);
+  const ids = [...page.matchAll(/ id="([^"]*)"/g)].map(([, id]) => id);
+  expect(new Set(ids).size).toBe(ids.length);
+  expect(ids).toEqual(expect.arrayContaining(['switch-2-wide-title', 'switch-2-narrow-text']));
+  expect(page).toContain('<h3>Switch of epoch 1, source to target: abort</h3>');
+  expect(page).toMatch(/Because no &lt;b&gt;\.<\/p>\n<p class="note">No request waited/);
+  expect(page).toContain('the first of the target began at 95.5 ms: 15.5 ms apart');
+  expect(page).toContain('<td data-label="found">held at 4 ms with 3 in flight</td>');
+  expect(page).toContain('cannot be drawn: &#39;tasks&#39; must be from 0 to 0, got 0-9');
+  expect(page).not.toContain('<i>');
+});

@@ -4,7 +4,13 @@ import { changedApp } from '../changed-app';
 import { synthesize, temporaryFolder } from '../command';
 
 const ports = new Map([443, 9201, 9202].map((port) => [port, 0]));
-const reporter = { isLive: false, step: () => undefined, progress: () => undefined };
+const reporter = {
+  isLive: false,
+  step: () => undefined,
+  progress: () => undefined,
+  switching: () => undefined,
+  switched: () => undefined,
+};
 const never = new AbortController().signal;
 
 let folder: string;

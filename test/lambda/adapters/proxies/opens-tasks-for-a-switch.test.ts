@@ -43,6 +43,7 @@ async function startProcess(identity: string, port = 0) {
     retarget: () => undefined,
     window: () => Promise.reject(new Error('not asked')),
     probe: () => Promise.resolve({ wallMs: 1, tookMs: 1, status: 200 }),
+    callBackend: () => Promise.resolve({ status: 200, body: 'called' }),
     metrics: () => Promise.resolve({ contentType: 'text/plain', body: '' }),
   });
   later(() => server.close());

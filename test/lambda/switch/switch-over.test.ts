@@ -1,7 +1,8 @@
 import type { SwitchPlan } from '../../../core/plan/switch-plan';
 import { FIRST_REGIME, beginSwitch } from '../../../core/switch/regime';
+import { verifyTrace } from '../../../core/switch/verify-trace';
 import { withTimeLeft } from '../../../lambda/contract/time-left';
-import { switchOver } from '../../../lambda/shared/switch-over';
+import { switchOver } from '../../../lambda/switch/switch-over';
 import { until } from '../../support/until';
 import { DEFAULT_PLAN, SwitchWorld } from './switch-world';
 
@@ -78,14 +79,81 @@ test.each([
   const probe = { path: '/ready', expectedStatus: 200 };
   const probed = given && { wallMs: 0, tookMs: 1, ...given };
   world.tasks[2]!.probed = probed ?? new Error('it hangs');
-  expect(await switchOver({ ...request, probe }, world.ports)).toMatchObject({
+  expect(await switchOver({ ...request, probe, probesEachTask: true }, world.ports)).toMatchObject({
     outcome: 'abort',
     why: `every task must reach the store and the backend of the target before requests are held, got of ${got}`,
   });
   expect(calls).not.toContain('hold');
   // A status of 0 is of a backend that speaks no HTTP/1.1.
   world.tasks[2]!.probed = { wallMs: 0, tookMs: 1, status: 0 };
-  expect(await switchOver({ ...request, probe }, world.ports)).toMatchObject({ epoch: 2, outcome: 'commit' });
+  expect(await switchOver({ ...request, probe, probesEachTask: true }, world.ports)).toMatchObject({
+    epoch: 2,
+    outcome: 'commit',
+  });
+});
+
+describe('right before the decision the backend that is switched to is asked once more', () => {
+  const probe = { path: '/ready', expectedStatus: 200 };
+  const request = { to: 'target', execution: 'one', plan: DEFAULT_PLAN, findStop: nothing, probe } as const;
+  const dead = { wallMs: 0, tookMs: 1, upstreamProblem: 'ECONNREFUSED' };
+  const rule = 'the backend of the target must respond right before the decision';
+  /** Something dies when requests wait already. */
+  const whenHeld = (change: () => void) => {
+    const [first] = world.tasks;
+    first!.before = (call) => Promise.resolve(call === 'hold' ? change() : undefined);
+  };
+
+  test('one that died while requests waited keeps the source, and no client sees it', async () => {
+    world = new SwitchWorld();
+    whenHeld(() => world.tasks.forEach((task) => (task.probed = dead)));
+    expect(await switchOver(request, world.ports)).toMatchObject({
+      outcome: 'abort',
+      why: `${rule}, got of s0: ECONNREFUSED, of s1: ECONNREFUSED, of t0: ECONNREFUSED`,
+    });
+    expect(askAll()).toEqual(['source 0', 'source 0', 'target 0']);
+  });
+
+  test('it must respond to a task of each side, and one that hangs decides nothing', async () => {
+    world = new SwitchWorld(2, 2);
+    const [s0, , t0] = world.tasks;
+    whenHeld(() => ((s0!.probed = dead), (t0!.probed = new Error('it hangs'))));
+    expect(await switchOver(request, world.ports)).toMatchObject({ outcome: 'commit' });
+    world.stop();
+    world = new SwitchWorld(2, 2);
+    whenHeld(() => world.tasks.slice(0, 2).forEach((task) => (task.probed = { ...dead, upstreamProblem: 'EPIPE' })));
+    expect(await switchOver(request, world.ports)).toMatchObject({ why: `${rule}, got of s0: EPIPE, of s1: EPIPE` });
+  });
+
+  test('it has what is left of the pause, and the leases go on meanwhile', async () => {
+    world = new SwitchWorld();
+    let held = false;
+    whenHeld(() => (held = true));
+    const [, second, third] = world.tasks;
+    for (const task of [second, third])
+      task!.before = (call) => (call === 'probe' && held ? never() : Promise.resolve());
+    const plan = { ...DEFAULT_PLAN, maxPauseMs: 300 };
+    expect(await switchOver({ ...request, plan }, world.ports)).toMatchObject({
+      outcome: 'abort',
+      why: expect.stringMatching(
+        /^the backend of the target .*, got of t0: the last probe must end within 0.\d+ s/,
+      ) as string,
+    });
+  });
+
+  test('the tasks are assessed again after it', async () => {
+    world = new SwitchWorld();
+    const [first, , third] = world.tasks;
+    const asked: string[] = [];
+    third!.before = async (call) => {
+      if (call !== 'probe') return;
+      asked.push(first!.gate.report().state);
+      first!.inFlight = 1;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    };
+    const record = await switchOver({ ...request, plan: { ...DEFAULT_PLAN, maxPauseMs: 600 } }, world.ports);
+    expect(record).toMatchObject({ outcome: 'abort', why: expect.stringContaining('1 busy') as string });
+    expect(asked).toEqual(['holding']);
+  });
 });
 
 test('a rollback is the same switch, of all tasks of both sides', async () => {
@@ -209,6 +277,32 @@ test('two coordinators at a time come to one decision', async () => {
   const side = records[0]?.outcome === 'commit' ? 'target' : 'source';
   expect(new Set(askAll().slice(0, 3))).toEqual(new Set([`${side} 1`]));
 });
+
+test.each(['commit', 'abort'] as const)(
+  'a decision (%s) that comes while the targets are read is followed, and not asked for',
+  async (outcome) => {
+    world = new SwitchWorld();
+    let reads = 0;
+    let asked = 0;
+    world.store.before = (call) => (call === 'readDecision' && (reads += 1), Promise.resolve());
+    world.beforeTraffic = async () => {
+      const [task] = world.tasks;
+      // The weights come first, before anything is held.
+      if ((asked += 1) === 1) return;
+      await until(() => world.tasks.every(({ gate }) => gate.report().state === 'holding'));
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      // Of a call of the same execution.
+      world.store.decisions.set(1, { outcome, by: 'one' });
+      const before = reads;
+      task?.gate.release({ epoch: 1, outcome });
+      await until(() => reads > before);
+    };
+    const record = await switchTo('target');
+    expect(record).toMatchObject({ outcome, by: 'one' });
+    expect(record?.trace?.events.filter(({ kind }) => kind === 'decide')).toEqual([]);
+    expect(verifyTrace({ ...record!, trace: record!.trace! }).fault).toBeUndefined();
+  },
+);
 
 test('a dry run does everything but the commit', async () => {
   world = new SwitchWorld();
@@ -501,63 +595,5 @@ describe('the load balancer is a second witness', () => {
     world = new SwitchWorld(1, 1);
     await switchTo('target');
     expect(await switchTo('source')).toMatchObject({ outcome: 'commit', members: 2 });
-  });
-});
-
-describe('the hook', () => {
-  const calls: string[] = [];
-  beforeEach(() => void (calls.length = 0));
-  const hook = (run: () => Promise<void>) => ({
-    run: (epoch: number) => (calls.push(`freeze ${epoch}`), run()),
-    undo: async (epoch: number) => {
-      calls.push(`thaw ${epoch} ${world.tasks[0]!.gate.report().state}`);
-    },
-  });
-  const start = (run: () => Promise<void>, more: Partial<Parameters<typeof switchOver>[0]> = {}) =>
-    switchOver(
-      {
-        ...{ to: 'target' as const, execution: 'one', findStop: nothing, hook: hook(run) },
-        plan: { ...DEFAULT_PLAN, maxPauseMs: 300 },
-        ...more,
-      },
-      world.ports,
-    );
-
-  test('runs while all hold, and is the fence of what it says', async () => {
-    world = new SwitchWorld();
-    let held = '';
-    const record = await start(async () => void (held = world.tasks.map(({ gate }) => gate.report().state).join()));
-    expect(record).toMatchObject({ outcome: 'commit', fence: 'hook' });
-    expect(held).toBe('holding,holding,holding');
-    expect(calls).toEqual(['freeze 1']);
-  });
-
-  test.each([
-    ['fails', () => Promise.reject(new Error('the database is busy')), 'the hook must pass, got the database is busy'],
-    ['hangs', () => new Promise<void>(() => undefined), /the switch must be decided within 300 ms|the hook must pass/],
-  ])('that %s aborts, and is undone before any task is released', async (_, run, why) => {
-    world = new SwitchWorld();
-    const record = await start(run);
-    expect(record?.outcome).toBe('abort');
-    expect(record?.why).toMatch(why);
-    expect(calls).toEqual(['freeze 1', 'thaw 1 holding']);
-    expect(askAll().slice(0, 2)).toEqual(['source 0', 'source 0']);
-  });
-
-  test('outlasts a lease: it is renewed meanwhile', async () => {
-    world = new SwitchWorld();
-    const plan = { ...DEFAULT_PLAN, maxPauseMs: 5_000 };
-    const late = () => new Promise<void>((resolve) => setTimeout(resolve, 2_300));
-    expect(await start(late, { plan })).toMatchObject({ outcome: 'commit', by: 'one' });
-  });
-
-  test('of a coordinator that died is undone by the one that goes on, which cannot know how far it came', async () => {
-    world = new SwitchWorld();
-    world.store.before = (call) => (call === 'decide' ? Promise.reject(new Error('died')) : Promise.resolve());
-    await expect(start(() => Promise.resolve())).rejects.toThrow('died');
-    world.store.before = () => Promise.resolve();
-    const stop = () => Promise.resolve('the cutover rolls back');
-    expect(await start(() => Promise.resolve(), { findStop: stop })).toMatchObject({ outcome: 'abort' });
-    expect(calls).toEqual(['freeze 1', expect.stringMatching(/^thaw 1/)]);
   });
 });

@@ -5,8 +5,10 @@ import type { SwitchRecord } from '../../core/switch/switch-record';
 import type { Side } from '../../core/traffic/weights';
 import type { Ports } from '../contract/ports';
 import { settle, settleWithin } from '../contract/settle';
-import { findDeployments, withScalingSuspended } from './scaling';
-import { noteSwitch, switchPorts } from './switch-ports';
+import { findDeployments, withScalingSuspended } from '../shared/scaling';
+import { findProbe } from './switch-probe';
+import { findHook, noteSwitch, switchPorts } from './switch-ports';
+import { thawLeft } from './switch-thaw';
 import { switchOver } from './switch-over';
 
 /** Of the tasks that are asked whether a backend responds. */
@@ -15,8 +17,8 @@ const PROBE_MS = 4_000;
 const MAX_DEPLOYMENT_MS = 300_000;
 
 export type SwitchedBack =
-  /** The side that the cutover left serves, as far as the regime says: the weights may follow. */
-  | { readonly kind: 'back'; readonly run: CutoverRun }
+  /** The side that the cutover left serves, as far as the regime says: the weights may follow. `notDone`: a hook has left it frozen. */
+  | { readonly kind: 'back'; readonly run: CutoverRun; readonly notDone?: string }
   /** The other side goes on, and why. `asks`: the plan leaves it to a person. `unknown`: of the store, which may respond again. */
   | { readonly kind: 'stays'; readonly run: CutoverRun; readonly why: string; readonly reason: StayReason };
 
@@ -37,19 +39,23 @@ export async function switchBack(run: CutoverRun, ports: Ports): Promise<Switche
 
 async function goBack(run: CutoverRun, plan: SwitchPlan, ports: Ports): Promise<SwitchedBack> {
   const { execution } = run;
-  const { regime } = await ports.switches.readRegime();
+  const stored = await ports.switches.readRegime();
+  const { regime } = stored;
   if (regime.switching) {
     // Ends it, one way or the other: it is ours to abort, and may have been committed.
     const stop = () => Promise.resolve<string | undefined>('the cutover rolls back');
     const { to } = regime.switching;
-    const record = await switchOver({ execution, plan, to, findStop: stop }, switchPorts(ports));
+    const hook = findHook(plan, ports);
+    const record = await switchOver({ execution, plan, to, findStop: stop, ...hook }, switchPorts(ports));
     if (!record) throw new Error(`the switch of epoch ${regime.epoch} is under way, and another's`);
     return goBack(noteSwitch(run, record, ports.now()), plan, ports);
   }
   const { from } = findDirection(run.plan);
-  if (regime.side === from) return { kind: 'back', run };
+  const frozen = await thawLeft(stored, run, ports);
+  // A side that serves and is frozen serves reads: who rolls back tries again, and says so.
+  if (regime.side === from) return { kind: 'back', run, ...(frozen !== undefined && { notDone: frozen }) };
   const stays = (why: string, reason: StayReason = 'failed', noted = run) =>
-    ({ kind: 'stays', run: noted, why, reason }) as const;
+    ({ kind: 'stays', run: noted, why: frozen === undefined ? why : `${why}; ${frozen}`, reason }) as const;
   if (plan.rollback === 'ask') return stays("the plan's 'switch.rollback' is 'ask': a person decides", 'asks');
   const problem = await probeSide(from, run, ports);
   if (problem !== undefined) return stays(problem);
@@ -58,14 +64,19 @@ async function goBack(run: CutoverRun, plan: SwitchPlan, ports: Ports): Promise<
   let record: SwitchRecord | undefined;
   // It is the rollback: no request to stop it means anything now.
   const findStop = () => Promise.resolve(undefined);
+  const hook = findHook(plan, ports);
+  const probe = findProbe(run, ports);
   const attempt = async (held: CutoverRun) => {
-    record = await switchOver({ execution, plan, to: from, findStop }, switchPorts(ports));
+    record = await switchOver({ execution, plan, to: from, findStop, probe, ...hook }, switchPorts(ports));
     return record ? noteSwitch(held, record, ports.now()) : held;
   };
   // Nothing of its safety rests on it: where it cannot be suspended, the rollback does not wait.
   const noted = await withScalingSuspended(run, ports, attempt, 'goOn');
   if (!record) return stays('another switch is under way', 'unknown', noted);
-  if (record.outcome === 'commit') return { kind: 'back', run: noted };
+  if (record.outcome === 'commit') {
+    const left = record.frozen && `the ${record.frozen} serves, and must be thawed`;
+    return { kind: 'back', run: noted, ...(left !== undefined && { notDone: left }) };
+  }
   return stays(`the switch back was aborted: ${record.why ?? 'no reason'}`, 'failed', noted);
 }
 

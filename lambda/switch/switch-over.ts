@@ -12,24 +12,18 @@ import {
 } from '../../core/switch/coordinator';
 import type { Decision, Outcome } from '../../core/switch/decision';
 import { Member, Regime, beginSwitch, findOutcomes, findServedSide, settleRegime } from '../../core/switch/regime';
+import type { HookCallRecord } from '../../core/switch/hook';
 import type { SwitchRecord } from '../../core/switch/switch-record';
 import { TraceRecorder } from '../../core/switch/trace-recorder';
 import { SIDES, Side, formatWeights } from '../../core/traffic/weights';
 import { firstLines } from '../../core/cutover/state-size';
 import { CALLS_AT_ONCE, pooled } from '../contract/concurrently';
-import { Settled, settle, settleWithin } from '../contract/settle';
+import { Settled, settle, settleWithin, unwrap } from '../contract/settle';
 import type { StoredRegime, SwitchPorts } from '../contract/switch-ports';
 import { timeLeftMs } from '../contract/time-left';
+import { HookContext, SwitchHook } from './switch-hook';
 import { SeenMember, SwitchMembers } from './switch-members';
 import type { SwitchProbe } from './switch-probe';
-
-/** The freeze hook of a switch. */
-export interface SwitchHook {
-  /** Resolves when the side that is left is frozen, and what had to go along has gone. @throws Error when it failed */
-  run(epoch: number): Promise<void>;
-  /** After an abort; it may never have been frozen. */
-  undo(epoch: number): Promise<void>;
-}
 
 export interface SwitchRequest {
   readonly to: Side;
@@ -38,6 +32,8 @@ export interface SwitchRequest {
   readonly hook?: SwitchHook;
   /** @default - the side that is switched to is not asked whether it serves */
   readonly probe?: SwitchProbe;
+  /** Whether each task must reach that side before requests are held. Right before the decision one of each side is enough. */
+  readonly probesEachTask?: boolean;
   /** Why it must be given up: an operator, a lock that is lost. Asked now and then, beside everything else. */
   readonly findStop: () => Promise<string | undefined>;
 }
@@ -49,6 +45,10 @@ const STOP_LOOK_MS = 1_000;
 const NEWS_MS = 50;
 /** What the load balancer has for its part: it is asked while requests wait. */
 const WITNESS_MS = 3_000;
+/** What the backend that is switched to has right before the decision, where the pause has as much left. */
+const PROBE_MS = 3_000;
+/** For a task that starts meanwhile, at the end of its lease: it asks for the decision before its requests have waited for too long. */
+const ASK_MS = 2_000;
 /** For the decision, the releases and the regime. A step that has less beside the pause must not start to hold. */
 const AFTER_HOLD_MS = 4_000;
 
@@ -82,7 +82,8 @@ async function claim(request: SwitchRequest, ports: SwitchPorts): Promise<Claime
   if (regime.switching) return isOwn(regime, request) ? { ...stored, isNew: false } : undefined;
   const epoch = await findNextEpoch(regime, ports);
   const limits = holdLimits(plan);
-  const next = beginSwitch(regime, epoch, { to, execution, leaseMs: limits.maxHoldMs, limits });
+  const leaseMs = limits.maxHoldMs - plan.maxPauseMs - ASK_MS;
+  const next = beginSwitch(regime, epoch, { to, execution, leaseMs, limits });
   const written = next && (await ports.store.writeRegime(next, stored.etag));
   if (!next) return undefined;
   if (written) return { ...written, isNew: true };
@@ -118,18 +119,28 @@ class Coordinator {
   private decision: Decision | undefined;
   private hook: HookState;
   private hasReleased = false;
+  private isFenced = false;
+  private frozen: Side | undefined;
+  private readonly hookCalls: HookCallRecord[] = [];
+  private readonly hookStop = new AbortController();
+  /** The part of the hook that is at work. */
+  private hookEnd: Promise<unknown> = Promise.resolve();
   private stop: string | undefined;
   private firstHoldMs: number | undefined;
   private witness: Promise<Settled<readonly string[]>> | undefined;
+  /** The load balancer and the backend that is switched to were asked by the last move. */
+  private isConfirmed = false;
   private isOver = false;
   private isReading = false;
   private news = newsOfNothing();
   private abandonedBefore: ReadonlyMap<string, number> = new Map();
   private abandoned = 0;
+  /** Members of the regime, also where their tasks could not be listed. */
+  private count = 0;
   private readonly members: SwitchMembers;
   private readonly startedAt: string;
   /** Whether another call has begun this switch, and may have run the hook. */
-  private readonly isResumed: boolean;
+  private isResumed: boolean;
   private readonly trace: TraceRecorder;
   private readonly marks: { heldMs?: number; emptyMs?: number; decidedMs?: number; releasedMs?: number } = {};
 
@@ -164,11 +175,12 @@ class Coordinator {
           await this.hold();
           break;
         case 'hook':
-          await this.runHook();
+          await this.runHook(view.members);
           break;
         case 'decide':
           if (move.outcome === 'abort') await this.decide('abort', move.why);
-          else if (await this.isConfirmed(view.members)) await this.decide('commit', undefined);
+          else if (this.isConfirmed) await this.decide('commit', undefined);
+          else await this.confirm(view.members);
           break;
         case 'release':
           await this.release();
@@ -192,16 +204,25 @@ class Coordinator {
   }
 
   private view(): SwitchView {
-    const { regime, decision, hook, hasReleased, members } = this;
+    const { regime, decision, hook, hasReleased, members, request } = this;
     const stop = this.stop ?? this.findLack() ?? members.findRejection(this.epoch) ?? this.findOverdue();
-    return { ...this.rules(), regime, decision, members: members.views(), hook, hasReleased, stop };
+    return {
+      ...this.rules(),
+      regime,
+      decision,
+      members: members.views(),
+      hook,
+      hookFences: request.hook?.fences ?? false,
+      hasReleased,
+      stop,
+    };
   }
 
   private rules(): SwitchRules {
     const { fence } = this.request.plan;
     return {
       epoch: this.epoch,
-      isFenced: fence === 'epoch' || this.hook === 'passed',
+      isFenced: fence === 'epoch' || this.isFenced,
       waitsForAbandoned: fence === 'drainedAndAbandoned',
       leaseMarginMs: LEASE_MARGIN_MS,
     };
@@ -227,7 +248,7 @@ class Coordinator {
     const { members, problem } = await this.members.enlist({ ...regime, switching: undefined });
     this.stop ??= problem;
     if (!(await this.write({ ...regime, switching: { ...regime.switching!, members } }))) return this.reload();
-    this.trace.enlist(members, this.ports.now(), false);
+    this.noteMembers(members, false);
     return true;
   }
 
@@ -235,7 +256,7 @@ class Coordinator {
   private async reload(): Promise<boolean> {
     const { regime, etag } = await this.ports.store.readRegime();
     if (regime.epoch !== this.epoch) return false;
-    Object.assign(this, { regime, etag });
+    Object.assign(this, { regime, etag, isResumed: true });
     this.note({ kind: 'resume' });
     this.learn(await this.ports.store.readDecision(this.epoch));
     await this.meet();
@@ -247,7 +268,7 @@ class Coordinator {
   private async meet(): Promise<void> {
     const members = this.regime.switching?.members;
     if (!members) return;
-    this.trace.enlist(members, this.ports.now(), true);
+    this.noteMembers(members, true);
     const met = await settleWithin(WITNESS_MS, 'listing the tasks', () => this.members.meet(members));
     if ('problem' in met) this.stop ??= met.problem;
   }
@@ -262,6 +283,7 @@ class Coordinator {
 
   /** Waits for news of the members, who are held and followed from the first time on. */
   private async hold(): Promise<void> {
+    this.isConfirmed = false;
     if (this.firstHoldMs === undefined) {
       if (!(await this.mayHold())) return;
       this.firstHoldMs = this.ports.now();
@@ -293,11 +315,14 @@ class Coordinator {
   /** Before anything waits: a hold that cannot come to its end must not start. */
   private async mayHold(): Promise<boolean> {
     const { maxInFlight, maxPauseMs } = this.request.plan;
-    const { to, probe } = this.request;
-    const [weights, unready] = await Promise.all([this.findOtherWeights(), probe && this.members.probe(to, probe)]);
+    const { to, probe, probesEachTask } = this.request;
+    const [weights, unready] = await Promise.all([
+      this.findOtherWeights(),
+      probe && probesEachTask ? this.members.probe(to, probe) : undefined,
+    ]);
     const { unknown, inFlight } = await this.members.look();
     this.abandonedBefore = this.members.abandonedTotals;
-    const neededMs = maxPauseMs + AFTER_HOLD_MS;
+    const neededMs = maxPauseMs + AFTER_HOLD_MS + (this.request.hook?.thawMs ?? 0);
     const leftMs = timeLeftMs();
     if (leftMs < neededMs) {
       this.stop ??= `a step must have ${neededMs} ms left to hold requests, got ${Math.max(0, Math.round(leftMs))} ms`;
@@ -335,23 +360,46 @@ class Coordinator {
     return registered.filter((address) => !known.has(address));
   }
 
-  /** @param seen that all that a commit needs is there */
-  private async isConfirmed(seen: readonly MemberView[]): Promise<boolean> {
-    const { side } = this.regime;
+  /**
+   * Asks those beside the tasks, when all else that a commit needs is there. What is known of the tasks may be another by then:
+   * it is assessed again before the decision.
+   */
+  private async confirm(seen: readonly MemberView[]): Promise<void> {
     this.noteReady(seen);
+    const { to, probe, plan } = this.request;
+    const leftMs = Math.max(1, plan.maxPauseMs - this.sinceHold());
+    const [, unserved] = await Promise.all([
+      this.confirmTargets(),
+      probe && this.members.confirmBackend(to, probe, Math.min(PROBE_MS, leftMs)),
+    ]);
+    this.stop ??= unserved;
+    this.isConfirmed = true;
+  }
+
+  private async confirmTargets(): Promise<void> {
+    const { side } = this.regime;
     const found = await this.witness;
     const rule = `every target that is registered of the ${side} must be a task that holds`;
     if (!found) this.stop ??= `${rule}, got no response`;
     else if ('problem' in found) this.stop ??= `${rule}, got ${found.problem}`;
     else if (found.value.length > 0) this.stop ??= `${rule}, got ${firstLines(found.value).join(', ')}`;
     if (found && 'value' in found) this.note({ kind: 'targets', strangers: found.value.length });
-    return this.stop === undefined;
   }
 
   private noteReady(seen: readonly MemberView[]): void {
-    this.members.found.forEach((found, at) => this.see({ ...found, view: seen[at]! }, true));
+    this.seeAll(seen);
     const leaseMs = findShortestLease(seen);
     this.note({ kind: 'ready', ...(leaseMs !== undefined && { leaseMs }) });
+  }
+
+  /** What a move rests on; also what only ECS says of a task. */
+  private seeAll(seen: readonly MemberView[]): void {
+    this.members.found.forEach((found, at) => this.see({ ...found, view: seen[at]! }, true));
+  }
+
+  private noteMembers(members: readonly Member[], isRead: boolean): void {
+    this.count = members.length;
+    this.trace.enlist(members, this.ports.now(), isRead);
   }
 
   private note(event: Parameters<TraceRecorder['note']>[0]): void {
@@ -416,12 +464,15 @@ class Coordinator {
   }
 
   /** Until it has ended, the pause has passed, or the switch is given up; the leases are renewed meanwhile. */
-  private async runHook(): Promise<void> {
+  private async runHook(seen: readonly MemberView[]): Promise<void> {
+    this.seeAll(seen);
     const { hook, plan } = this.request;
     const leftMs = Math.max(1, plan.maxPauseMs - this.sinceHold());
     let ended: Settled<void> | undefined;
-    this.note({ kind: 'hook', state: 'started' });
-    const running = settleWithin(leftMs, 'the hook', () => hook!.run(this.epoch)).then((done) => {
+    this.note({ kind: 'hook', state: 'started', ...(hook!.fences && { fences: true }) });
+    const calling = settle(() => hook!.run(this.hookContext()));
+    this.hookEnd = calling;
+    const running = settleWithin(leftMs, 'the hook', async () => unwrap(await calling)).then((done) => {
       ended = done;
       this.news.tell();
     });
@@ -430,18 +481,51 @@ class Coordinator {
       this.news = newsOfNothing();
     }
     this.hook = ended && 'value' in ended ? 'passed' : 'failed';
+    this.isFenced = this.hook === 'passed' && hook!.fences;
+    this.hookStop.abort();
     this.note({ kind: 'hook', state: this.hook });
     if (ended && 'problem' in ended) this.stop ??= `the hook must pass, got ${ended.problem}`;
+  }
+
+  private hookContext(): HookContext {
+    const { request, regime, epoch } = this;
+    return {
+      ...{ epoch, committed: regime.committed, from: regime.side, to: request.to, execution: request.execution },
+      sessions: () => this.members.sessions,
+      signal: this.hookStop.signal,
+      note: (call) => void this.hookCalls.push(call),
+    };
+  }
+
+  /** An abort before the hook has begun leaves nothing frozen. */
+  private mustThaw(outcome: Outcome): boolean {
+    const { hook } = this.request;
+    return hook !== undefined && hook.thawMs > 0 && (outcome === 'commit' || this.isResumed || this.hook !== 'pending');
+  }
+
+  /**
+   * The side that serves from now on, before any request goes to it. A freeze that is still on its way must not come behind its
+   * thaw, and the leases are renewed meanwhile.
+   */
+  private async thaw(outcome: Outcome): Promise<void> {
+    const { hook, to } = this.request;
+    if (!hook || !this.mustThaw(outcome) || this.hasReleased) return;
+    const side = outcome === 'commit' ? to : this.regime.side;
+    await settleWithin(hook.thawMs, 'the hook', () => this.hookEnd);
+    const thawed = await settleWithin(hook.thawMs + CALL_MS, 'the thaw', () => hook.thaw(side, this.hookContext()));
+    const problem = 'problem' in thawed ? thawed.problem : thawed.value;
+    this.frozen = problem === undefined ? undefined : side;
   }
 
   private async decide(outcome: Outcome, why: string | undefined): Promise<void> {
     const { execution, plan } = this.request;
     const isDry = plan.dryRun && outcome === 'commit';
-    const decision: Decision = isDry
+    const made: Decision = isDry
       ? { outcome: 'abort', by: execution, why: 'a dry run: everything was ready for a commit' }
       : { outcome, by: execution, ...(why !== undefined && { why }) };
+    const decision = this.mustThaw(made.outcome) ? { ...made, thawsFirst: true } : made;
     this.abandoned = this.members.countAbandoned(this.abandonedBefore);
-    this.members.unfollow();
+    if (!decision.thawsFirst) this.members.unfollow();
     this.note({ kind: 'decide', outcome: decision.outcome });
     const held = await this.ports.store.decide(this.epoch, decision);
     this.decision = held;
@@ -452,12 +536,9 @@ class Coordinator {
 
   private async release(): Promise<void> {
     const { decision, request, members, marks } = this;
-    members.unfollow();
     const { outcome } = decision!;
-    // Before the requests go back to it: a side that is still frozen would reject them.
-    if (outcome === 'abort' && request.hook && (this.isResumed || this.hook !== 'pending')) {
-      await settleWithin(CALL_MS, 'undoing the hook', () => request.hook!.undo(this.epoch));
-    }
+    await this.thaw(outcome);
+    members.unfollow();
     const { rampPerSecond } = request.plan;
     await members.release(
       () => ({ epoch: this.epoch, outcome, rampPerSecond }),
@@ -476,13 +557,14 @@ class Coordinator {
   }
 
   private async settle(): Promise<void> {
-    if (await this.write(settleRegime(this.regime, this.decision!.outcome))) return this.noteSettled(false);
+    const next = settleRegime(this.regime, this.decision!.outcome, this.frozen === undefined);
+    if (await this.write(next)) return this.noteSettled(false);
     // Another coordinator has: of the same switch, or it is long over.
     const { regime, etag } = await this.ports.store.readRegime();
     if (regime.epoch === this.epoch) {
       this.regime = regime;
       this.etag = etag;
-    } else this.regime = settleRegime(this.regime, this.decision!.outcome);
+    } else this.regime = next;
     if (!this.regime.switching) this.noteSettled(true);
   }
 
@@ -503,10 +585,13 @@ class Coordinator {
       by: decision.by,
       startedAt,
       ...(this.firstHoldMs !== undefined && { heldAt: new Date(this.firstHoldMs).toISOString() }),
-      members: members.count,
-      fence: this.hook === 'passed' ? 'hook' : request.plan.fence,
+      members: this.count,
+      fence: this.isFenced && request.plan.fence !== 'epoch' ? 'frozen' : request.plan.fence,
+      ...(this.hookCalls.length > 0 && { hook: this.hookCalls }),
+      ...(this.frozen && { frozen: this.frozen }),
       abandoned,
       maxWaiting: members.maxWaiting,
+      ...(this.firstHoldMs !== undefined && members.sums),
       ...marks,
       trace: this.trace.build(this.firstHoldMs),
     };

@@ -1,6 +1,7 @@
 import type { LedgerReport } from '../../../core/proxy/admin-api';
-import { NO_CONNECTIONS } from '../../../core/proxy/connections';
+import { NO_CONNECTIONS, NOTHING_ENDED } from '../../../core/proxy/connections';
 import { SWITCH_FIELDS, SwitchPlan } from '../../../core/plan/switch-plan';
+import type { BackendCallOrder, BackendCallReport } from '../../../core/proxy/backend-call';
 import type { ProbeReport } from '../../../core/proxy/probe';
 import type { Decision } from '../../../core/switch/decision';
 import { FIRST_REGIME, Regime, startUnder } from '../../../core/switch/regime';
@@ -69,6 +70,9 @@ export class MemoryTask implements TaskSession {
   readonly gate: HoldGate;
   readonly sides: Retarget;
   inFlight = 0;
+  longestRequestMs = 0;
+  /** What has ended so far, of each kind. */
+  ended: Partial<LedgerReport['ended']> = {};
   sinceAbandonedMs: number | undefined;
   stoppedAtMs: number | undefined;
   isReachable = true;
@@ -148,6 +152,16 @@ export class MemoryTask implements TaskSession {
     return this.probed;
   }
 
+  /** What a backend responds to a call through this task. */
+  called: (order: BackendCallOrder) => BackendCallReport | Promise<BackendCallReport> = () => ({
+    upstreamProblem: 'no backend',
+  });
+
+  async callBackend(order: BackendCallOrder): Promise<BackendCallReport> {
+    await this.reach('callBackend');
+    return this.called(order);
+  }
+
   close(): void {
     return;
   }
@@ -163,14 +177,19 @@ export class MemoryTask implements TaskSession {
   }
 
   private now(): LedgerReport {
-    const { identity, inFlight, sinceAbandonedMs } = this;
+    const { identity, inFlight, sinceAbandonedMs, longestRequestMs } = this;
+    const dryRun = this.gate.dryRunReport();
     return {
       ...REPORT,
       identity,
       instance: identity,
       active: { ...NO_CONNECTIONS, http: inFlight },
+      longestRequestMs,
       abandoned: { total: 0, ...(sinceAbandonedMs !== undefined && { total: 1, sinceLastMs: sinceAbandonedMs }) },
       hold: this.gate.report(),
+      ...(dryRun && { dryRun }),
+      holds: this.gate.totals,
+      ended: { ...NOTHING_ENDED, ...this.ended },
       upstream: this.sides.side,
     };
   }

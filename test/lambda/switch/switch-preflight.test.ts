@@ -1,7 +1,7 @@
 import { parsePlan } from '../../../core/plan/plan';
 import type { Ports } from '../../../lambda/contract/ports';
-import { regimeFindings } from '../../../lambda/shared/switch-preflight';
-import { switchOver } from '../../../lambda/shared/switch-over';
+import { regimeFindings } from '../../../lambda/switch/switch-preflight';
+import { switchOver } from '../../../lambda/switch/switch-over';
 import { DEFAULT_PLAN, SwitchWorld } from './switch-world';
 
 let world: SwitchWorld;

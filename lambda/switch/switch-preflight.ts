@@ -4,12 +4,13 @@ import type { ErrorCode } from '../../core/errors/errors';
 import { firstLines } from '../../core/cutover/state-size';
 import type { SwitchPlan } from '../../core/plan/switch-plan';
 import type { ProbeReport } from '../../core/proxy/probe';
+import { SIDES, Side } from '../../core/traffic/weights';
 import type { LedgerReport } from '../../core/proxy/admin-api';
 import { CALLS_AT_ONCE, pooled } from '../contract/concurrently';
 import type { Ports } from '../contract/ports';
-import type { Side } from '../../core/traffic/weights';
 import { Settled, settle, settleWithin } from '../contract/settle';
-import { findDeployments } from './scaling';
+import { timeLeftMs } from '../contract/time-left';
+import { findDeployments } from '../shared/scaling';
 import { SwitchProbe, findProbe, findProbeProblems } from './switch-probe';
 import type { StoredRegime, SwitchTask, TaskSession } from '../contract/switch-ports';
 
@@ -29,8 +30,15 @@ const CANARY = {
   minIntervalMs: 0,
   committed: 0,
 } as const;
-/** Tasks that show one after the other that they hold. */
-const MAX_CANARIES = 20;
+/**
+ * Tasks show one after the other that they hold. Of many more than so many a few do at a time: a thousand would take longer
+ * than the step.
+ */
+const CANARY_ROUNDS = 50;
+/** What is wrong with so many tasks is wrong enough. */
+const MAX_FAILED_CANARIES = 5;
+/** For the rest of the step. */
+const AFTER_CANARIES_MS = 5_000;
 /** Clocks that differ by more sign calls that tasks reject; see `ADMIN_WINDOW_SECONDS`. */
 const MAX_SKEW_MS = 4_000;
 
@@ -88,77 +96,119 @@ async function turnHome(ports: Ports): Promise<Finding[]> {
   return firstLines(problems.flat()).map((message) => ({ code: 'AdminUnreachable', message }));
 }
 
+/** What the tasks have shown, for the timeline. */
+export interface SwitchShown {
+  readonly tasks: number;
+  /** By how much their clocks differ from Lambda's, at the most. */
+  readonly maxSkewMs: number;
+  /** The longest request that was live at one of them in the last minute. */
+  readonly longestRequestMs: number;
+}
+
+export interface SwitchLook {
+  readonly findings: readonly Finding[];
+  /** Absent where the plan does not switch, or not every task has shown it. */
+  readonly shown?: SwitchShown;
+}
+
 /** What a plan that switches needs beside: shown at every task, before anybody is held. */
-export async function switchFindings(run: CutoverRun, ports: Ports): Promise<Finding[]> {
+export async function lookAtSwitch(run: CutoverRun, ports: Ports): Promise<SwitchLook> {
   const { plan } = run;
-  if (!plan.switch) return [];
+  if (!plan.switch) return { findings: [] };
   const deployments = await findDeployments(ports);
-  if (deployments.length > 0) return deployments.map((message) => ({ code: 'SwitchAborted', message }));
+  if (deployments.length > 0) {
+    return { findings: deployments.map((message) => ({ code: 'SwitchAborted', message })) };
+  }
   const opened = await settle(() => ports.proxies.open());
-  if ('problem' in opened) return [{ code: 'AwsUnavailable', message: opened.problem }];
+  if ('problem' in opened) return { findings: [{ code: 'AwsUnavailable', message: opened.problem }] };
   const tasks = opened.value.filter(({ session }) => session);
-  const probe = findProbe(run, ports);
-  const { path, host } = probe;
-  const { from, to } = findDirection(plan);
   try {
-    const probed = await pooled(tasks, CALLS_AT_ONCE, ({ session }) =>
-      settleWithin(PROBE_MS, 'probing a task', () => session!.probe({ to, path, ...(host !== undefined && { host }) })),
-    );
-    const found = tasks.flatMap((task, at) => probeFindings({ task, to }, probed[at]!, probe, ports.now()));
-    if (found.length > 0) return limit(found);
-    return limit(
-      await canaryFindings(
-        tasks.filter(({ home }) => home === from),
-        plan.switch,
-      ),
-    );
+    const { findings, maxSkewMs } = await probeAll(tasks, findProbe(run, ports), ports);
+    if (findings.length > 0) return { findings: limit(findings) };
+    const { found, longestRequestMs } = await tryHolds(tasks, plan.switch);
+    if (found.length > 0) return { findings: limit(found) };
+    return { findings: [], shown: { tasks: tasks.length, maxSkewMs, longestRequestMs } };
   } finally {
     for (const { session } of tasks) session?.close();
   }
 }
 
+/** Each task asks both backends: it may go to either, by the decision of a switch, or of the one back. */
+async function probeAll(
+  tasks: readonly SwitchTask[],
+  probe: SwitchProbe,
+  { now }: Ports,
+): Promise<{ readonly findings: readonly Finding[]; readonly maxSkewMs: number }> {
+  const { path, host } = probe;
+  const asked = tasks.flatMap((task) => SIDES.map((to) => ({ task, to })));
+  const probed = await pooled(asked, CALLS_AT_ONCE, async ({ task: { id, home, session }, to }) => {
+    const name = `task ${id} of the ${home}`;
+    const order = { to, path, ...(host !== undefined && { host }) };
+    const done = await settleWithin(PROBE_MS, 'probing a task', () => session!.probe(order));
+    const skewMs = 'value' in done ? findSkew(done.value, now()) : 0;
+    return { findings: [...probeFindings({ name, to }, done, probe), ...skewFindings(name, skewMs)], skewMs };
+  });
+  // The store and the clock of a task are seen twice.
+  const findings = new Map(probed.flatMap((each) => each.findings).map((finding) => [finding.message, finding]));
+  return { findings: [...findings.values()], maxSkewMs: Math.max(0, ...probed.map(({ skewMs }) => skewMs)) };
+}
+
+/** At least: how long the call was on its way is unknown. */
+function findSkew({ wallMs, tookMs }: ProbeReport, nowMs: number): number {
+  return Math.max(0, Math.round(Math.abs(nowMs - wallMs) - tookMs));
+}
+
+function skewFindings(name: string, skewMs: number): Finding[] {
+  if (skewMs <= MAX_SKEW_MS) return [];
+  const rule = `the clock of ${name} must be within ${MAX_SKEW_MS} ms of that of Lambda`;
+  return [{ code: 'AdminUnreachable', message: `${rule}, got ${skewMs} ms` }];
+}
+
 function probeFindings(
-  { task: { id, home }, to }: { readonly task: SwitchTask; readonly to: Side },
+  { name, to }: { readonly name: string; readonly to: Side },
   probed: Settled<ProbeReport>,
   probe: SwitchProbe,
-  nowMs: number,
 ): Finding[] {
-  const name = `task ${id} of the ${home}`;
-  if ('problem' in probed) return [{ code: 'AdminUnreachable', message: `${name}: ${probed.problem}` }];
-  const { wallMs, tookMs } = probed.value;
-  const { store, backend } = findProbeProblems(probed, probe);
+  const { task, store, backend } = findProbeProblems(probed, probe);
   const found: Finding[] = [];
+  if (task !== undefined) found.push({ code: 'AdminUnreachable', message: `${name}: ${task}` });
   if (store !== undefined) {
     found.push({ code: 'AwsUnavailable', message: `${name} must reach the store of the switch, got ${store}` });
   }
   if (backend !== undefined) {
     found.push({ code: 'SmokeFailed', message: `${name} must reach the ${to}'s backend, got ${backend}` });
   }
-  const skewMs = Math.abs(nowMs - wallMs) - tookMs;
-  if (skewMs > MAX_SKEW_MS) {
-    const rule = `the clock of ${name} must be within ${MAX_SKEW_MS} ms of that of Lambda`;
-    found.push({ code: 'AdminUnreachable', message: `${rule}, got ${Math.round(skewMs)} ms` });
-  }
   return found;
 }
 
-/** Each in turn, so that no more than one task makes requests wait, and for a moment. */
-async function canaryFindings(tasks: readonly SwitchTask[], { maxPauseMs }: SwitchPlan): Promise<Finding[]> {
+/** Few at a time, so that few make requests wait, and those for a moment. Those of both sides: all are held in a switch. */
+async function tryHolds(
+  tasks: readonly SwitchTask[],
+  { maxPauseMs }: SwitchPlan,
+): Promise<{ readonly found: readonly Finding[]; readonly longestRequestMs: number }> {
   const found: Finding[] = [];
-  for (const { id, home, session } of tasks.slice(0, MAX_CANARIES)) {
-    const name = `task ${id} of the ${home}`;
-    const held = await settleWithin(CALL_MS, 'holding for a moment', () => holdOnce(session!));
+  let longestRequestMs = 0;
+  let tried = 0;
+  await pooled(tasks, Math.ceil(tasks.length / CANARY_ROUNDS), async (task) => {
+    if (found.length >= MAX_FAILED_CANARIES || timeLeftMs() < AFTER_CANARIES_MS) return;
+    tried += 1;
+    const name = `task ${task.id} of the ${task.home}`;
+    const held = await settleWithin(CALL_MS, 'holding for a moment', () => holdOnce(task.session!));
     if ('problem' in held) {
       found.push({ code: 'AdminUnreachable', message: `${name} must hold and release: ${held.problem}` });
-      continue;
+      return;
     }
-    const oldestMs = held.value.oldestSeconds.http * 1000;
-    if (oldestMs > maxPauseMs) {
-      const rule = `requests at ${name} must end within 'switch.maxPauseMs' (${maxPauseMs} ms)`;
-      found.push({ code: 'SwitchAborted', message: `${rule}, got one for ${Math.round(oldestMs)} ms` });
-    }
+    const ofTask = held.value.longestRequestMs;
+    longestRequestMs = Math.max(longestRequestMs, ofTask);
+    if (ofTask <= maxPauseMs) return;
+    const rule = `requests at ${name} must end within 'switch.maxPauseMs' (${maxPauseMs} ms)`;
+    found.push({ code: 'SwitchAborted', message: `${rule}, got one for ${ofTask} ms in the last minute` });
+  });
+  if (found.length === 0 && tried < tasks.length) {
+    const rule = `every task must hold and release within the time of the step`;
+    found.push({ code: 'AdminUnreachable', message: `${rule}, got ${tried} of ${tasks.length}` });
   }
-  return found;
+  return { found, longestRequestMs };
 }
 
 async function holdOnce(session: TaskSession): Promise<LedgerReport> {

@@ -1,10 +1,11 @@
 import type { SwitchPlan } from '../../core/plan/switch-plan';
 import type { LedgerReport } from '../../core/proxy/admin-api';
-import { total } from '../../core/proxy/connections';
-import type { HoldOrder, ReleaseOrder } from '../../core/proxy/hold';
+import { STREAM_KINDS, total } from '../../core/proxy/connections';
+import { HoldOrder, NO_HOLD_FIGURES, ReleaseOrder, combineHoldFigures } from '../../core/proxy/hold';
+import type { StreamCounts, SwitchRecord } from '../../core/switch/switch-record';
 import { MemberReport, MemberState, MemberView, SwitchRules, assess } from '../../core/switch/coordinator';
 import { Member, Regime, findServedSide } from '../../core/switch/regime';
-import type { Side } from '../../core/traffic/weights';
+import { SIDES, Side } from '../../core/traffic/weights';
 import { firstLines } from '../../core/cutover/state-size';
 import { CALLS_AT_ONCE, pooled } from '../contract/concurrently';
 import { settleWithin } from '../contract/settle';
@@ -23,6 +24,8 @@ const SETTLE_MS_EACH = 0.01;
 const CALL_MS = 1_500;
 /** What a backend has that is asked before requests are held. */
 const PROBE_MS = 3_000;
+/** Of the tasks of a side that are asked for the backend right before the decision. */
+const MAX_CONFIRMING = 3;
 /** For the release of a task that did not respond the last time. */
 const SILENT_RELEASE_MS = 300;
 /** Between two looks at a task that has something in flight, and at one that has nothing any more. */
@@ -41,6 +44,8 @@ interface Known {
   task: SwitchTask | undefined;
   /** Absent of a task that did not respond to the last call. */
   report: LedgerReport | undefined;
+  /** Before anything was held. */
+  first: LedgerReport | undefined;
   /** When that was asked for. */
   heardMs: number;
   wasEmpty: boolean;
@@ -90,10 +95,6 @@ export class SwitchMembers {
     private readonly plan: SwitchPlan,
   ) {}
 
-  get count(): number {
-    return this.known.length;
-  }
-
   get leaseMs(): number {
     return LEASE_MS.base + LEASE_MS.each * this.known.length;
   }
@@ -101,6 +102,13 @@ export class SwitchMembers {
   /** How long to collect what is new before all members are assessed, so that the work grows with them and not faster. */
   get settleMs(): number {
     return Math.round(SETTLE_MS_EACH * this.known.length);
+  }
+
+  /** Of those that responded to the last call. */
+  get sessions(): readonly TaskSession[] {
+    const responding = this.known.filter(({ report }) => report !== undefined);
+    const some = responding.length > 0 ? responding : this.known;
+    return some.flatMap(({ task }) => task?.session ?? []);
   }
 
   /** The addresses of those that have one. */
@@ -144,6 +152,7 @@ export class SwitchMembers {
     const sentMs = this.ports.now();
     const reports = await this.readAll(this.known.map(({ task }) => task));
     this.known.forEach((known, at) => this.hear(known, reports[at], sentMs));
+    for (const known of this.known) known.first ??= known.report;
     const unknown = this.known.filter(({ task, report }) => task?.session && !report).length;
     const inFlight = reports.reduce((sum, report) => sum + (report ? total(report.active) : 0), 0);
     return { unknown, inFlight };
@@ -168,6 +177,37 @@ export class SwitchMembers {
     const problems = firstLines(found.flat()).join(', ');
     const rule = `every task must reach the store and the backend of the ${to} before requests are held`;
     return problems === '' ? undefined : `${rule}, got ${problems}`;
+  }
+
+  /**
+   * Asks a few tasks of each side, right before the decision, whether the backend that is switched to still responds. One of
+   * each side is enough: a task that hangs says nothing of the backend.
+   *
+   * @returns why it does not, or not in time
+   */
+  async confirmBackend(
+    to: Side,
+    { path, host, expectedStatus }: SwitchProbe,
+    limitMs: number,
+  ): Promise<string | undefined> {
+    const order = { to, path, ...(host !== undefined && { host }), isOfBackendAlone: true };
+    const ask = async ({ task, member }: Known) => {
+      const done = await settleWithin(limitMs, 'the last probe', () => task!.session!.probe(order));
+      const [problem] = Object.values(findProbeProblems(done, { path, expectedStatus }));
+      if (problem !== undefined) throw new Error(`of ${member.id}: ${problem}`);
+    };
+    const responding = this.known.filter(({ task, report }) => task?.session && report);
+    const asked = SIDES.map((side) => responding.filter(({ member }) => member.home === side).slice(0, MAX_CONFIRMING));
+    const rule = `the backend of the ${to} must respond right before the decision`;
+    if (responding.length === 0) return `${rule}, got no task to ask it through`;
+    const found = await Promise.allSettled(
+      asked.filter((tasks) => tasks.length > 0).map((tasks) => Promise.any(tasks.map(ask))),
+    );
+    const failed = found.flatMap((each) =>
+      each.status === 'rejected' ? ((each.reason as AggregateError).errors as Error[]) : [],
+    );
+    if (failed.length === 0) return undefined;
+    return `${rule}, got ${failed.map(({ message }) => message).join(', ')}`;
   }
 
   views(): MemberView[] {
@@ -209,8 +249,7 @@ export class SwitchMembers {
   async release(orderFor: (member: Member) => ReleaseOrder, released: (found: SeenMember) => void): Promise<void> {
     await pooled(this.known, CALLS_AT_ONCE, async (known) => {
       const { task, member } = known;
-      if (!task?.session) return;
-      await this.releaseOne(known, task.session, orderFor(member));
+      if (task?.session) await this.releaseOne(known, task.session, orderFor(member));
       released({ member, view: this.view(known), upstream: known.report?.upstream });
     });
   }
@@ -224,6 +263,25 @@ export class SwitchMembers {
     const isRejected = 'problem' in seen && this.ports.now() - sentMs < limitMs;
     if (isRejected) seen = await settleWithin(limitMs, what, () => session.report());
     this.hear(known, 'value' in seen ? seen.value : undefined, sentMs);
+  }
+
+  /** What the hold came to, by the counters before it and after the release. Those that do not respond are left out. */
+  get sums(): Required<Pick<SwitchRecord, 'holds' | 'streams'>> {
+    const found = this.known.flatMap(({ first, report }) =>
+      report ? [{ first: findSame(first, report), report }] : [],
+    );
+    const plus = (a: number, b: number) => a + b;
+    const holds = found
+      .map(({ first, report }) => combineHoldFigures(report.holds, first?.holds ?? NO_HOLD_FIGURES, (a, b) => a - b))
+      .reduce((sum, each) => combineHoldFigures(sum, each, plus), NO_HOLD_FIGURES);
+    const count = (how: 'closed' | 'forced') =>
+      Object.fromEntries(
+        STREAM_KINDS.map((kind) => [
+          kind,
+          found.map(({ first, report }) => report.ended[kind][how] - (first?.ended[kind][how] ?? 0)).reduce(plus, 0),
+        ]),
+      ) as StreamCounts;
+    return { holds, streams: { closed: count('closed'), forced: count('forced') } };
   }
 
   /** Requests that were given up since the switch began, and one for each task that had given up some shortly before. */
@@ -259,7 +317,14 @@ export class SwitchMembers {
 
   private begin(member: Member, task: SwitchTask | undefined, report: LedgerReport | undefined): Known {
     const heardMs = this.ports.now();
-    const nothing = { wasEmpty: false, otherSinceMs: undefined, rejections: 0, rejection: undefined, state: undefined };
+    const nothing = {
+      first: undefined,
+      wasEmpty: false,
+      otherSinceMs: undefined,
+      rejections: 0,
+      rejection: undefined,
+      state: undefined,
+    };
     return { member, task, report, heardMs, ...nothing };
   }
 
@@ -400,4 +465,9 @@ export class SwitchMembers {
 
 function addressOf({ address }: SwitchTask): Pick<SwitchTask, 'address'> {
   return address === undefined ? {} : { address };
+}
+
+/** Another instance counts from zero. */
+function findSame(first: LedgerReport | undefined, now: LedgerReport): LedgerReport | undefined {
+  return first?.instance === now.instance ? first : undefined;
 }

@@ -2,8 +2,10 @@ import { CutoverRun, note } from '../../core/cutover/run';
 import { findWeights } from '../../core/traffic/forward';
 import { oneLine } from '../../core/text/one-line';
 import type { SwitchRecord } from '../../core/switch/switch-record';
+import type { SwitchPlan } from '../../core/plan/switch-plan';
 import type { Ports } from '../contract/ports';
 import type { SwitchPorts } from '../contract/switch-ports';
+import { SwitchHook, openHook } from './switch-hook';
 
 /** Of the attempts that the state of a cutover keeps. */
 const MAX_RECORDS = 20;
@@ -18,6 +20,14 @@ export function switchPorts({ switches, proxies, loadBalancer, now, pause }: Por
     },
   };
   return { store: switches, listTasks: () => proxies.open(), traffic, now, pause };
+}
+
+/** The hook of a plan, as `switchOver` takes it. */
+export function findHook(
+  plan: SwitchPlan | undefined,
+  { functions, smoke: { host }, pause }: Ports,
+): { readonly hook?: SwitchHook } {
+  return plan?.hook ? { hook: openHook(plan.hook, { functions, host, pause }) } : {};
 }
 
 /** A reason may name many tasks, and the state of a cutover keeps every attempt. */

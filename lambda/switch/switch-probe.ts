@@ -3,8 +3,8 @@ import type { ProbeOrder, ProbeReport } from '../../core/proxy/probe';
 import type { Ports } from '../contract/ports';
 import type { Settled } from '../contract/settle';
 
-/** What each task is asked right before requests are held, so that none waits for a side that is gone. */
-export interface SwitchProbe extends Omit<ProbeOrder, 'to'> {
+/** What tasks are asked before requests are held, and once more right before the decision: no request goes to a side that is gone. */
+export interface SwitchProbe extends Pick<ProbeOrder, 'path' | 'host'> {
   /** @default - any */
   readonly expectedStatus?: number;
 }

@@ -2,7 +2,7 @@ import { begin } from '../../../core/cutover/run';
 import { parsePlan } from '../../../core/plan/plan';
 import { FIRST_REGIME } from '../../../core/switch/regime';
 import type { SwitchRecord } from '../../../core/switch/switch-record';
-import { noteSwitch } from '../../../lambda/shared/switch-ports';
+import { noteSwitch } from '../../../lambda/switch/switch-ports';
 
 function attempt(epoch: number, bytes: number): SwitchRecord {
   const trace = { before: FIRST_REGIME, members: { source: 1, target: 0 }, names: ['x'.repeat(bytes)], events: [] };

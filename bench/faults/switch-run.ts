@@ -1,0 +1,174 @@
+// Runs one row of a switch: a cutover of its own local cloud, with a fault at one part of the step.
+import { setTimeout as pause } from 'node:timers/promises';
+import { eachKind } from '../../core/proxy/connections';
+import { readBackWeights } from '../../rehearsal/run/read-back';
+import { judgeWrites, type WritesTally } from '../../rehearsal/writes/judge-writes';
+import type { EndpointFaults } from '../../rehearsal/aws/endpoint/faults';
+import type { ClientRecord } from '../switch/messages';
+import type { RowResult } from './run';
+import { SWITCH_PARTS, type Call, type SwitchFault, type SwitchPart } from './switch-matrix';
+import { SwitchRowSetup } from './switch-setup';
+
+const PLAN = {
+  strategy: 'drainThenShift',
+  switch: {
+    ...{ pointOfNoReturn: 'shared', maxPauseMs: 1_500 },
+    ...{ longestRequestSeconds: 1, attempts: 8, attemptSeconds: 1 },
+  },
+  stages: [{ weights: { source: 0, target: 100 }, bakeSeconds: 4 }],
+  pollSeconds: 1,
+  breaker: { minimumRequests: 5 },
+  drain: { perKindSeconds: eachKind(() => 2) },
+};
+/** A hook takes its time: beside the others, its limits must fit into the pause. */
+function choosePlan({ freeze }: SwitchFault): object {
+  if (freeze === undefined) return PLAN;
+  const hook = {
+    http: { freeze, thaw: '/hook/thaw' },
+    probeWrite: { path: '/hook/write' },
+    timeoutMs: { freeze: 1_000, probeWrite: 400 },
+  };
+  return { ...PLAN, switch: { ...PLAN.switch, hook, attempts: 3 } };
+}
+
+const WARM_UP_MS = 1_000;
+const AFTERWARDS_MS = 1_000;
+/** The end of a stuck rollback is five minutes away at most; a row waits no longer for its execution. */
+const MAX_MS = 420_000;
+
+export async function runSwitchRow(app: string, fault: SwitchFault, part: SwitchPart): Promise<RowResult> {
+  const setup = await SwitchRowSetup.start(app, choosePlan(fault));
+  try {
+    return await attack(setup, fault, part);
+  } finally {
+    await setup.stop();
+  }
+}
+
+async function attack(setup: SwitchRowSetup, fault: SwitchFault, part: SwitchPart): Promise<RowResult> {
+  const { cloud } = setup;
+  await pause(WARM_UP_MS);
+  const findMet = injectAt(setup, fault, part);
+  const execution = cloud.states.start(cloud.model.machine.arn, `row-${Date.now()}`, '{}');
+  const limitMs = Date.now() + MAX_MS;
+  while (execution.status === 'RUNNING' && Date.now() < limitMs) await pause(50);
+  const isUnderWay = () => cloud.statusRules.calls.some(({ state }) => state === 'underWay');
+  while (isUnderWay() && Date.now() < limitMs) await pause(50);
+  await pause(AFTERWARDS_MS);
+  const record = await setup.stopWriters();
+  const { storeBucket } = cloud.model.config;
+  const evidence = cloud.objects.find(storeBucket, `evidence/${execution.name}.json`);
+  const weights = await readBackWeights(cloud);
+  return judge(fault, part, {
+    outcome: evidence ? (JSON.parse(evidence.body.toString()) as { outcome: string }).outcome : 'none',
+    cause: execution.cause ?? '',
+    weights: weights ? `${weights.source}/${weights.target}` : 'none',
+    lock: cloud.objects.find(storeBucket, 'lock.json') ? 'kept' : 'free',
+    regime: setup.regime,
+    metMs: findMet(),
+    record,
+    writes: judgeWrites(await setup.readLog(), record.sent),
+  });
+}
+
+/** Begins the fault at the call of its part, in the first attempt. @returns when it began, undefined until then */
+function injectAt(setup: SwitchRowSetup, fault: SwitchFault, part: SwitchPart): () => number | undefined {
+  const { faults } = setup.cloud;
+  let metMs: number | undefined;
+  let isArmed = false;
+  const meet = () => {
+    metMs = Date.now();
+    fault.act?.(setup);
+    return Promise.resolve();
+  };
+  setup.onState = ({ entered }) => {
+    if (isArmed || entered.at(-1)?.state !== 'Switch') return;
+    isArmed = true;
+    whenCalled(faults, part, fault.response, meet);
+  };
+  return () => metMs;
+}
+
+/** Acts at the call of a part: while its caller waits, or in place of its response. */
+function whenCalled(
+  faults: EndpointFaults,
+  part: SwitchPart,
+  response: SwitchFault['response'],
+  act: () => Promise<void>,
+): void {
+  const { nth = 1, afterActing = false, behind, ...scope }: Call = SWITCH_PARTS[part];
+  const arm = () => {
+    let calls = 0;
+    const until = () => {
+      calls += 1;
+      return calls === nth ? act() : Promise.resolve();
+    };
+    if (!response) return void faults.set(scope, { kind: 'wait', until }, { times: nth, afterActing });
+    const { fault, options } = response;
+    const begin = () => {
+      faults.set(scope, fault, options);
+      return act();
+    };
+    // The call before it, or the step itself, is where it starts.
+    if (nth === 1) return void begin();
+    faults.set(
+      scope,
+      { kind: 'wait', until: () => ((calls += 1) === nth - 1 ? begin() : Promise.resolve()) },
+      { times: nth - 1 },
+    );
+  };
+  if (behind) whenCalled(faults, behind, undefined, () => Promise.resolve(arm()));
+  else arm();
+}
+
+interface Found {
+  readonly outcome: string;
+  readonly cause: string;
+  readonly weights: string;
+  readonly lock: 'free' | 'kept';
+  readonly regime: SwitchRowSetup['regime'];
+  readonly metMs: number | undefined;
+  readonly record: ClientRecord;
+  readonly writes: WritesTally;
+}
+
+function judge(fault: SwitchFault, part: SwitchPart, found: Found): RowResult {
+  const { record, metMs, outcome, cause, weights, lock } = found;
+  const isByFault = ({ atMs }: { readonly atMs: number }) =>
+    metMs !== undefined && fault.harmsMs > 0 && atMs >= metMs && atMs <= metMs + fault.harmsMs;
+  const lostBeyond = record.failed.filter((each) => !isByFault(each));
+  return {
+    ...{ fault: `switch:${fault.name}`, phase: part, outcome, cause, weights, lock },
+    requests: record.sent.length,
+    lostByFault: record.failed.length - lostBeyond.length,
+    lostBeyond: lostBeyond.length,
+    ...{ dropped: 0, evidenceLost: 0 },
+    wrong: findWrong(fault, found, lostBeyond[0]?.problem),
+  };
+}
+
+/** No row may have two writers, lose or double a write, or end undecided. */
+function findWrong(fault: SwitchFault, found: Found, failed: string | undefined): string[] {
+  const { outcome, weights, lock, regime, metMs, writes } = found;
+  const { overlaps, lost, doubled, staleEpochs } = writes;
+  const wrong: string[] = [];
+  const must = (holds: boolean, text: string) => {
+    if (!holds) wrong.push(text);
+  };
+  must(metMs !== undefined, 'the part was never reached');
+  must(overlaps === 0, `overlaps must be 0, got ${overlaps}: ${writes.faults[0]}`);
+  must(lost + doubled === 0, `lost and doubled writes must be 0, got ${lost} and ${doubled}: ${writes.faults[0]}`);
+  must(staleEpochs === 0, `stale epochs must be 0, got ${staleEpochs}`);
+  must(regime.switching === undefined, 'the switch must end decided, got one that is under way');
+  const serves = { completed: 'target', 'rolled-back': 'source' } as const;
+  const ended = fault.ends.find((each) => each === outcome);
+  must(ended !== undefined, `outcome must be ${fault.ends.join(' or ')}, got ${outcome}`);
+  if (ended) {
+    const expected = ended === 'completed' ? '0/100' : '100/0';
+    must(weights === expected, `weights must be ${expected}, got ${weights}`);
+    must(regime.side === serves[ended], `the regime must be of the ${serves[ended]}, got the ${regime.side}`);
+  }
+  must(lock === 'free', 'the lock must be free, got one that is kept');
+  must(failed === undefined, `writes lost beyond the fault's own must be 0, got one: ${failed}`);
+  return wrong;
+}

@@ -1,0 +1,81 @@
+import { readFileSync } from 'node:fs';
+import { buffer } from 'node:stream/consumers';
+import { Command } from 'commander';
+import { EvidenceUnreadable, EvidenceVerdict, VerifiedSwitch, verifyEvidence } from '../core/switch/verify-evidence';
+import { decodeText } from '../core/text/decode';
+import { oneLine } from '../core/text/one-line';
+import { EXIT, asJson, warn } from './operator-command';
+
+const STANDARD_INPUT = '-';
+
+type Verified =
+  | ({ readonly file: string; readonly verdict: 'verified' | 'rejected' } & EvidenceVerdict)
+  | { readonly file: string; readonly verdict: 'unreadable'; readonly problem: string };
+
+/** Adds `verify`. */
+export function addVerifyCommand(cli: Command, done: (exitCode: number) => void): void {
+  cli
+    .command('verify')
+    .description(
+      "check that each switch in the evidence of cutovers kept to the protocol: that its trace is one of the model's",
+    )
+    .argument('<files...>', 'evidence (JSON) of cutovers or rehearsals, - for standard input')
+    .option('--json', 'print JSON', false)
+    .addHelpText(
+      'after',
+      `\nExit codes: ${EXIT.done} verified, ${EXIT.refused} a file is rejected, ${EXIT.wrongUse} a file cannot be read, or has no switch in it.`,
+    )
+    .action(async (files: string[], { json }: { json: boolean }) => done(await verify(files, json)));
+}
+
+async function verify(files: readonly string[], isJson: boolean): Promise<number> {
+  const found: Verified[] = [];
+  for (const file of files) found.push(await verifyFile(file));
+  if (isJson) process.stdout.write(asJson(found));
+  else for (const each of found) print(each);
+  if (found.some(({ verdict }) => verdict === 'rejected')) return EXIT.refused;
+  return found.some(({ verdict }) => verdict === 'unreadable') ? EXIT.wrongUse : EXIT.done;
+}
+
+async function verifyFile(file: string): Promise<Verified> {
+  try {
+    const verdict = verifyEvidence(parse(await read(file)));
+    return { file, verdict: verdict.faults.length === 0 ? 'verified' : 'rejected', ...verdict };
+  } catch (error) {
+    if (!(error instanceof EvidenceUnreadable)) throw error;
+    return { file, verdict: 'unreadable', problem: error.message };
+  }
+}
+
+async function read(file: string): Promise<Uint8Array> {
+  try {
+    return file === STANDARD_INPUT ? await buffer(process.stdin) : readFileSync(file);
+  } catch (error) {
+    throw new EvidenceUnreadable(`'file' must be readable, got ${(error as NodeJS.ErrnoException).code ?? 'an error'}`);
+  }
+}
+
+function parse(bytes: Uint8Array): unknown {
+  const text = decodeText(bytes);
+  if (typeof text !== 'string') throw new EvidenceUnreadable(`'file' must be ${text.problem}`);
+  if (text.trim() === '') throw new EvidenceUnreadable("'file' must be JSON, got an empty file");
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new EvidenceUnreadable(`'file' must be whole JSON, got ${oneLine((error as Error).message, 200)}`);
+  }
+}
+
+function print(found: Verified): void {
+  const file = oneLine(found.file);
+  if (found.verdict === 'unreadable') return found.problem.split('\n').forEach((line) => warn(`${file}: ${line}`));
+  const lines = [`${file}: ${found.verdict}`, ...found.switches.flatMap(formatSwitch)];
+  process.stdout.write(`${lines.join('\n')}\n`);
+  for (const fault of found.faults) warn(`${file}: ${fault}`);
+}
+
+function formatSwitch({ epoch, from, to, outcome, events, fault, notes }: VerifiedSwitch): string[] {
+  const verdict = fault ? 'no behaviour of the checked model' : 'a behaviour of the checked model';
+  const what = `  epoch ${epoch}, ${from} to ${to}: ${outcome}, ${events} events, ${verdict}`;
+  return [what, ...notes.map((note) => `    ${note}`)];
+}

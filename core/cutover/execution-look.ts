@@ -1,0 +1,56 @@
+import { findDirection } from '../plan/direction';
+import type { CutoverRun } from './run';
+import { total } from '../proxy/connections';
+import { formatWeights } from '../traffic/weights';
+
+/** The action in the input of an execution that rolls a completed cutover back. */
+export const ROLLBACK_ACTION = 'rollback';
+
+export type ExecutionStatus = 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'TIMED_OUT' | 'ABORTED' | 'PENDING_REDRIVE';
+
+/** An execution of the state machine, as it is now. */
+export interface ExecutionLook {
+  readonly status: ExecutionStatus;
+  /** As it was started. */
+  readonly input: unknown;
+  /** The state that it is in; absent of one that has ended. */
+  readonly state?: string;
+  /** What the last step returned, where that can be read. */
+  readonly run?: CutoverRun;
+  /** Of one that failed: the name of its end, such as `RolledBack`, and why. */
+  readonly error?: string;
+  readonly cause?: string;
+}
+
+/** One line for a person who waits, without the time. */
+export function describeLook({ state = 'starting', run }: ExecutionLook): string {
+  return [state, ...(run ? listFacts(run) : [])].join(', ');
+}
+
+function listFacts({ stage, plan, drain, switches, approval, verdict, failure }: CutoverRun): string[] {
+  const last = switches?.at(-1);
+  const present = stage && plan.stages[stage.index];
+  const { from } = findDirection(plan);
+  return [
+    ...(last ? [`epoch ${last.epoch} to the ${last.to}: ${last.outcome}`] : []),
+    ...(present ? [`stage ${stage.index + 1} of ${plan.stages.length}: ${formatWeights(present.weights)}`] : []),
+    ...(approval ? [`it waits for an approval at '${approval.gate}'`] : []),
+    ...(drain ? [`the ${from} has ${total(drain.active)} live connections`] : []),
+    ...(verdict === 'rollBack' && failure ? [`it rolls back: ${failure.message.split('\n')[0]}`] : []),
+  ];
+}
+
+/** How an execution has ended, for an exit code; undefined of one that goes on. */
+export type ExecutionEnd = 'completed' | 'rolledBack' | 'refused' | 'failed';
+
+const ENDS: Readonly<Record<string, ExecutionEnd>> = {
+  RolledBack: 'rolledBack',
+  Refused: 'refused',
+  NotStarted: 'refused',
+};
+
+export function findEnd({ status, error = '' }: Pick<ExecutionLook, 'status' | 'error'>): ExecutionEnd | undefined {
+  if (status === 'RUNNING' || status === 'PENDING_REDRIVE') return undefined;
+  if (status === 'SUCCEEDED') return 'completed';
+  return Object.hasOwn(ENDS, error) ? ENDS[error] : 'failed';
+}

@@ -1,0 +1,244 @@
+import { oneLine } from '../text/one-line';
+import { SIDES } from '../traffic/weights';
+import { Problems } from '../validation/problems';
+import type { SwitchRecord } from './switch-record';
+import { SIGHTINGS, SwitchEvent, SwitchEventKind, SwitchTrace } from './switch-trace';
+import { TraceVerdict, verifyTrace } from './verify-trace';
+
+/** The switch of one epoch, and whether its trace is a behaviour of the model. */
+export interface VerifiedSwitch extends TraceVerdict {
+  readonly epoch: number;
+  readonly from: string;
+  readonly to: string;
+  readonly outcome: string;
+}
+
+export interface EvidenceVerdict {
+  readonly switches: readonly VerifiedSwitch[];
+  /** Why the evidence is rejected, one line each; empty where it is verified. */
+  readonly faults: readonly string[];
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** What is read of an evidence file. A file of a rehearsal has more. */
+interface Given {
+  readonly switches: readonly SwitchRecord[];
+  readonly timeline: readonly Fields[];
+  readonly fence?: unknown;
+  readonly isDryRun: boolean;
+  readonly writes?: Fields;
+}
+
+const SCHEMA = 'drainshift/evidence/1';
+const MAX_PROBLEMS = 10;
+
+/**
+ * Verifies every switch in the evidence of a cutover, and what joins them: the regime that one leaves is the one that the next
+ * finds. The logs of both sides, where a rehearsal has compared them, must not overlap.
+ *
+ * @param value the evidence as JSON
+ * @throws EvidenceUnreadable when it is no evidence, or has no switch in it
+ */
+export function verifyEvidence(value: unknown): EvidenceVerdict {
+  const given = readEvidence(value);
+  const switches = given.switches.map((record): VerifiedSwitch => {
+    const { epoch, from, to, outcome, trace } = record;
+    const verdict = trace ? verifyTrace({ ...record, trace }) : WITHOUT_TRACE;
+    return { epoch, from, to, outcome, ...verdict };
+  });
+  const faults = [
+    ...switches.flatMap(({ epoch, fault }) =>
+      fault ? [`epoch ${epoch}, event ${fault.event} (${fault.what}): ${fault.rule}`] : [],
+    ),
+    ...given.switches.flatMap((record, at) => checkRecord(record, given.switches[at - 1], given)),
+    ...checkWrites(given.writes),
+  ];
+  return { switches, faults };
+}
+
+/** It is no evidence that can be verified. The message has one line for each rule that it breaks. */
+export class EvidenceUnreadable extends Error {
+  override readonly name = 'EvidenceUnreadable';
+}
+
+const WITHOUT_TRACE: TraceVerdict = {
+  events: 0,
+  notes: [],
+  fault: {
+    event: 1,
+    what: 'no trace',
+    rule: 'a switch is verified by its trace, which the state of its cutover had no room for',
+  },
+};
+
+function checkRecord(record: SwitchRecord, last: SwitchRecord | undefined, given: Given): string[] {
+  const { epoch, outcome, fence } = record;
+  const { isDryRun, timeline } = given;
+  const wrong: string[] = [];
+  const must = (holds: boolean, rule: string) => {
+    if (!holds) wrong.push(`epoch ${epoch}: ${rule}`);
+  };
+  must(!isDryRun || outcome === 'abort', `a dry run commits nothing, got a ${outcome}`);
+  const planned = given.fence;
+  must(
+    planned === undefined || fence === planned || fence === 'frozen',
+    `the fence must be that of the plan (${String(planned)}), got ${fence}`,
+  );
+  for (const entry of timeline) {
+    const detail = asObject(entry['detail']);
+    const isOther = entry['state'] === 'Switch' && detail?.['epoch'] === epoch && detail['outcome'] !== outcome;
+    must(!isOther, `the timeline must say ${outcome}, as the record does, got ${shorten(detail?.['outcome'])}`);
+  }
+  const broken = last && findBreak(last, record);
+  must(broken === undefined, broken ?? '');
+  return wrong;
+}
+
+/** Between two switches of a cutover there may be one that left no record, when the call that made it was killed. */
+function findBreak(last: SwitchRecord, next: SwitchRecord): string | undefined {
+  if (next.epoch === last.epoch) return findTwin(last, next);
+  if (next.epoch < last.epoch)
+    return `its epoch must be over that of the switch before it (${last.epoch}), got ${next.epoch}`;
+  const before = next.trace?.before;
+  const left = last.trace?.events.findLast((event) => event.kind === 'settle');
+  if (!before || !left) return undefined;
+  const hasUnknown = before.committed > last.epoch && before.committed < next.epoch;
+  const isSame = before.committed === left.committed && before.side === left.side;
+  if (hasUnknown || isSame) return undefined;
+  const describe = ({ side, committed }: { side: string; committed: number }) => `${side}, committed ${committed}`;
+  return `it must find the regime that epoch ${last.epoch} left (${describe(left)}), got ${describe(before)}`;
+}
+
+/** A call of the step may go on with what another has begun, and each has a record then. */
+function findTwin(last: SwitchRecord, next: SwitchRecord): string | undefined {
+  if (next.outcome !== last.outcome) return 'a switch has one outcome, got two';
+  const begins = (record: SwitchRecord) => record.trace?.events.some(({ kind }) => kind === 'begin') === true;
+  return begins(last) && begins(next) ? 'an epoch begins once, got two records that begin it' : undefined;
+}
+
+/** Counts that are 0 when no write of a side overlapped one of the other, and none was lost or doubled. */
+const WRITE_COUNTS = ['overlaps', 'staleEpochs', 'lost', 'doubled'];
+
+function checkWrites(writes: Given['writes']): string[] {
+  if (!writes) return [];
+  const { faults } = writes;
+  const [first] = Array.isArray(faults) ? (faults as unknown[]) : [];
+  const because = typeof first === 'string' ? `: ${oneLine(first)}` : '';
+  return WRITE_COUNTS.flatMap((name) =>
+    writes[name] === 0 ? [] : [`the logs of both sides: '${name}' must be 0, got ${shorten(writes[name])}${because}`],
+  );
+}
+
+function readEvidence(value: unknown): Given {
+  const evidence = asObject(value);
+  if (!evidence) throw new EvidenceUnreadable(`evidence must be a JSON object, got ${shorten(value)}`);
+  const { schema, switches, plan, switchSeen, timeline } = evidence;
+  if (schema !== SCHEMA) throw new EvidenceUnreadable(`'schema' must be '${SCHEMA}', got ${shorten(schema)}`);
+  if (switches === undefined || (Array.isArray(switches) && switches.length === 0)) {
+    throw new EvidenceUnreadable('there is no switch in it');
+  }
+  const problems = new Problems(shorten);
+  if (!Array.isArray(switches)) problems.add('switches', 'a list', switches);
+  else switches.forEach((record: unknown, at) => readRecord(`switches[${at}]`, record, problems));
+  if (problems.all.length > 0) throw new EvidenceUnreadable(problems.all.slice(0, MAX_PROBLEMS).join('\n'));
+  const planned = asObject(asObject(plan)?.['switch']);
+  const writes = asObject(asObject(switchSeen)?.['writes']);
+  return {
+    switches: switches as readonly SwitchRecord[],
+    timeline: Array.isArray(timeline) ? timeline.map(asObject).filter((entry) => entry !== undefined) : [],
+    isDryRun: planned?.['dryRun'] === true,
+    ...(planned && { fence: planned['fence'] }),
+    ...(switchSeen !== undefined && { writes: writes ?? {} }),
+  };
+}
+
+type Check = readonly [rule: string, holds: (value: unknown) => boolean];
+
+const isOneOf = (...values: readonly unknown[]): Check => [
+  `one of ${values.join(', ')}`,
+  (value) => values.includes(value),
+];
+const COUNT: Check = ['an integer of at least 0', (value) => Number.isSafeInteger(value) && (value as number) >= 0];
+const TASKS: Check = ['an integer from 0 to 100000', (value) => COUNT[1](value) && (value as number) <= 100_000];
+const INTEGER: Check = ['an integer', (value) => Number.isSafeInteger(value)];
+const TEXT: Check = ['a text', (value) => typeof value === 'string'];
+const FLAG: Check = ['true or false', (value) => typeof value === 'boolean'];
+const SIDE = isOneOf(...SIDES);
+const OUTCOME = isOneOf('commit', 'abort');
+const optional = ([rule, holds]: Check): Check => [
+  `${rule}, or absent`,
+  (value) => value === undefined || holds(value),
+];
+const IS_READ = optional(isOneOf(true));
+const FENCES: readonly SwitchRecord['fence'][] = ['drained', 'drainedAndAbandoned', 'epoch', 'frozen'];
+
+const RECORD = {
+  epoch: COUNT,
+  from: SIDE,
+  to: SIDE,
+  outcome: OUTCOME,
+  by: TEXT,
+  members: COUNT,
+  fence: isOneOf(...FENCES),
+};
+const REGIME = { committed: COUNT, side: SIDE, isJoined: FLAG };
+const TRUE = optional(isOneOf(true));
+const SIGHTING = {
+  is: isOneOf(...SIGHTINGS),
+  ...{ inFlight: optional(COUNT), abandoned: optional(COUNT), endedTo: optional(SIDE) },
+  ...{ isRestarted: TRUE, hasLost: TRUE, hasOutlasted: TRUE, isLater: TRUE },
+};
+
+const EVENTS: { readonly [Kind in SwitchEventKind]: Readonly<Record<string, Check>> } = {
+  begin: {},
+  resume: {},
+  enlist: { isRead: IS_READ },
+  hold: { leaseMs: COUNT },
+  task: { tasks: TEXT, ...SIGHTING },
+  hook: { state: isOneOf('started', 'passed', 'failed'), fences: TRUE },
+  ready: { leaseMs: optional(INTEGER) },
+  targets: { strangers: COUNT },
+  decide: { outcome: OUTCOME },
+  decision: { outcome: OUTCOME, by: TEXT, isRead: IS_READ },
+  released: { tasks: TEXT, to: SIDE },
+  settle: { ...REGIME, isRead: IS_READ },
+};
+
+function readRecord(name: string, value: unknown, problems: Problems): void {
+  const record = readObject(name, value, RECORD, problems);
+  if (record?.['trace'] === undefined) return;
+  const trace = readObject(`${name}.trace`, record['trace'], {}, problems);
+  if (!trace) return;
+  readObject(`${name}.trace.before`, trace['before'], REGIME, problems);
+  readObject(`${name}.trace.members`, trace['members'], { source: TASKS, target: TASKS }, problems);
+  const { names, events } = trace as Partial<Record<keyof SwitchTrace, unknown>>;
+  const areNames = Array.isArray(names) && names.every((each) => typeof each === 'string');
+  if (!areNames) problems.add(`${name}.trace.names`, 'a list of texts', names);
+  if (!Array.isArray(events)) return problems.add(`${name}.trace.events`, 'a list', events);
+  events.forEach((event: unknown, at) => readEvent(`${name}.trace.events[${at}]`, event, problems));
+}
+
+function readEvent(name: string, value: unknown, problems: Problems): void {
+  const { kind } = (readObject(name, value, { atMs: INTEGER, kind: isOneOf(...Object.keys(EVENTS)) }, problems) ??
+    {}) as Partial<SwitchEvent>;
+  if (kind && Object.hasOwn(EVENTS, kind)) readObject(name, value, EVENTS[kind], problems);
+}
+
+function readObject(name: string, value: unknown, fields: Readonly<Record<string, Check>>, problems: Problems) {
+  const object = asObject(value);
+  if (!object) problems.add(name, 'an object', value);
+  for (const [key, [rule, holds]] of Object.entries(object ? fields : {})) {
+    if (!holds(object?.[key])) problems.add(`${name}.${key}`, rule, object?.[key]);
+  }
+  return object;
+}
+
+function asObject(value: unknown): Fields | undefined {
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isObject ? (value as Fields) : undefined;
+}
+
+function shorten(value: unknown): string {
+  return value === undefined ? 'nothing' : oneLine(JSON.stringify(value), 100);
+}

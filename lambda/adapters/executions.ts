@@ -1,0 +1,95 @@
+import {
+  DescribeExecutionCommand,
+  DescribeStateMachineCommand,
+  GetExecutionHistoryCommand,
+  HistoryEvent,
+  SFNClient,
+  StartExecutionCommand,
+} from '@aws-sdk/client-sfn';
+import type { ExecutionLook } from '../../core/cutover/execution-look';
+import type { CutoverRun } from '../../core/cutover/run';
+import { Plan, parsePlan } from '../../core/plan/plan';
+import { CLIENT_CONFIG } from './client/client-config';
+import { limited } from './client/limited';
+
+/** The executions of a deployed state machine, for a person's command. */
+export interface ExecutionsPort {
+  /** The plan in the definition: what runs without a plan in the input. */
+  deployedPlan(): Promise<Plan>;
+  /**
+   * Starts an execution. Again under the same name with the same input, it is the same one.
+   *
+   * @throws Error when it cannot be started
+   */
+  start(name: string, input: object): Promise<void>;
+  /** Undefined where there is none of this name. */
+  look(name: string): Promise<ExecutionLook | undefined>;
+}
+
+/** A person waits for it, who may be far from the region. */
+const CALL_MS = 30_000;
+/** The last events hold the present state, and the response of the step before it. */
+const LAST_EVENTS = 20;
+
+export function executionsPort(stateMachineArn: string): ExecutionsPort {
+  const client = limited('Step Functions', new SFNClient(CLIENT_CONFIG), CALL_MS);
+  const arnFor = (name: string) => `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}`;
+  return {
+    deployedPlan: async () => {
+      const { definition } = await client.send(new DescribeStateMachineCommand({ stateMachineArn }));
+      return parsePlan(findDefaultPlan(definition));
+    },
+    start: async (name, input) => {
+      await client.send(new StartExecutionCommand({ stateMachineArn, name, input: JSON.stringify(input) }));
+    },
+    look: async (name) => {
+      const executionArn = arnFor(name);
+      try {
+        const described = await client.send(new DescribeExecutionCommand({ executionArn }));
+        const { status, error, cause } = described;
+        const events = await client.send(
+          new GetExecutionHistoryCommand({ executionArn, reverseOrder: true, maxResults: LAST_EVENTS }),
+        );
+        return {
+          status: status ?? 'RUNNING',
+          input: parseJson(described.input),
+          ...findProgress(events.events ?? []),
+          ...(error !== undefined && { error }),
+          ...(cause !== undefined && { cause }),
+        };
+      } catch (thrown) {
+        if (thrown instanceof Error && thrown.name === 'ExecutionDoesNotExist') return undefined;
+        throw thrown;
+      }
+    },
+  };
+}
+
+/** The newest first. */
+function findProgress(events: readonly HistoryEvent[]): Pick<ExecutionLook, 'state' | 'run'> {
+  const state = events.find(({ stateEnteredEventDetails: entered }) => entered)?.stateEnteredEventDetails?.name;
+  const run = events
+    .flatMap(({ stateExitedEventDetails: exited }) => parseJson(exited?.output) ?? [])
+    .find((output) => isRun(output));
+  return { ...(state !== undefined && { state }), ...(run && { run }) };
+}
+
+function isRun(output: unknown): output is CutoverRun {
+  return typeof output === 'object' && output !== null && 'execution' in output && 'plan' in output;
+}
+
+function findDefaultPlan(definition: string | undefined): unknown {
+  const read = parseJson(definition) as { States?: Record<string, { Parameters?: { Payload?: object } }> } | undefined;
+  const payload = read?.States?.Lock?.Parameters?.Payload;
+  if (payload && 'defaultPlan' in payload) return payload.defaultPlan;
+  throw new Error("the definition of the state machine must have its plan in the state 'Lock', got another one");
+}
+
+function parseJson(text: string | undefined): unknown {
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,107 @@
+import { HookPlan, hasPart } from '../../core/plan/hook-plan';
+import { findDirection } from '../../core/plan/direction';
+import type { CutoverRun } from '../../core/cutover/run';
+import { firstLines } from '../../core/cutover/state-size';
+import { HookCall, readHookResponse } from '../../core/switch/hook';
+import { SIDES, Side } from '../../core/traffic/weights';
+import type { Ports } from '../contract/ports';
+import { settle, settleWithin } from '../contract/settle';
+import type { TaskSession } from '../contract/switch-ports';
+import type { Finding } from './switch-preflight';
+import { thawLeft } from './switch-thaw';
+
+/** A function may have to start first, which it need not in the switch that follows. */
+const CHECK_MS = 8_000;
+const CALL_MS = 3_000;
+
+/** A side that a hook of an earlier switch has left frozen is thawed before anything else. */
+export async function thawFindings(run: CutoverRun, ports: Ports): Promise<Finding[]> {
+  const thawed = await settle(async () => thawLeft(await ports.switches.readRegime(), run, ports));
+  // A regime that cannot be read is a finding of its own.
+  if ('problem' in thawed || thawed.value === undefined) return [];
+  return [{ code: 'SwitchAborted', message: thawed.value }];
+}
+
+/**
+ * Whether the hook of a plan can be called, before anybody is held: a function responds to the part `check`; over HTTP each
+ * path responds to OPTIONS at both backends. The side that is left accepts the probe write, which it must reject once it is frozen: a path
+ * that is always rejected would show nothing.
+ */
+export async function hookFindings({ plan, execution }: CutoverRun, ports: Ports): Promise<Finding[]> {
+  const hook = plan.switch?.hook;
+  if (!hook) return [];
+  const way = findDirection(plan);
+  const [ofFunction, ofBackends] = await Promise.all([
+    checkFunction(hook, { execution, ...way }, ports),
+    checkBackends(hook, way.from, ports),
+  ]);
+  return firstLines([...ofFunction, ...ofBackends]).map((message) => ({ code: 'SwitchAborted', message }));
+}
+
+async function checkFunction(
+  { functionArn }: HookPlan,
+  way: Pick<HookCall, 'execution' | 'from' | 'to'>,
+  { functions }: Ports,
+): Promise<string[]> {
+  if (functionArn === undefined) return [];
+  const call: HookCall = { part: 'check', side: way.from, epoch: 0, ...way };
+  const responded = await settle(() => functions.invoke(functionArn, call, CHECK_MS));
+  if ('problem' in responded) return [`the function of 'switch.hook' must be callable, got ${responded.problem}`];
+  const read = readHookResponse(call, responded.value);
+  return 'problem' in read ? [`the function of 'switch.hook': ${read.problem}`] : [];
+}
+
+/** Their `X-Drainshift-Epoch` is 0 in a store without a switch, and after one the last that was committed. */
+async function checkBackends(hook: HookPlan, from: Side, ports: Ports): Promise<string[]> {
+  if (!hook.http && !hook.probeWrite) return [];
+  const stored = await settle(() => ports.switches.readRegime());
+  const epoch = 'value' in stored ? stored.value.regime.committed : 0;
+  const opened = await settle(() => ports.proxies.open());
+  if ('problem' in opened) return [opened.problem];
+  const sessions = opened.value.flatMap(({ session }) => session ?? []);
+  const [task] = sessions;
+  try {
+    if (!task) return [`'switch.hook' must be called through a proxy task, got none`];
+    const calls = [...listOptions(hook), ...listWrites(hook, from)].map((each) =>
+      tryCall(each, task, { host: ports.smoke.host, epoch }),
+    );
+    return (await Promise.all(calls)).flat();
+  } finally {
+    for (const session of sessions) session.close();
+  }
+}
+
+interface TriedCall {
+  readonly to: Side;
+  readonly method: 'OPTIONS' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  readonly path: string;
+  readonly rule: string;
+}
+
+/** A switch back calls the other side. */
+function listOptions({ http }: HookPlan): TriedCall[] {
+  const paths = [...new Set(Object.values(http ?? {}).flatMap((path) => path ?? []))];
+  const rule = 'a path of the hook';
+  return paths.flatMap((path) => SIDES.map((to) => ({ to, method: 'OPTIONS' as const, path, rule })));
+}
+
+function listWrites(hook: HookPlan, to: Side): TriedCall[] {
+  const { probeWrite } = hook;
+  if (!probeWrite || !hasPart(hook, 'freeze')) return [];
+  return [{ to, ...probeWrite, rule: 'the probe write, while it is not frozen' }];
+}
+
+async function tryCall(
+  { to, method, path, rule }: TriedCall,
+  task: TaskSession,
+  common: { readonly host: string; readonly epoch: number },
+): Promise<string[]> {
+  const call = { to, method, path, ...common, timeoutMs: CALL_MS };
+  const tried = await settleWithin(CALL_MS + 1_000, `${method} ${path}`, () => task.callBackend(call));
+  if ('problem' in tried) return [tried.problem];
+  const { status, upstreamProblem } = tried.value;
+  if (status !== undefined && status < 400) return [];
+  return [
+    `the ${to} must respond with less than 400 to ${method} ${path}, ${rule}, got ${status ?? upstreamProblem ?? 'no response'}`,
+  ];
+}

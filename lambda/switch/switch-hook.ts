@@ -1,0 +1,219 @@
+import { HookPlan, THAW_ATTEMPTS, hasPart } from '../../core/plan/hook-plan';
+import {
+  HookCall,
+  HookCallRecord,
+  HookPart,
+  HookResponse,
+  findDifference,
+  isRejectedWrite,
+  readHookResponse,
+} from '../../core/switch/hook';
+import type { BackendCallReport } from '../../core/proxy/backend-call';
+import type { Side } from '../../core/traffic/weights';
+import type { FunctionsPort } from '../contract/ports';
+import { settle, settleWithin } from '../contract/settle';
+import type { TaskSession } from '../contract/switch-ports';
+
+/** Of the switch that a hook is called for. */
+export interface HookContext {
+  readonly epoch: number;
+  /** Of the last switch that was committed: what requests of clients carry. */
+  readonly committed: number;
+  readonly from: Side;
+  readonly to: Side;
+  readonly execution: string;
+  /** The tasks that responded to the last call: a backend is called through one of them. */
+  readonly sessions: () => readonly TaskSession[];
+  /** No further part is begun after it. */
+  readonly signal: AbortSignal;
+  readonly note: (call: HookCallRecord) => void;
+}
+
+/** The state hook of a switch. */
+export interface SwitchHook {
+  /** Whether it freezes the side that is left, and shows it by a write that is rejected. */
+  readonly fences: boolean;
+  /** The longest that a thaw takes, with all its attempts. */
+  readonly thawMs: number;
+  /**
+   * Freezes the side that is left, shows it, and takes along what must go along.
+   *
+   * @throws Error when a part failed, took too long, or responded with something else than a hook does
+   */
+  run(context: HookContext): Promise<void>;
+  /**
+   * Before a side serves, after either decision; it may never have been frozen. Tried again.
+   *
+   * @returns why it did not succeed
+   */
+  thaw(side: Side, context: HookContext): Promise<string | undefined>;
+}
+
+export interface HookMeans {
+  readonly functions: FunctionsPort;
+  /** The name that clients use: the Host of calls over HTTP. */
+  readonly host: string;
+  pause(milliseconds: number): Promise<void>;
+}
+
+/** For the way to a task and back. */
+const WAY_MS = 600;
+const THAW_PAUSE_MS = 200;
+/** Of the tasks that a call is tried through, one after the other. */
+const MAX_TASKS = 3;
+
+export function openHook(plan: HookPlan, means: HookMeans): SwitchHook {
+  return new PlannedHook(plan, means);
+}
+
+class PlannedHook implements SwitchHook {
+  readonly fences: boolean;
+  readonly thawMs: number;
+
+  constructor(
+    private readonly plan: HookPlan,
+    private readonly means: HookMeans,
+  ) {
+    this.fences = hasPart(plan, 'freeze') && plan.probeWrite !== undefined;
+    const once = plan.timeoutMs.thaw + WAY_MS + THAW_PAUSE_MS;
+    this.thawMs = hasPart(plan, 'thaw') ? THAW_ATTEMPTS * once : 0;
+  }
+
+  async run(context: HookContext): Promise<void> {
+    const { from, to } = context;
+    await this.callAll('freeze', [from], context);
+    await this.probeWrite(context);
+    await this.callAll('transfer', [to], context);
+    await this.callAll('verify', this.plan.http ? [from, to] : [to], context);
+  }
+
+  async thaw(side: Side, context: HookContext): Promise<string | undefined> {
+    if (!hasPart(this.plan, 'thaw')) return undefined;
+    for (let attempt = 1; ; attempt += 1) {
+      const { problem } = await this.call('thaw', side, context, attempt - 1);
+      if (problem === undefined || attempt === THAW_ATTEMPTS) return problem;
+      await this.means.pause(THAW_PAUSE_MS);
+    }
+  }
+
+  private async callAll(
+    part: Exclude<HookPart, 'check' | 'thaw'>,
+    sides: readonly Side[],
+    context: HookContext,
+  ): Promise<void> {
+    if (!hasPart(this.plan, part)) return;
+    const called = await Promise.all(sides.map((side) => this.call(part, side, context)));
+    const problem =
+      called.find((each) => each.problem !== undefined)?.problem ?? findDifference(called.map(({ digest }) => digest));
+    if (problem !== undefined) throw new Error(problem);
+    context.signal.throwIfAborted();
+  }
+
+  private async call(
+    part: Exclude<HookPart, 'check'>,
+    side: Side,
+    context: HookContext,
+    first = 0,
+  ): Promise<{ readonly digest?: string; readonly problem?: string }> {
+    const { epoch, from, to, execution } = context;
+    const made: HookCall = { part, side, epoch, from, to, execution };
+    const ask = () => (this.plan.http ? this.post(made, context, first) : this.invoke(made));
+    const limitMs = this.plan.timeoutMs[part] + WAY_MS;
+    return this.noted(part, side, context, async () => {
+      const ended = await settleWithin(limitMs, `'${part}' of the ${side}`, ask);
+      return 'problem' in ended ? ended : ended.value;
+    });
+  }
+
+  private async noted<T extends object>(
+    part: HookCallRecord['part'],
+    side: Side,
+    { note }: HookContext,
+    ask: () => Promise<T>,
+  ): Promise<T> {
+    const startedMs = performance.now();
+    const ended = await ask();
+    const problem = 'problem' in ended ? String(ended.problem) : undefined;
+    const tookMs = Math.round(performance.now() - startedMs);
+    note({ part, side, tookMs, ...(problem !== undefined && { problem }) });
+    return ended;
+  }
+
+  private async invoke(made: HookCall): Promise<HookResponse> {
+    const { functionArn, timeoutMs } = this.plan;
+    const limitMs = timeoutMs[made.part as keyof typeof timeoutMs];
+    return readHookResponse(made, await this.means.functions.invoke(functionArn!, made, limitMs));
+  }
+
+  private async post(made: HookCall, context: HookContext, first: number): Promise<HookResponse> {
+    const part = made.part as keyof NonNullable<HookPlan['http']>;
+    const path = this.plan.http![part]!;
+    const order = { method: 'POST', path, body: JSON.stringify(made), timeoutMs: this.plan.timeoutMs[part] } as const;
+    const response = await this.ask(made.side, order, context, first);
+    const { status, body = '', upstreamProblem } = response;
+    const name = `'${part}' of the ${made.side} (POST ${path})`;
+    if (upstreamProblem !== undefined) return { problem: `${name}: ${upstreamProblem}` };
+    const parsed = parseJson(body);
+    // A failure may say why in the same words.
+    const read = readHookResponse(made, parsed ?? body);
+    if (status === 200 || ('problem' in read && isOwnWord(parsed))) return read;
+    return { problem: `${name} must respond with 200, got ${status}` };
+  }
+
+  /** What it had in flight cannot write any more, once a write is rejected: its backend says it, and no one else. */
+  private async probeWrite(context: HookContext): Promise<void> {
+    const { probeWrite, timeoutMs } = this.plan;
+    if (!probeWrite || !this.fences) return;
+    const { from } = context;
+    const { method, path } = probeWrite;
+    const rule = `the ${from} must reject ${method} ${path} once it is frozen`;
+    const ended = await this.noted('probeWrite', from, context, async () => {
+      const order = { method, path, timeoutMs: timeoutMs.probeWrite };
+      const ask = () => this.ask(from, order, context, 0);
+      const asked = await settleWithin(timeoutMs.probeWrite + WAY_MS, `${method} ${path}`, ask);
+      if ('problem' in asked) return { problem: `${rule}, got ${asked.problem}` };
+      const { status, upstreamProblem } = asked.value;
+      if (status !== undefined && isRejectedWrite(status)) return {};
+      return { problem: `${rule}, got ${status ?? upstreamProblem ?? 'no response'}` };
+    });
+    if ('problem' in ended) throw new Error(ended.problem);
+    context.signal.throwIfAborted();
+  }
+
+  /** A task that does not respond is no word of the backend: the next one is asked. */
+  private async ask(
+    to: Side,
+    order: {
+      readonly method: 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+      readonly path: string;
+      readonly body?: string;
+      readonly timeoutMs: number;
+    },
+    { sessions, committed: epoch }: HookContext,
+    first: number,
+  ): Promise<BackendCallReport> {
+    const { host } = this.means;
+    const tasks = sessions();
+    const count = Math.min(MAX_TASKS, tasks.length);
+    const chosen = Array.from({ length: count }, (_, at) => tasks[(first + at) % tasks.length]!);
+    let problem = 'no task to call it through';
+    for (const task of chosen) {
+      const asked = await settle(() => task.callBackend({ to, host, epoch, ...order }));
+      if ('value' in asked) return asked.value;
+      problem = asked.problem;
+    }
+    return { upstreamProblem: problem };
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+function isOwnWord(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'ok' in value && value.ok === false;
+}
