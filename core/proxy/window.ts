@@ -46,7 +46,10 @@ export interface RouteWindow {
   readonly errors: number;
   /** The errors, but only the first one of each client in some seconds: a client that tries again says nothing new. */
   readonly erring: number;
-  /** Of those that were responded to: until the response was whole, or the stream began. */
+  /**
+   * Of those that were responded to and that the weights decided on: until the response was whole, or the stream began. Others are
+   * of other kinds on each side: with sticky sessions it is on the target that clients log in, and on the source that they return.
+   */
   readonly latencies: LatencyCounts;
 }
 

@@ -25,7 +25,7 @@ export class ForwardedRequest implements Forward {
   private hasOpened = false;
   /** Undefined from when the stream began. */
   private head: RequestHead | undefined;
-  /** In which route class it counts. */
+  /** What it is for `RecentTraffic`. */
   private readonly route: number;
   private visit: Visit | undefined = undefined;
 
@@ -38,7 +38,7 @@ export class ForwardedRequest implements Forward {
   ) {
     this.head = head;
     ledgers.traffic.take();
-    this.route = ledgers.recent.take(head.url, head.field('cookie'), startedMs);
+    this.route = ledgers.recent.take(head.url, head.field('cookie'), head.field('user-agent'), startedMs);
   }
 
   get via(): string | undefined {

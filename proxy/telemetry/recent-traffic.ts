@@ -1,3 +1,4 @@
+import { SMOKE_AGENT } from '../../core/plan/smoke';
 import { BUCKETS, findBucket } from '../../core/proxy/latency-buckets';
 import { KEPT_SECONDS, RouteWindow, WindowOrder, WindowReport, isInRoute, listFrequent } from '../../core/proxy/window';
 
@@ -13,8 +14,12 @@ const [CLIENT_SECONDS, MAX_CLIENTS] = [10, 10_000];
 /** The cookie by which a load balancer binds a client to a target group; both names begin so. */
 const BINDING_COOKIE = 'AWSALBTG';
 
+/** What `take` returns of a request that counts nowhere: one of the cutover itself. */
+const OWN = -1;
 /** No route class: all requests alone. */
-export const NO_ROUTE = -1;
+const NO_ROUTE = -1;
+/** Of the value of `take`: how many stand for one set of routes. Twice as many as there are routes and none. */
+const VALUES = 32;
 
 /**
  * What requests did in each of the last seconds, of all and of some route classes. Counting one allocates nothing; a class costs
@@ -44,8 +49,9 @@ export class RecentTraffic {
     this.second = this.secondAt(nowMs);
   }
 
-  /** @returns the route class of the request, for `ended` */
-  take(path: string, cookie: string | undefined, nowMs: number): number {
+  /** @returns what it is for `responded` and `failed` */
+  take(path: string, cookie: string | undefined, agent: string | undefined, nowMs: number): number {
+    if (agent === SMOKE_AGENT) return OWN;
     const at = this.advance(nowMs);
     const isUnbound = cookie === undefined || !cookie.includes(BINDING_COOKIE);
     this.taken += 1;
@@ -53,30 +59,35 @@ export class RecentTraffic {
     const route = this.findRoute(path);
     this.all.add(at, REQUESTS);
     if (isUnbound) this.all.add(at, UNBOUND);
-    if (route === NO_ROUTE) return NO_ROUTE;
-    const seconds = this.byRoute[route]!;
-    seconds.add(at, REQUESTS);
-    if (isUnbound) seconds.add(at, UNBOUND);
-    return this.generation * 16 + route;
+    if (route !== NO_ROUTE) {
+      const seconds = this.byRoute[route]!;
+      seconds.add(at, REQUESTS);
+      if (isUnbound) seconds.add(at, UNBOUND);
+    }
+    return this.generation * VALUES + (route + 1) * 2 + (isUnbound ? 1 : 0);
   }
 
   /** Responded to, or failed. Not called of one whose client left. */
   responded(taken: number, durationMs: number, nowMs: number): void {
+    if (taken === OWN) return;
     const at = this.advance(nowMs);
-    const bucket = LATENCIES + findBucket(durationMs);
-    const seconds = this.secondsOf(taken);
+    const seconds = this.findSeconds(taken);
     this.all.add(at, RESPONDED);
+    seconds?.add(at, RESPONDED);
+    // Those of clients that a cookie binds are of other kinds on each side: who is new logs in, who returns reads.
+    const isUnbound = taken % 2 === 1;
+    if (!isUnbound) return;
+    const bucket = LATENCIES + findBucket(durationMs);
     this.all.add(at, bucket);
-    if (seconds === undefined) return;
-    seconds.add(at, RESPONDED);
-    seconds.add(at, bucket);
+    seconds?.add(at, bucket);
   }
 
   /** @param client whose request it was; an empty text of one that is not known any more */
   failed(taken: number, client: string, nowMs: number): void {
+    if (taken === OWN) return;
     const at = this.advance(nowMs);
     this.fail(this.all, at, client);
-    const seconds = this.secondsOf(taken);
+    const seconds = this.findSeconds(taken);
     if (seconds !== undefined) this.fail(seconds, at, client === '' ? '' : `${taken} ${client}`);
   }
 
@@ -103,9 +114,9 @@ export class RecentTraffic {
     this.generation += 1;
   }
 
-  private secondsOf(taken: number): Seconds | undefined {
-    if (taken === NO_ROUTE || Math.floor(taken / 16) !== this.generation) return undefined;
-    return this.byRoute[taken % 16];
+  private findSeconds(taken: number): Seconds | undefined {
+    if (Math.floor(taken / VALUES) !== this.generation) return undefined;
+    return this.byRoute[Math.floor((taken % VALUES) / 2) - 1];
   }
 
   private findRoute(path: string): number {

@@ -1,4 +1,5 @@
 import { RecentTraffic } from '../../../proxy/telemetry/recent-traffic';
+import { SMOKE_AGENT } from '../../../core/plan/smoke';
 import { WindowOrder } from '../../../core/proxy/window';
 
 /** The wall clock at 0 of the other one. */
@@ -19,8 +20,11 @@ const look = (over: Partial<WindowOrder> = {}) =>
     nowMs,
   );
 
-function request(path: string, { cookie, tookMs = 10 }: { cookie?: string; tookMs?: number } = {}): number {
-  const taken = recent.take(path, cookie, nowMs);
+function request(
+  path: string,
+  { cookie, agent, tookMs = 10 }: { cookie?: string; agent?: string; tookMs?: number } = {},
+): number {
+  const taken = recent.take(path, cookie, agent, nowMs);
   recent.responded(taken, tookMs, nowMs);
   return taken;
 }
@@ -69,7 +73,7 @@ test('it counts by route from the first order on, each request in the first clas
 
 test('a request that began under other routes counts in none of the new ones', () => {
   look({ routes: ['/a', '/b'] });
-  const taken = recent.take('/a', undefined, nowMs);
+  const taken = recent.take('/a', undefined, undefined, nowMs);
   look({ routes: ['/c'] });
   recent.responded(taken, 10, nowMs);
   recent.failed(taken, 'x', nowMs);
@@ -81,8 +85,8 @@ test('a request that began under other routes counts in none of the new ones', (
 test('of a client that fails again and again its first error in ten seconds counts', () => {
   for (let second = 0; second < 20; second += 1) {
     at(second);
-    recent.failed(recent.take('/', undefined, nowMs), '10.0.0.1', nowMs);
-    recent.failed(recent.take('/', undefined, nowMs), `10.0.1.${second}`, nowMs);
+    recent.failed(recent.take('/', undefined, undefined, nowMs), '10.0.0.1', nowMs);
+    recent.failed(recent.take('/', undefined, undefined, nowMs), `10.0.1.${second}`, nowMs);
   }
   const { errors, erring } = look().all;
   expect(errors).toBe(40);
@@ -118,4 +122,20 @@ test('the most frequent segments are named, and no crawler fills the memory with
   const { segments } = look();
   expect(Object.keys(segments)[0]).toBe('/cart');
   expect(Object.keys(segments)).toHaveLength(20);
+});
+
+test('smoke requests of the cutover count nowhere: they follow no weights, and prove nothing of clients', () => {
+  const taken = request('/', { agent: SMOKE_AGENT });
+  recent.failed(taken, '10.0.0.1', nowMs);
+  request('/', { agent: 'curl' });
+  expect(look().all).toMatchObject({ requests: 1, unbound: 1, responded: 1, errors: 0 });
+});
+
+test('latencies are those of requests that the weights decided on', () => {
+  look({ routes: ['/cart'] });
+  request('/cart', { tookMs: 1 });
+  request('/cart', { tookMs: 2_000, cookie: 'AWSALBTG=x' });
+  const { all, routes } = look({ routes: ['/cart'] });
+  expect([all.responded, all.latencies]).toEqual([2, [1]]);
+  expect([routes['/cart']?.responded, routes['/cart']?.latencies]).toEqual([2, [1]]);
 });
