@@ -49,6 +49,8 @@ const WITNESS_MS = 3_000;
 const PROBE_MS = 3_000;
 /** For a task that starts meanwhile, at the end of its lease: it asks for the decision before its requests have waited for too long. */
 const ASK_MS = 2_000;
+/** A response of that backend that was asked for so long ago is still one of right before the decision. */
+const PROBE_FRESH_MS = 100;
 /** For the decision, the releases and the regime. A step that has less beside the pause must not start to hold. */
 const AFTER_HOLD_MS = 4_000;
 
@@ -128,6 +130,7 @@ class Coordinator {
   private stop: string | undefined;
   private firstHoldMs: number | undefined;
   private witness: Promise<Settled<readonly string[]>> | undefined;
+  private lastProbe: { readonly atMs: number; readonly problem: Promise<string | undefined> } | undefined;
   /** The load balancer and the backend that is switched to were asked by the last move. */
   private isConfirmed = false;
   private isOver = false;
@@ -308,7 +311,11 @@ class Coordinator {
   private mark(): void {
     const { marks, members } = this;
     const states = members.states(this.rules());
-    if (UNHELD.every((state) => !states.has(state))) marks.heldMs ??= this.sinceHold();
+    if (marks.heldMs === undefined && UNHELD.every((state) => !states.has(state))) {
+      marks.heldMs = this.sinceHold();
+      // While the last requests end: what it responds is not waited for then.
+      void this.askBackend();
+    }
     if ([...states.keys()].every((state) => state === 'empty' || state === 'gone')) marks.emptyMs ??= this.sinceHold();
   }
 
@@ -366,14 +373,21 @@ class Coordinator {
    */
   private async confirm(seen: readonly MemberView[]): Promise<void> {
     this.noteReady(seen);
-    const { to, probe, plan } = this.request;
-    const leftMs = Math.max(1, plan.maxPauseMs - this.sinceHold());
-    const [, unserved] = await Promise.all([
-      this.confirmTargets(),
-      probe && this.members.confirmBackend(to, probe, Math.min(PROBE_MS, leftMs)),
-    ]);
+    const asked = this.lastProbe;
+    const isFresh = asked !== undefined && this.ports.now() - asked.atMs <= PROBE_FRESH_MS;
+    const [, unserved] = await Promise.all([this.confirmTargets(), isFresh ? asked.problem : this.askBackend()]);
     this.stop ??= unserved;
     this.isConfirmed = true;
+  }
+
+  /** @returns why the backend that is switched to must not be decided on */
+  private askBackend(): Promise<string | undefined> {
+    const { to, probe, plan } = this.request;
+    if (!probe) return Promise.resolve(undefined);
+    const leftMs = Math.max(1, plan.maxPauseMs - this.sinceHold());
+    const problem = this.members.confirmBackend(to, probe, Math.min(PROBE_MS, leftMs));
+    this.lastProbe = { atMs: this.ports.now(), problem };
+    return problem;
   }
 
   private async confirmTargets(): Promise<void> {

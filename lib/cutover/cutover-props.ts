@@ -67,7 +67,8 @@ export interface CutoverProps {
 
   /**
    * The alarms that stop a cutover when they are in ALARM, at most 120, in the region and account of the stack: nothing
-   * starts then, and what has moved rolls back. No data is no ALARM.
+   * starts then, and what has moved rolls back. No data is no ALARM. With a plan from the target they are about the side that
+   * is left: they block a rollback to it, and cause none.
    * @default - none
    */
   readonly alarms?: IAlarm[];

@@ -67,7 +67,7 @@ function listInvocations(template: Template): Record<string, unknown> {
   const policies = Object.entries(listResources(template, 'AWS::IAM::Policy'));
   return Object.fromEntries(
     STEPS.flatMap((step) => {
-      const [, policy] = policies.find(([id]) => id.toLowerCase().includes(`${step}servicerole`)) ?? [];
+      const [, policy] = policies.find(([id]) => id.toLowerCase().includes(`${step}servicerole`.toLowerCase())) ?? [];
       const statements = (policy?.Properties.PolicyDocument as { Statement: { Action: unknown; Resource: unknown }[] })
         .Statement;
       const found = statements.filter(({ Action }) =>
