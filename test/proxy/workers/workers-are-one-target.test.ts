@@ -279,7 +279,7 @@ test('an order that reaches no worker is counted', async () => {
   expect((await target.report()).holds.rejected).toMatchObject({ tooSoon: 1, off: 1, full: 0 });
 });
 
-test('a look that finds no worker any more is no fault at the end of a shutdown, and one before it', async () => {
+test('a report that finds no worker any more is no fault at the end of a shutdown, and one before it', async () => {
   const { started, target, errors } = group();
   started.length = 0;
   await expect(target.report()).rejects.toThrow(/at least one worker/);
