@@ -58,7 +58,7 @@ export type SwitchEvent = { readonly atMs: number } & (
   | ({ readonly kind: 'task'; readonly tasks: TaskNumbers; readonly untilMs?: number } & Sighting)
   /** `fences`: what it freezes cannot write, whatever still runs there. */
   | { readonly kind: 'hook'; readonly state: 'started' | 'passed' | 'failed'; readonly fences?: true }
-  /** All that a commit needs was seen. `leaseMs`: what the shortest lease had left; absent where nobody has one. */
+  /** All that a commit needs was seen. `leaseMs`: what the shortest lease had left; absent where no task has one. */
   | { readonly kind: 'ready'; readonly leaseMs?: number }
   /** Targets that are registered with the load balancer, and are no members. */
   | { readonly kind: 'targets'; readonly strangers: number }

@@ -1,7 +1,6 @@
 import type { HoldOrder } from '../../core/proxy/hold';
 import type { SwitchPlan } from '../../core/plan/switch-plan';
 import {
-  HookState,
   LEASE_MARGIN_MS,
   MemberState,
   MemberView,
@@ -12,16 +11,16 @@ import {
 } from '../../core/switch/coordinator';
 import type { Decision, Outcome } from '../../core/switch/decision';
 import { Member, Regime, beginSwitch, findOutcomes, findServedSide, settleRegime } from '../../core/switch/regime';
-import type { HookCallRecord } from '../../core/switch/hook';
 import type { SwitchRecord } from '../../core/switch/switch-record';
 import { TraceRecorder } from '../../core/switch/trace-recorder';
 import { SIDES, Side, formatWeights } from '../../core/traffic/weights';
 import { firstLines } from '../../core/cutover/state-size';
 import { CALLS_AT_ONCE, pooled } from '../contract/concurrently';
-import { Settled, settle, settleWithin, unwrap } from '../contract/settle';
+import { Settled, settle, settleWithin } from '../contract/settle';
 import type { StoredRegime, SwitchPorts } from '../contract/switch-ports';
 import { timeLeftMs } from '../contract/time-left';
-import { HookContext, SwitchHook } from './switch-hook';
+import { HookCall, HookRun } from './hook-run';
+import type { SwitchHook } from './switch-hook';
 import { SeenMember, SwitchMembers } from './switch-members';
 import type { SwitchProbe } from './switch-probe';
 
@@ -119,14 +118,8 @@ class Coordinator {
   private regime: Regime;
   private etag: string | undefined;
   private decision: Decision | undefined;
-  private hook: HookState;
+  private readonly hook: HookRun;
   private hasReleased = false;
-  private isFenced = false;
-  private frozen: Side | undefined;
-  private readonly hookCalls: HookCallRecord[] = [];
-  private readonly hookStop = new AbortController();
-  /** The part of the hook that is at work. */
-  private hookEnd: Promise<unknown> = Promise.resolve();
   private stop: string | undefined;
   private firstHoldMs: number | undefined;
   private witness: Promise<Settled<readonly string[]>> | undefined;
@@ -155,7 +148,7 @@ class Coordinator {
     this.regime = regime;
     this.etag = etag;
     this.isResumed = regime.switching?.members !== undefined;
-    this.hook = request.hook ? 'pending' : 'none';
+    this.hook = new HookRun(request.hook);
     const startMs = ports.now();
     this.startedAt = new Date(startMs).toISOString();
     this.trace = new TraceRecorder(regime, startMs);
@@ -207,15 +200,15 @@ class Coordinator {
   }
 
   private view(): SwitchView {
-    const { regime, decision, hook, hasReleased, members, request } = this;
+    const { regime, decision, hook, hasReleased, members } = this;
     const stop = this.stop ?? this.findLack() ?? members.findRejection(this.epoch) ?? this.findOverdue();
     return {
       ...this.rules(),
       regime,
       decision,
       members: members.views(),
-      hook,
-      hookFences: request.hook?.fences ?? false,
+      hook: hook.state,
+      hookFences: hook.fences,
       hasReleased,
       stop,
     };
@@ -225,7 +218,7 @@ class Coordinator {
     const { fence } = this.request.plan;
     return {
       epoch: this.epoch,
-      isFenced: fence === 'epoch' || this.isFenced,
+      isFenced: fence === 'epoch' || this.hook.isFenced,
       waitsForAbandoned: fence === 'drainedAndAbandoned',
       leaseMarginMs: LEASE_MARGIN_MS,
     };
@@ -329,7 +322,7 @@ class Coordinator {
     ]);
     const { unknown, inFlight } = await this.members.look();
     this.abandonedBefore = this.members.abandonedTotals;
-    const neededMs = maxPauseMs + AFTER_HOLD_MS + (this.request.hook?.thawMs ?? 0);
+    const neededMs = maxPauseMs + AFTER_HOLD_MS + this.hook.thawMs;
     const leftMs = timeLeftMs();
     if (leftMs < neededMs) {
       this.stop ??= `a step must have ${neededMs} ms left to hold requests, got ${Math.max(0, Math.round(leftMs))} ms`;
@@ -477,58 +470,28 @@ class Coordinator {
     this.news.tell();
   }
 
-  /** Until it has ended, the pause has passed, or the switch is given up; the leases are renewed meanwhile. */
+  /** Until the hook has ended, the pause has passed, or the switch is given up; the leases are renewed meanwhile. */
   private async runHook(seen: readonly MemberView[]): Promise<void> {
     this.seeAll(seen);
-    const { hook, plan } = this.request;
-    const leftMs = Math.max(1, plan.maxPauseMs - this.sinceHold());
-    let ended: Settled<void> | undefined;
-    this.note({ kind: 'hook', state: 'started', ...(hook!.fences && { fences: true }) });
-    const calling = settle(() => hook!.run(this.hookContext()));
-    this.hookEnd = calling;
-    const running = settleWithin(leftMs, 'the hook', async () => unwrap(await calling)).then((done) => {
-      ended = done;
-      this.news.tell();
-    });
-    while (ended === undefined && this.stop === undefined && !this.decision) {
+    const { hook } = this;
+    const leftMs = Math.max(1, this.request.plan.maxPauseMs - this.sinceHold());
+    this.note({ kind: 'hook', state: 'started', ...(hook.fences && { fences: true }) });
+    const running = hook.run(this.hookCall(), leftMs, () => this.news.tell());
+    while (!hook.hasEnded && this.stop === undefined && !this.decision) {
       await Promise.race([running, this.news.heard, this.ports.pause(NEWS_MS)]);
       this.news = newsOfNothing();
     }
-    this.hook = ended && 'value' in ended ? 'passed' : 'failed';
-    this.isFenced = this.hook === 'passed' && hook!.fences;
-    this.hookStop.abort();
-    this.note({ kind: 'hook', state: this.hook });
-    if (ended && 'problem' in ended) this.stop ??= `the hook must pass, got ${ended.problem}`;
+    const problem = hook.finish();
+    this.note({ kind: 'hook', state: hook.state as 'passed' | 'failed' });
+    if (problem !== undefined) this.stop ??= `the hook must pass, got ${problem}`;
   }
 
-  private hookContext(): HookContext {
+  private hookCall(): HookCall {
     const { request, regime, epoch } = this;
     return {
       ...{ epoch, committed: regime.committed, from: regime.side, to: request.to, execution: request.execution },
       sessions: () => this.members.sessions,
-      signal: this.hookStop.signal,
-      note: (call) => void this.hookCalls.push(call),
     };
-  }
-
-  /** An abort before the hook has begun leaves nothing frozen. */
-  private mustThaw(outcome: Outcome): boolean {
-    const { hook } = this.request;
-    return hook !== undefined && hook.thawMs > 0 && (outcome === 'commit' || this.isResumed || this.hook !== 'pending');
-  }
-
-  /**
-   * The side that serves from now on, before any request goes to it. A freeze that is still on its way must not come behind its
-   * thaw, and the leases are renewed meanwhile.
-   */
-  private async thaw(outcome: Outcome): Promise<void> {
-    const { hook, to } = this.request;
-    if (!hook || !this.mustThaw(outcome) || this.hasReleased) return;
-    const side = outcome === 'commit' ? to : this.regime.side;
-    await settleWithin(hook.thawMs, 'the hook', () => this.hookEnd);
-    const thawed = await settleWithin(hook.thawMs + CALL_MS, 'the thaw', () => hook.thaw(side, this.hookContext()));
-    const problem = 'problem' in thawed ? thawed.problem : thawed.value;
-    this.frozen = problem === undefined ? undefined : side;
   }
 
   private async decide(outcome: Outcome, why: string | undefined): Promise<void> {
@@ -537,7 +500,7 @@ class Coordinator {
     const made: Decision = isDry
       ? { outcome: 'abort', by: execution, why: 'a dry run: everything was ready for a commit' }
       : { outcome, by: execution, ...(why !== undefined && { why }) };
-    const decision = this.mustThaw(made.outcome) ? { ...made, thawsFirst: true } : made;
+    const decision = this.hook.mustThaw(made.outcome, this.isResumed) ? { ...made, thawsFirst: true } : made;
     this.abandoned = this.members.countAbandoned(this.abandonedBefore);
     if (!decision.thawsFirst) this.members.unfollow();
     this.note({ kind: 'decide', outcome: decision.outcome });
@@ -551,7 +514,8 @@ class Coordinator {
   private async release(): Promise<void> {
     const { decision, request, members, marks } = this;
     const { outcome } = decision!;
-    await this.thaw(outcome);
+    if (!this.hasReleased && this.hook.mustThaw(outcome, this.isResumed))
+      await this.hook.thaw(outcome, this.hookCall());
     members.unfollow();
     const { rampPerSecond } = request.plan;
     await members.release(
@@ -571,7 +535,7 @@ class Coordinator {
   }
 
   private async settle(): Promise<void> {
-    const next = settleRegime(this.regime, this.decision!.outcome, this.frozen === undefined);
+    const next = settleRegime(this.regime, this.decision!.outcome, this.hook.frozen === undefined);
     if (await this.write(next)) return this.noteSettled(false);
     // Another coordinator has: of the same switch, or it is long over.
     const { regime, etag } = await this.ports.store.readRegime();
@@ -587,7 +551,7 @@ class Coordinator {
   }
 
   private record(): SwitchRecord | undefined {
-    const { decision, request, epoch, abandoned, members, marks, startedAt } = this;
+    const { decision, request, epoch, abandoned, members, marks, startedAt, hook } = this;
     if (!decision) return undefined;
     const from = request.to === 'source' ? 'target' : 'source';
     return {
@@ -600,9 +564,9 @@ class Coordinator {
       startedAt,
       ...(this.firstHoldMs !== undefined && { heldAt: new Date(this.firstHoldMs).toISOString() }),
       members: this.count,
-      fence: this.isFenced && request.plan.fence !== 'epoch' ? 'frozen' : request.plan.fence,
-      ...(this.hookCalls.length > 0 && { hook: this.hookCalls }),
-      ...(this.frozen && { frozen: this.frozen }),
+      fence: hook.isFenced && request.plan.fence !== 'epoch' ? 'frozen' : request.plan.fence,
+      ...(hook.calls.length > 0 && { hook: hook.calls }),
+      ...(hook.frozen && { frozen: hook.frozen }),
       abandoned,
       maxWaiting: members.maxWaiting,
       ...(this.firstHoldMs !== undefined && members.sums),

@@ -317,6 +317,8 @@ export class GroupTarget implements AdminTarget {
   }
 
   private logFailure(error: unknown): void {
+    // The last worker has ended in order while it was asked: there is no one left to ask, and nothing wrong.
+    if (this.isShuttingDown && this.options.members.started.length === 0) return;
     this.options.log.error({ err: error }, 'A call to the workers failed');
   }
 }

@@ -1,29 +1,15 @@
 import { Server, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Unproven } from '../../core/cutover/proof';
-import type { CutoverConfig } from '../../core/cutover/cutover-config';
 import { OLD_GROUP_TAG } from '../../core/traffic/weighted-rule';
 import { AdoptionPorts, adoptionPorts } from '../../lambda/operator';
 import { AdoptionChange, changeAdoption } from '../../bin/adopt-change';
-import type { StackDescription } from '../../rehearsal/aws/services/stacks/stacks-service';
-import { ARNS, REGION, T0, LocalCloud, forward, startLocalCloud } from '../rehearsal/aws/world';
+import { cutoverConfig, deployedCutover } from '../rehearsal/aws/deployed';
+import { ARNS, REGION, LocalCloud, forward, startLocalCloud } from '../rehearsal/aws/world';
 import { run } from '../rehearsal/command';
 
 const OLD = ARNS.source.replace('targetgroup/source', 'targetgroup/old');
-const config: CutoverConfig = {
-  loadBalancerArn: ARNS.balancer,
-  weightedRuleArn: ARNS.rule,
-  weightedListenerArn: ARNS.listener,
-  smokeListenerArns: { source: ARNS.smokeListener, target: ARNS.smokeListener },
-  targetGroupArns: { source: ARNS.source, target: ARNS.target },
-  clusterArn: ARNS.cluster,
-  serviceNames: { source: 'source', target: 'target' },
-  adminPort: 1,
-  adminSecretArn: ARNS.secret,
-  storeBucket: 'store',
-  domainName: 'shop.example.com',
-  proofFunctionName: 'proof',
-};
+const config = { ...cutoverConfig(1), proofFunctionName: 'proof' };
 
 let cloud: LocalCloud;
 /** Lambda: responds with what speaks against the side that it is asked about. */
@@ -42,15 +28,7 @@ beforeEach(async () => {
     });
   });
   await new Promise<void>((resolve) => lambda.listen(0, '127.0.0.1', resolve));
-  const shared = { description: undefined, status: 'CREATE_COMPLETE', statusReason: undefined, createdAt: T0 } as const;
-  const stack = (name: string, wired: CutoverConfig): StackDescription => ({
-    ...shared,
-    id: `arn:aws:cloudformation:${REGION}:123456789012:stack/${name}/1`,
-    name,
-    updatedAt: undefined,
-    outputs: [{ key: 'MigrationCutoverConfig1A2B3C4D', value: JSON.stringify(wired) }],
-  });
-  const stacks = [stack('shop', config), stack('older', { ...config, proofFunctionName: undefined })];
+  const stacks = [deployedCutover('shop', config), deployedCutover('older', cutoverConfig(1))];
   cloud = await startLocalCloud({ stacks: () => stacks });
   const group = cloud.elbModel.targetGroup(ARNS.source);
   cloud.elbModel.targetGroups.set(OLD, { ...group, arn: OLD, name: 'old', targets: new Map(group.targets) });

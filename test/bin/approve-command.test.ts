@@ -6,7 +6,8 @@ import { approve } from '../../lambda/steps/approve';
 import { preflight } from '../../lambda/steps/preflight';
 import { AwsError } from '../../rehearsal/errors/aws-error';
 import { MemoryCloud } from '../lambda/world';
-import { ARNS, REGION, T0, LocalCloud, startLocalCloud } from '../rehearsal/aws/world';
+import { deployedCutover } from '../rehearsal/aws/deployed';
+import { ARNS, REGION, LocalCloud, startLocalCloud } from '../rehearsal/aws/world';
 import { run } from '../rehearsal/command';
 
 const config = { storeBucket: 'store', weightedRuleArn: ARNS.rule } as CutoverConfig;
@@ -15,20 +16,10 @@ let cloud: LocalCloud;
 let denied: string | undefined;
 beforeEach(async () => {
   denied = undefined;
-  const stack = {
-    id: `arn:aws:cloudformation:${REGION}:123456789012:stack/shop/1`,
-    name: 'shop',
-    description: undefined,
-    status: 'CREATE_COMPLETE' as const,
-    statusReason: undefined,
-    createdAt: T0,
-    updatedAt: undefined,
-    outputs: [{ key: 'MigrationCutoverConfig', value: JSON.stringify(config) }],
-  };
   const authorize = ({ action }: { action: string }) => {
     if (action === denied) throw new AwsError('AccessDenied', 'not you', 403);
   };
-  cloud = await startLocalCloud({ stacks: () => [stack], authorize });
+  cloud = await startLocalCloud({ stacks: () => [deployedCutover('shop', config)], authorize });
   Object.assign(process.env, {
     AWS_ENDPOINT_URL: cloud.url,
     AWS_REGION: REGION,

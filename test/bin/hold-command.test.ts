@@ -1,7 +1,8 @@
 import type { CutoverConfig } from '../../core/cutover/cutover-config';
 import type { HoldDryRun } from '../../core/cutover/hold-dry-run';
 import type { HoldDryRunResult } from '../../lambda/steps/hold-dry-run';
-import { ARNS, REGION, T0, LocalCloud, startLocalCloud } from '../rehearsal/aws/world';
+import { deployedCutover } from '../rehearsal/aws/deployed';
+import { ARNS, REGION, LocalCloud, startLocalCloud } from '../rehearsal/aws/world';
 import { Command, run } from '../rehearsal/command';
 
 const config = { weightedRuleArn: ARNS.rule, storeBucket: 'store' } as CutoverConfig;
@@ -20,17 +21,10 @@ let cloud: LocalCloud;
 let response: () => Promise<HoldDryRunResult>;
 let invoked: [string, unknown][];
 beforeEach(async () => {
-  const stack = (name: string, value: object) => ({
-    id: `arn:aws:cloudformation:${REGION}:123456789012:stack/${name}/1`,
-    name,
-    description: undefined,
-    status: 'CREATE_COMPLETE' as const,
-    statusReason: undefined,
-    createdAt: T0,
-    updatedAt: undefined,
-    outputs: [{ key: 'MigrationCutoverConfig', value: JSON.stringify(value) }],
-  });
-  const stacks = [stack('shop', { ...config, holdDryRunFunctionName: 'dry' }), stack('old', config)];
+  const stacks = [
+    deployedCutover('shop', { ...config, holdDryRunFunctionName: 'dry' }),
+    deployedCutover('old', config),
+  ];
   response = () => Promise.resolve(COUNTED);
   invoked = [];
   const invoke = async (arn: string, event: unknown) => {

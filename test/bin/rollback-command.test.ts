@@ -2,7 +2,8 @@ import type { CutoverConfig } from '../../core/cutover/cutover-config';
 import { begin } from '../../core/cutover/run';
 import { parsePlan } from '../../core/plan/plan';
 import { storePort } from '../../lambda/adapters/store/store';
-import { ARNS, REGION, T0, LocalCloud, forward, startLocalCloud } from '../rehearsal/aws/world';
+import { deployedCutover } from '../rehearsal/aws/deployed';
+import { ARNS, REGION, LocalCloud, forward, startLocalCloud } from '../rehearsal/aws/world';
 import { Command, run } from '../rehearsal/command';
 import { until } from '../support/until';
 
@@ -20,17 +21,10 @@ const DEFINITION = {
 
 let cloud: LocalCloud;
 beforeEach(async () => {
-  const stack = (name: string, value: object) => ({
-    id: `arn:aws:cloudformation:${REGION}:123456789012:stack/${name}/1`,
-    name,
-    description: undefined,
-    status: 'CREATE_COMPLETE' as const,
-    statusReason: undefined,
-    createdAt: T0,
-    updatedAt: undefined,
-    outputs: [{ key: 'MigrationCutoverConfig', value: JSON.stringify(value) }],
-  });
-  const stacks = [stack('shop', { ...config, stateMachineArn: ARNS.machine }), stack('old', config)];
+  const stacks = [
+    deployedCutover('shop', { ...config, stateMachineArn: ARNS.machine }),
+    deployedCutover('old', config),
+  ];
   cloud = await startLocalCloud({ stacks: () => stacks });
   Object.assign(cloud.statesModel.stateMachines.get(ARNS.machine)!, { definition: JSON.stringify(DEFINITION) });
   Object.assign(cloud.elbModel.rule(ARNS.rule), { actions: [forward([ARNS.target, 100])] });

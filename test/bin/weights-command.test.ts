@@ -1,40 +1,19 @@
 import { begin } from '../../core/cutover/run';
 import { parsePlan } from '../../core/plan/plan';
-import type { CutoverConfig } from '../../core/cutover/cutover-config';
 import { storePort } from '../../lambda/adapters/store/store';
 import type { Undrained } from '../../lambda/steps/undrain';
 import { AwsError } from '../../rehearsal/errors/aws-error';
 import type { StackDescription } from '../../rehearsal/aws/services/stacks/stacks-service';
-import { ARNS, REGION, T0, LocalCloud, startLocalCloud } from '../rehearsal/aws/world';
+import { cutoverConfig, deployedStack } from '../rehearsal/aws/deployed';
+import { ARNS, REGION, LocalCloud, startLocalCloud } from '../rehearsal/aws/world';
 import { Command, run } from '../rehearsal/command';
 import { until } from '../support/until';
 
-const config: CutoverConfig = {
-  loadBalancerArn: ARNS.balancer,
-  weightedRuleArn: ARNS.rule,
-  weightedListenerArn: ARNS.listener,
-  smokeListenerArns: { source: ARNS.smokeListener, target: ARNS.smokeListener },
-  targetGroupArns: { source: ARNS.source, target: ARNS.target },
-  clusterArn: ARNS.cluster,
-  serviceNames: { source: 'source', target: 'target' },
-  adminPort: 1,
-  adminSecretArn: ARNS.secret,
-  storeBucket: 'store',
-  domainName: 'shop.example.com',
-  undrainFunctionName: 'undrain',
-};
+const config = { ...cutoverConfig(1), undrainFunctionName: 'undrain' };
 
 function stack(name: string, ...keys: readonly string[]): StackDescription {
-  return {
-    id: `arn:aws:cloudformation:${REGION}:123456789012:stack/${name}/1`,
-    name,
-    description: undefined,
-    status: 'CREATE_COMPLETE',
-    statusReason: undefined,
-    createdAt: T0,
-    updatedAt: undefined,
-    outputs: keys.map((key) => ({ key, value: key === 'Url' ? 'https://shop.example.com' : JSON.stringify(config) })),
-  };
+  const value = (key: string) => (key === 'Url' ? 'https://shop.example.com' : JSON.stringify(config));
+  return deployedStack(name, Object.fromEntries(keys.map((key) => [key, value(key)])));
 }
 
 let cloud: LocalCloud;

@@ -16,6 +16,7 @@ import { storePort } from '../../../lambda/adapters/store/store';
 import { readConfig } from '../../../proxy/config/config';
 import { RunningProxy, startProxy } from '../../../proxy/control/proxy';
 import { EcsTask } from '../../../rehearsal/tasks/model';
+import { cutoverConfig } from '../../rehearsal/aws/deployed';
 import { ARNS, LocalCloud, startLocalCloud } from '../../rehearsal/aws/world';
 import { callEndpoint } from './world';
 
@@ -33,20 +34,7 @@ afterEach(async () => {
   await cloud.stop();
 });
 
-const config = (over: Partial<CutoverConfig> = {}): CutoverConfig => ({
-  loadBalancerArn: ARNS.balancer,
-  weightedRuleArn: ARNS.rule,
-  weightedListenerArn: ARNS.listener,
-  smokeListenerArns: { source: ARNS.smokeListener, target: ARNS.smokeListener },
-  targetGroupArns: { source: ARNS.source, target: ARNS.target },
-  clusterArn: ARNS.cluster,
-  serviceNames: { source: 'source', target: 'target' },
-  adminPort: 1,
-  adminSecretArn: ARNS.secret,
-  storeBucket: 'store',
-  domainName: 'shop.example.com',
-  ...over,
-});
+const config = (over: Partial<CutoverConfig> = {}): CutoverConfig => ({ ...cutoverConfig(1), ...over });
 
 describe('the load balancer', () => {
   const port = () => loadBalancerPort(config());

@@ -274,21 +274,6 @@ describe('a coordinator that dies', () => {
 });
 
 describe('a dead task is not a drained task, unless the source is shown to be frozen', () => {
-  /** The first source task dies with a request in flight, while all hold. */
-  const kill = () => {
-    const [first, second] = world.tasks;
-    first!.inFlight = 1;
-    second!.inFlight = 1;
-    let holds = 0;
-    second!.before = async (call) => {
-      if (call === 'hold') holds += 1;
-      if (call !== 'report' || holds === 0) return;
-      first!.isReachable = false;
-      first!.stoppedAtMs = Date.now();
-      second!.inFlight = 0;
-    };
-  };
-
   test.each<[string, Asked, 'commit' | 'abort']>([
     ['shown by a rejected write', {}, 'commit'],
     ['not shown', { hook: { ...HOOK_PLAN, probeWrite: undefined } as HookPlan }, 'abort'],
@@ -298,14 +283,14 @@ describe('a dead task is not a drained task, unless the source is shown to be fr
       'abort',
     ],
   ])('%s: %s', async (_, asked, outcome) => {
-    kill();
+    world.killFirst(1);
     const record = await switchTo(asked);
     expect(record).toMatchObject({ outcome, fence: outcome === 'commit' ? 'frozen' : 'drained' });
     if (outcome === 'abort') expect(record?.why).toMatch(/1 ended with requests in flight/);
   });
 
   test('a freeze that the write refutes does not count: abort', async () => {
-    kill();
+    world.killFirst(1);
     backends.faults.write = () => ({ status: 200, body: '' });
     expect(await switchTo()).toMatchObject({ outcome: 'abort' });
     expect(backends.frozen.source).toBe(false);

@@ -140,6 +140,23 @@ describe('right before the decision the backend that is switched to is asked onc
     });
   });
 
+  test.each([
+    ['at once is asked while it ends, and not again', 0, 1],
+    ['late is asked again', 250, 2],
+  ])('one whose last request ends %s', async (_, lateMs, times) => {
+    world = new SwitchWorld();
+    const [, second, third] = world.tasks;
+    second!.inFlight = 1;
+    let [heldMs, asked] = [Infinity, 0];
+    second!.before = async (call) => {
+      if (call === 'hold') heldMs = Math.min(heldMs, Date.now());
+      if (call === 'report' && Date.now() - heldMs >= lateMs) second!.inFlight = 0;
+    };
+    third!.before = async (call) => void (call === 'probe' && (asked += 1));
+    expect(await switchOver(request, world.ports)).toMatchObject({ outcome: 'commit' });
+    expect(asked).toBe(times);
+  });
+
   test('the tasks are assessed again after it', async () => {
     world = new SwitchWorld();
     const [first, , third] = world.tasks;
@@ -186,17 +203,7 @@ test('a task that dies with a request in flight aborts, and one that was empty d
     [0, 'commit'],
   ] as const) {
     world = new SwitchWorld();
-    const [first, second] = world.tasks;
-    first!.inFlight = inFlight;
-    second!.inFlight = 1;
-    let holds = 0;
-    second!.before = async (call) => {
-      if (call === 'hold') holds += 1;
-      if (call !== 'report' || holds === 0) return;
-      first!.isReachable = false;
-      first!.stoppedAtMs = Date.now();
-      second!.inFlight = 0;
-    };
+    world.killFirst(inFlight);
     const record = await switchTo('target');
     expect(record).toMatchObject({ outcome });
     if (outcome === 'abort') expect(record?.why).toMatch(/1 ended with requests in flight/);

@@ -218,6 +218,21 @@ export class SwitchWorld {
     return new MemoryTask(id, home, this.store, this.served);
   }
 
+  /** The first task dies with so many requests in flight, while all hold. The last request of the second one ends then. */
+  killFirst(inFlight: number): void {
+    const [first, second] = this.tasks;
+    first!.inFlight = inFlight;
+    second!.inFlight = 1;
+    let holds = 0;
+    second!.before = async (call) => {
+      if (call === 'hold') holds += 1;
+      if (call !== 'report' || holds === 0) return;
+      first!.isReachable = false;
+      first!.stoppedAtMs = Date.now();
+      second!.inFlight = 0;
+    };
+  }
+
   get ports(): SwitchPorts {
     return {
       store: this.store,

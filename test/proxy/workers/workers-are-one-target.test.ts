@@ -56,7 +56,9 @@ function group(otherUpstream: ProxyConfig['otherUpstream'] = UPSTREAM, store?: D
   };
   const config = { side: 'source', upstream: UPSTREAM, otherUpstream, workers: 2 } as ProxyConfig;
   const running = new GroupState(config);
-  const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+  const errors: string[] = [];
+  const error = (_: unknown, message: string) => void errors.push(message);
+  const log = { info: () => undefined, warn: () => undefined, error };
   const watch = new DrainWatch(clock, log, async () => REPORT);
   const target = new GroupTarget({
     ...{ side: 'source', workers: 2, running, watch, clock, log, upstreams: {} },
@@ -64,7 +66,7 @@ function group(otherUpstream: ProxyConfig['otherUpstream'] = UPSTREAM, store?: D
     ...(store && { store }),
   });
   later.push(() => target.stop());
-  return { clock, started, target, running };
+  return { clock, started, target, running, errors };
 }
 
 const kinds = ({ heard }: FakeMember) => heard.map(({ kind }) => kind);
@@ -275,4 +277,14 @@ test('an order that reaches no worker is counted', async () => {
   clock.advance(60);
   expect(await target.hold({ ...HOLD, epoch: 3, outcomes })).toMatch(/^'switch_store' must be/);
   expect((await target.report()).holds.rejected).toMatchObject({ tooSoon: 1, off: 1, full: 0 });
+});
+
+test('a report that finds no worker any more is no fault at the end of a shutdown, and one before it', async () => {
+  const { started, target, errors } = group();
+  started.length = 0;
+  await expect(target.report()).rejects.toThrow(/at least one worker/);
+  expect(errors).toEqual(['A call to the workers failed']);
+  target.isShuttingDown = true;
+  await expect(target.report()).rejects.toThrow(/at least one worker/);
+  expect(errors).toHaveLength(1);
 });

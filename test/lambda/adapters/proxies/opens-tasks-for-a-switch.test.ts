@@ -8,7 +8,8 @@ import type { EcsTask } from '../../../../rehearsal/tasks/model';
 import { REPORT } from '../../../proxy/support/report';
 import { later, stopAll } from '../../../proxy/support/world';
 import { ARNS, LocalCloud, startLocalCloud } from '../../../rehearsal/aws/world';
-import { callEndpoint, cutoverConfig } from '../world';
+import { cutoverConfig } from '../../../rehearsal/aws/deployed';
+import { callEndpoint } from '../world';
 
 const KEY = 'the admin key of a test';
 const HOST = '127.0.8.1';

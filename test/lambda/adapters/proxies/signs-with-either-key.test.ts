@@ -10,7 +10,8 @@ import type { EcsTask } from '../../../../rehearsal/tasks/model';
 import { REPORT } from '../../../proxy/support/report';
 import { later, stopAll } from '../../../proxy/support/world';
 import { ARNS, LocalCloud, startLocalCloud } from '../../../rehearsal/aws/world';
-import { callEndpoint, cutoverConfig } from '../world';
+import { cutoverConfig } from '../../../rehearsal/aws/deployed';
+import { callEndpoint } from '../world';
 
 const [OLD, NEW, NEWER] = ['the old key of a test', 'the new key of a test', 'the newer key of a test'];
 
