@@ -81,9 +81,12 @@ export class HttpChecker {
   }
 }
 
-/** As the rehearsal's load balancer or its own backends say; undefined of a response that no side made. */
+/**
+ * As the rehearsal's own backends say, else as its load balancer does: by the group, which after a switch is not the side that
+ * served. Undefined of a response that no side made.
+ */
 export function findSide({ headers }: { headers: HttpResponse['headers'] }): Side | undefined {
-  const side = headers[SIDE_HEADER] ?? headers['x-backend'];
+  const side = headers['x-backend'] ?? headers[SIDE_HEADER];
   return side === 'source' || side === 'target' ? side : undefined;
 }
 
