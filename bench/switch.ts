@@ -22,7 +22,7 @@ const USAGE = `npm run bench:switch -- [--faults N | --rows FAULT[@PART],… | -
   --rate     switches there and back under so many writes a second, without a fault: what the clients waited (1000)
   --switches how many of them (4)
   --ramp     so many waiting requests are released in the first second, twice as many in each further one; 0: all at once (0)
-  --trials   writes that the target has served before the first switch; 0: it is cold (200)
+  --trials   writes that the target has served before the first switch; 0: it is cold (3000)
   --seed     of the draws (1)
   --at-once  worlds that run beside each other (4)
   --json     write the results; switches that are in the file already are not made again
@@ -61,7 +61,7 @@ async function main(): Promise<number> {
       rate: { type: 'string' },
       switches: { type: 'string', default: '4' },
       ramp: { type: 'string', default: '0' },
-      trials: { type: 'string', default: '200' },
+      trials: { type: 'string', default: '3000' },
       seed: { type: 'string', default: '1' },
       'at-once': { type: 'string', default: '4' },
       json: { type: 'string' },

@@ -9,7 +9,14 @@ import type { SwitchPlan } from '../../core/plan/switch-plan';
 import type { SwitchRecord } from '../../core/switch/switch-record';
 import type { Side } from '../../core/traffic/weights';
 import { sendSignal } from '../processes/signal';
-import { DATA_PORT, type Responses, type CoordinatorOrder, type FromCoordinator, type Prompt } from './messages';
+import {
+  DATA_PORT,
+  type Responses,
+  type CoordinatorOrder,
+  type Ended,
+  type FromCoordinator,
+  type Prompt,
+} from './messages';
 import { HOOKS, type FaultName, type HookName, type Row } from './parts';
 import type { SwitchSetup, Task } from './setup';
 
@@ -93,6 +100,12 @@ export class Attempt {
     };
   }
 
+  /** What the preflight of a cutover has every task show, by a process of its own. */
+  async preflight(): Promise<void> {
+    const ended = await this.process({ to: this.to, execution: this.name, plan: this.plan, isPreflight: true });
+    if (!ended?.shown) throw new Error(`every task must be ready to switch, got ${ended?.problem ?? 'no result'}`);
+  }
+
   private isSettled(): boolean {
     const { regime } = this.setup;
     return regime.epoch > this.epochBefore && !regime.switching;
@@ -102,21 +115,26 @@ export class Attempt {
   private async coordinate(): Promise<void> {
     this.coordinators += 1;
     const { fault } = this.row;
-    const order: CoordinatorOrder = {
-      ...{ to: this.to, execution: this.name, plan: this.plan },
-      ...(fault in HOOKS && { hook: fault as HookName }),
-    };
+    const hook = fault in HOOKS && { hook: fault as HookName };
+    const isPlain = fault === 'none';
+    const ended = await this.process({ to: this.to, execution: this.name, plan: this.plan, isPlain, ...hook });
+    this.record = ended?.record ?? this.record;
+  }
+
+  private async process(order: CoordinatorOrder): Promise<Ended | undefined> {
     const child = fork(join(__dirname, 'coordinator.js'), [JSON.stringify(order)], {
       ...{ execArgv: [], stdio: 'inherit' },
       env: { ...process.env, ...this.setup.aws },
     });
     this.live.add(child);
+    let ended: Ended | undefined;
     child.on('message', (message: FromCoordinator) => {
-      if ('ended' in message) this.record = message.ended.record ?? this.record;
+      if ('ended' in message) ended = message.ended;
       else void this.response(child, message.id, message.prompt);
     });
     await once(child, 'exit');
     this.live.delete(child);
+    return ended;
   }
 
   private async response(child: ChildProcess, id: number, prompt: Prompt): Promise<void> {

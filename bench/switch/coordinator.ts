@@ -6,6 +6,7 @@ import { AdminConnection, callAdmin } from '../../lambda/adapters/proxies/admin-
 import { switchStorePort } from '../../lambda/adapters/store/switch-store';
 import type { SwitchPorts, SwitchStorePort, SwitchTask, TaskSession } from '../../lambda/contract/switch-ports';
 import { switchOver } from '../../lambda/switch/switch-over';
+import { showSwitch, type SwitchShown } from '../../lambda/switch/switch-preflight';
 import type { SwitchHook } from '../../lambda/switch/switch-hook';
 import type { BackendCallReport } from '../../core/proxy/backend-call';
 import {
@@ -19,7 +20,7 @@ import {
 } from './messages';
 import type { Part } from './parts';
 
-const { to, execution, plan, hook } = JSON.parse(process.argv[2] ?? '{}') as CoordinatorOrder;
+const { to, execution, plan, hook, isPreflight, isPlain } = JSON.parse(process.argv[2] ?? '{}') as CoordinatorOrder;
 const waiting = new Map<number, (value: unknown) => void>();
 let asked = 0;
 
@@ -39,6 +40,7 @@ function ask<Kind extends keyof Responses>(prompt: Extract<Prompt, { kind: Kind 
 
 /** Makes a call, whose response the parent may lose. */
 async function at<T>(part: Part, call: () => Promise<T>, task?: string): Promise<T> {
+  if (isPlain) return call();
   const response = await ask<'at'>({ kind: 'at', part, ...(task !== undefined && { task }) });
   const value = await call();
   if (response === 'lose') throw new Error('the response was lost');
@@ -115,9 +117,21 @@ function openHook(): { readonly hook?: SwitchHook } {
 
 const PROBE = { path: '/', expectedStatus: 200 };
 
+async function preflight(): Promise<SwitchShown> {
+  const { findings, shown } = await showSwitch(await ports.listTasks(), { plan, probe: PROBE }, ports);
+  if (!shown)
+    throw new Error(`every task must be ready to switch, got ${findings.map(({ message }) => message).join('; ')}`);
+  return shown;
+}
+
 async function main(): Promise<void> {
   const findStop = () => ask<'stop'>({ kind: 'stop' });
   try {
+    if (isPreflight) {
+      const shown = await preflight();
+      process.send?.({ ended: { shown } }, () => process.exit(0));
+      return;
+    }
     const record = await switchOver(
       { to, execution, plan, findStop, probe: PROBE, probesEachTask: true, ...openHook() },
       ports,

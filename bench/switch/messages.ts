@@ -1,5 +1,6 @@
 import type { SwitchPlan } from '../../core/plan/switch-plan';
 import type { SwitchRecord } from '../../core/switch/switch-record';
+import type { SwitchShown } from '../../lambda/switch/switch-preflight';
 import type { Side, Weights } from '../../core/traffic/weights';
 import type { SeenResponse } from '../../rehearsal/writes/pause';
 import type { SentWrite } from '../../rehearsal/writes/write-log';
@@ -15,6 +16,10 @@ export interface CoordinatorOrder {
   readonly execution: string;
   readonly plan: SwitchPlan;
   readonly hook?: HookName;
+  /** No call meets a fault: the parent is not asked before each, which clients would wait for. */
+  readonly isPlain?: boolean;
+  /** Only what the preflight of a cutover has each task show before. */
+  readonly isPreflight?: boolean;
 }
 
 export interface ListedTask {
@@ -41,9 +46,13 @@ export interface Responses {
   readonly stop: string | undefined;
 }
 
-export type FromCoordinator =
-  | { readonly id: number; readonly prompt: Prompt }
-  | { readonly ended: { readonly record?: SwitchRecord; readonly problem?: string } };
+export interface Ended {
+  readonly record?: SwitchRecord;
+  readonly shown?: SwitchShown;
+  readonly problem?: string;
+}
+
+export type FromCoordinator = { readonly id: number; readonly prompt: Prompt } | { readonly ended: Ended };
 
 export interface ClientOrder {
   readonly name: string;

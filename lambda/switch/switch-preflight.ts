@@ -121,11 +121,20 @@ export async function lookAtSwitch(run: CutoverRun, ports: Ports): Promise<Switc
   }
   const opened = await settle(() => ports.proxies.open());
   if ('problem' in opened) return { findings: [{ code: 'AwsUnavailable', message: opened.problem }] };
-  const tasks = opened.value.filter(({ session }) => session);
+  return showSwitch(opened.value, { plan: plan.switch, probe: findProbe(run, ports) }, ports);
+}
+
+/** Every task reaches both backends, and holds for a moment. @param listed sessions are closed at the end */
+export async function showSwitch(
+  listed: readonly SwitchTask[],
+  { plan, probe }: { readonly plan: SwitchPlan; readonly probe: SwitchProbe },
+  clock: Pick<Ports, 'now'>,
+): Promise<SwitchLook> {
+  const tasks = listed.filter(({ session }) => session);
   try {
-    const { findings, maxSkewMs } = await probeAll(tasks, findProbe(run, ports), ports);
+    const { findings, maxSkewMs } = await probeAll(tasks, probe, clock);
     if (findings.length > 0) return { findings: limit(findings) };
-    const { found, longestRequestMs } = await tryHolds(tasks, plan.switch);
+    const { found, longestRequestMs } = await tryHolds(tasks, plan);
     if (found.length > 0) return { findings: limit(found) };
     return { findings: [], shown: { tasks: tasks.length, maxSkewMs, longestRequestMs } };
   } finally {
@@ -137,7 +146,7 @@ export async function lookAtSwitch(run: CutoverRun, ports: Ports): Promise<Switc
 async function probeAll(
   tasks: readonly SwitchTask[],
   probe: SwitchProbe,
-  { now }: Ports,
+  { now }: Pick<Ports, 'now'>,
 ): Promise<{ readonly findings: readonly Finding[]; readonly maxSkewMs: number }> {
   const { path, host } = probe;
   const asked = tasks.flatMap((task) => SIDES.map((to) => ({ task, to })));

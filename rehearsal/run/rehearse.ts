@@ -3,7 +3,9 @@ import { Plan, SmokeRequest } from '../../core/plan/plan';
 import { PROOF_VARIABLE, ProofOrder } from '../../core/cutover/proof';
 import { SIDES } from '../../core/traffic/weights';
 import { readAssembly } from '../template/assembly/read';
+import { openFileLimit } from '../../proxy/process/file-limit';
 import { approve } from './approve';
+import { checkOpenFiles } from './open-files';
 import { Backends, areGiven, startBackends } from '../backend/backends';
 import { StackModel, readStackModel } from '../template/model/stack-model';
 import { notRun } from '../template/parts/custom-resources';
@@ -108,7 +110,7 @@ export async function standUp(
   const given = rehearsedPlan(model.machine, askedPlan(options), options.speed);
   const asked = findTraffic(options, given, { isHttp2Only, reporter });
   const plan = findPlan(given, options, asked.rates, reporter);
-  checkAsked(model, plan, options);
+  checkAsked(model, plan, options, asked.rates);
   const trust = checkAssemblies(model, options, reporter);
   tellDifferences(model, options, reporter);
   reporter.step(`stack '${model.stack.name}': starting the backends`);
@@ -180,7 +182,8 @@ function checkAssemblies(model: StackModel, options: RehearsalOptions, reporter:
 }
 
 /** @throws UsageError for what was asked for and cannot be */
-function checkAsked(model: StackModel, plan: Plan, options: RehearsalOptions): void {
+function checkAsked(model: StackModel, plan: Plan, options: RehearsalOptions, rates: TrafficRates): void {
+  checkOpenFiles(rates, openFileLimit());
   checkTraffic(plan, options);
   checkSwitch(model, plan);
   checkFault(model, options);

@@ -38,6 +38,7 @@ const ROOMS: Record<string, { readonly rooms: readonly string[]; readonly packag
         'lambda/contract',
         'lambda/switch/switch-over.ts',
         'lambda/switch/switch-hook.ts',
+        'lambda/switch/switch-preflight.ts',
       ],
     ],
     packages: [

@@ -22,10 +22,13 @@ export class Command {
   private readonly seen = new Map<string, Process>();
   private readonly watch: NodeJS.Timeout;
 
-  /** @param over a working folder, and where its temporary files go */
-  constructor(args: readonly string[], { cwd = ROOT, temporary = tmpdir() } = {}) {
+  /** @param over a working folder, where its temporary files go, and a limit of open files */
+  constructor(args: readonly string[], { cwd = ROOT, temporary = tmpdir(), files = '' } = {}) {
     const env = { ...process.env, TMPDIR: temporary };
-    this.child = spawn(process.execPath, [CLI, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const command = [process.execPath, CLI, ...args];
+    const limited = ['/bin/sh', '-c', `ulimit -n ${files} && exec "$@"`, 'sh', ...command];
+    const [file = '', ...rest] = files === '' ? command : limited;
+    this.child = spawn(file, rest, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.child.stdout?.on('data', (chunk) => (this.output += String(chunk)));
     this.child.stderr?.on('data', (chunk) => (this.output += String(chunk)));
     this.watch = setInterval(() => this.look(), 250);

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { FREE_PORTS, run, synthesize, temporaryFolder } from '../command';
+import { Command, FREE_PORTS, run, synthesize, temporaryFolder } from '../command';
 
 let folder: string;
 let app: string;
@@ -72,6 +72,13 @@ test('proxies that were not synthesized for a switch, before anything starts', a
   expect(last(without.output)).toMatch(
     /the service '.+' must be synthesized with CutoverPlan.drainThenShift to switch, got one without DRAINSHIFT_OTHER_UPSTREAM; .*drainshift:strategy=drain-then-shift/,
   );
+});
+
+test('a limit of open files that its traffic would reach, before anything starts', async () => {
+  const { ended } = new Command(['rehearse', '--app', app, ...FREE_PORTS], { files: '256' });
+  const { code, output } = await ended;
+  expect(code).toBe(64);
+  expect(last(output)).toMatch(/limit of open files must be at least \d+ for this traffic, got 256: .*ulimit -n \d+/);
 });
 
 test('a missing assembly and a foreign one', async () => {
