@@ -6,7 +6,7 @@ import { addresses, keepUp } from './keep';
 import { checkWritable, writeOutput } from './output-files';
 import { cutOver } from '../run/cut-over';
 import { RehearsalOptions, standUp } from '../run/rehearse';
-import { htmlReport } from '../report/html';
+import { htmlPage } from '../page/page';
 import { Progress } from '../progress/progress';
 import { summarize } from '../report/summary';
 import type { Report } from '../report/evidence';
@@ -107,7 +107,8 @@ function listOutputs({ json, report }: CommandOptions): [option: string, file: s
 /** The verdict stands, whether or not it could be written. */
 async function writeFiles(options: CommandOptions, report: Report, out: NodeJS.WriteStream): Promise<void> {
   for (const [option, file] of listOutputs(options)) {
-    const text = option === '--json' ? `${JSON.stringify(report.evidence, null, 2)}\n` : htmlReport(report);
+    const { evidence, samples } = report;
+    const text = option === '--json' ? `${JSON.stringify(evidence, null, 2)}\n` : htmlPage(evidence, samples);
     try {
       await writeOutput(option, file, text);
       out.write(`  ${option === '--json' ? 'evidence  ' : 'report    '} ${file}\n`);

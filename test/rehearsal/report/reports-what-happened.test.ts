@@ -1,7 +1,7 @@
 import { parsePlan } from '../../../core/plan/plan';
 import { RehearsalEvidence, rehearsalEvidence, withoutEvidence } from '../../../rehearsal/report/evidence';
 import { chooseExitCode } from '../../../rehearsal/report/exit-code';
-import { htmlReport } from '../../../rehearsal/report/html';
+import { htmlPage } from '../../../rehearsal/page/page';
 import { Progress } from '../../../rehearsal/progress/progress';
 import { Sample } from '../../../rehearsal/progress/samples';
 import { summarize } from '../../../rehearsal/report/summary';
@@ -154,7 +154,7 @@ test('what a slow machine could not carry is said in summary and page, and a mac
     'the traffic was reduced to 35 % at the least, 12,400 requests and messages not tried: this machine could not carry more; ' +
     'this machine was short of processor time for 145.6 s; time limits leave that out; latencies of this run say nothing about AWS';
   expect(summarize(evidence({}, slow))).toContain(`  machine    ${said}`);
-  expect(htmlReport({ evidence: evidence({}, slow), samples: [] })).toContain(said);
+  expect(htmlPage(evidence({}, slow))).toContain(said);
   expect(chooseExitCode(evidence({}, slow))).toBe(0);
   expect(summarize(evidence())).not.toContain('this machine');
 });
@@ -186,7 +186,7 @@ test("what a user's own clients lost is lost, and said in the headline, the summ
     'LOST: 1 of 1,203 requests of your own clients failed, 2 WebSockets of your own clients dropped',
   );
   expect(summarize(lossy)).toContain(`  ! ${failures[0]}`);
-  const page = htmlReport({ evidence: lossy, samples: [] });
+  const page = htmlPage(lossy);
   expect(page).toContain('<span class="pill bad">1 of 1,203 requests of your own clients failed</span>');
   expect(page).toContain('GET /&lt;b&gt; got 502');
   expect([chooseExitCode(evidence({ ownClients })), chooseExitCode(lossy)]).toEqual([0, 4]);
@@ -256,7 +256,7 @@ test('a rollback reports its reason, and the time from the first bad response to
 
 const samples = [0, 500, 1000, 1500, 2000].map((ms) => sample(Date.parse(T0) + ms, ms / 10, ms / 100));
 const findPage = (over: Partial<RehearsalEvidence> = {}, seen?: TrafficTally) =>
-  htmlReport({ evidence: evidence(over, seen), samples });
+  htmlPage(evidence(over, seen), samples);
 
 /** Everything that an assembly, a plan or a backend can write into a report. */
 const HOSTILE = `<script>alert(1)</script>" onload='x' \u001b[2J\u009b31m\u202e\u0007`;
@@ -317,7 +317,7 @@ test('the page says what was run, when and how to run it again, and shows no raw
 
 test('requests, losses and connections share one time axis, with second 0 at the start of the execution', () => {
   const early = samples.map((each, index) => ({ ...each, atMs: each.atMs - 1000, wrong: index }));
-  const page = htmlReport({ evidence: evidence(), samples: early });
+  const page = htmlPage(evidence(), early);
   // A wide one, and one for a telephone.
   expect(page.match(/<svg/g)).toHaveLength(2);
   const [wide = ''] = page.match(/<svg.*?<\/svg>/s) ?? [];

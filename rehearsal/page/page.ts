@@ -8,45 +8,68 @@ import { switchChart } from '../timeline/switch-chart';
 import { describeHandover, titleSwitch } from '../timeline/switch-words';
 import { describePhases, findTaskRows, isTraced } from '../timeline/task-phases';
 import { describe, words } from './describe';
-import type { Report, RehearsalEvidence } from './evidence';
+import type { Evidence } from '../../core/cutover/evidence';
+import type { Sample } from '../progress/samples';
+import type { RehearsalEvidence } from '../report/evidence';
+import { hopsRows } from '../report/hops';
+import { scenarioRows } from '../report/scenario-seen';
+import { listFacts } from '../report/summary';
+import { Verdict, reachVerdict } from '../report/verdict';
 import type { Handover } from '../writes/handover';
-import { hopsRows } from './hops';
-import { scenarioRows } from './scenario-seen';
 import { STYLE } from './style';
-import { listFacts } from './summary';
-import { Verdict, reachVerdict } from './verdict';
 
 const WIDE = 900;
 /** A telephone held upright, less its margins. */
 const NARROW = 358;
 
-/** One page that stands alone: what was lost, the picture, the stages, the timeline. No script, nothing fetched. */
-export function htmlReport({ evidence, samples }: Report): string {
-  const verdict = reachVerdict(evidence);
+/** Of a cutover, and of a rehearsal what its clients saw. */
+type AnyEvidence = Evidence & Partial<Omit<RehearsalEvidence, keyof Evidence>>;
+
+/**
+ * One page that stands alone: what was lost, the picture, the stages, the timeline. No script, nothing fetched.
+ *
+ * @param evidence of a cutover or of a rehearsal
+ * @param samples what a rehearsal saw while it ran; its evidence does not have them
+ */
+export function htmlPage(evidence: Evidence, samples: readonly Sample[] = []): string {
+  const seen = evidence as RehearsalEvidence;
+  const isRehearsal = (evidence as AnyEvidence).traffic !== undefined;
+  const name = isRehearsal ? `Rehearsal of ${seen.rehearsal.app}` : `Cutover ${evidence.execution}`;
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>drainshift rehearsal: ${escape(evidence.outcome)}, ${verdict.lost.length === 0 ? 'nothing lost' : 'lost'}</title>
+<title>${escape(`drainshift: ${name}, ${evidence.outcome}`)}</title>
 <style>${STYLE}</style></head><body>
-<h1>Rehearsal of ${escape(evidence.rehearsal.app)}</h1>
-<p class="verdict">${pills(verdict)}</p>
+<h1>${escape(name)}</h1>
+${
+  isRehearsal
+    ? ofRehearsal(seen, samples)
+    : list([
+        ['outcome', evidence.outcome],
+        ['date', date(evidence.startedAt)],
+      ])
+}
+${switches(seen)}<h2>Stages</h2>
+${table(['weights', 'read back after', 'requests source / target', 'errors source / target', 'verdict'], stageRows(seen))}
+<h2>The source's connections in the drain</h2>
+${table(['kind', 'at its start', 'at its end'], drainRows(seen))}
+${isRehearsal ? applicationSees(seen) : ''}<h2>Timeline</h2>
+${table(['at', 'state', 'detail'], timelineRows(seen))}
+<h2>Plan</h2>
+${list(Object.entries(evidence.plan).map(([key, value]) => [words(key), describe(value)]))}
+${isRehearsal ? `<h2>How it was run</h2>\n${list(run(seen))}` : ''}
+</body></html>
+`;
+}
+
+function ofRehearsal(evidence: RehearsalEvidence, samples: readonly Sample[]): string {
+  return `<p class="verdict">${pills(reachVerdict(evidence))}</p>
 ${list(facts(evidence))}
 ${failures(evidence)}
 <h2>What happened</h2>
 <p class="note">Second 0 is the start of the cutover, here and in the timeline. A dashed line is a change of the weights (source/target).</p>
 <div class="wide">${chart(samples, evidence.startedAt, WIDE)}</div>
 <div class="narrow">${chart(samples, evidence.startedAt, NARROW)}</div>
-${scenario(evidence)}${switches(evidence)}<h2>Stages</h2>
-${table(['weights', 'read back after', 'requests source / target', 'errors source / target', 'verdict'], stageRows(evidence))}
-<h2>The source's connections in the drain</h2>
-${table(['kind', 'at its start', 'at its end'], drainRows(evidence))}
-${applicationSees(evidence)}<h2>Timeline</h2>
-${table(['at', 'state', 'detail'], timelineRows(evidence))}
-<h2>Plan</h2>
-${list(Object.entries(evidence.plan).map(([name, value]) => [words(name), describe(value)]))}
-<h2>How it was run</h2>
-${list(run(evidence))}
-</body></html>
-`;
+${scenario(evidence)}`;
 }
 
 /** Green is for nothing lost, whatever the outcome; what was never tried is beside it. */
