@@ -84,7 +84,7 @@ const REASONS = {
       NO_RESOURCE_LEVEL,
       LAMBDA_POLICIES,
       {
-        finding: /\/(abort|approval|evidence|notified|switch\/decision)\/\*$/,
+        finding: /\/(abort|approval|evidence|looks|notified|switch\/decision)\/\*$/,
         reason: 'One object for each execution or switch, whose name is not known before.',
       },
       TASKS,

@@ -19,8 +19,8 @@ test('everything that is not as it must be is said at once, and nothing moves', 
   await expect(failed).rejects.toThrow(
     [
       'the weights in force must be 100/0, got 50/50',
-      'the target must have at least 1 healthy targets, got 0',
       'the target must have at least 1 running proxy task, got 0',
+      'the target must have at least 1 healthy targets, got 0',
     ].join('\n'),
   );
   expect(cloud.calls).toEqual([]);
