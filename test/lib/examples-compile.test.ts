@@ -35,7 +35,7 @@ function program(code: string, names: readonly string[]): string {
   const declared = Object.entries(AT_HAND).filter(([name]) => !code.includes(`const ${name} `));
   return `
     import {
-      Duration, RemovalPolicy, Size,
+      Duration, RemovalPolicy, Size, TimeZone,
       aws_ec2 as ec2, aws_ecr as ecr, aws_ecs as ecs, aws_elasticloadbalancingv2 as elbv2, aws_iam as iam,
       aws_logs as logs, aws_route53 as route53, aws_s3 as s3, aws_sns as sns,
     } from 'aws-cdk-lib';
