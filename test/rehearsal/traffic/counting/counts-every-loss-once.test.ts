@@ -84,6 +84,12 @@ test.each(['http', 'websocket', 'serverSentEvents', 'streaming'] as const)(
   },
 );
 
+test('a stream of a scenario may have no event, and must be open', () => {
+  const quiet = { ...changed({ serverSentEvents: { events: 0 } }), entries: [] };
+  expect(nothingLost(quiet)).toBe(true);
+  expect(nothingLost({ ...quiet, serverSentEvents: { ...quiet.serverSentEvents, opened: 0 } })).toBe(false);
+});
+
 test.each<Change>([
   { http: { failed: 1 } },
   { http: { sent: 101 } },
