@@ -1,12 +1,12 @@
 import type { HookPart } from '../switch/hook';
 import type { Fields, FieldValues, IntegerField, ObjectField, TextField } from '../validation/fields';
 import type { Problems } from '../validation/problems';
+import { requestPath } from '../validation/request-path';
 
 const PATH = {
   kind: 'text',
   isOptional: true,
-  pattern: '^/[!-~]{0,1023}$',
-  rule: "a path that starts with '/' and has no space, of at most 1,024 characters",
+  ...requestPath(1_024),
 } as const;
 
 /**

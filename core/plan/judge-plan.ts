@@ -1,5 +1,6 @@
 import type { FieldValues, Fields, ObjectField } from '../validation/fields';
 import { MAX_ROUTES } from '../proxy/window';
+import { requestPath } from '../validation/request-path';
 
 export const JUDGE_FIELDS = {
   errorBudget: {
@@ -55,8 +56,7 @@ export const JUDGE_FIELDS = {
       fields: {
         path: {
           kind: 'text',
-          pattern: '^/[!-~]{0,255}$',
-          rule: "a path that starts with '/' and has no space",
+          ...requestPath(256),
           sentence: 'The path: `/cart` is also `/cart/7` and `/cart?x`, and not `/cartoon`.',
         },
       },

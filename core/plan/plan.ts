@@ -20,6 +20,7 @@ import { CLOSE_HANDSHAKE_SECONDS } from '../proxy/drain';
 import { Problems } from '../validation/problems';
 import { SIDES, Side, WEIGHTS_FIELD, Weights } from '../traffic/weights';
 import { FieldValues, Fields, ListField, ObjectField, readField, readFields } from '../validation/fields';
+import { requestPath } from '../validation/request-path';
 
 /**
  * A request that both smoke-test listeners must respond to with this status before anything moves: a GET, or of a group of
@@ -102,9 +103,7 @@ const SMOKE_FIELD = {
     fields: {
       path: {
         kind: 'text',
-        // Visible ASCII only: what follows the authority in a request line (RFC 9112 section 3.2.1).
-        pattern: '^/[!-~]*$',
-        rule: "a path that starts with '/' and has no space",
+        ...requestPath(),
         sentence: 'The path, with a query if need be.',
       },
       expectedStatus: {

@@ -1,6 +1,7 @@
 import { Fields, readFields } from '../validation/fields';
 import type { Problems } from '../validation/problems';
 import type { Side } from '../traffic/weights';
+import { requestPath } from '../validation/request-path';
 
 /** `POST /backend-call`: make one request of a hook to the backend of a side, past what is held. */
 export interface BackendCallOrder {
@@ -39,8 +40,7 @@ const FIELDS = {
   },
   path: {
     kind: 'text',
-    pattern: '^/[!-~]*$',
-    rule: "a path that starts with '/' and has no space",
+    ...requestPath(),
     sentence: 'Its path.',
   },
   host: { kind: 'text', isOptional: true, pattern: '^[!-~]{1,255}$', rule: 'a host', sentence: 'Its Host.' },

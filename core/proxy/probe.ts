@@ -1,5 +1,6 @@
 import type { Problems } from '../validation/problems';
 import { Side, SIDES } from '../traffic/weights';
+import { requestPath } from '../validation/request-path';
 
 /** `POST /probe`: try what a switch needs of this task. Nothing is kept, and no request of a client is touched. */
 export interface ProbeOrder {
@@ -25,7 +26,8 @@ export interface ProbeReport {
   readonly storeProblem?: string;
 }
 
-const PATH = /^\/[!-~]*$/;
+const { pattern, rule } = requestPath();
+const PATH = new RegExp(pattern);
 const HOST = /^[!-~]{1,255}$/;
 
 /** Reads a probe order out of JSON; problems go to `problems` under `name`. */
@@ -35,7 +37,7 @@ export function readProbeOrder(name: string, value: unknown, problems: Problems)
   const side = SIDES.find((known) => known === to);
   if (side === undefined) problems.add('to', `one of ${SIDES.join(', ')}`, to);
   const isPath = typeof path === 'string' && PATH.test(path);
-  if (!isPath) problems.add('path', "a path that starts with '/' and has no space", path);
+  if (!isPath) problems.add('path', rule, path);
   const isHost = host === undefined || (typeof host === 'string' && HOST.test(host));
   if (!isHost) problems.add('host', 'a host', host);
   if (typeof isOfBackendAlone !== 'boolean') problems.add('isOfBackendAlone', 'true or false', isOfBackendAlone);

@@ -1,5 +1,6 @@
 import { LatencyCounts, addLatencies } from './latency-buckets';
 import type { Problems } from '../validation/problems';
+import { requestPath } from '../validation/request-path';
 
 /** How long a proxy keeps what it counted in each second. */
 export const KEPT_SECONDS = 300;
@@ -101,7 +102,7 @@ export function isInRoute(path: string, route: string): boolean {
 const [SLASH, QUERY] = [0x2f, 0x3f];
 const NAMES = ['watch', 'now', 'after', 'until', 'routes'];
 const WATCH = /^[!-~]{1,256}$/;
-const ROUTE = /^\/[!-~]{0,255}$/;
+const ROUTE = new RegExp(requestPath(256).pattern);
 
 /** Reads a window order out of JSON; problems go to `problems` under `name`. */
 export function readWindowOrder(name: string, value: unknown, problems: Problems): WindowOrder {

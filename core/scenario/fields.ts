@@ -1,4 +1,5 @@
 import type { Fields, IntegerField, ListField, MapField, ObjectField, TextField } from '../validation/fields';
+import { requestPath } from '../validation/request-path';
 
 /** What clients send by themselves; HTTP/2 has none of the first four. */
 const OWN_HEADERS = [
@@ -25,9 +26,7 @@ const NAME_FIELD = {
 
 const PATH_FIELD = {
   kind: 'text',
-  // Visible ASCII only: what follows the authority in a request line (RFC 9112 section 3.2.1).
-  pattern: '^/[!-~]*$',
-  rule: "a path that starts with '/' and has no space",
+  ...requestPath(),
   sentence: 'The path, with a query if need be.',
 } as const satisfies TextField;
 

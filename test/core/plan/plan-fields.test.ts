@@ -105,7 +105,7 @@ test.each([
 
 test('without its required fields nothing is read; the defaults are the plan of nothing', () => {
   expect(listProblems({ smoke: [{}] })).toEqual([
-    "'smoke[0].path' must be a path that starts with '/' and has no space, got nothing",
+    "'smoke[0].path' must be a path that starts with '/' and has neither a space nor a '#', got nothing",
   ]);
   expect(listProblems({ initialWeights: {} })).toHaveLength(2);
   const defaults = places.filter(({ field }) => 'default' in field && field.kind !== 'list');

@@ -39,7 +39,7 @@ test('every broken rule is reported at once, each as name, rule, value', () => {
     "'stages[0].bakeSeconds' must be an integer from 1 to 604800, got 0",
     '\'stages[1].weights\' must be weights of which at least one is above 0, got "0/0"',
     "'pollSeconds' must be an integer from 1 to 3600, got 1.5",
-    "'smoke[0].path' must be a path that starts with '/' and has no space, got \"no-slash\"",
+    "'smoke[0].path' must be a path that starts with '/' and has neither a space nor a '#', got \"no-slash\"",
     "'smoke[0].expectedStatus' must be an integer from 200 to 499, got 99",
     "'breaker.maximumErrorRate' must be a number from 0 to 1, got 2",
   ]);

@@ -85,7 +85,7 @@ test.each<[string, readonly string[], readonly string[]]>([
   [
     'a path without a slash',
     step({ path: 'a' }),
-    ["'requests[0].path' must be a path that starts with '/' and has no space, got \"a\""],
+    ["'requests[0].path' must be a path that starts with '/' and has neither a space nor a '#', got \"a\""],
   ],
   [
     'a header of the connection',

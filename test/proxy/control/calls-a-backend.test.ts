@@ -97,7 +97,7 @@ test('a wrong order is rejected with all its problems, and calls no one', async 
   expect(report.problems).toEqual([
     '\'more\' must be one of to, method, path, host, epoch, body, timeoutMs, got "more"',
     '\'method\' must be one of POST, PUT, PATCH, DELETE, OPTIONS, got "GET"',
-    "'path' must be a path that starts with '/' and has no space, got \"x\"",
+    "'path' must be a path that starts with '/' and has neither a space nor a '#', got \"x\"",
     '\'host\' must be a host, got "a b"',
     "'epoch' must be an integer from 0 to 9007199254740991, got -1",
     "'timeoutMs' must be an integer from 1 to 25000, got 0",

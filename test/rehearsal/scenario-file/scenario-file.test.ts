@@ -33,9 +33,9 @@ colour: red
     [
       `'scenario.colour' must be one of requestsPerSecond, clients, cookies, start, requests, journeys, webSockets, eventStreams, streams, got "colour" (line 11)`,
       `'requests[0].expect.status' must be an integer from 200 to 599, got 99 (line 4)`,
-      `'requests[1].path' must be a path that starts with '/' and has no space, got "b" (line 5)`,
+      `'requests[1].path' must be a path that starts with '/' and has neither a space nor a '#', got "b" (line 5)`,
       `'requests[1].headers.x.y' must be a text without control characters, got "\\u0001" (line 7)`,
-      `'journeys[0].steps[0].path' must be a path that starts with '/' and has no space, got nothing (line 10)`,
+      `'journeys[0].steps[0].path' must be a path that starts with '/' and has neither a space nor a '#', got nothing (line 10)`,
     ].join('\n'),
   );
   expect(() => read('{\n"requests": [\n{"path": "/",\n"weight": 0}]}')).toThrow(
