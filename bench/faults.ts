@@ -9,21 +9,22 @@ import { parseArgs } from 'node:util';
 import { EXIT_CODES } from '../core/errors/exit-codes';
 import { UsageError } from '../rehearsal/errors/usage-error';
 import { runMain } from './cli/main';
-import { FAULTS, PHASES } from './faults/matrix';
+import { FAULTS, listAsked } from '../rehearsal/faults/table';
+import { PHASES } from '../rehearsal/faults/phases';
 import type { RowResult } from './faults/run';
 import { SWITCH_FAULTS, SWITCH_PARTS } from './faults/switch-matrix';
 import { ROOT } from './processes/resolve';
 
 const USAGE = `npm run bench:faults -- [--rows NAME[@PHASE],…] [--at-once N] [--app DIR] [--switch-app DIR] [--json FILE]
 
-  --rows     some of the rows; all without it. Names: ${FAULTS.map(({ name }) => name).join(', ')}
+  --rows     some of the rows; all without it. Names: ${Object.keys(FAULTS).join(', ')}
              Phases: ${Object.keys(PHASES).join(', ')}
              Of a switch (switch:NAME@PART; switch: all of them): ${SWITCH_FAULTS.map(({ name }) => name).join(', ')}
              Parts: ${Object.keys(SWITCH_PARTS).join(', ')}
   --at-once  rows that run beside each other (2)
   --app      a synthesized app (cdk.out), for the rows that are not of a switch
   --switch-app  one that was synthesized with drainshift:strategy=drain-then-shift, for those that are
-  --json     write the results
+  --json     write the results after each row; rows of the file that ended as they must are not run again
 `;
 
 interface Row {
@@ -34,7 +35,7 @@ interface Row {
 
 function listRows(): Row[] {
   return [
-    ...FAULTS.flatMap(({ name, phases }) => phases.map((phase): Row => ({ kind: 'gradual', name, phase }))),
+    ...listAsked().map((asked): Row => ({ kind: 'gradual', ...asked })),
     ...SWITCH_FAULTS.flatMap(({ name, parts }) => parts.map((phase): Row => ({ kind: 'switch', name, phase }))),
   ];
 }
@@ -86,7 +87,7 @@ async function main(): Promise<number> {
       if (!needs(kind as Row['kind']) || existsSync(app)) continue;
       throw new UsageError(`'--${kind === 'switch' ? 'switch-app' : 'app'}' must be a synthesized app, got '${app}'`);
     }
-    return report(await runAll(rows, apps, atOnce), values.json);
+    return report(await runAll(rows, apps, { atOnce, json: values.json }));
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -102,28 +103,44 @@ function synthesizeSwitch(folder: string): void {
   execFileSync(process.execPath, [join(ROOT, 'dist/bin/app.js')], { env, stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
-function report(results: readonly RowResult[], json: string | undefined): number {
+function report(results: readonly RowResult[]): number {
   process.stdout.write(table(results));
-  if (json !== undefined) writeFileSync(json, `${JSON.stringify(results, undefined, 2)}\n`);
   return results.every(({ wrong }) => wrong.length === 0) ? EXIT_CODES.done.code : EXIT_CODES.failed.code;
 }
 
 type Apps = Readonly<Record<Row['kind'], string>>;
 
-async function runAll(rows: readonly Row[], apps: Apps, atOnce: number): Promise<RowResult[]> {
-  const results: RowResult[] = [];
+const findKey = ({ fault, phase }: Pick<RowResult, 'fault' | 'phase'>) => `${fault}@${phase}`;
+
+function readSaved(file: string | undefined): ReadonlyMap<string, RowResult> {
+  if (file === undefined || !existsSync(file)) return new Map();
+  const saved = JSON.parse(readFileSync(file, 'utf8')) as readonly RowResult[];
+  return new Map(saved.map((result) => [findKey(result), result]));
+}
+
+/** @returns the results of these rows; in the file there may be more */
+async function runAll(
+  rows: readonly Row[],
+  apps: Apps,
+  { atOnce, json }: { readonly atOnce: number; readonly json: string | undefined },
+): Promise<RowResult[]> {
+  const known = new Map(readSaved(json));
+  const open = rows.filter((row) => known.get(formatRow(row))?.wrong.length !== 0);
+  if (open.length < rows.length) process.stderr.write(`${rows.length - open.length} rows are in the file already\n`);
   let next = 0;
   const worker = async () => {
-    for (let at = next++; at < rows.length; at = next++) {
-      const row = rows[at] as Row;
-      results[at] = await runApart(apps, row);
-      const { wrong, outcome } = results[at] as RowResult;
+    for (let at = next++; at < open.length; at = next++) {
+      const row = open[at] as Row;
+      const result = await runApart(apps, row);
+      known.set(formatRow(row), result);
+      if (json !== undefined) writeFileSync(json, `${JSON.stringify([...known.values()], undefined, 2)}\n`);
+      const { wrong, outcome } = result;
       const verdict = wrong.length === 0 ? 'as it must' : `WRONG: ${wrong.join('; ')}`;
-      process.stderr.write(`${at + 1}/${rows.length} ${formatRow(row)}: ${outcome}, ${verdict}\n`);
+      process.stderr.write(`${at + 1}/${open.length} ${formatRow(row)}: ${outcome}, ${verdict}\n`);
     }
   };
-  await Promise.all(Array.from({ length: Math.min(atOnce, rows.length) }, worker));
-  return results;
+  await Promise.all(Array.from({ length: Math.min(atOnce, open.length) }, worker));
+  return rows.flatMap((row) => known.get(formatRow(row)) ?? []);
 }
 
 async function runApart(apps: Apps, row: Row): Promise<RowResult> {

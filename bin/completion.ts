@@ -1,4 +1,4 @@
-import { Argument, Command } from 'commander';
+import { Argument, Command, Option } from 'commander';
 
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof SHELLS)[number];
@@ -7,6 +7,17 @@ export interface CompletionOption {
   readonly flag: string;
   readonly description: string;
   readonly values?: readonly string[];
+}
+
+/** An option whose values are too many for the help, and are completed all the same. */
+export class CompletedOption extends Option {
+  constructor(
+    flags: string,
+    description: string,
+    readonly completions: readonly string[],
+  ) {
+    super(flags, description);
+  }
 }
 
 /** A command and what may follow it. */
@@ -66,8 +77,10 @@ function listNodes(command: Command, path: string, proxyFlags: readonly Completi
 
 const HELP = { flag: '--help', description: 'display help' };
 
-function readOption({ long, short, description, argChoices }: Command['options'][number]) {
-  return { flag: long ?? short ?? '', description, ...(argChoices && { values: argChoices }) };
+function readOption(option: Command['options'][number]) {
+  const { long, short, description, argChoices } = option;
+  const values = option instanceof CompletedOption ? option.completions : argChoices;
+  return { flag: long ?? short ?? '', description, ...(values && { values }) };
 }
 
 /** For bash and, through its bashcompinit, zsh. What it cannot know, such as a file, is left to the shell. */
@@ -81,8 +94,18 @@ function bashScript(nodes: readonly Node[]): string {
   );
   const paths = nodes.filter(({ path }) => path !== '').map(({ path }) => `'${path}'`);
   return `_drainshift() {
-  local current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}" command='' word words=''
-  for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+  local typed=() current='' previous='' command='' word words='' cut at before='' raw="\${COMP_WORDS[COMP_CWORD]}"
+  # Bash breaks NAME@PHASE into three words.
+  for word in "\${COMP_WORDS[@]:1:COMP_CWORD}"; do
+    at=$((\${#typed[@]} - 1))
+    if [ $at -ge 0 ] && { [ "$word" = '@' ] || [ "$before" = '@' ]; }; then typed[at]="\${typed[at]}$word"
+    else typed+=("$word"); fi
+    before="$word"
+  done
+  at=$((\${#typed[@]} - 1))
+  current="\${typed[at]}"
+  [ $at -ge 1 ] && previous="\${typed[at-1]}"
+  for word in "\${typed[@]:0:at}"; do
     case "\${command:+$command }$word" in
     ${paths.join('|')}) command="\${command:+$command }$word" ;;
     esac
@@ -96,6 +119,9 @@ ${words.join('\n')}
     esac
   fi
   COMPREPLY=($(compgen -W "$words" -- "$current"))
+  cut="\${current%"$raw"}"
+  [ "$raw" = '@' ] && cut="$current"
+  COMPREPLY=("\${COMPREPLY[@]#"$cut"}")
 }
 complete -o default -F _drainshift drainshift
 `;

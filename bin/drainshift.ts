@@ -8,7 +8,8 @@ import { PROXY_NODE_OPTIONS } from '../lib/shared/assets';
 import { EXIT_CODES } from '../core/errors/exit-codes';
 import { listSettingFlags } from '../core/proxy/settings/describe-settings';
 import { OutputGone, rehearseCommand } from '../rehearsal/cli/command';
-import { FAULTS, Fault } from '../rehearsal/backend/fault';
+import { formatFaults, listFaultRows, listSpellings, parseAsked } from '../rehearsal/faults/describe';
+import type { AskedFault } from '../rehearsal/faults/table';
 import { STRATEGIES, StrategyName } from '../rehearsal/run/plan';
 import { shellWord } from '../rehearsal/report/shell-word';
 import { TRUST_OPTION } from '../rehearsal/stack/trust';
@@ -19,7 +20,7 @@ import { addPlanCommand } from './plan';
 import { addScenarioCommand } from './scenario';
 import { addUndrainCommand } from './undrain';
 import { addApproveCommand } from './approve';
-import { CompletionOption, addCompletionCommand } from './completion';
+import { CompletedOption, CompletionOption, addCompletionCommand } from './completion';
 import { addVerdictCommand } from './verdict';
 import { addRollbackCommand } from './rollback';
 import { addVerifyCommand } from './verify';
@@ -43,11 +44,13 @@ interface RehearseFlags {
   readonly scenario?: string;
   readonly har?: string;
   readonly harHost?: string;
-  readonly fault?: Fault;
+  readonly fault?: AskedFault;
+  readonly listFaults: boolean;
   readonly redeploy?: string;
   readonly approve: boolean;
   readonly allowForeignCommands: boolean;
-  readonly json?: string;
+  /** A file, or true without one. */
+  readonly json?: string | true;
   readonly report?: string;
   readonly keep: boolean;
   readonly waitForClients: boolean;
@@ -142,12 +145,17 @@ function addRehearseCommand(cli: Command, done: (exitCode: number) => void): voi
     .option('--scenario <file>', "what the clients do (JSON or YAML), instead of the rehearsal's own traffic")
     .option('--har <file>', 'what a browser recorded (HAR), as the scenario')
     .option('--har-host <name>', 'take the requests of this host from the recording, not those of its first page')
-    .addOption(new Option('--fault <name>', 'break something on purpose').choices(Object.keys(FAULTS)))
+    .addOption(faultOption())
+    .option(
+      '--list-faults',
+      'list the faults, where they begin and how the cutover must end (with --json: as JSON)',
+      false,
+    )
     .option('--redeploy <dir>', 'deploy this changed assembly of the app in the middle of the first bake')
     .option('--no-approve', 'leave approvals that the plan asks for to you')
     .option('--wait-for-clients', 'start the cutover once a client of yours has come', false)
     .option(`${TRUST_OPTION}`, 'run what the assembly names, also what is not of this package', false)
-    .option('--json <file>', 'write the evidence')
+    .option('--json [file]', 'write the evidence')
     .option('--report <file>', 'write a report with a picture (HTML)')
     .option('--keep', 'leave everything up afterwards, and print the addresses', false)
     .option('--speed <factor>', 'divide bakes, polls and drain deadlines by this', numberFrom(1, 10_000), 60)
@@ -164,7 +172,27 @@ function addRehearseCommand(cli: Command, done: (exitCode: number) => void): voi
         .map(({ code, meaning }) => `${String(code).padStart(4)}  ${meaning}`)
         .join('\n')}`,
     )
-    .action(async (flags: RehearseFlags) => done(await rehearse(flags)));
+    .action(async (flags: RehearseFlags) => done(flags.listFaults ? listFaults(flags) : await rehearse(flags)));
+}
+
+function faultOption(): Option {
+  const option = new CompletedOption(
+    '--fault <name@phase>',
+    'break something on purpose: see --list-faults',
+    listSpellings(),
+  );
+  return option.argParser((text) => {
+    try {
+      return parseAsked(text);
+    } catch (error) {
+      throw new InvalidArgumentError((error as Error).message);
+    }
+  });
+}
+
+function listFaults({ json }: RehearseFlags): number {
+  process.stdout.write(json === undefined ? formatFaults() : `${JSON.stringify(listFaultRows(), null, 2)}\n`);
+  return EXIT_CODES.done.code;
 }
 
 function addProxyCommand(cli: Command, done: (exitCode: number) => void): void {
@@ -183,8 +211,13 @@ async function rehearse({
   mapPort,
   allowForeignCommands,
   parameter: parameters,
+  json,
   ...flags
 }: RehearseFlags): Promise<number> {
+  if (json === true) {
+    process.stderr.write("error: '--json' must name a file for the evidence, got none\n");
+    return EXIT_CODES.wrongUse.code;
+  }
   const seed = flags.seed ?? randomSeed();
   const stopped = new AbortController();
   let asked = 0;
@@ -202,6 +235,7 @@ async function rehearse({
   return rehearseCommand(
     {
       ...flags,
+      ...(json !== undefined && { json }),
       seed,
       ports: mapPort ?? new Map(),
       parameters,

@@ -1,5 +1,5 @@
 // `npm run schemas` writes what is made of the two tables, of a plan's fields and of the proxy's settings: the JSON Schemas for
-// editors (schemas/), and the tables in docs/operating.md and docs/proxy.md. With `--check` it says instead whether all are current.
+// editors (schemas/), and the tables in docs/operating.md and docs/proxy.md; and of the faults and what was measured of them, docs/faults.md. With `--check` it says instead whether all are current.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -12,6 +12,8 @@ const { SCENARIO_FIELDS } = require('../dist/core/scenario/fields.js');
 const { buildSettingsSchema, formatSettingTable } = require('../dist/core/proxy/settings/describe-settings.js');
 const { SETTING_GROUPS } = require('../dist/core/proxy/settings/settings.js');
 const { buildJsonSchema } = require('../dist/core/validation/json-schema.js');
+const { formatFaultTable, formatPhaseTable } = require('../dist/rehearsal/faults/describe.js');
+const { formatMatrix, formatTotals } = require('../dist/rehearsal/faults/results.js');
 const { formatFieldTable } = require('../dist/core/validation/describe-fields.js');
 
 const read = (file) => {
@@ -37,6 +39,8 @@ function withTables(file, tables) {
 const schema = (file, build) => ({ [file]: `${JSON.stringify(build(schemaId(file)), undefined, 2)}\n` });
 const page = (file, tables) => ({ [file]: withTables(file, tables) });
 
+const faultResults = JSON.parse(read('bench/faults/results.json'));
+
 const files = {
   ...schema('schemas/plan.json', (id) =>
     buildJsonSchema({ id, title: 'The plan of a drainshift cutover' }, PLAN_FIELDS),
@@ -46,6 +50,12 @@ const files = {
   ),
   ...schema('schemas/proxy.json', buildSettingsSchema),
   ...page('docs/operating.md', { 'the fields of a plan: npm run schemas': formatFieldTable(PLAN_FIELDS) }),
+  ...page('docs/faults.md', {
+    'the phases: npm run schemas': formatPhaseTable(),
+    'the faults: npm run schemas': formatFaultTable(),
+    'the totals: npm run schemas': formatTotals(faultResults),
+    'the matrix: npm run schemas': formatMatrix(faultResults),
+  }),
   ...page('docs/rehearsal.md', { 'the fields of a scenario: npm run schemas': formatFieldTable(SCENARIO_FIELDS) }),
   ...page(
     'docs/proxy.md',

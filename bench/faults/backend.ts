@@ -2,12 +2,23 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { WebSocketServer } from 'ws';
+import type { Degraded } from '../../rehearsal/backend/faulty-side';
 
 const side = process.argv[2] ?? '';
+let degraded: Degraded = {};
+process.on('message', (message: Degraded) => (degraded = message));
+let requests = 0;
+
 const server = createServer((request, response) => {
+  const { errorShare = 0, delayMs = 0 } = degraded;
+  // Evenly, so that a row does not depend on a draw.
+  requests += 1;
+  const isError = Math.floor(requests * errorShare) > Math.floor((requests - 1) * errorShare);
   request.resume();
-  response.setHeader('x-side', side);
-  response.end(`${side}\n`);
+  setTimeout(() => {
+    response.writeHead(isError ? 500 : 200, { 'x-side': side });
+    response.end(`${side}\n`);
+  }, delayMs);
 });
 const sockets = new WebSocketServer({ server, path: '/ws' });
 sockets.on('connection', (socket) => socket.on('message', (data: Buffer) => socket.send(data)));

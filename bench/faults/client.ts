@@ -17,6 +17,7 @@ const ca = readFileSync(caFile);
 const agent = new https.Agent({ keepAlive: true, maxSockets: 64 });
 const seen: Seen = { requests: [], dropped: [], closes: {}, messages: { sent: 0, responded: 0 } };
 let isOver = false;
+let isPaused = false;
 
 /** One request at each tick, whatever became of those before it. */
 function ask(): void {
@@ -36,13 +37,13 @@ function ask(): void {
 }
 
 function connect(): void {
-  if (isOver) return;
+  if (isOver || isPaused) return;
   const socket = new WebSocket(`wss://127.0.0.1:${port}/ws`, {
     agent: new https.Agent({ ca, servername: name }),
     headers: { host: name },
   });
   const timer = setInterval(() => {
-    if (socket.readyState !== WebSocket.OPEN) return;
+    if (isPaused || socket.readyState !== WebSocket.OPEN) return;
     seen.messages.sent += 1;
     socket.send('x');
   }, MESSAGE_EVERY_MS);
@@ -64,6 +65,11 @@ const ticking = setInterval(ask, REQUEST_EVERY_MS);
 for (let count = 0; count < sockets; count += 1) connect();
 
 process.on('message', (message) => {
+  if (message === 'pause') {
+    isPaused = true;
+    clearInterval(ticking);
+    return;
+  }
   if (message === 'stop') {
     isOver = true;
     clearInterval(ticking);

@@ -9,9 +9,11 @@ import { readAssembly } from '../../rehearsal/template/assembly/read';
 import { readStackModel } from '../../rehearsal/template/model/stack-model';
 import type { ExecutionDescription } from '../../rehearsal/state-machine/model';
 import { LocalCloud } from '../../rehearsal/cloud/local-cloud';
+import type { Side } from '../../core/traffic/weights';
+import type { FaultySide } from '../../rehearsal/backend/faulty-side';
+import type { Breakables } from '../../rehearsal/faults/breakables';
+import { sendSignal } from '../../rehearsal/processes/signal';
 import type { ClientOptions, Seen } from './seen';
-
-export type Side = 'source' | 'target';
 
 const PAUSES_DIVIDED_BY = 20;
 const SOCKETS = 6;
@@ -21,10 +23,8 @@ const ANY_PORT = new Map([
   [9202, 0],
 ]);
 
-/** Everything of one row. Its processes are found here by what they are, and harmed from outside by their ids. */
-export interface RowSetup {
-  readonly cloud: LocalCloud;
-  readonly backends: Readonly<Record<Side, ChildProcess>>;
+/** Everything of one row. Its processes are harmed from outside, by their ids. */
+export interface RowSetup extends Breakables {
   readonly client: ChildProcess;
   /** Called at every state that an execution enters. */
   onState: (execution: ExecutionDescription) => void;
@@ -49,15 +49,23 @@ export async function startRow(app: string, plan: object): Promise<RowSetup> {
   };
   const client = forkFile('client', JSON.stringify(options));
   return Object.assign(row, {
-    cloud,
-    backends,
-    client,
+    ...{ cloud, client },
+    sides: { source: faultySide(backends.source), target: faultySide(backends.target) },
+    stopTraffic: () => void client.send('pause'),
     stop: async () => {
       client.kill('SIGKILL');
       for (const backend of Object.values(backends)) backend.kill('SIGKILL');
       await cloud.stop();
     },
   });
+}
+
+function faultySide(child: ChildProcess): FaultySide {
+  return {
+    kill: () => sendSignal(child.pid, 'SIGKILL'),
+    freeze: () => sendSignal(child.pid, 'SIGSTOP'),
+    degrade: (how) => void child.send(how),
+  };
 }
 
 export function startCloud(
@@ -80,23 +88,6 @@ export async function healthy(cloud: LocalCloud, count: number): Promise<void> {
   const states = (side: Side) => [...elb.targetGroup(config.targetGroupArns[side]).targets.values()];
   const isHealthy = (side: Side) => states(side).filter(({ state }) => state === 'healthy').length >= count;
   while (!isHealthy('source') || !isHealthy('target')) await pause(50);
-}
-
-/** The proxy tasks of a side that are to stay. */
-export function proxies({ cloud }: Pick<RowSetup, 'cloud'>, side: Side) {
-  const { tasks, model } = cloud;
-  const isOfSide = (serviceArn: string) => tasks.services.get(serviceArn)?.name === model.config.serviceNames[side];
-  return [...tasks.tasks.values()].filter(
-    ({ serviceArn, status, desiredStatus }) =>
-      isOfSide(serviceArn) && status === 'RUNNING' && desiredStatus === 'RUNNING',
-  );
-}
-
-export function serviceArn({ cloud }: Pick<RowSetup, 'cloud'>, side: Side): string {
-  const { services } = cloud.tasks;
-  const name = cloud.model.config.serviceNames[side];
-  for (const [arn, service] of services) if (service.name === name) return arn;
-  throw new Error(`'${name}' must be a service, got none`);
 }
 
 export async function clientSeen({ client }: RowSetup, order: 'tell' | 'stop'): Promise<Seen> {

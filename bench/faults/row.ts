@@ -1,5 +1,5 @@
 // One row in a process of its own: the addresses of a local cloud's tasks are drawn by the process that holds it.
-import { FAULTS, type Phase } from './matrix';
+import { parseAsked } from '../../rehearsal/faults/describe';
 import { runRow, type RowResult } from './run';
 import { SWITCH_FAULTS, type SwitchPart } from './switch-matrix';
 import { runSwitchRow } from './switch-run';
@@ -7,10 +7,9 @@ import { runSwitchRow } from './switch-run';
 const [app = '', kind = '', name = '', phase = ''] = process.argv.slice(2);
 
 function run(): Promise<RowResult> {
-  const fault = FAULTS.find((each) => each.name === name);
-  if (kind === 'gradual' && fault) return runRow(app, fault, phase as Phase);
+  if (kind === 'gradual') return runRow(app, parseAsked(`${name}@${phase}`));
   const ofSwitch = SWITCH_FAULTS.find((each) => each.name === name);
-  if (kind === 'switch' && ofSwitch) return runSwitchRow(app, ofSwitch, phase as SwitchPart);
+  if (ofSwitch) return runSwitchRow(app, ofSwitch, phase as SwitchPart);
   throw new Error(`a row must name a fault of the matrix, got '${name}'`);
 }
 
@@ -18,4 +17,6 @@ async function main(): Promise<void> {
   process.send?.(await run(), () => process.exit(0));
 }
 
+// Its processes end with it.
+process.on('disconnect', () => process.exit(1));
 void main();

@@ -1,9 +1,12 @@
 // Runs one row of the matrix: a cutover of its own local cloud, a fault in one phase, and a client that counts for itself.
 import { setTimeout as pause } from 'node:timers/promises';
 import { eachKind } from '../../core/proxy/connections';
+import type { Outcome } from '../../core/cutover/run';
+import { formatWeights } from '../../core/traffic/weights';
+import { FaultInjector } from '../../rehearsal/faults/injector';
+import { findEnding, type AskedFault } from '../../rehearsal/faults/table';
+import { machineTime } from '../../rehearsal/processes/machine-time';
 import { readBackWeights } from '../../rehearsal/run/read-back';
-import type { Fault, Phase } from './matrix';
-import { PHASES } from './matrix';
 import { isLost, type Seen, type SeenRequest } from './seen';
 import { clientSeen, startRow, type RowSetup } from './row-setup';
 
@@ -14,7 +17,7 @@ export interface RowResult {
   readonly cause: string;
   readonly weights: string;
   readonly lock: 'free' | 'kept';
-  /** From the fault to initial weights that read back. */
+  /** From the fault to initial weights that read back, in the time that this machine had. */
   readonly restoredSeconds?: number;
   readonly requests: number;
   /** Failed while the fault was in force for the client that sent them. */
@@ -35,8 +38,9 @@ const PLAN = {
     { weights: { source: 0, target: 100 }, bakeSeconds: 4 },
   ],
   pollSeconds: 1,
-  // Five requests of a stage prove it: a row is short.
-  judge: { errorBudget: 0.46 },
+  confirmTimeoutSeconds: 10,
+  // Five requests of a stage prove it: a row is short. No person is there to be asked.
+  judge: { errorBudget: 0.46, inconclusive: 'rollBack' },
   drain: { perKindSeconds: { ...eachKind(() => 2), websocket: 4 } },
 };
 const WARM_UP_MS = 1_500;
@@ -44,40 +48,60 @@ const AFTERWARDS_MS = 2_000;
 /** The end of a stuck rollback is five minutes away at most; a row waits no longer for its execution. */
 const MAX_MS = 420_000;
 const READ_BACK_EVERY_MS = 100;
+/** A moment for the first request by the new weights. */
+const SWITCH_MS = 300;
+/** The load balancer's health checks, and the pause of its targets. */
+const MOMENT_MS = 30_000;
 
-export async function runRow(app: string, fault: Fault, phase: Phase): Promise<RowResult> {
+export async function runRow(app: string, asked: AskedFault): Promise<RowResult> {
   const row = await startRow(app, PLAN);
   try {
-    return await attack(row, fault, phase);
+    return await attack(row, asked);
   } finally {
     await row.stop();
   }
 }
 
-async function attack(row: RowSetup, fault: Fault, phase: Phase): Promise<RowResult> {
+async function attack(row: RowSetup, asked: AskedFault): Promise<RowResult> {
   const { cloud } = row;
-  await fault.prepare?.(row);
+  machineTime.start();
+  let machineMs = 0;
+  const injector = new FaultInjector(asked, row, {
+    stages: PLAN.stages.length,
+    onBegin: () => (machineMs = machineTime.nowMs),
+  });
+  await injector.prepare(AbortSignal.timeout(MAX_MS));
   await pause(WARM_UP_MS);
-  const injected = injectAt(row, fault, phase);
+  row.onState = (execution) => injector.see(execution);
   const execution = cloud.states.start(cloud.model.machine.arn, `row-${Date.now()}`, '{}');
-  const restored = watchWeights(row, injected);
-  const startedMs = Date.now();
-  while (execution.status === 'RUNNING' && Date.now() - startedMs < MAX_MS) await pause(50);
-  injected.end();
-  const isUnderWay = () => cloud.statusRules.calls.some(({ state }) => state === 'underWay');
-  while (isUnderWay() && Date.now() - startedMs < MAX_MS) await pause(50);
+  const restored = watchWeights(row, injector);
+  const limitMs = Date.now() + MAX_MS;
+  const isOver = () => execution.status !== 'RUNNING' && !isUnderWay(row) && !isRedriving(asked, execution);
+  while (!isOver() && Date.now() < limitMs) await pause(50);
+  injector.finish();
+  const hasEnded = isOver();
   await pause(AFTERWARDS_MS);
   const seen = await clientSeen(row, 'stop');
-  const restoredAtMs = restored.stop();
+  const { restoredAtMs, restoredMachineMs } = restored.stop() ?? {};
   const weights = await readBackWeights(cloud);
-  return judge(fault, phase, {
+  return judge(asked, {
     ...left(row, execution.name),
     cause: execution.cause ?? '',
-    weights: weights ? `${weights.source}/${weights.target}` : 'none',
-    injectedMs: injected.atMs(),
-    restoredAtMs,
-    seen,
+    weights: weights ? formatWeights(weights) : 'none',
+    injectedMs: injector.beganMs,
+    ...{ restoredAtMs, seen, hasEnded },
+    restoredSeconds: restoredMachineMs && (restoredMachineMs - machineMs) / 1000,
+    others: [...cloud.states.executions.values()].filter((each) => each !== execution),
   });
+}
+
+function isUnderWay({ cloud }: RowSetup): boolean {
+  return cloud.statusRules.calls.some(({ state }) => state === 'underWay');
+}
+
+/** It is stopped, and not redriven yet. */
+function isRedriving({ name }: AskedFault, { redriven }: { readonly redriven?: object }): boolean {
+  return name === 'stop-and-redrive' && redriven === undefined;
 }
 
 /** What the cutover has left in its store. */
@@ -92,44 +116,27 @@ function left({ cloud }: RowSetup, name: string): Pick<Found, 'outcome' | 'lock'
   };
 }
 
-interface Injected {
-  /** Undefined until then. */
-  atMs(): number | undefined;
-  end(): void;
+interface Restored {
+  readonly restoredAtMs: number;
+  readonly restoredMachineMs: number;
 }
 
-/** Begins the fault when the execution comes to the phase. */
-function injectAt(row: RowSetup, fault: Fault, phase: Phase): Injected {
-  const { state, stage } = PHASES[phase];
-  let atMs: number | undefined;
-  let end: (() => void) | undefined;
-  const finish = () => {
-    end?.();
-    end = undefined;
-  };
-  row.onState = ({ entered }) => {
-    const shifts = entered.filter((each) => each.state === 'Shift').length;
-    if (atMs !== undefined || entered.at(-1)?.state !== state || shifts < stage) return;
-    atMs = Date.now();
-    end = fault.inject(row) ?? undefined;
-    if (fault.seconds !== undefined) setTimeout(finish, fault.seconds * 1000);
-  };
-  return { atMs: () => atMs, end: finish };
-}
-
-/** When the initial weights read back for the first time after the fault. */
-function watchWeights({ cloud }: RowSetup, injected: Injected): { stop(): number | undefined } {
-  let restoredAtMs: number | undefined;
+/** When the initial weights read back for the first time after the fault, by both clocks. */
+function watchWeights({ cloud }: RowSetup, injector: FaultInjector): { stop(): Restored | undefined } {
+  let restored: Restored | undefined;
+  let hasMoved = false;
   const timer = setInterval(() => {
-    if (injected.atMs() === undefined || restoredAtMs !== undefined) return;
+    if (injector.beganMs === undefined || restored !== undefined) return;
     void readBackWeights(cloud).then((weights) => {
-      if (weights && weights.source > 0 && weights.target === 0) restoredAtMs ??= Date.now();
+      const isInitial = weights !== undefined && weights.source > 0 && weights.target === 0;
+      if (!isInitial) hasMoved = true;
+      else if (hasMoved) restored ??= { restoredAtMs: Date.now(), restoredMachineMs: machineTime.nowMs };
     });
   }, READ_BACK_EVERY_MS);
   return {
     stop: () => {
       clearInterval(timer);
-      return restoredAtMs;
+      return restored;
     },
   };
 }
@@ -142,17 +149,19 @@ interface Found {
   readonly evidenceLost: number;
   readonly injectedMs: number | undefined;
   readonly restoredAtMs: number | undefined;
+  readonly restoredSeconds: number | undefined;
+  readonly hasEnded: boolean;
   readonly seen: Seen;
+  /** Executions that the fault has started. */
+  readonly others: readonly { readonly status: string; readonly error?: string }[];
 }
 
-function judge(fault: Fault, phase: Phase, found: Found): RowResult {
-  const { seen, injectedMs, restoredAtMs } = found;
+function judge(asked: AskedFault, found: Found): RowResult {
+  const { seen, restoredSeconds } = found;
   const lost = seen.requests.filter(isLost);
-  const lostBeyond = lost.filter((request) => !isByFault(request, fault, found)).length;
-  const restoredSeconds =
-    injectedMs === undefined || restoredAtMs === undefined ? undefined : (restoredAtMs - injectedMs) / 1000;
+  const lostBeyond = lost.filter((request) => !isByFault(request, asked, found)).length;
   const result = {
-    ...{ fault: fault.name, phase, outcome: found.outcome, cause: found.cause, weights: found.weights },
+    ...{ fault: asked.name, phase: asked.phase, outcome: found.outcome, cause: found.cause, weights: found.weights },
     lock: found.lock,
     ...(restoredSeconds !== undefined && { restoredSeconds }),
     requests: seen.requests.length,
@@ -161,39 +170,69 @@ function judge(fault: Fault, phase: Phase, found: Found): RowResult {
     dropped: seen.dropped.length,
     evidenceLost: found.evidenceLost,
   };
-  return { ...result, wrong: wrongWith(fault, result, found) };
+  return { ...result, wrong: findWrong(asked, result, found) };
 }
 
-/** A moment for the first request by the new weights. */
-const SWITCH_MS = 300;
-
-function isByFault({ atMs, ms }: SeenRequest, { harms, ends }: Fault, { injectedMs, restoredAtMs }: Found): boolean {
-  if (!harms || injectedMs === undefined || atMs + ms < injectedMs) return false;
-  if (ends.outcome === 'failed') return true;
-  return atMs <= (restoredAtMs ?? Infinity) + SWITCH_MS;
+function isByFault({ atMs, ms }: SeenRequest, asked: AskedFault, { injectedMs, restoredAtMs }: Found): boolean {
+  if (injectedMs === undefined || atMs + ms < injectedMs) return false;
+  switch (findEnding(asked).losses) {
+    case 'none':
+    case 'connections':
+      return false;
+    case 'moment':
+      return atMs <= injectedMs + MOMENT_MS;
+    case 'untilLeft':
+      return atMs <= (restoredAtMs ?? Infinity) + SWITCH_MS;
+    case 'throughout':
+      return true;
+  }
 }
 
-function wrongWith(fault: Fault, row: Omit<RowResult, 'wrong'>, { injectedMs, seen }: Found): string[] {
-  const { ends } = fault;
+/** What each outcome leaves behind. `failed` leaves the weights where they are. */
+function findLeft(
+  outcome: string,
+  { phase }: AskedFault,
+): { readonly weights: string; readonly lock: 'free' | 'kept' } {
+  if (outcome === 'completed') return { weights: '0/100', lock: 'free' };
+  if (outcome !== 'failed') return { weights: '100/0', lock: 'free' };
+  const isInFirst = phase === 'shift' || phase === 'confirm' || phase === 'bake';
+  return { weights: isInFirst ? '50/50' : '0/100', lock: 'kept' };
+}
+
+function findWrong(asked: AskedFault, row: Omit<RowResult, 'wrong'>, found: Found): string[] {
+  const { injectedMs, hasEnded, others } = found;
+  const { outcomes, restoredWithin, losses } = findEnding(asked);
   const wrong: string[] = [];
   const must = (holds: boolean, text: string) => {
     if (!holds) wrong.push(text);
   };
   must(injectedMs !== undefined, 'the phase was never reached');
-  must(row.outcome === ends.outcome, `outcome must be ${ends.outcome}, got ${row.outcome}`);
-  must(row.weights === ends.weights, `weights must be ${ends.weights}, got ${row.weights}`);
-  must(row.lock === ends.lock, `lock must be ${ends.lock}, got ${row.lock}`);
+  must(hasEnded, `the cutover must end within ${MAX_MS / 1000} s, got one that goes on`);
+  must(outcomes.includes(row.outcome as Outcome), `outcome must be ${outcomes.join(' or ')}, got ${row.outcome}`);
+  const { weights, lock } = findLeft(row.outcome, asked);
+  must(row.weights === weights, `weights must be ${weights}, got ${row.weights}`);
+  must(row.lock === lock, `lock must be ${lock}, got ${row.lock}`);
   must(row.lostBeyond === 0, `requests lost beyond the fault's own must be 0, got ${row.lostBeyond}`);
-  if (ends.restoredWithin !== undefined) {
+  if (restoredWithin !== undefined && row.outcome === 'rolled-back') {
     const seconds = row.restoredSeconds ?? Infinity;
-    must(seconds <= ends.restoredWithin, `restored within ${ends.restoredWithin} s, got ${seconds.toFixed(1)} s`);
+    must(seconds <= restoredWithin, `restored within ${restoredWithin} s, got ${seconds.toFixed(1)} s`);
   }
-  if (!fault.harms && !fault.dropsSockets)
-    must(row.dropped === 0, `WebSockets without a Close must be 0, got ${row.dropped}`);
+  if (losses === 'none') must(row.dropped === 0, `WebSockets without a Close must be 0, got ${row.dropped}`);
   must(row.evidenceLost <= row.dropped, `the client must see ${row.evidenceLost} lost connections, got ${row.dropped}`);
-  const [source, target] = ends.weights.split('/').map(Number);
-  const sides = new Set(seen.requests.slice(-10).flatMap(({ status, side }) => (status === 200 ? [side] : [])));
-  if (source === 0) must(!sides.has('source'), 'the last requests must be served by the target, got the source');
-  if (target === 0) must(!sides.has('target'), 'the last requests must be served by the source, got the target');
+  for (const { status, error } of others) {
+    must(error === 'NotStarted', `another cutover must be NotStarted, got ${error ?? status}`);
+  }
+  wrong.push(...findWrongSide(asked, row, found));
   return wrong;
+}
+
+/** The last requests are served by the side that the weights name. */
+function findWrongSide({ name }: AskedFault, { weights }: Omit<RowResult, 'wrong'>, { seen }: Found): string[] {
+  if (name === 'no-traffic') return [];
+  const [source, target] = weights.split('/').map(Number);
+  const sides = new Set(seen.requests.slice(-10).flatMap(({ status, side }) => (status === 200 ? [side] : [])));
+  return [
+    ...(source === 0 && sides.has('source') ? ['the last requests must be served by the target, got the source'] : []),
+    ...(target === 0 && sides.has('target') ? ['the last requests must be served by the source, got the target'] : []),
+  ];
 }

@@ -1,7 +1,7 @@
 // The part of the matrix that is of a switch: what is broken, at which part of its step.
 import type { EndpointFault, FaultOptions, FaultScope } from '../../rehearsal/aws/endpoint/faults';
-import { sendSignal } from '../processes/signal';
-import { proxies, serviceArn } from './row-setup';
+import { sendSignal } from '../../rehearsal/processes/signal';
+import { findServiceArn, listProxies } from '../../rehearsal/faults/breakables';
 import type { SwitchRowSetup } from './switch-setup';
 
 export interface Call extends FaultScope {
@@ -67,7 +67,7 @@ function freeze(pid: number | undefined, ms: number): void {
   setTimeout(() => sendSignal(pid, 'SIGCONT'), ms);
 }
 
-const firstSource = (row: SwitchRowSetup) => proxies(row, 'source')[0]?.pid;
+const firstSource = (row: SwitchRowSetup) => listProxies(row.cloud, 'source')[0]?.pid;
 
 export const SWITCH_FAULTS: readonly SwitchFault[] = [
   { name: 'none', parts: ['claim'], harmsMs: 0, ends: DONE },
@@ -146,7 +146,7 @@ export const SWITCH_FAULTS: readonly SwitchFault[] = [
   {
     name: 'task-started',
     parts: ALL,
-    act: (row) => row.cloud.tasks.setDesiredCount(serviceArn(row, 'source'), 3),
+    act: (row) => row.cloud.tasks.setDesiredCount(findServiceArn(row.cloud, 'source'), 3),
     harmsMs: 0,
     ends: DONE,
   },

@@ -12,9 +12,10 @@ import { readLogs } from '../../rehearsal/backend/backends';
 import { startStore } from '../../rehearsal/backend/store';
 import type { ExecutionDescription } from '../../rehearsal/state-machine/model';
 import type { LoggedWrite } from '../../rehearsal/writes/write-log';
-import { sendSignal } from '../processes/signal';
+import { sendSignal } from '../../rehearsal/processes/signal';
 import type { ClientOrder, ClientRecord } from '../switch/messages';
-import { healthy, serviceArn, startCloud } from './row-setup';
+import { findServiceArn } from '../../rehearsal/faults/breakables';
+import { healthy, startCloud } from './row-setup';
 
 const WRITERS = 6;
 const WRITES_PER_SECOND = 100;
@@ -43,7 +44,7 @@ export class SwitchRowSetup {
     const setup = new SwitchRowSetup(cloud, { source, target, store });
     row.setup = setup;
     for (const side of ['source', 'target'] as const) {
-      cloud.tasks.setDesiredCount(serviceArn(setup, side), TASKS_A_SIDE);
+      cloud.tasks.setDesiredCount(findServiceArn(cloud, side), TASKS_A_SIDE);
     }
     await healthy(cloud, TASKS_A_SIDE);
     setup.startWriters();

@@ -8,7 +8,7 @@ import { signalChild } from '../../core/errors/signals';
 import type { SwitchPlan } from '../../core/plan/switch-plan';
 import type { SwitchRecord } from '../../core/switch/switch-record';
 import type { Side } from '../../core/traffic/weights';
-import { sendSignal } from '../processes/signal';
+import { sendSignal } from '../../rehearsal/processes/signal';
 import {
   DATA_PORT,
   type Responses,

@@ -18,7 +18,7 @@ import type { LoggedWrite } from '../../rehearsal/writes/write-log';
 import { imageFlags } from '../peers/drainshift';
 import type { Child } from '../processes/children';
 import { ROOT } from '../processes/resolve';
-import { sendSignal } from '../processes/signal';
+import { sendSignal } from '../../rehearsal/processes/signal';
 import type { Workplace } from '../processes/workplace';
 import {
   ADMIN_PORT,
@@ -81,7 +81,7 @@ export class SwitchSetup {
         ...{ clusters: EMPTY, services: EMPTY, tasks: EMPTY },
         ...{ setDesiredCount: nothing, forceNewDeployment: nothing, stopTask: nothing },
       },
-      states: { stateMachines: EMPTY, executions: EMPTY, start: fail, stop: nothing },
+      states: { stateMachines: EMPTY, executions: EMPTY, start: fail, stop: nothing, redrive: nothing },
       secrets: new SecretStore(),
       objects,
       targets: { register: nothing, deregister: nothing },

@@ -3,7 +3,7 @@ import { parseUpstreamUrl } from '../../core/validation/upstream-url';
 import { SIDES, Side } from '../../core/traffic/weights';
 import { startBackend } from './backend';
 import { startStore } from './store';
-import { Fault, FaultyRelay, startFaultyRelay } from './fault';
+import { FaultySide, Relay, startRelay } from './faulty-side';
 import { LoggedWrite, readLog } from '../writes/write-log';
 import { StoreClient } from './store-client';
 import { logKey } from './writes';
@@ -16,14 +16,16 @@ export interface Backends {
   readonly upstreams: Readonly<Record<Side, string>>;
   /** Whether they are the rehearsal's own app, which sessions, WebSockets and event streams can be checked against. */
   readonly own: boolean;
-  beginFault(): void;
+  /** Those that can be broken. */
+  readonly faulty: Partial<Readonly<Record<Side, FaultySide>>>;
   /** The writes of both sides, as their logs have them; none of backends that are a user's. */
   readWrites(): Promise<LoggedWrite[]>;
   stop(): Promise<void>;
 }
 
 interface BackendsOptions {
-  readonly fault?: Fault;
+  /** Which of them are to be broken. @default - none */
+  readonly broken?: readonly Side[];
   /** What the plan asks for: the rehearsal's own app responds to it as expected. */
   readonly smoke: readonly SmokeRequest[];
   readonly seed: number;
@@ -48,24 +50,24 @@ export function areGiven({ source, target }: GivenBackends): boolean {
  */
 export async function startBackends(
   given: GivenBackends,
-  { fault, smoke, seed, hasOwnAddresses = false }: BackendsOptions,
+  { broken = [], smoke, seed, hasOwnAddresses = false }: BackendsOptions,
   signal: AbortSignal,
 ): Promise<Backends> {
   const backends = areGiven(given) ? await usersOwn(given, signal) : await ours(smoke, hasOwnAddresses);
-  if (fault !== 'target-errors') return backends;
-  let relay: FaultyRelay;
-  try {
-    relay = await startFaultyRelay('target', backends.upstreams.target, seed);
-  } catch (error) {
+  if (broken.length === 0) return backends;
+  const relays: Partial<Record<Side, Relay>> = {};
+  const stop = async () => {
+    await Promise.all(Object.values(relays).map((relay) => relay.stop()));
     await backends.stop();
+  };
+  try {
+    for (const side of broken) relays[side] = await startRelay({ side, url: backends.upstreams[side], seed });
+  } catch (error) {
+    await stop();
     throw error;
   }
-  return {
-    ...backends,
-    upstreams: { ...backends.upstreams, target: relay.url },
-    beginFault: () => relay.begin(),
-    stop: async () => void (await Promise.all([relay.stop(), backends.stop()])),
-  };
+  const findUrl = (side: Side) => relays[side]?.url ?? backends.upstreams[side];
+  return { ...backends, upstreams: { source: findUrl('source'), target: findUrl('target') }, faulty: relays, stop };
 }
 
 async function ours(smoke: readonly SmokeRequest[], hasOwnAddresses: boolean): Promise<Backends> {
@@ -87,7 +89,7 @@ async function ours(smoke: readonly SmokeRequest[], hasOwnAddresses: boolean): P
   return {
     upstreams: { source: source.url, target: target.url },
     own: true,
-    beginFault: () => undefined,
+    faulty: {},
     readWrites,
     stop,
   };
@@ -99,7 +101,7 @@ async function usersOwn(given: GivenBackends, signal: AbortSignal): Promise<Back
   return {
     upstreams,
     own: false,
-    beginFault: () => undefined,
+    faulty: {},
     readWrites: () => Promise.resolve([]),
     stop: () => Promise.resolve(),
   };

@@ -4,6 +4,18 @@ import type { Backends } from '../backend/backends';
 import type { TrafficRates } from '../traffic/options';
 import type { LocalCloud } from './local-cloud';
 
+/** A fault that begins at its phase of the cutover. */
+export interface PlannedFault {
+  /** As it is asked for: `target-errors@shift`. */
+  readonly name: string;
+  /** By the wall clock; undefined until then. */
+  readonly beganMs: number | undefined;
+  /** What stops the clients, once there are some. */
+  stopTraffic: () => void;
+  /** Ends it, at the latest when the cutover has ended. */
+  finish(): void;
+}
+
 /** A running rehearsal: the local cloud, its backends, its traffic. */
 export interface RunningRehearsal {
   readonly cloud: LocalCloud;
@@ -14,6 +26,8 @@ export interface RunningRehearsal {
   readonly scenario?: Scenario;
   /** Its clients can speak HTTP/2 alone. */
   readonly isHttp2Only: boolean;
+  /** What is broken on purpose. @default - nothing */
+  readonly fault?: PlannedFault;
   /** When it began to be stood up. */
   readonly startedMs: number;
   /** Fires when something of it is broken for good; its reason says what. */

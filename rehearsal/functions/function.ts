@@ -30,6 +30,9 @@ export class FunctionError extends Error {
   }
 }
 
+/** `dies` when it has done everything and before it has responded; `hangs` from its start to its time limit. */
+export type FunctionFault = 'dies' | 'hangs';
+
 interface Pending {
   /** Whose response it waits for. */
   readonly child: ChildProcess;
@@ -46,6 +49,8 @@ export class LocalFunction {
   private readonly pending = new Map<number, Pending>();
   private nextId = 1;
   private isStopped = false;
+  /** Of the next call. */
+  private fault: FunctionFault | undefined;
 
   constructor(
     private spec: FunctionSpec,
@@ -56,6 +61,16 @@ export class LocalFunction {
 
   get pid(): number | undefined {
     return this.child?.pid;
+  }
+
+  breakCall(fault: FunctionFault): void {
+    this.fault = fault;
+    if (fault === 'hangs' && this.pending.size > 0) this.hang();
+  }
+
+  private hang(): void {
+    this.fault = undefined;
+    if (this.child) signalChild(this.child, 'SIGSTOP');
   }
 
   /** @throws FunctionError of the handler's error, `Sandbox.Timedout`, or `Runtime.ExitError` when the process died */
@@ -78,6 +93,7 @@ export class LocalFunction {
       child.send(invocation, (error) => {
         if (error) this.settle(id, ({ reject: fail }) => fail(exitError(error.message)));
       });
+      if (this.fault === 'hangs') this.hang();
     });
   }
 
@@ -126,17 +142,24 @@ export class LocalFunction {
     if (child.pid !== undefined) this.hooks.started(child.pid);
     child.stdout?.on('data', (chunk) => this.hooks.log.write(chunk));
     child.stderr?.on('data', (chunk) => this.hooks.log.write(chunk));
-    child.on('message', ({ id, value, failure }: Result) =>
-      this.settle(id, ({ resolve, reject }) => {
-        if (failure) reject(new FunctionError(failure.errorType, failure));
-        else resolve(value);
-      }),
-    );
+    child.on('message', (result: Result) => this.responded(child, result));
     child.on('error', (error) => this.ended(child, error.message));
     child.on('exit', (code, signal) => {
       this.ended(child, `process exited with ${code === null ? signal : `status ${code}`}`);
     });
     return child;
+  }
+
+  private responded(child: ChildProcess, { id, value, failure }: Result): void {
+    if (this.fault === 'dies') {
+      this.fault = undefined;
+      // Its end settles the call.
+      return this.discard(child);
+    }
+    this.settle(id, ({ resolve, reject }) => {
+      if (failure) reject(new FunctionError(failure.errorType, failure));
+      else resolve(value);
+    });
   }
 
   private ended(child: ChildProcess, reason: string): void {

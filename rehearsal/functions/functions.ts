@@ -1,5 +1,5 @@
 import type { ProcessHooks } from '../processes/processes';
-import { FunctionSpec, LocalFunction } from './function';
+import { FunctionFault, FunctionSpec, LocalFunction } from './function';
 
 /** The Lambda functions of a local cloud, by ARN. */
 export class Functions {
@@ -27,6 +27,17 @@ export class Functions {
   /** Of the process that the next event gets; undefined before the first one. To harm it from outside. */
   findPid(arn: string): number | undefined {
     return this.find(arn)?.pid;
+  }
+
+  /**
+   * A fault of one call: the one that is under way, or else the next.
+   *
+   * @throws Error when there is no such function
+   */
+  breakCall(arn: string, fault: FunctionFault): void {
+    const found = this.find(arn);
+    if (!found) throw new Error(`function '${arn}' must be one of the template's, got none`);
+    found.breakCall(fault);
   }
 
   /** @throws Error when there is none, and what the function throws */

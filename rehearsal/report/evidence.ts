@@ -42,7 +42,10 @@ export interface RehearsalEvidence extends Evidence {
     readonly traffic: number;
     /** Of the whole run: with its start-up, and until the last response was checked. */
     readonly seconds: number;
+    /** What was broken on purpose: `target-errors@shift`. */
     readonly fault?: string;
+    /** Since the start of the cutover; absent when it never came to the phase of the fault. */
+    readonly faultBeganSeconds?: number;
     /** The weights at the start of the execution, then every change, as the load balancer itself was told. */
     readonly weights: readonly WeightChange[];
     /** A request of one client, as the application of each side saw it. Only where it is the demo's. */
@@ -71,6 +74,11 @@ export interface RedeployEvidence extends Redeployed {
   /** Read from the endpoint right before and right after; absent when the cutover itself shifted in between. */
   readonly weightsBefore?: Weights;
   readonly weightsAfter?: Weights;
+}
+
+/** Whether a fault was asked for that the cutover never came to. */
+export function wasNeverTried({ fault, faultBeganSeconds }: RehearsalEvidence['rehearsal']): boolean {
+  return fault !== undefined && faultBeganSeconds === undefined;
 }
 
 export function keptWeights({ weightsBefore, weightsAfter }: RedeployEvidence): boolean {

@@ -1,10 +1,10 @@
 import type { Outcome } from '../../core/cutover/run';
 import { EXIT_CODES, ExitCode } from '../../core/errors/exit-codes';
-import { RehearsalEvidence, keptWeights } from './evidence';
+import { RehearsalEvidence, wasNeverTried, keptWeights } from './evidence';
 import { listTraceFaults } from './trace-faults';
 import { reachVerdict } from './verdict';
 
-const CODES: Readonly<Record<Outcome, { readonly whole: ExitCode; readonly lossy: ExitCode }>> = {
+export const OUTCOME_CODES: Readonly<Record<Outcome, { readonly whole: ExitCode; readonly lossy: ExitCode }>> = {
   completed: { whole: EXIT_CODES.done, lossy: EXIT_CODES.completedWithLoss },
   'rolled-back': { whole: EXIT_CODES.rolledBack, lossy: EXIT_CODES.rolledBackWithLoss },
   refused: { whole: EXIT_CODES.refused, lossy: EXIT_CODES.refused },
@@ -17,8 +17,10 @@ export function chooseExitCode(evidence: RehearsalEvidence): number {
   if (adoption && !adoption.isLossless) return EXIT_CODES.failed.code;
   if (redeploy && (!keptWeights(redeploy) || redeploy.status === 'UPDATE_ROLLBACK_FAILED'))
     return EXIT_CODES.failed.code;
+  // What it was run for was never tried.
+  if (wasNeverTried(evidence.rehearsal)) return EXIT_CODES.failed.code;
   if (listTraceFaults(evidence).length > 0) return EXIT_CODES.failed.code;
   const { outcome, lost } = reachVerdict(evidence);
-  const { whole, lossy } = CODES[outcome];
+  const { whole, lossy } = OUTCOME_CODES[outcome];
   return (lost.length === 0 ? whole : lossy).code;
 }

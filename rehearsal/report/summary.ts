@@ -4,7 +4,7 @@ import { printableLine } from '../../core/text/printable';
 import { formatWeights } from '../../core/traffic/weights';
 import type { OwnClientsTally } from '../load-balancer/counting/own-clients';
 import type { RecoveryEvidence } from '../cloud/recovery';
-import type { AdoptionEvidence, RedeployEvidence, RehearsalEvidence } from './evidence';
+import { AdoptionEvidence, RedeployEvidence, RehearsalEvidence, wasNeverTried } from './evidence';
 import { hopsLine } from './hops';
 import { scenarioFacts } from './scenario-seen';
 import { switchLine } from './switch-seen';
@@ -69,6 +69,7 @@ export function listFacts(evidence: RehearsalEvidence): [string, string][] {
   const machine = machineLine(evidence.traffic.machine);
   if (machine !== undefined) lines.push(['machine', machine]);
   const { adoption, redeploy, applicationSees } = evidence.rehearsal;
+  lines.push(...faultFacts(evidence.rehearsal));
   if (applicationSees) lines.push(['app sees', hopsLine(applicationSees)]);
   if (adoption) lines.push(['adopted', adopted(adoption)]);
   if (redeploy) lines.push(['redeploy', redeployLine(redeploy)]);
@@ -101,6 +102,15 @@ export function machineLine({ minShare, notTried, standstillMs }: MachineTally):
       : []),
   ];
   return said.length === 0 ? undefined : `${said.join('; ')}; latencies of this run say nothing about AWS`;
+}
+
+function faultFacts(rehearsal: RehearsalEvidence['rehearsal']): [string, string][] {
+  const { fault, faultBeganSeconds = 0 } = rehearsal;
+  if (fault === undefined) return [];
+  const began = wasNeverTried(rehearsal)
+    ? 'NEVER BEGAN: the cutover did not come to its phase'
+    : `began ${faultBeganSeconds.toFixed(1)} s after the start`;
+  return [['fault', `${fault} ${began}`]];
 }
 
 /** As the load balancer was told, whatever the cutover has on record. */

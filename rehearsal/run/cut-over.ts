@@ -15,7 +15,7 @@ import { Report, rehearsalEvidence, withoutEvidence } from '../report/evidence';
 import { SwitchSeen, summarizeSwitch } from '../report/switch-seen';
 import type { ProgressReporter } from '../progress/progress-reporter';
 import type { ExecutionDescription } from '../state-machine/model';
-import type { RunningRehearsal } from '../cloud/running-rehearsal';
+import type { PlannedFault, RunningRehearsal } from '../cloud/running-rehearsal';
 import { TrafficRates } from '../traffic/options';
 import { Traffic, startTraffic } from '../traffic/traffic';
 import { until, waitFor } from '../processes/waiting';
@@ -43,6 +43,7 @@ export async function cutOver(
   tellClients(running, reporter);
   if (options.waitForClients === true) await clientsCome(cloud, reporter, signal);
   const traffic = await startTraffic(trafficOptions(running));
+  if (running.fault) running.fault.stopTraffic = () => traffic.pause();
   let execution: ExecutionDescription | undefined;
   const observer = observe(running, traffic, () => execution, reporter);
   try {
@@ -59,6 +60,7 @@ export async function cutOver(
     if (started.status !== 'SUCCEEDED' && started.status !== 'FAILED') {
       reporter.step(`the execution ended as ${started.status}, past every Catch: waiting for recover`);
     }
+    running.fault?.finish();
     const recovery = await recovered(cloud, started, signal);
     await waitFor(AFTERWARDS_MS, signal);
     reporter.step('waiting until every message has its response');
@@ -73,6 +75,7 @@ export async function cutOver(
       ownClients: cloud.counts.ownClients?.tally(),
       rehearsal: {
         ...asked(options),
+        ...(running.fault && describeFault(running.fault, started)),
         ...soFar(running, started),
         ...(applicationSees && { applicationSees }),
         ...(recovery && { recovery }),
@@ -111,8 +114,12 @@ async function seeSwitch(
 }
 
 /** How it was run. */
-function asked({ app, command, version, seed, speed, traffic, fault }: RehearsalOptions) {
-  return { app, command, version, seed, speed, traffic, ...(fault && { fault }) };
+function asked({ app, command, version, seed, speed, traffic }: RehearsalOptions) {
+  return { app, command, version, seed, speed, traffic };
+}
+
+function describeFault({ name, beganMs }: PlannedFault, { startedAt }: ExecutionDescription) {
+  return { fault: name, ...(beganMs !== undefined && { faultBeganSeconds: (beganMs - startedAt.getTime()) / 1000 }) };
 }
 
 function soFar({ cloud, startedMs }: RunningRehearsal, { startedAt }: ExecutionDescription) {

@@ -6,21 +6,20 @@ import { readAssembly } from '../template/assembly/read';
 import { openFileLimit } from '../../proxy/process/file-limit';
 import { approve } from './approve';
 import { checkOpenFiles } from './open-files';
-import { Backends, areGiven, startBackends } from '../backend/backends';
+import { areGiven, startBackends } from '../backend/backends';
 import { StackModel, readStackModel } from '../template/model/stack-model';
 import { notRun } from '../template/parts/custom-resources';
 import { withoutEffect } from '../template/model/without-effect';
-import { watchedAlarms } from '../template/model/outputs';
 import { freshRequests, withEnoughRequests } from './enough-requests';
 import { findScenario, hasScenario } from './scenario';
-import type { Fault } from '../backend/fault';
+import { PlannedFaultOfRehearsal, checkFault, planFault } from './planned-fault';
+import { AskedFault, findFault } from '../faults/table';
 import { errorMessage } from '../functions/error-message';
 import { variableName } from '../../core/proxy/settings/setting-names';
 import { StrategyName, floorProblems, rehearsedPlan } from './plan';
 import { hasLoopbackNetwork } from '../processes/loopback';
 import { tellRecovery } from '../cloud/recovery';
 import type { ProgressReporter } from '../progress/progress-reporter';
-import type { ExecutionDescription } from '../state-machine/model';
 import { readNextStack } from '../redeploy/next-stack';
 import type { RunningRehearsal } from '../cloud/running-rehearsal';
 import {
@@ -60,7 +59,7 @@ export interface RehearsalOptions {
   readonly har?: string;
   /** Of which requests of the recording are taken. @default - that of its first page */
   readonly harHost?: string;
-  readonly fault?: Fault;
+  readonly fault?: AskedFault;
   /** Another assembly of the same app, which is deployed in the middle of the first bake. */
   readonly redeploy?: string;
   /**
@@ -117,14 +116,17 @@ export async function standUp(
   const { fault, seed } = options;
   const hasOwnAddresses = await hasLoopbackNetwork();
   if (!hasOwnAddresses) reporter.step(ONE_ADDRESS);
-  const starting = startBackends(options, { fault, smoke: buildSmoke(plan, model), seed, hasOwnAddresses }, signal);
+  const broken = fault && findFault(fault.name).sides;
+  const smoke = buildSmoke(plan, model);
+  const starting = startBackends(options, { ...(broken && { broken }), smoke, seed, hasOwnAddresses }, signal);
   const backends = await startedUnless(starting, signal, START_GRACE_MS);
   const stops: (() => Promise<void>)[] = [() => backends.stop()];
   const stop = async () => {
     for (const next of stops.splice(0).reverse()) await next();
   };
   try {
-    const broken = new AbortController();
+    const breakdown = new AbortController();
+    const planned: { fault?: PlannedFaultOfRehearsal } = {};
     const cloud: LocalCloud = await LocalCloud.start({
       model,
       plan,
@@ -137,26 +139,36 @@ export async function standUp(
       trust,
       onStatusCall: (call) => tellRecovery(call, reporter),
       onExecution: (execution) => {
-        beginFault(options.fault, execution, backends, cloud);
+        planned.fault?.see(execution);
         approve(execution, cloud, reporter, options.approve === false);
       },
-      onBroken: (reason) => broken.abort(new Error(reason)),
+      onBroken: (reason) => breakdown.abort(new Error(reason)),
     });
     stops.push(() => cloud.stop());
-    reporter.step(
-      `load balancer on ${listListeners(model)}; AWS endpoint on ${cloud.endpoint.url}; waiting for healthy targets`,
-    );
-    await until(() => SIDES.every((side) => isHealthy(model, side)), {
-      withinMs: HEALTHY_WITHIN_MS,
-      signal: AbortSignal.any([signal, broken.signal]),
-      problem: () => targetStates(model),
-    });
+    await healthy(cloud, AbortSignal.any([signal, breakdown.signal]), reporter);
+    if (fault) planned.fault = planFault(fault, { cloud, backends, plan, reporter });
+    await planned.fault?.prepare(signal);
     if (isHttp2Only) reporter.step('target groups of HTTP/2: all traffic is HTTP/2, and there are no WebSockets');
-    return { cloud, backends, plan, ...asked, startedMs, broken: broken.signal, stop, isHttp2Only };
+    return { cloud, backends, plan, ...asked, startedMs, broken: breakdown.signal, stop, isHttp2Only, ...planned };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+async function healthy(
+  { model, endpoint }: LocalCloud,
+  signal: AbortSignal,
+  reporter: ProgressReporter,
+): Promise<void> {
+  reporter.step(
+    `load balancer on ${listListeners(model)}; AWS endpoint on ${endpoint.url}; waiting for healthy targets`,
+  );
+  await until(() => SIDES.every((side) => isHealthy(model, side)), {
+    withinMs: HEALTHY_WITHIN_MS,
+    signal,
+    problem: () => targetStates(model),
+  });
 }
 
 /** What the plan asks for, and what a deployment asks for before its rule joins an existing listener. */
@@ -186,7 +198,7 @@ function checkAsked(model: StackModel, plan: Plan, options: RehearsalOptions, ra
   checkOpenFiles(rates, openFileLimit());
   checkTraffic(plan, options);
   checkSwitch(model, plan);
-  checkFault(model, options);
+  checkFault(model, plan, options.fault);
 }
 
 function askedPlan(options: RehearsalOptions) {
@@ -259,34 +271,6 @@ function checkSwitch({ services }: StackModel, plan: Plan): void {
         'the app of this package takes it from the context: cdk synth --context drainshift:strategy=drain-then-shift',
     );
   }
-}
-
-/** @throws UsageError for a fault that has nothing to work on */
-function checkFault({ machine }: StackModel, { fault }: RehearsalOptions): void {
-  if (fault !== 'alarm' || watchedAlarms(machine).length > 0) return;
-  throw new UsageError(`'--fault alarm' must have an alarm that the cutover watches, got none`);
-}
-
-/** Told of every state that is entered. */
-function beginFault(
-  fault: Fault | undefined,
-  { arn, entered, status }: ExecutionDescription,
-  backends: Backends,
-  cloud: LocalCloud,
-): void {
-  const state = entered.at(-1)?.state;
-  const isFirst = entered.filter((each) => each.state === state).length === 1;
-  if (state === 'Shift') backends.beginFault();
-  if (state === 'Shift' && fault === 'proxy-crash-loop') crashTarget(cloud);
-  const [alarm] = watchedAlarms(cloud.model.machine);
-  if (fault === 'alarm' && state === 'Confirm' && alarm !== undefined) cloud.alarms.set(alarm, 'ALARM', 'fault: alarm');
-  // As the console does, without a word of why.
-  if (fault === 'stop' && state === 'Bake' && isFirst && status === 'RUNNING') cloud.states.stop(arn, '', '');
-}
-
-function crashTarget({ model, tasks }: LocalCloud): void {
-  const target = model.services.find(({ name }) => name === model.config.serviceNames.target);
-  if (target) tasks.crashLoop(target.arn);
 }
 
 /** What fails again and again in the same way is told once. */

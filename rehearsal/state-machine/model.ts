@@ -8,6 +8,8 @@ export interface StatesModel {
   start(machineArn: string, name: string, input: string): ExecutionDescription;
   /** StopExecution: ends it at once, no Catch runs, status ABORTED. @throws AwsError ExecutionDoesNotExist */
   stop(executionArn: string, error: string, cause: string): void;
+  /** RedriveExecution: an execution that did not succeed goes on with the state that it ended in. @throws AwsError ExecutionDoesNotExist, ExecutionNotRedrivable */
+  redrive(executionArn: string): void;
 }
 
 export interface MachineDescription {
@@ -28,6 +30,8 @@ export interface ExecutionDescription {
   readonly startedAt: Date;
   status: ExecutionStatus;
   stoppedAt?: Date;
+  /** How often, and when last. @default - never */
+  redriven?: { readonly count: number; readonly at: Date };
   output?: string;
   error?: string;
   cause?: string;

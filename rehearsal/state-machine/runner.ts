@@ -87,15 +87,39 @@ export class StateMachineRunner implements StatesModel {
     this.abort(execution, 'ABORTED', { error, cause });
   }
 
+  redrive(executionArn: string): void {
+    const execution = this.executions.get(executionArn);
+    const machine = execution && this.machines.get(execution.machineArn);
+    if (!execution || !machine) {
+      throw new AwsError('ExecutionDoesNotExist', `Execution Does Not Exist: '${executionArn}'`);
+    }
+    const visit = execution.entered.at(-1);
+    if (!['FAILED', 'TIMED_OUT', 'ABORTED'].includes(execution.status) || visit?.input === undefined) {
+      throw new AwsError('ExecutionNotRedrivable', `Execution is not redrivable: '${executionArn}'`);
+    }
+    const definition = { ...machine.definition, StartAt: visit.state };
+    Object.assign(execution, { status: 'RUNNING', stoppedAt: undefined, error: undefined, cause: undefined });
+    execution.redriven = { count: (execution.redriven?.count ?? 0) + 1, at: new Date() };
+    this.changed(execution);
+    const local = new StateMachine(definition as ConstructorParameters<typeof StateMachine>[0], {
+      // It was validated when it was added; the states before this one are out of reach now, and that is meant.
+      validationOptions: { noValidate: true },
+    });
+    void this.run({ ...machine, definition, local }, execution, JSON.parse(visit.input) as object);
+  }
+
   stopAll(): void {
-    for (const arn of this.running.keys()) this.stop(arn, 'Stopped', 'the rehearsal ends');
+    for (const arn of [...this.running.keys()]) this.stop(arn, 'Stopped', 'the rehearsal ends');
   }
 
   /** Never rejects: whatever goes wrong is the end of the execution. */
   private async run(machine: Machine, execution: ExecutionDescription, input: object): Promise<void> {
     let followed: Promise<void> = Promise.resolve();
+    let run: Running | undefined;
+    // One that was stopped has ended, and may have been redriven since.
+    const isStopped = () => run !== undefined && this.running.get(execution.arn) !== run;
     try {
-      const run = machine.local.run(input as Parameters<StateMachine['run']>[0], {
+      run = machine.local.run(input as Parameters<StateMachine['run']>[0], {
         overrides: {
           taskResourceLocalHandlers: this.handlers(machine.definition, execution) as never,
           ...(this.options.speed > 1 && { retryIntervalOverrides: this.pauses(machine.definition) }),
@@ -109,18 +133,19 @@ export class StateMachineRunner implements StatesModel {
       );
       const output = await run.result;
       await followed;
-      this.end(execution, 'SUCCEEDED', { output: JSON.stringify(output) });
+      if (!isStopped()) this.end(execution, 'SUCCEEDED', { output: JSON.stringify(output) });
     } catch (error) {
       const cause = (error as Error).cause as Error | undefined;
       const timedOut = (error as Error).name === 'ExecutionTimeoutError';
       // The library ends its events where an execution fails, and not where its time limit is reached.
       if (!timedOut) await followed;
+      if (isStopped()) return;
       this.end(execution, timedOut ? 'TIMED_OUT' : 'FAILED', {
         error: cause?.name ?? String(error),
         cause: cause?.message ?? '',
       });
     } finally {
-      this.running.delete(execution.arn);
+      if (!isStopped()) this.running.delete(execution.arn);
     }
   }
 
@@ -177,6 +202,7 @@ export class StateMachineRunner implements StatesModel {
     reason: { error: string; cause: string },
   ): void {
     const run = this.running.get(execution.arn);
+    this.running.delete(execution.arn);
     this.end(execution, status, reason);
     run?.abort();
   }

@@ -131,6 +131,12 @@ export class Generators {
     for (const transport of this.transports) transport.close();
   }
 
+  /** Begins nothing more, as if every user had left the keyboard: connections stay. */
+  pause(): void {
+    this.pace.pause();
+    for (const client of [...this.chats, ...this.scenario]) client.finish(LAST_RESPONSES_MS);
+  }
+
   private decide(): void {
     const { shop, keepAlive, newConnection, http2, echo } = this.rates;
     const perSecond = shop + keepAlive + newConnection + http2 + echo;

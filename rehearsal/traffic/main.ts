@@ -11,9 +11,10 @@ const SNAPSHOT_MS = 250;
 const generators = new Generators(entryOptions<TrafficOptions>());
 generators.start();
 const timer = setInterval(() => process.send?.({ snapshot: generators.recorder.snapshot() }), SNAPSHOT_MS);
-process.on('message', (message: 'mark' | 'stop' | MachineNews) => {
+process.on('message', (message: 'mark' | 'pause' | 'stop' | MachineNews) => {
   if (typeof message === 'object') machineTime.hear(message);
   if (message === 'mark') generators.recorder.mark();
+  if (message === 'pause') generators.pause();
   if (message === 'stop') void stop();
 });
 announceReady(true);

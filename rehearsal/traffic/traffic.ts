@@ -9,6 +9,8 @@ export interface Traffic {
   snapshot(): TrafficSnapshot | undefined;
   /** Forgets the latencies so far, which are those of the arrival; all counts stay. */
   mark(): void;
+  /** Begins nothing more; connections stay. */
+  pause(): void;
   /**
    * Begins nothing more, waits for what is owed (at the most about 25 s), ends the process.
    *
@@ -51,12 +53,13 @@ export async function startTraffic(options: TrafficOptions): Promise<Traffic> {
   return {
     snapshot: () => latest,
     mark: () => tell(entry, 'mark'),
+    pause: () => tell(entry, 'pause'),
     stop: () => stop(entry, ended),
     record: () => record,
   };
 }
 
-function tell(entry: Entry<true>, message: 'mark' | 'stop' | MachineNews): void {
+function tell(entry: Entry<true>, message: 'mark' | 'pause' | 'stop' | MachineNews): void {
   // That it has ended is told by `exited`, with its reason.
   if (entry.process.connected) entry.process.send(message, () => undefined);
 }

@@ -9,7 +9,7 @@ const FAULTS = join(__dirname, '../../dist/bench/faults.js');
 const ROWS = [
   'source-dead-and-abort@last-bake',
   'switch:function-killed@decided',
-  's3-503-and-target-killed@bake',
+  'store-away-and-target-dead@bake',
   'source-proxies-killed@drain',
 ];
 

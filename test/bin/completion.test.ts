@@ -35,7 +35,16 @@ testIn('bash')('bash completes commands, their options and the values of these',
   expect(bash('plan', '')).toEqual(expect.arrayContaining(['init', 'validate', 'explain']));
   expect(bash('weights', 'set', '--so')).toEqual(['--source']);
   expect(bash('hold', '--d')).toEqual(['--dry-run']);
-  expect(bash('rehearse', '--fault', 'target-e')).toEqual(['target-errors']);
+  expect(bash('rehearse', '--fault', 'target-errors@d')).toEqual(['target-errors@drain']);
+  expect(bash('rehearse', '--fault', 'weights-l')).toEqual([
+    'weights-late',
+    'weights-late@shift',
+    'weights-late@last-shift',
+  ]);
+  // As bash itself breaks the words; what is completed is what stands behind the last break.
+  expect(bash('rehearse', '--fault', 'target-errors', '@', 'd')).toEqual(['drain']);
+  expect(bash('rehearse', '--fault', 'weights-late', '@')).toEqual(['shift', 'last-shift']);
+  expect(bash('rehearse', '--fault', 'alarm@bake', '--li')).toEqual(['--list-faults']);
   expect(bash('completion', 'z')).toEqual(['zsh']);
   expect(bash('proxy', '--upstream-ping')).toEqual(['--upstream-ping-seconds']);
   expect(bash('proxy', '--che')).toEqual(['--check']);

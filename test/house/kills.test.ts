@@ -9,10 +9,9 @@ const KILL = /\b(?:child|process|subprocess)\??\.kill\([^)]/;
 
 /** These look at the id before. `bin/operator-command.ts` signals itself. */
 const GUARDED = [
-  'bench/faults/matrix.ts',
   'rehearsal/processes/reaper.ts',
+  'rehearsal/processes/signal.ts',
   'bench/processes/children.ts',
-  'bench/processes/signal.ts',
   'bench/soak/upstream/outages.ts',
   'bench/soak/proxy/proxy.ts',
 ];

@@ -35,6 +35,17 @@ export interface Rule {
   actions: readonly Action[];
   /** @default - none */
   transforms?: readonly RuleTransform[];
+  /** What was written last and is not in force everywhere yet. @default - it is */
+  lag?: RuleLag;
+}
+
+/** The actions before, which a load balancer that accepted others still uses or shows. */
+export interface RuleLag {
+  readonly actions: readonly Action[];
+  /** Where they are still seen: by requests, or by those who read the rule. */
+  readonly at: 'routing' | 'reading';
+  /** Of the requests, or of the reads: 0–1. */
+  readonly share: number;
 }
 
 /** What a rule rewrites of a request that it forwards, after it was chosen by what the client sent. */
@@ -117,6 +128,12 @@ export interface Target {
   outstanding: number;
 }
 
+/** A fault: for so long after each write of actions the ones before are still there. */
+export interface Propagation extends Omit<RuleLag, 'actions'> {
+  /** `Infinity`: until the next write. */
+  readonly ms: number;
+}
+
 /** How a target is named: by its address. */
 export interface TargetAddress {
   readonly id: string;
@@ -131,6 +148,8 @@ export class ElbModel {
   readonly targetGroups = new Map<string, TargetGroup>();
   /** Tags by ARN. */
   readonly tags = new Map<string, Record<string, string>>();
+  /** How what is written into a rule comes into force. @default - everywhere and at once */
+  propagation: Propagation | undefined;
 
   listListeners(loadBalancerArn: string): Listener[] {
     return [...this.listeners.values()].filter((listener) => listener.loadBalancerArn === loadBalancerArn);

@@ -1,6 +1,6 @@
 import { AwsError } from '../../errors/aws-error';
 import { MAX_WEIGHT, isWeight } from '../../../core/traffic/weights';
-import { Action, ElbModel, Rule, RuleCondition, RuleTransform } from './model';
+import { Action, ElbModel, Propagation, Rule, RuleCondition, RuleLag, RuleTransform } from './model';
 import { checkTransforms } from './transforms';
 
 const SEVEN_DAYS = 604_800;
@@ -111,7 +111,19 @@ function checkConditions(conditions: readonly RuleCondition[]): void {
 export function replaceActions(model: ElbModel, ruleArn: string, actions: readonly Action[]): void {
   const rule = model.rule(ruleArn);
   checkActions(model, actions);
+  delete rule.lag;
+  if (model.propagation) lag(rule, rule.actions, model.propagation);
   rule.actions = actions;
+}
+
+function lag(rule: Rule, actions: readonly Action[], { at, share, ms }: Propagation): void {
+  const own: RuleLag = { actions, at, share };
+  rule.lag = own;
+  if (ms === Infinity) return;
+  const end = () => {
+    if (rule.lag === own) delete rule.lag;
+  };
+  setTimeout(end, ms).unref();
 }
 
 /** What the service rejects in a list of actions. @see facts of ForwardActionConfig in the ELBv2 API reference */

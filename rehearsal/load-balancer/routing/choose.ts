@@ -40,9 +40,11 @@ function matchesText(pattern: string, text: string): boolean {
   return new RegExp(`^${escaped}$`, 's').test(text);
 }
 
-/** The action of a rule; every rule has exactly one here. */
-export function findAction(rule: Rule): Action {
-  const [action] = rule.actions;
+/** The action of a rule for one request; every rule has exactly one here. */
+export function findAction(rule: Rule, random: () => number): Action {
+  const { lag } = rule;
+  const isBefore = lag?.at === 'routing' && (lag.share >= 1 || random() < lag.share);
+  const [action] = isBefore ? lag.actions : rule.actions;
   if (!action) throw new Error(`rule '${rule.arn}' must have an action, got none`);
   return action;
 }

@@ -34,7 +34,7 @@ export function listenerRoute(cloud: ListenerSetup, listener: Listener): (reques
     const address = { url: request.url, host: request.field('host') ?? '' };
     const rule = matchRule(cloud.model.listRules(listener.arn), address);
     if (!rule) return reject(cloud, asked, 503);
-    const action = findAction(rule);
+    const action = findAction(rule, cloud.random);
     if (action.type !== 'forward') {
       cloud.events.ended(asked, { by: 'rule', outcome: { status: action.statusCode, kind: 'http' } });
       return { response: action.type === 'redirect' ? redirect(action, request, listener) : fixedResponse(action) };

@@ -23,6 +23,13 @@ export class Pace {
     setMaxListeners(0, this.stopped.signal);
   }
 
+  private isPaused = false;
+
+  /** Nothing more is due, and nothing of that counts as left out. */
+  pause(): void {
+    this.isPaused = true;
+  }
+
   /** Fires when nothing more is due. */
   get ended(): AbortSignal {
     return this.stopped.signal;
@@ -65,12 +72,13 @@ export class Pace {
     // Users take their turns to leave something out.
     let credit = (index * GOLDEN_RATIO) % 1;
     while (await pause(dueMs - performance.now(), this.stopped.signal)) {
+      dueMs += intervalMs;
+      if (this.isPaused) continue;
       credit += this.share;
       if (credit >= 1) {
         credit -= 1;
-        this.begin(act, dueMs);
+        this.begin(act, dueMs - intervalMs);
       } else this.leftOut += 1;
-      dueMs += intervalMs;
     }
   }
 

@@ -92,6 +92,19 @@ test('a rule that only pretends to be changed says so in its response alone', as
   await modify();
 });
 
+test('what is written may be read late, and a second write ends that', async () => {
+  const read = async () => {
+    const { Rules } = await cloud.elb.send(new DescribeRulesCommand({ RuleArns: [ARNS.rule] }));
+    return Rules?.[0]?.Actions?.[0]?.ForwardConfig?.TargetGroups?.length;
+  };
+  cloud.elbModel.propagation = { at: 'reading', share: 1, ms: Infinity };
+  expect((await modify()).Rules).toMatchObject([{ Actions: forwardTo(ARNS.target) }]);
+  expect(await read()).toBe(2);
+  cloud.elbModel.propagation = undefined;
+  await modify();
+  expect(await read()).toBe(1);
+});
+
 test('an action that cannot pretend says so', async () => {
   faults.set({ action: 'UpdateService' }, { kind: 'pretend' });
   await expect(scale()).rejects.toThrow("the fault 'pretend' must be for an action that can pretend");

@@ -299,6 +299,9 @@ function createStates(): StatesModel {
   return {
     stateMachines: new Map([[ARNS.machine, machine]]),
     executions,
+    redrive: (arn) => {
+      throw new AwsError('ExecutionNotRedrivable', `Execution is not redrivable: '${arn}'`);
+    },
     start: (machineArn, name, input) => {
       if (machineArn !== ARNS.machine) throw new AwsError('StateMachineDoesNotExist', 'State Machine Does Not Exist');
       const arn = `arn:aws:states:${REGION}:${ACCOUNT}:execution:cutover:${name}`;

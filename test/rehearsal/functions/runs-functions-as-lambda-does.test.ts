@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -164,3 +164,31 @@ test('a handler that is not there is an error and not a hang', async () => {
     name: 'Runtime.ExitError',
   });
 });
+
+test('a call that is to die does everything before, and the next one gets a new process', async () => {
+  const written = join(folder, 'written');
+  const asked = findFunction(
+    `exports.handler = async () => { require('node:fs').appendFileSync(${JSON.stringify(written)}, 'x'); return process.pid; }`,
+  );
+  const first = await asked.invoke({});
+  asked.breakCall('dies');
+  await expect(asked.invoke({})).rejects.toMatchObject({ name: 'Runtime.ExitError' });
+  expect(readFileSync(written, 'utf8')).toBe('xx');
+  expect(await asked.invoke({})).not.toBe(first);
+});
+
+test.each(['the next', 'the one that is under way'])(
+  '%s call that is to hang is ended by its time limit',
+  async (which) => {
+    const asked = findFunction(
+      'exports.handler = (event) => event.lasts ? new Promise((done) => setTimeout(done, 500)) : process.pid',
+      { timeoutSeconds: 1 },
+    );
+    const isUnderWay = which !== 'the next';
+    if (!isUnderWay) asked.breakCall('hangs');
+    const call = asked.invoke({ lasts: isUnderWay });
+    if (isUnderWay) asked.breakCall('hangs');
+    await expect(call).rejects.toMatchObject({ name: 'Sandbox.Timedout' });
+    expect(await asked.invoke({})).toEqual(expect.any(Number));
+  },
+);

@@ -1,3 +1,4 @@
+import { until } from '../../support/until';
 import type { HistoryEvent } from '@aws-sdk/client-sfn';
 import { findHistory, stateTypes } from '../../../rehearsal/aws/services/states/history';
 import { FunctionError } from '../../../rehearsal/functions/function';
@@ -162,4 +163,36 @@ test('the history has every call of a task, with what went in and came out', asy
   expect(find('ChoiceStateEntered')?.stateEnteredEventDetails).toMatchObject({ input: '{"again":true,"of":1}' });
   const bare = JSON.stringify(findHistory(execution, { ...options, hasData: false }));
   expect(bare).not.toMatch(/"again|Busy|why/);
+});
+
+test('an execution that was stopped is redriven from the state in which it was, with its input', async () => {
+  const definition = {
+    StartAt: 'A',
+    States: { A: task({ End: undefined, Next: 'B' }), B: task() },
+  };
+  const asked: unknown[] = [];
+  let respond: (value: unknown) => void = () => undefined;
+  const states: string[] = [];
+  const runner = new StateMachineRunner(
+    (_, payload) => {
+      asked.push(payload);
+      return asked.length === 1 ? Promise.resolve({ of: 'A' }) : new Promise((done) => (respond = done));
+    },
+    ({ status }) => states.push(status),
+  );
+  runner.add({ arn: ARN, name: 'm', definition: JSON.stringify(definition), roleArn: 'role', createdAt: new Date() });
+  const execution = runner.start(ARN, 'one', '{}');
+  expect(() => runner.redrive(execution.arn)).toThrow('Execution is not redrivable');
+  await until(() => asked.length === 2);
+  runner.stop(execution.arn, '', '');
+  runner.redrive(execution.arn);
+  expect(execution).toMatchObject({ status: 'RUNNING', redriven: { count: 1 } });
+  expect(execution.stoppedAt).toBeUndefined();
+  await until(() => asked.length === 3);
+  respond({ of: 'B' });
+  await until(() => execution.status !== 'RUNNING');
+  expect(asked).toEqual([{}, { of: 'A' }, { of: 'A' }]);
+  expect(execution).toMatchObject({ status: 'SUCCEEDED', output: '{"of":"B"}' });
+  expect(execution.entered.map(({ state }) => state)).toEqual(['A', 'B', 'B']);
+  expect(states.filter((state) => state !== 'RUNNING')).toEqual(['ABORTED', 'SUCCEEDED']);
 });

@@ -7,7 +7,7 @@ import { ElbOptions } from './elb-options';
 import {
   writeListener,
   writeLoadBalancer,
-  writeRule,
+  showRule,
   writeTargetGroup,
   writeTargetHealth,
   writeUnknownTarget,
@@ -54,7 +54,7 @@ function describeFront({ elb, place }: ElbOptions): ReadonlyMap<string, Operatio
     const chosen = input.has('ListenerArn')
       ? elb.listRules(elb.listener(input.text('ListenerArn')).arn)
       : input.texts('RuleArns').map((arn) => elb.rule(arn));
-    return listed(input, 'Rules', chosen, writeRule);
+    return listed(input, 'Rules', chosen, showRule);
   };
 
   return new Map<string, Operation>([

@@ -62,6 +62,12 @@ export function writeRule(rule: Rule): AwsObject {
   };
 }
 
+/** As it is read: an API that is eventually consistent may show what was there before. */
+export function showRule(rule: Rule): AwsObject {
+  const { lag } = rule;
+  return writeRule(lag?.at === 'reading' ? { ...rule, actions: lag.actions } : rule);
+}
+
 export function writeTargetGroup(model: ElbModel, group: TargetGroup): AwsObject {
   const { healthCheck } = group;
   return {

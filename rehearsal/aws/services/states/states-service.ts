@@ -89,6 +89,12 @@ function executionOperations(model: StatesModel, { region }: Place): ReadonlyMap
     return { stopDate: execution.stoppedAt ?? new Date() };
   };
 
+  const redriveExecution = (input: Parameters): AwsObject => {
+    const execution = findExecution(model, input);
+    model.redrive(execution.arn);
+    return { redriveDate: execution.redriven?.at };
+  };
+
   const getExecutionHistory = (input: Parameters): AwsObject => {
     const execution = findExecution(model, input);
     const { definition = '', roleArn = '' } = model.stateMachines.get(execution.machineArn) ?? {};
@@ -102,6 +108,7 @@ function executionOperations(model: StatesModel, { region }: Place): ReadonlyMap
   return new Map<string, Operation>([
     ['DescribeExecution', { resources, run: describeExecution }],
     ['StopExecution', { resources, run: stopExecution }],
+    ['RedriveExecution', { resources, run: redriveExecution }],
     ['GetExecutionHistory', { resources, run: getExecutionHistory }],
   ]);
 }
@@ -139,7 +146,8 @@ function summaryOfExecution(execution: ExecutionDescription): AwsObject {
     status: execution.status,
     startDate: execution.startedAt,
     stopDate: execution.stoppedAt,
-    redriveCount: 0,
+    redriveCount: execution.redriven?.count ?? 0,
+    redriveDate: execution.redriven?.at,
   };
 }
 

@@ -1,3 +1,5 @@
+import { replaceActions } from '../../../../rehearsal/load-balancer/model/rules';
+import { until } from '../../../support/until';
 import { Fixture, findCookies, forward } from '../fixture';
 
 let cloud: Fixture;
@@ -38,6 +40,29 @@ test('weights are applied to each request, and a change to the very next one', a
   const both = await responds(100);
   expect(both.source).toBeGreaterThan(25);
   expect(both.target).toBeGreaterThan(25);
+});
+
+test('what is written may come into force late, in part, or never; and the next write does', async () => {
+  await bothSides();
+  const { model } = cloud;
+  const move = (source: number, target: number) => {
+    const action = forward([
+      ['source', source],
+      ['target', target],
+    ]);
+    replaceActions(model, 'rule', [action]);
+  };
+  model.propagation = { at: 'routing', share: 1, ms: Infinity };
+  move(0, 100);
+  expect(await responds(10)).toEqual({ source: 10 });
+  model.propagation = { at: 'routing', share: 0.5, ms: Infinity };
+  move(100, 0);
+  const both = await responds(60);
+  expect([both.source, both.target]).toEqual([expect.any(Number), expect.any(Number)]);
+  model.propagation = { at: 'routing', share: 1, ms: 20 };
+  move(0, 100);
+  await until(() => model.rule('rule').lag === undefined);
+  expect(await responds(10)).toEqual({ target: 10 });
 });
 
 test('a client with a cookie of group stickiness stays on its group, at weight 0 too', async () => {

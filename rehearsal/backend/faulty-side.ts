@@ -1,0 +1,50 @@
+import { signalChild } from '../../core/errors/signals';
+import type { Side } from '../../core/traffic/weights';
+import { startEntry } from '../processes/entry';
+
+/** What a side does wrong while it still responds. */
+export interface Degraded {
+  /** Of its requests, so many get 500: 0–1. @default 0 */
+  readonly errorShare?: number;
+  /** Each response is so late. @default 0 */
+  readonly delayMs?: number;
+}
+
+/** A backend that can be broken. */
+export interface FaultySide {
+  /** It is gone at once, with its connections. */
+  kill(): void;
+  /** Connections are accepted, and nothing responds. */
+  freeze(): void;
+  degrade(how: Degraded): void;
+}
+
+export interface RelayOptions {
+  readonly side: Side;
+  /** Of the backend behind it. */
+  readonly url: string;
+  readonly seed: number;
+}
+
+export interface Relay extends FaultySide {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/** A relay before a backend, that is broken in its place: a user's own backend is left alone. */
+export async function startRelay(options: RelayOptions): Promise<Relay> {
+  const entry = await startEntry<{ url: string }>('backend/relay', options);
+  const { ready, process: child } = entry;
+  return {
+    url: ready.url,
+    kill: () => void signalChild(child, 'SIGKILL'),
+    freeze: () => void signalChild(child, 'SIGSTOP'),
+    degrade: (how) => {
+      if (child.connected) child.send(how, () => undefined);
+    },
+    stop: () => entry.stop(FROZEN_GRACE_MS),
+  };
+}
+
+/** One that is frozen hears no SIGTERM. */
+const FROZEN_GRACE_MS = 1_000;

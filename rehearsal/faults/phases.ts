@@ -1,0 +1,45 @@
+import type { StateVisit } from '../state-machine/model';
+
+/** Where in a cutover a fault can begin: when its state machine enters this state. */
+export const PHASES = {
+  lock: { state: 'Lock', when: 'as the lock is taken' },
+  preflight: { state: 'Preflight', when: 'in the preflight' },
+  shift: { state: 'Shift', stage: 'first', when: 'as the first stage is shifted' },
+  confirm: { state: 'Confirm', stage: 'first', when: 'as the first stage is confirmed' },
+  bake: { state: 'Bake', stage: 'first', when: 'in the first bake' },
+  'last-shift': { state: 'Shift', stage: 'last', when: 'as the last stage is shifted' },
+  'last-bake': { state: 'Bake', stage: 'last', when: 'in the last bake, with all traffic on the target' },
+  drain: { state: 'Drain', when: 'in the drain of the source' },
+  verify: { state: 'Verify', when: 'in the last poll of both sides' },
+  complete: { state: 'Complete', when: 'as the evidence is written and the lock freed' },
+  rollback: { state: 'Rollback', when: 'in a rollback, which an abort in the first bake causes' },
+  record: { state: 'Record', when: 'as the evidence of that rollback is written' },
+} as const satisfies Record<string, PhaseSpec>;
+
+export type Phase = keyof typeof PHASES;
+
+interface PhaseSpec {
+  readonly state: string;
+  /** Of which stage; of a state that comes once it is absent. */
+  readonly stage?: 'first' | 'last';
+  readonly when: string;
+}
+
+/** They come only where the cutover goes back. */
+export const PHASES_OF_A_ROLLBACK: readonly Phase[] = ['rollback', 'record'];
+
+/** Whether the state that was entered last is the one of the phase. */
+export function isReached(phase: Phase, entered: readonly StateVisit[], stages: number): boolean {
+  const { state, stage }: PhaseSpec = PHASES[phase];
+  if (entered.at(-1)?.state !== state) return false;
+  const wanted = stage === 'last' ? stages : 1;
+  return stage === undefined || countStages(entered) === wanted;
+}
+
+/** One that waits for its window is entered again. */
+function countStages(entered: readonly StateVisit[]): number {
+  const shifts = entered.filter(({ state }, index) => {
+    return state === 'Switch' || (state === 'Shift' && entered[index - 1]?.state !== 'WaitToShift');
+  });
+  return Math.max(1, shifts.length);
+}
