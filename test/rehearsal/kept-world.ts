@@ -48,10 +48,6 @@ export class KeptRehearsal {
     return (Rules?.[0]?.Actions?.[0]?.ForwardConfig?.TargetGroups ?? []).map(({ Weight }) => Weight);
   }
 
-  async weightsBecome(expected: number[]): Promise<void> {
-    await until(async () => JSON.stringify(await this.weights()) === JSON.stringify(expected));
-  }
-
   async setWeights(source: number, target: number): Promise<void> {
     const [action] = structuredClone(this.at.actions);
     const groups = action?.ForwardConfig?.TargetGroups ?? [];
@@ -87,10 +83,15 @@ export class KeptRehearsal {
       new StartExecutionCommand({
         stateMachineArn: stateMachines?.find(({ name: machine }) => machine !== undefined)?.stateMachineArn,
         name,
-        input: JSON.stringify({ plan: { stages, pollSeconds: 1 } }),
+        // What is deployed here rolls back where a person would be asked.
+        input: JSON.stringify({ plan: { stages, pollSeconds: 1, judge: { inconclusive: 'rollBack' } } }),
       }),
     );
-    await this.weightsBecome([90, 10]);
+    await until(async () => {
+      const { status, cause } = await this.states.send(new DescribeExecutionCommand({ executionArn }));
+      if (status !== 'RUNNING') throw new Error(`the cutover must be at 90/10, got ${status}: ${cause}`);
+      return JSON.stringify(await this.weights()) === '[90,10]';
+    });
     return executionArn;
   }
 
