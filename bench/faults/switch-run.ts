@@ -17,7 +17,7 @@ const PLAN = {
   },
   stages: [{ weights: { source: 0, target: 100 }, bakeSeconds: 4 }],
   pollSeconds: 1,
-  breaker: { minimumRequests: 5 },
+  judge: { errorBudget: 0.46 },
   drain: { perKindSeconds: eachKind(() => 2) },
 };
 /** A hook takes its time: beside the others, its limits must fit into the pause. */
