@@ -400,9 +400,12 @@ export function gatePollSeconds(plan: Plan, gate: ApprovalGate): number {
   return Math.min(slowest, Math.max(pollSeconds, Math.ceil(approval.timeoutSeconds / looks)));
 }
 
+/** Of a bake that goes on because the target is not proven, however fast a rehearsal is. */
+const GRACE_SECONDS = 15;
+
 /**
  * The same plan with its bakes, polls, waits for approvals and drain deadlines divided by `speed`, each at least one second. Weights,
- * thresholds and close rates stay: a rehearsal shortens the waiting and nothing else.
+ * thresholds, close rates and what a bake may take beyond its time stay: a rehearsal shortens the waiting and nothing else.
  */
 export function scaleDurations(plan: Plan, speed: number): Plan {
   const shorter = (seconds: number) => (seconds === 0 ? 0 : Math.max(1, Math.round(seconds / speed)));
@@ -420,11 +423,10 @@ export function scaleDurations(plan: Plan, speed: number): Plan {
   };
 }
 
+/** A maximum is a limit, and not a wait: what a plan grants beyond a bake is hardly for a look of a slow machine, divided. */
 function scaleStage(stage: Stage, shorter: (seconds: number) => number): Stage {
-  const { bakeSeconds, maximumBakeSeconds } = stage;
-  return {
-    ...stage,
-    bakeSeconds: shorter(bakeSeconds),
-    ...(maximumBakeSeconds !== undefined && { maximumBakeSeconds: shorter(maximumBakeSeconds) }),
-  };
+  const beyond = findMaximumBake(stage) - stage.bakeSeconds;
+  const bakeSeconds = shorter(stage.bakeSeconds);
+  const maximumBakeSeconds = bakeSeconds + Math.max(shorter(beyond), Math.min(beyond, GRACE_SECONDS));
+  return { ...stage, bakeSeconds, maximumBakeSeconds };
 }

@@ -32,7 +32,8 @@ async function rehearse(example: string, plan?: object, ...ports: string[]): Pro
     ...['rehearse', '--app', assembly, '--json', json],
     ...[...given, ...FREE_PORTS, ...ports],
   ]);
-  expect([code, output]).toEqual([0, expect.stringContaining('nothing lost')]);
+  if (code !== 0) throw new Error(`${example} must be rehearsed without a loss, got ${code}:\n${output.slice(-4_000)}`);
+  expect(output).toContain('nothing lost');
   const evidence = JSON.parse(readFileSync(json, 'utf8')) as RehearsalEvidence;
   const [name = ''] = readdirSync(assembly).filter((each) => each.endsWith('.template.json'));
   const template = readFileSync(join(assembly, name), 'utf8');
