@@ -9,6 +9,7 @@ export { handler as complete } from './steps/complete';
 export { handler as confirm } from './steps/confirm';
 export { handler as drain } from './steps/drain';
 export { handler as holdDryRun } from './steps/hold-dry-run';
+export { handler as hook } from './steps/hook';
 export { handler as lock } from './steps/lock';
 export { handler as preflight } from './steps/preflight';
 export { handler as proof } from './resources/proof/handler';

@@ -29,6 +29,15 @@ export {
   SwitchProbeWrite,
 } from './plan/switch-hook';
 export { CutoverProps } from './cutover/cutover-props';
+export {
+  CutoverHook,
+  CutoverHookFailure,
+  CutoverHookOptions,
+  CutoverHookSide,
+  CutoverHookTime,
+  HttpCutoverHookProps,
+  UrlCutoverHookProps,
+} from './plan/cutover-hook';
 export { CutoverSchedule } from './plan/cutover-schedule';
 export { CustomDrainProps, DrainProfile } from './shared/drain-profile';
 export { Migration, MigrationProps } from './migration/migration';

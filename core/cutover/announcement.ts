@@ -244,7 +244,7 @@ function approvalLines(run: Announced, places: AnnouncementPlaces): readonly str
   if (!plan || !approval) return [];
   const until = new Date(deadlineMs(approval.askedAtMs, plan.approval)).toISOString();
   const { escalation } = run;
-  const isFirst = approval.gate === 'firstShift';
+  const isFirst = approval.gate === 'firstShift' || (approval.gate === 'judge' && !run.stage && !run.initial);
   const next = plan.stages[findStageBehind(approval.gate, plan.stages.length)];
   const otherwise = isFirst ? 'nothing is moved' : `it rolls back to ${initial(run)}`;
   const key = approvalKey(run.execution, approval.gate);
@@ -255,7 +255,7 @@ function approvalLines(run: Announced, places: AnnouncementPlaces): readonly str
   return [
     ...(approval.problem === undefined ? [] : [`What was written does not count: ${approval.problem}`]),
     escalation
-      ? `The judge asks: ${escalation.failure.code}: ${short(escalation.failure.message)}. With an approval the cutover goes on. Without one until ${until} ${otherwise}.`
+      ? `${escalation.failure.code === 'HookFailed' ? 'A hook failed' : 'The judge asks'}: ${escalation.failure.code}: ${short(escalation.failure.message)}. With an approval the cutover goes on. Without one until ${until} ${otherwise}.`
       : `Next come the weights ${next ? formatWeights(next.weights) : 'of the plan'}. Without an approval until ${until} ${otherwise}.`,
     plan.approval.requireIdentity ? approve : `${approve}\nor, without a name in the record:\n${write('approve')}`,
     `To reject, after which ${otherwise}:\n  ${sign} --reject\nor, where that command is not at hand:\n${write('reject')}`,

@@ -61,6 +61,7 @@ export const STEPS = [
   'lock',
   'preflight',
   'approve',
+  'hook',
   'shift',
   'switch',
   'confirm',

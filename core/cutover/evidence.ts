@@ -9,6 +9,7 @@ import {
   TimelineEntry,
   findFailure,
 } from './run';
+import type { HookRecord } from './hook-records';
 import { findDirection } from '../plan/direction';
 import type { LookRecord } from '../judge/look-record';
 import { Plan } from '../plan/plan';
@@ -39,6 +40,10 @@ export interface Evidence {
   readonly looks?: readonly LookRecord[];
   /** Why some of them are missing: their verdicts cannot be computed again. */
   readonly looksMissing?: string;
+  /** The calls of the plan's hooks, and what came of each. */
+  readonly hooks?: readonly HookRecord[];
+  /** How many of them, which passed early, are not there. */
+  readonly hooksLeftOut?: number;
   /** Rules of the load balancer that others changed meanwhile, and that cannot catch requests of ours. By ARN. */
   readonly otherRulesChanged?: readonly string[];
   readonly failure?: Failure;
@@ -73,11 +78,18 @@ export function buildEvidence(
     },
     ...(run.switches && { switches: run.switches }),
     ...listLooks(run, written),
+    ...listHooks(run),
     ...(run.otherRulesChanged && { otherRulesChanged: run.otherRulesChanged }),
     ...(failure && { failure }),
     ...summarizeRollback(run, outcome),
     timeline: run.timeline,
   };
+}
+
+function listHooks({ hooks }: CutoverRun): Pick<Evidence, 'hooks' | 'hooksLeftOut'> {
+  if (!hooks) return {};
+  const { records, leftOut } = hooks;
+  return { hooks: records, ...(leftOut > 0 && { hooksLeftOut: leftOut }) };
 }
 
 /** The objects in their order. */

@@ -1,3 +1,4 @@
+import type { HookPoint, HookRecords } from './hook-records';
 import type { SuspendedScaling } from './scaling';
 import type { CheckedAlarms } from '../judge/alarm-check';
 import { ApprovalGate, ApprovalProgress } from '../approval/approval';
@@ -65,6 +66,9 @@ export interface CutoverRun {
   readonly otherRulesChanged?: readonly string[];
   /** Autoscaling that a switch has suspended, and that is still to be resumed. */
   readonly suspended?: readonly SuspendedScaling[];
+  /** What is called before the run goes on, and what came of the calls before. */
+  readonly hooking?: HookProgress | undefined;
+  readonly hooks?: HookRecords;
   readonly timeline: readonly TimelineEntry[];
   readonly failure?: Failure;
   readonly rollback?: RollbackRecord;
@@ -81,6 +85,7 @@ export type Verdict =
   | 'switch'
   | 'wait'
   | 'ask'
+  | 'hook'
   | 'approve'
   | 'approved'
   | 'confirmed'
@@ -107,6 +112,13 @@ export interface Escalation {
   /** Whether the figures speak against the side that gets the traffic, or say too little. */
   readonly isFailing: boolean;
   /** Where it goes on with an approval: the verdict that leads there. */
+  readonly resume: Verdict;
+}
+
+/** The hooks that are called before the run goes on. */
+export interface HookProgress {
+  readonly points: readonly HookPoint[];
+  /** The verdict that leads to what follows them. */
   readonly resume: Verdict;
 }
 

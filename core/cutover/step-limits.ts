@@ -1,4 +1,5 @@
 import { LOOKING_SECONDS, Plan } from '../plan/plan';
+import { MAX_HOOK_SECONDS } from '../plan/phase-hooks';
 import type { Step } from './cutover-config';
 
 /** How long a step may take, unless it is one of the others. */
@@ -8,7 +9,7 @@ const LOOKING_STEP_SECONDS = STEP_SECONDS + LOOKING_SECONDS;
 /**
  * Requests wait up to 25 s for a switch (`switch.maxPauseMs`), and those of a rollback that switches back, too. What comes before
  * and after it takes up to a step more, and a rollback looks at both sides. Preflight has each of up to 2,000 tasks hold for a
- * moment. A dry run of a hold counts for up to 25 s. A recovery rolls back twice and waits between for stragglers. It must end before its message shows again
+ * moment. A hook is called between two looks; `complete` calls those before and after it. A dry run of a hold counts for up to 25 s. A recovery rolls back twice and waits between for stragglers. It must end before its message shows again
  * (`RECOVERY_PAUSE_SECONDS`).
  */
 const OTHER_SECONDS: Partial<Record<Step, number>> = {
@@ -17,6 +18,8 @@ const OTHER_SECONDS: Partial<Record<Step, number>> = {
   rollback: 90,
   recover: 170,
   holdDryRun: 50,
+  hook: 2 * STEP_SECONDS + MAX_HOOK_SECONDS,
+  complete: STEP_SECONDS + 2 * MAX_HOOK_SECONDS,
   ...{ bake: LOOKING_STEP_SECONDS, approve: LOOKING_STEP_SECONDS, drain: LOOKING_STEP_SECONDS },
   verify: LOOKING_STEP_SECONDS,
 };

@@ -81,6 +81,10 @@ export const ERRORS = {
     retry: false,
     meaning: 'A switch was not committed in the attempts of its plan: the source goes on as if nothing had been asked.',
   },
+  HookFailed: {
+    retry: false,
+    meaning: 'A hook of the plan said no, did not respond as a hook does, or cannot be called at all.',
+  },
   TargetWorse: {
     retry: false,
     meaning: 'The target has more errors or later responses than the source, surely by more than the plan tolerates.',

@@ -1,6 +1,7 @@
 import { ApprovalGate, listGates } from '../approval/approval';
 import { CONNECTION_KINDS, KIND_FACTS } from '../proxy/connections';
 import { DECIDING_PARTS, hasPart } from './hook-plan';
+import { PhaseHook, describeCallee, findOnFailure } from './phase-hooks';
 import { formatWeights } from '../traffic/weights';
 import { Direction, findDirection } from './direction';
 import { ApiCalls, estimateApiCalls } from './api-calls';
@@ -67,6 +68,7 @@ export function describePlan(plan: Plan): string {
     ['Stages', describeStages(plan, explained)],
     ...(plan.switch ? ([['Switch', describeSwitch(plan.switch, findDirection(plan))]] as const) : []),
     ...(plan.windows.length > 0 ? ([['Windows', describeWindows(plan)]] as const) : []),
+    ...(plan.hooks.length > 0 ? ([['Hooks', plan.hooks.map(describePhaseHook)]] as const) : []),
     ['Checks', describeChecks(plan)],
     ['Approvals', describeApprovals(plan, explained)],
     [`Drain of the ${findDirection(plan).from}`, describeDrain(plan)],
@@ -161,6 +163,18 @@ function describeHook({ hook }: SwitchPlan): string[] {
   const by = hook.functionArn ?? 'the backends, by HTTP';
   const thaw = hasPart(hook, 'thaw') ? ` After it the side that serves is thawed (${hook.timeoutMs.thaw} ms).` : '';
   return [`Before the decision the hook is called at ${by}: ${parts.join(', ')}.${thaw}`];
+}
+
+const ON_HOOK_FAILURE: Readonly<Record<ReturnType<typeof findOnFailure>, string>> = {
+  rollBack: 'A failure rolls back.',
+  pause: 'After a failure a person is asked.',
+  continue: 'A failure is noted, and it goes on.',
+};
+
+function describePhaseHook(hook: PhaseHook): string {
+  const { name, when, timeoutSeconds } = hook;
+  const limit = formatSeconds(timeoutSeconds);
+  return `${when}: '${name}' (${describeCallee(hook)}), up to ${limit}. ${ON_HOOK_FAILURE[findOnFailure(hook)]}`;
 }
 
 function describeChecks(plan: Plan): string[] {

@@ -3,7 +3,8 @@ import type { Fields, FieldValues, IntegerField, ObjectField, TextField } from '
 import type { Problems } from '../validation/problems';
 import { requestPath } from '../validation/request-path';
 
-const PATH = {
+/** A path of a backend that is called by a hook. */
+export const HOOK_PATH = {
   kind: 'text',
   isOptional: true,
   ...requestPath(1_024),
@@ -12,12 +13,15 @@ const PATH = {
 /**
  * @see https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
  */
+export const FUNCTION_ARN_PATTERN =
+  '^arn:aws[a-z-]{0,12}:lambda:[a-z0-9-]{1,30}:[0-9]{12}:function:[A-Za-z0-9_-]{1,64}(:([$]LATEST|[A-Za-z0-9_-]{1,128}))?$';
+export const FUNCTION_ARN_RULE = 'the ARN of a Lambda function, with a version or an alias if need be';
+
 const FUNCTION_ARN = {
   kind: 'text',
   isOptional: true,
-  pattern:
-    '^arn:aws[a-z-]{0,12}:lambda:[a-z0-9-]{1,30}:[0-9]{12}:function:[A-Za-z0-9_-]{1,64}(:([$]LATEST|[A-Za-z0-9_-]{1,128}))?$',
-  rule: 'the ARN of a Lambda function, with a version or an alias if need be',
+  pattern: FUNCTION_ARN_PATTERN,
+  rule: FUNCTION_ARN_RULE,
   sentence: 'The function that is called for each part. Either this or `http`.',
 } as const satisfies TextField;
 
@@ -31,14 +35,14 @@ const HOOK_FIELDS = {
     isOptional: true,
     sentence: 'The paths of the backends that are called by POST, through a proxy. Either this or `functionArn`.',
     fields: {
-      freeze: { ...PATH, sentence: 'The side that is left rejects writes from then on. It needs `thaw`.' },
-      transfer: { ...PATH, sentence: 'The side that is switched to fetches what it needs from the other one.' },
+      freeze: { ...HOOK_PATH, sentence: 'The side that is left rejects writes from then on. It needs `thaw`.' },
+      transfer: { ...HOOK_PATH, sentence: 'The side that is switched to fetches what it needs from the other one.' },
       verify: {
-        ...PATH,
+        ...HOOK_PATH,
         sentence: 'Each side says whether it is ready. Where one responds with a `digest`, both must have the same.',
       },
       thaw: {
-        ...PATH,
+        ...HOOK_PATH,
         sentence: 'The side that serves after the decision accepts writes. It may never have been frozen.',
       },
     },
@@ -57,8 +61,8 @@ const HOOK_FIELDS = {
       },
       path: {
         kind: 'text',
-        pattern: PATH.pattern,
-        rule: PATH.rule,
+        pattern: HOOK_PATH.pattern,
+        rule: HOOK_PATH.rule,
         sentence: 'Its path. A status of 400 or more rejects it.',
       },
     },

@@ -41,6 +41,9 @@ export function checkFloor(plan: Plan, deployed: Plan, changeable: readonly Plan
   if (!sameQuotas(plan.initialWeights, floor.initialWeights)) {
     problems.add('initialWeights', `${formatWeights(floor.initialWeights)}, as deployed`, plan.initialWeights);
   }
+  if (JSON.stringify(plan.hooks) !== JSON.stringify(floor.hooks)) {
+    problems.add('hooks', 'as deployed: they are called with the rights of the cutover', plan.hooks);
+  }
   for (const part of PLAN_PARTS) {
     if (changeable.includes(part)) CHECKS[part](plan, floor, problems);
     else if (JSON.stringify(plan[part]) !== JSON.stringify(floor[part])) {

@@ -13,6 +13,7 @@ import { DEFAULT_STAGES, STAGES_FIELD, Stage, expandStages, findMaximumBake } fr
 import { WINDOWS_FIELD, Window } from './windows-plan';
 import { STICKINESS_FIELD, StickinessPlan, checkStickiness, keepLooks } from './stickiness-plan';
 import { checkHook } from './hook-plan';
+import { HOOKS_FIELD, PhaseHook, countHookCalls } from './phase-hooks';
 import { SWITCH_FIELD, SwitchPlan } from './switch-plan';
 import { DRAIN_FIELD, DrainOrder, HEALTH_PATH } from '../proxy/admin-api';
 import { CONNECTION_KINDS, eachKind } from '../proxy/connections';
@@ -63,6 +64,8 @@ export interface Plan {
   readonly windows: readonly Window[];
   /** Where a person has to agree before it goes on. */
   readonly approval: Approval;
+  /** What is called before and after its phases. */
+  readonly hooks: readonly PhaseHook[];
 }
 
 const INITIAL_WEIGHTS: Weights = { source: 100, target: 0 };
@@ -207,6 +210,7 @@ export const PLAN_FIELDS = {
   windows: WINDOWS_FIELD,
   switch: SWITCH_FIELD,
   approval: APPROVAL_FIELD,
+  hooks: HOOKS_FIELD,
 } as const satisfies Fields;
 
 /**
@@ -303,6 +307,7 @@ export function estimateSeconds(plan: Plan): { typical: number; longest: number 
       findLongestBakes(plan) +
       plan.stages.length * plan.confirmTimeoutSeconds +
       approvals +
+      plan.hooks.reduce((sum, hook) => sum + countHookCalls({ ...plan, hooks: [hook] }) * hook.timeoutSeconds, 0) +
       (plan.stickiness.policy === 'keep' ? plan.stickiness.keepSeconds : 0) +
       drain,
   };
@@ -350,11 +355,12 @@ function checkEventBudget(plan: Plan, problems: Problems): void {
 
 /** What the history has left for bakes, beside everything else at its slowest pace. */
 function findBakeLooks(plan: Plan): number {
-  const { switches, confirms, approvals, returns, windows, drain } = countLooks(plan);
-  return Math.floor(EVENT_BUDGET / EVENTS_PER_POLL) - switches - confirms - approvals - returns - windows - drain;
+  const looks = countLooks(plan);
+  const all = Object.values(looks).reduce((sum, each) => sum + each, 0);
+  return Math.floor(EVENT_BUDGET / EVENTS_PER_POLL) - (all - looks.bakes);
 }
 
-type LookedFor = 'switches' | 'confirms' | 'bakes' | 'approvals' | 'returns' | 'windows' | 'drain';
+type LookedFor = 'switches' | 'confirms' | 'bakes' | 'approvals' | 'returns' | 'windows' | 'hooks' | 'drain';
 
 /** How often a cutover checks both sides at the most, by what it waits for. Each check takes `EVENTS_PER_POLL` events. */
 export function countLooks(plan: Plan): Record<LookedFor, number> {
@@ -366,6 +372,7 @@ export function countLooks(plan: Plan): Record<LookedFor, number> {
     approvals: approvalLooks(approval, stages.length, pollSeconds),
     returns: keepLooks(plan),
     windows: plan.windows.length === 0 ? 0 : MAX_WINDOW_LOOKS,
+    hooks: countHookCalls(plan),
     drain: MAX_DRAIN_LOOKS,
   };
 }

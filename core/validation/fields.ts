@@ -41,7 +41,9 @@ export interface BooleanField extends Described {
 export interface ChoiceField extends Described {
   readonly kind: 'choice';
   readonly values: readonly string[];
-  readonly default: string;
+  /** Without a default it must be there, unless it is optional. */
+  readonly default?: string;
+  readonly isOptional?: boolean;
 }
 
 /** A text that must be there, unless it is optional or has a default. */
@@ -139,7 +141,7 @@ export type Fields = Readonly<Record<string, Field>>;
 /** Whether it must be there: where it, or a part of it, has no default. */
 export function isRequired(field: Field): boolean {
   if ('default' in field && field.default !== undefined) return false;
-  if (field.kind === 'text' || field.kind === 'seconds') return field.isOptional !== true;
+  if (field.kind === 'text' || field.kind === 'seconds' || field.kind === 'choice') return field.isOptional !== true;
   if (field.kind === 'object' && field.isOptional === true) return false;
   return field.kind === 'integer' || (field.kind === 'object' && Object.values(field.fields).some(isRequired));
 }
@@ -154,7 +156,9 @@ export type FieldValue<F extends Field> = F extends SecondsField
     : F extends BooleanField
       ? boolean
       : F extends ChoiceField
-        ? F['values'][number]
+        ? F extends { readonly isOptional: true }
+          ? F['values'][number] | undefined
+          : F['values'][number]
         : F extends TextField
           ? F extends { readonly isOptional: true }
             ? string | undefined

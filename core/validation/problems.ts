@@ -98,8 +98,13 @@ export class Problems {
   }
 
   /** YAML 1.2 reads a bare `on` or `off` as text, but people write `true` and `false`. */
-  choice(name: string, value: unknown, { values, default: fallback }: { values: readonly string[]; default: string }) {
-    if (value === undefined) return fallback;
+  choice(
+    name: string,
+    value: unknown,
+    form: { values: readonly string[]; default?: string; isOptional?: boolean },
+  ): string | undefined {
+    const { values, default: fallback = form.isOptional ? undefined : values[0] } = form;
+    if (value === undefined && (form.default !== undefined || form.isOptional)) return fallback;
     const isSwitch = typeof value === 'boolean' && (values.includes('on') || values.includes('off'));
     const word = isSwitch ? (value ? 'on' : 'off') : value;
     if (typeof word === 'string' && values.includes(word)) return word;

@@ -6,12 +6,17 @@ import { limited } from './client/limited';
 
 /** Longer than any part of a hook may take. */
 const INVOKE_MS = 30_000;
+const CHECK_MS = 5_000;
 
 /** The functions of a hook. Requests wait meanwhile: a call that has failed is not repeated here. */
 export function functionsPort(): FunctionsPort {
   const requestHandler = { ...CLIENT_CONFIG.requestHandler, requestTimeout: INVOKE_MS };
   const client = limited('Lambda', new LambdaClient({ ...CLIENT_CONFIG, maxAttempts: 1, requestHandler }), INVOKE_MS);
   return {
+    check: async (functionArn) => {
+      const abortSignal = AbortSignal.timeout(CHECK_MS);
+      await client.send(new InvokeCommand({ FunctionName: functionArn, InvocationType: 'DryRun' }), { abortSignal });
+    },
     invoke: async (functionArn, event, timeoutMs) => {
       const abortSignal = AbortSignal.timeout(timeoutMs);
       const command = new InvokeCommand({ FunctionName: functionArn, Payload: JSON.stringify(event) });

@@ -10,6 +10,7 @@ import { notifierPort } from './notifier';
 import { proxiesPort } from './proxies/proxies';
 import { servicesPort } from './services';
 import { smokePort } from './smoke/smoke';
+import { urlsPort } from './urls';
 import { storePort } from './store/store';
 import { switchStorePort } from './store/switch-store';
 
@@ -23,6 +24,7 @@ export function portsFrom(config: CutoverConfig): Ports {
     store: storePort(config.storeBucket),
     switches: switchStorePort(config.storeBucket),
     functions: functionsPort(),
+    urls: urlsPort(),
     identity: identityPort(config),
     alarms: alarmsPort(),
     notifier: notifierPort(config),

@@ -27,6 +27,7 @@ export interface Ports {
   readonly store: StorePort;
   readonly switches: SwitchStorePort;
   readonly functions: FunctionsPort;
+  readonly urls: UrlsPort;
   readonly identity: IdentityPort;
   readonly alarms: AlarmsPort;
   readonly notifier: NotifierPort;
@@ -43,6 +44,37 @@ export interface FunctionsPort {
    * @throws Error with its own error, when it may not be called, or when it has not responded in time
    */
   invoke(functionArn: string, event: object, timeoutMs: number): Promise<unknown>;
+  /**
+   * Whether it could be called now; it is not.
+   *
+   * @throws Error when it is not there, or may not be called
+   */
+  check(functionArn: string): Promise<void>;
+}
+
+/** The URLs of a user that a plan names. */
+export interface UrlsPort {
+  /**
+   * One request, whose redirects are not followed.
+   *
+   * @throws Error of the connection, or when its response has not ended in time
+   */
+  send(url: string, order: UrlOrder): Promise<UrlResponse>;
+}
+
+export interface UrlOrder {
+  readonly method: 'POST' | 'OPTIONS';
+  /** JSON. @default - no body */
+  readonly body?: string;
+  /** Its `Idempotency-Key`. */
+  readonly key?: string;
+  readonly timeoutMs: number;
+}
+
+export interface UrlResponse {
+  readonly status: number;
+  /** The beginning of it. */
+  readonly body: string;
 }
 
 export interface LoadBalancerPort {

@@ -55,7 +55,7 @@ async function lookOnce(
 }
 
 /** The state has no room for them. A store that is away costs nothing but these figures. */
-async function writeLooks(run: CutoverRun, { store }: Ports): Promise<CutoverRun> {
+export async function writeLooks(run: CutoverRun, { store }: Ports): Promise<CutoverRun> {
   const { looks, execution } = run;
   if (!looks || !mustWriteLooks(run)) return run;
   const write = () => store.putLooks(execution, looks.written + 1, looks.records);

@@ -13,6 +13,7 @@ import {
   proven,
   buildStatement,
 } from '../../core/approval/approval';
+import { callHooksFirst } from '../../core/cutover/hooks';
 import { resume } from '../../core/cutover/escalation';
 import { CutoverRun, Escalation, note, rollBack } from '../../core/cutover/run';
 import type { ErrorCode } from '../../core/errors/errors';
@@ -81,7 +82,7 @@ function endEscalation(
   word: Response | string | undefined,
   nowMs: number,
 ): CutoverRun {
-  if (verdict === 'approved') return resume(run, escalation, nowMs);
+  if (verdict === 'approved') return callHooksFirst(resume(run, escalation, nowMs));
   const { code, message } = escalation.failure;
   const by = typeof word === 'object' ? describeResponder(word) : 'an unknown signer';
   const end =

@@ -1,5 +1,6 @@
 import { keepLook } from '../../core/cutover/looks';
 import { CutoverRun, note } from '../../core/cutover/run';
+import { callHooksFirst } from '../../core/cutover/hooks';
 import { keepsClients } from '../../core/cutover/returning';
 import { leaveSide } from '../shared/leave';
 import { bakeVerdict } from '../../core/judge/judge';
@@ -36,7 +37,9 @@ async function judgeBake(run: CutoverRun, ports: Ports, nowMs: number, look: Loo
     verdict,
   });
   const after = afterBake(kept, { stage, progress, watch, verdict }, nowMs);
-  return note(after, nowMs, 'Bake', { stage: progress.index + 1, verdict, ...summarizeObserved(watch) });
+  return callHooksFirst(
+    note(after, nowMs, 'Bake', { stage: progress.index + 1, verdict, ...summarizeObserved(watch) }),
+  );
 }
 
 /** Not on what was not seen: the figures of the side that is left alone are no part of the verdict. */

@@ -6,6 +6,7 @@ import { announce } from '../shared/announce';
 import type { Ports } from '../contract/ports';
 import { readLooks } from '../shared/written-looks';
 import { createHandler, holdsLock } from '../shared/step';
+import { callHooksAt } from '../hooks/bounded-hooks';
 import { resumeForGood } from '../shared/scaling';
 import { undrain } from '../shared/undrain';
 
@@ -18,8 +19,9 @@ export async function complete(run: CutoverRun, ports: Ports, nowMs: number): Pr
   if (!(await holdsLock(run, ports)) && !(await ports.store.hasEvidence(run.execution))) {
     throw new CutoverError('LockLost', `the lock must be held by '${run.execution}' to complete, got another or none`);
   }
+  const hooked = await callHooksAt('beforeComplete', run, ports);
   const notUndrained = await undrain(findDirection(run.plan).from, ports);
-  const resumed = await resumeForGood(run, ports);
+  const resumed = await callHooksAt('afterComplete', await resumeForGood(hooked, ports), ports);
   const done = note(resumed, nowMs, 'Complete', notUndrained.length > 0 ? { notUndrained } : {});
   await ports.store.putEvidence(buildEvidence(done, 'completed', nowMs, await readLooks(run, ports)));
   await ports.store.release(run.execution);

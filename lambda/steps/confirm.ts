@@ -1,4 +1,5 @@
 import { CutoverRun, note, rollBack } from '../../core/cutover/run';
+import { callHooksFirst } from '../../core/cutover/hooks';
 import { sameForward } from '../../core/traffic/forward';
 import { CONFIRM_POLL_SECONDS } from '../../core/plan/plan';
 import { announce } from '../shared/announce';
@@ -22,7 +23,7 @@ async function readBack(run: CutoverRun, ports: Ports, nowMs: number, { rules }:
       waitSeconds: plan.pollSeconds,
     };
     await announce('shifted', confirmed, ports);
-    return note(confirmed, nowMs, 'Confirm', { stage: stage.index + 1, seconds });
+    return callHooksFirst(note(confirmed, nowMs, 'Confirm', { stage: stage.index + 1, seconds }));
   }
   if (seconds < plan.confirmTimeoutSeconds) return { ...run, verdict: 'wait', waitSeconds: CONFIRM_POLL_SECONDS };
   return rollBack(

@@ -1,4 +1,5 @@
 import { CutoverRun, note, rollBack } from '../../core/cutover/run';
+import { callHooksFirst } from '../../core/cutover/hooks';
 import { beginDrain, observeDrain } from '../../core/cutover/drain-run';
 import { endOfReturning, keepsClients, noteReturning } from '../../core/cutover/returning';
 import { CONFIRM_POLL_SECONDS } from '../../core/plan/plan';
@@ -34,12 +35,13 @@ async function drainSide(run: CutoverRun, ports: Ports, nowMs: number, { tasks, 
     : note(run, nowMs, 'Drain', { active: progress.active, limitSeconds: progress.limitMs / 1000 });
   const after = observeDrain(noted, progress, left, nowMs);
   if (after.verdict === 'wait') return after;
-  return note(after, nowMs, 'Drain', {
+  const noticed = note(after, nowMs, 'Drain', {
     verdict: after.verdict,
     active: after.drain?.active,
     unknownTasks: after.drain?.unknownTasks,
     ended: after.drain?.ended,
   });
+  return callHooksFirst(noticed);
 }
 
 /** Clients that a cookie binds to the side go on being served there, for as long as the plan says and the side serves. */

@@ -1,5 +1,7 @@
 import { checkAlarms } from '../../core/judge/alarm-check';
 import { pendingGate } from '../../core/approval/approval';
+import type { HookPoint } from '../../core/cutover/hook-records';
+import { callHooksFirst } from '../../core/cutover/hooks';
 import { waitForWindow } from '../../core/cutover/window';
 import { CutoverRun, note } from '../../core/cutover/run';
 import { CutoverError } from '../../core/errors/errors';
@@ -18,10 +20,18 @@ import { readSide } from '../shared/sides';
 import { hookFindings, thawFindings } from '../switch/hook-preflight';
 import { Finding, regimeFindings, lookAtSwitch } from '../switch/switch-preflight';
 import { endLeftSwitch } from '../switch/left-switch';
+import { phaseHookFindings } from '../hooks/phase-hook-preflight';
 import { createHandler } from '../shared/step';
 
 /** The state of a cutover holds what each task reported last: with more of them it would outgrow Step Functions' 256 KiB. */
 const MAX_TASKS = 2_000;
+
+const BEFORE: readonly HookPoint[] = [{ when: 'beforePreflight', attempt: 1 }];
+/** It looks at everything again behind them: they may take long, or change something. */
+const AFTER: readonly HookPoint[] = [
+  { when: 'afterPreflight', attempt: 1 },
+  { when: 'beforeShift', stage: 1, attempt: 1 },
+];
 
 /** Looks at everything that must be so before traffic moves, and reports all that is not. */
 export async function preflight(given: CutoverRun, ports: Ports, nowMs: number): Promise<CutoverRun> {
@@ -29,8 +39,8 @@ export async function preflight(given: CutoverRun, ports: Ports, nowMs: number):
   if (await store.abortRequested(given.execution))
     throw new CutoverError('Aborted', `an operator asked '${given.execution}' to stop`);
   // Everything was checked when the wait began, and is again when it ends.
-  const waiting = given.window && waitForWindow(given, nowMs);
-  if (waiting) return waiting;
+  const early = waitEarly(given, nowMs);
+  if (early) return early;
   const readings = await loadBalancer.rules();
   const own = readings.find(({ arn }) => arn === loadBalancer.ruleArn);
   const forward = own?.forward;
@@ -53,17 +63,16 @@ export async function preflight(given: CutoverRun, ports: Ports, nowMs: number):
     sideFindings(run, ports),
     alarmFindings(run, ports),
     hookFindings(run, ports),
+    phaseHookFindings(run, ports),
   ]);
   const findings = [...ofWeights, ...ofThaw, ...ofRegime, ...tasks.findings, ...others.flat(), ...ofSwitch.findings];
   const [first] = findings;
   if (first) throw new CutoverError(first.code, findings.map(({ message }) => message).join('\n'));
 
-  // It looks again after the approval, which may take hours: only the last look says that something may move.
+  // It looks again behind that, which may take hours: only the last look says that something may move.
   const seen = { weights, ...tasks.past };
-  const gate = pendingGate(run.plan, run.approved ?? [], 0);
-  if (gate) return note({ ...run, verdict: 'approve' }, nowMs, 'Preflight', seen);
-  const closed = waitForWindow(run, nowMs);
-  if (closed) return note(closed, nowMs, 'Preflight', seen);
+  const late = waitLate(run, nowMs);
+  if (late) return note(late, nowMs, 'Preflight', seen);
   const initial = {
     stickiness: forward.stickiness,
     others: otherRules(readings, loadBalancer.ruleArn),
@@ -74,6 +83,23 @@ export async function preflight(given: CutoverRun, ports: Ports, nowMs: number):
   const ready = note({ ...run, initial, verdict }, nowMs, 'Preflight', { ...seen, ...(shown && { switch: shown }) });
   await store.save(ready);
   return ready;
+}
+
+/** Where all is well: for a person, a window, or the hooks behind this step. */
+function waitLate(run: CutoverRun, nowMs: number): CutoverRun | undefined {
+  if (pendingGate(run.plan, run.approved ?? [], 0)) return { ...run, verdict: 'approve' };
+  const closed = waitForWindow(run, nowMs);
+  if (closed) return closed;
+  const hooked = callHooksFirst(run, AFTER, 'approved');
+  return hooked === run ? undefined : hooked;
+}
+
+/** For the window that was waited for before, or for the hooks before this step. */
+function waitEarly(given: CutoverRun, nowMs: number): CutoverRun | undefined {
+  const waiting = given.window && waitForWindow(given, nowMs);
+  if (waiting) return waiting;
+  const hooked = callHooksFirst(given, BEFORE, 'approved');
+  return hooked === given ? undefined : hooked;
 }
 
 function weightFindings(run: CutoverRun, weights: CutoverRun['plan']['initialWeights']): Finding[] {

@@ -1,5 +1,5 @@
 import { AlarmReading, checkAlarms } from '../../core/judge/alarm-check';
-import { CutoverRun, RollbackRecord, findFailure, note } from '../../core/cutover/run';
+import { CutoverRun, InitialReading, RollbackRecord, findFailure, note } from '../../core/cutover/run';
 import { findDirection } from '../../core/plan/direction';
 import { CutoverError } from '../../core/errors/errors';
 import { Forward, forwardFor, sameForward } from '../../core/traffic/forward';
@@ -15,6 +15,7 @@ import { readSide } from '../shared/sides';
 import { createHandler } from '../shared/step';
 import { NOTIFY_MS, leavingTime, timeLeftMs } from '../contract/time-left';
 import { StayReason, SwitchedBack, switchBack } from '../switch/switch-back';
+import { withRollbackHooks } from '../hooks/bounded-hooks';
 import { recallSuspended, resumeScaling } from '../shared/scaling';
 import { undrain } from '../shared/undrain';
 
@@ -69,20 +70,30 @@ interface SeenBoth extends Seen {
  * the side dies with its weight back. Weights that have read back are not set again, because who changes them then does so
  * by hand. A cutover that has lost the lock touches nothing: the traffic is another's by now.
  *
+ * The hooks before it are called at the same time, and the weights do not wait for them; those behind it when it is done.
+ *
  * @throws CutoverError `RollbackUnsafe`, `RollbackNotConfirmed`, or `AwsUnavailable` of the load balancer's API
  */
 export async function rollback(given: CutoverRun, ports: Ports, nowMs: number): Promise<CutoverRun> {
-  const { loadBalancer, store } = ports;
-  const { initial, plan, execution } = given;
+  const { initial, execution } = given;
   if (!initial) throw new Error("'rollback' must follow a preflight, got none");
   // Asked at the same time, so that both together cost no more than one.
   const alarms = settleWithin(ASK_MS, 'reading the alarms', () => ports.alarms.read(given.alarms));
-  const holder = await settleWithin(ASK_MS, 'reading the lock', () => store.holder());
+  const holder = await settleWithin(ASK_MS, 'reading the lock', () => ports.store.holder());
   if ('value' in holder && holder.value?.execution !== execution) return withoutLock(given);
   const recalled = 'value' in holder ? recallSuspended(given, holder.value) : given;
-  const switched = await switchBack(recalled, ports);
+  return withRollbackHooks(recalled, ports, nowMs, () => goBack(recalled, { initial, alarms, holder }, ports, nowMs));
+}
+
+async function goBack(
+  given: CutoverRun,
+  { initial, alarms, holder }: Pick<Going, 'alarms' | 'holder'> & { readonly initial: InitialReading },
+  ports: Ports,
+  nowMs: number,
+): Promise<CutoverRun> {
+  const switched = await switchBack(given, ports);
   const { run } = switched;
-  const intended = forwardFor(plan.initialWeights, loadBalancer.groupArns, initial.stickiness);
+  const intended = forwardFor(given.plan.initialWeights, ports.loadBalancer.groupArns, initial.stickiness);
   const started: CutoverRun = { ...(run.rollback ? run : beginRollback(run, nowMs)), intended };
   const hasSwitched = run.switches !== given.switches;
   // What it did would be lost with a step that is cut short.

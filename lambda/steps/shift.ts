@@ -1,5 +1,6 @@
 import { keepLook } from '../../core/cutover/looks';
 import { CutoverRun, note, rollBack } from '../../core/cutover/run';
+import { callHooksFirst } from '../../core/cutover/hooks';
 import { packWindow } from '../../core/judge/look-record';
 import { findDirection } from '../../core/plan/direction';
 import { planForward } from '../../core/plan/stickiness-plan';
@@ -83,7 +84,10 @@ export const shift: Act<CutoverRun, CutoverRun> = (run, ports, nowMs) => {
         return Promise.resolve(waitToShift(judgedRun, atMs));
       }
       const waiting = isAsBefore(judgedRun, look, ports) && waitForWindow(judgedRun, atMs);
-      return waiting ? Promise.resolve(waiting) : setWeights(judgedRun, ports, atMs);
+      if (waiting) return Promise.resolve(waiting);
+      const point = { when: 'beforeShift', stage: judgedRun.stage!.index + 2, attempt: 1 } as const;
+      const hooked = callHooksFirst(judgedRun, [point], 'nextStage');
+      return hooked === judgedRun ? setWeights(judgedRun, ports, atMs) : Promise.resolve(hooked);
     },
     { isConfirmed: false, resume: 'nextStage' },
   );

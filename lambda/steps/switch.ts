@@ -1,4 +1,5 @@
 import { CutoverRun, note, rollBack } from '../../core/cutover/run';
+import { callHooksFirst } from '../../core/cutover/hooks';
 import { waitForWindow } from '../../core/cutover/window';
 import { findDirection } from '../../core/plan/direction';
 import type { SwitchPlan } from '../../core/plan/switch-plan';
@@ -36,6 +37,9 @@ async function makeSwitch(given: CutoverRun, ports: Ports): Promise<CutoverRun> 
   if (isOver) return resumeScaling(await finish(await noteCommit(run, regime, ports), ports), ports);
   const waiting = waitForWindow(run, ports.now());
   if (waiting) return waiting;
+  const point = { when: 'beforeShift', stage: 1, attempt: (run.switches?.length ?? 0) + 1 } as const;
+  const hooked = callHooksFirst(run, [point], 'switch');
+  if (hooked !== run) return hooked;
   const deployments = await findDeployments(ports);
   if (deployments.length > 0) return rollBack(run, 'SwitchAborted', deployments.join('\n'));
   return withScalingSuspended(run, ports, (held) => attempt(held, plan, ports));

@@ -1,5 +1,6 @@
 import { total } from '../../core/proxy/connections';
 import { CutoverRun, note, rollBack } from '../../core/cutover/run';
+import { callHooksFirst } from '../../core/cutover/hooks';
 import { sumActive, describeLive, drainSeen } from '../../core/cutover/drain-run';
 import { findDirection } from '../../core/plan/direction';
 import { CutoverError } from '../../core/errors/errors';
@@ -39,6 +40,9 @@ async function verifyBoth(run: CutoverRun, ports: Ports, nowMs: number, look: Lo
     const got = describeLive(active, unknown, returning);
     return waitForZero(run, `the ${from} must be at zero, got ${got}`, nowMs);
   }
+  // Before it is written down that Verify has passed: after that nothing rolls back. This step looks again behind them.
+  const hooked = callHooksFirst(run, [{ when: 'afterVerify', attempt: 1 }], 'drained');
+  if (hooked !== run) return hooked;
   const drain = run.drain && drainSeen(run, run.drain, left);
   const verified = note({ ...run, ...(drain && { drain }), isVerified: true, verdict: 'verified' }, nowMs, 'Verify', {
     [from]: active,

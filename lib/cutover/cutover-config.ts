@@ -127,7 +127,7 @@ export function listResources(scope: Construct, props: ConfigParts, eventBus: IE
       resource: 'scalable-target',
       resourceName: '*',
     }),
-    hookFunctionArn: props.plan?._hookFunctionArn,
+    hookFunctionArns: props.plan?._hookFunctionArns ?? { switch: [], phases: [] },
     storeArn: props.loadBalancer.store.bucketArn,
     metricAlarmArns: metric.map(({ alarmArn }) => alarmArn),
     readsAnyAlarm: other.length > 0 || metric.length > MAX_NAMED_ALARMS,

@@ -52,8 +52,8 @@ export interface Deployed {
   readonly alarms: CheckedAlarms;
 }
 
-/** A person is asked in three places, and what follows differs. */
-type TaskName = StateStep | 'approveLastStage' | 'ask';
+/** A person is asked in three places, and hooks are called in two: what follows differs. */
+type TaskName = StateStep | 'approveLastStage' | 'ask' | 'firstHook';
 type Tasks = Readonly<Record<TaskName, LambdaInvoke>>;
 
 /**
@@ -65,12 +65,12 @@ type Tasks = Readonly<Record<TaskName, LambdaInvoke>>;
  *           ⇅    Switch┘ └────────┴────────┴───────────────┴───────┴→ Rollback → Record → RolledBack | Refused | Failed
  *        Approve                         Bake → ApproveLastStage → Shift
  *                                        any judged step → Ask → that step, or what follows it
+ *                                        between any two  → Hook → what follows it
  * ```
  */
 export function cutoverDefinition(scope: Construct, functions: StepFunctions, deployed: Deployed): IChainable {
   const tasks = createTasks(scope, functions, deployed);
   const { lock, preflight, approveLastStage, ask, shift, confirm, bake, drain, verify, rollback, record } = tasks;
-  const failed = new Fail(scope, 'Failed', { error: 'Failed', causePath: '$.cause' });
   const notRecorded = new Fail(scope, 'NotRecorded', {
     error: 'NotRecorded',
     cause:
@@ -82,13 +82,15 @@ export function cutoverDefinition(scope: Construct, functions: StepFunctions, de
   addBeginning(scope, tasks);
   // Wherever both sides are judged, the judge may ask a person.
   const asks = when('ask', ask);
+  const hooks = when('hook', tasks.hook);
   shift.next(
-    choose(scope, 'Shifted?', rollback, [when('go', confirm), asks, waitAndRepeat(scope, 'WaitToShift', shift)]),
+    choose(scope, 'Shifted?', rollback, [when('go', confirm), asks, hooks, waitAndRepeat(scope, 'WaitToShift', shift)]),
   );
   confirm.next(
     choose(scope, 'Confirmed?', rollback, [
       when('confirmed', bake),
       asks,
+      hooks,
       waitAndRepeat(scope, 'WaitToConfirm', confirm),
     ]),
   );
@@ -98,50 +100,74 @@ export function cutoverDefinition(scope: Construct, functions: StepFunctions, de
       when('approve', approveLastStage),
       when('drain', drain),
       asks,
+      hooks,
       waitAndRepeat(scope, 'WaitToBake', bake),
     ]),
   );
-  approveLastStage.next(
-    choose(scope, 'LastStageApproved?', rollback, [
-      when('approved', shift),
-      asks,
-      waitAndRepeat(scope, 'WaitForLastApproval', approveLastStage),
-    ]),
-  );
   drain.next(
-    choose(scope, 'Drained?', rollback, [when('drained', verify), asks, waitAndRepeat(scope, 'WaitToDrain', drain)]),
+    choose(scope, 'Drained?', rollback, [
+      when('drained', verify),
+      asks,
+      hooks,
+      waitAndRepeat(scope, 'WaitToDrain', drain),
+    ]),
   );
   verify.next(
     choose(scope, 'Verified?', rollback, [
       when('verified', tasks.complete),
       asks,
+      hooks,
       waitAndRepeat(scope, 'WaitToVerify', verify),
     ]),
   );
+  addLastApproval(scope, tasks);
   addEscalation(scope, tasks);
   tasks.complete.next(completed);
   rollback.next(
     choose(scope, 'RolledBack?', record, [when('restored', record), waitAndRepeat(scope, 'WaitToRollBack', rollback)]),
   );
-  record.next(outcome(scope, { completed, failed, notRecorded }));
+  record.next(outcome(scope, { completed, notRecorded }));
   catchAll(scope, tasks, notRecorded);
   return lock;
 }
 
+function addLastApproval(scope: Construct, { approveLastStage, ask, shift, rollback }: Tasks): void {
+  approveLastStage.next(
+    choose(scope, 'LastStageApproved?', rollback, [
+      when('approved', shift),
+      when('ask', ask),
+      waitAndRepeat(scope, 'WaitForLastApproval', approveLastStage),
+    ]),
+  );
+}
+
 /** Before the first stage: a person, or a switch. */
 function addBeginning(scope: Construct, tasks: Tasks): void {
-  const { approve, preflight, record, shift, confirm, rollback } = tasks;
+  const { approve, firstHook, preflight, record, shift, confirm, rollback } = tasks;
   // Until something moves, the safe way is to stop where it stands.
   preflight.next(
     choose(scope, 'Ready?', record, [
       when('go', shift),
       when('switch', tasks.switch),
       when('approve', approve),
+      when('hook', firstHook),
       waitAndRepeat(scope, 'WaitForWindow', preflight),
     ]),
   );
   tasks.switch.next(
-    choose(scope, 'Switched?', rollback, [when('go', confirm), waitAndRepeat(scope, 'WaitToSwitch', tasks.switch)]),
+    choose(scope, 'Switched?', rollback, [
+      when('go', confirm),
+      when('hook', tasks.hook),
+      waitAndRepeat(scope, 'WaitToSwitch', tasks.switch),
+    ]),
+  );
+  // Preflight again, as after an approval.
+  firstHook.next(
+    choose(scope, 'FirstHookCalled?', record, [
+      when('approved', preflight),
+      when('approve', approve),
+      when('hook', firstHook),
+    ]),
   );
   // Preflight again: an approval may take hours.
   approve.next(
@@ -149,21 +175,22 @@ function addBeginning(scope: Construct, tasks: Tasks): void {
   );
 }
 
-/** Each way leads back to where the judge asked a person. */
+/** Each way leads back to where the judge asked a person, or where hooks were called. */
 function addEscalation(scope: Construct, tasks: Tasks): void {
-  const { ask, shift, approveLastStage, confirm, bake, drain, verify, rollback } = tasks;
-  ask.next(
-    choose(scope, 'Decided?', rollback, [
-      when('nextStage', shift),
-      when('approve', approveLastStage),
-      when('go', confirm),
-      when('confirmed', bake),
-      when('drain', drain),
-      when('drained', verify),
-      when('ask', ask),
-      waitAndRepeat(scope, 'WaitForDecision', ask),
-    ]),
-  );
+  const { ask, hook, shift, approveLastStage, confirm, bake, drain, verify, rollback } = tasks;
+  const ways = () => [
+    when('nextStage', shift),
+    when('approve', approveLastStage),
+    when('switch', tasks.switch),
+    when('go', confirm),
+    when('confirmed', bake),
+    when('drain', drain),
+    when('drained', verify),
+    when('ask', ask),
+    when('hook', hook),
+  ];
+  ask.next(choose(scope, 'Decided?', rollback, [...ways(), waitAndRepeat(scope, 'WaitForDecision', ask)]));
+  hook.next(choose(scope, 'HookCalled?', rollback, ways()));
 }
 
 function createTasks(scope: Construct, functions: StepFunctions, deployed: Deployed): Tasks {
@@ -192,6 +219,8 @@ function createTasks(scope: Construct, functions: StepFunctions, deployed: Deplo
     approve: task('Approve', 'approve'),
     approveLastStage: task('ApproveLastStage', 'approve'),
     ask: task('Ask', 'approve'),
+    firstHook: task('FirstHook', 'hook'),
+    hook: task('Hook', 'hook'),
     shift: task('Shift', 'shift'),
     switch: task('Switch', 'switch'),
     confirm: task('Confirm', 'confirm'),
@@ -247,11 +276,10 @@ function choose(scope: Construct, name: string, otherwise: IChainable, ways: rea
 
 interface Ends {
   readonly completed: Succeed;
-  readonly failed: Fail;
   readonly notRecorded: Fail;
 }
 
-function outcome(scope: Construct, { completed, failed, notRecorded }: Ends): Choice {
+function outcome(scope: Construct, { completed, notRecorded }: Ends): Choice {
   const is = (value: Outcome) => Condition.stringEquals('$.outcome', value);
   return (
     new Choice(scope, 'Outcome?')
@@ -269,7 +297,7 @@ function outcome(scope: Construct, { completed, failed, notRecorded }: Ends): Ch
         // Preflight found something: nothing was moved.
         new Fail(scope, 'Refused', { error: 'Refused', causePath: '$.cause' }),
       )
-      .when(is('failed'), failed)
+      .when(is('failed'), new Fail(scope, 'Failed', { error: 'Failed', causePath: '$.cause' }))
       .otherwise(notRecorded)
   );
 }
@@ -284,6 +312,8 @@ function catchAll(scope: Construct, tasks: Tasks, notRecorded: Fail): void {
     approve: tasks.record,
     approveLastStage: tasks.rollback,
     ask: tasks.rollback,
+    firstHook: tasks.record,
+    hook: tasks.rollback,
     shift: tasks.rollback,
     switch: tasks.rollback,
     confirm: tasks.rollback,

@@ -15,8 +15,8 @@ export interface StepRights {
   readonly callProxies: boolean;
   /** Of the services of both sides: whether it looks at deployments, whether it suspends and resumes their autoscaling. */
   readonly services: readonly ('deployments' | 'suspend' | 'resume')[];
-  /** Whether it calls the function of the plan's hook. */
-  readonly callHook: boolean;
+  /** Which functions of the plan it calls: that of a switch's hook, those of the hooks of phases. */
+  readonly callHooks: readonly ('switch' | 'phases')[];
   /** Whether it makes smoke requests, and reads whom they trust. */
   readonly smoke: boolean;
   /** Whether it may read the alarms that the cutover checks. */
@@ -33,7 +33,7 @@ type StoreKey =
 
 const NONE = {
   ...{ read: [], modifyRule: false, marks: [], callProxies: false, services: [], smoke: false },
-  ...{ readAlarms: false, notify: false, callHook: false, store: {} },
+  ...{ readAlarms: false, notify: false, callHooks: [], store: {} },
 } as const;
 const LOOK_FOR_ABORT: StoreKey[] = ['abort/*'];
 const LOCK: StoreKey[] = ['lock.json'];
@@ -50,11 +50,12 @@ const PREFLIGHT: StepRights['store'] = {
   GetObject: [...LOCK, ...LOOK_FOR_ABORT, ...SWITCH],
   PutObject: [...LOCK, ...SWITCH],
 };
-const RECORD: StepRights['store'] = {
-  GetObject: ['lock.json', 'evidence/*', ...LOOKS],
-  PutObject: ['evidence/*'],
+const RECORD = {
+  GetObject: ['lock.json', 'evidence/*', ...LOOKS] as StoreKey[],
+  PutObject: ['evidence/*'] as StoreKey[],
   DeleteObject: LOCK,
-};
+} satisfies StepRights['store'];
+const ALL_HOOKS: StepRights['callHooks'] = ['switch', 'phases'];
 
 const ALL_READS: StepRights['read'] = ['LoadBalancers', 'Listeners', 'Rules', 'TargetGroups', 'TargetHealth'];
 /** Of them, what smoke requests through the listeners take alone. */
@@ -65,11 +66,12 @@ const JUDGE = { ...NONE, read: ALL_READS, callProxies: true, smoke: true, readAl
 /** The one table of who may do what. */
 export const STEP_RIGHTS: Record<Step, StepRights> = {
   lock: { ...NONE, notify: true, store: { ...SAVE, GetObject: [...LOCK, 'evidence/*'] } },
-  preflight: { ...JUDGE, services: ['deployments'], callHook: true, store: PREFLIGHT },
+  preflight: { ...JUDGE, services: ['deployments'], callHooks: ALL_HOOKS, store: PREFLIGHT },
   approve: {
     ...{ ...JUDGE, notify: true },
     store: { GetObject: [...LOCK, ...LOOK_FOR_ABORT, 'approval/*'], PutObject: LOOKS },
   },
+  hook: { ...JUDGE, callHooks: ['phases'], store: { ...WATCH, GetObject: [...GUARD.GetObject, REGIME_KEY] } },
   shift: { ...JUDGE, modifyRule: true, store: SAVE_WATCHED },
   switch: {
     ...{
@@ -79,7 +81,7 @@ export const STEP_RIGHTS: Record<Step, StepRights> = {
       services: ALL_SERVICES,
       modifyRule: true,
       notify: true,
-      callHook: true,
+      callHooks: ['switch'],
     },
     store: { GetObject: [...LOCK, ...LOOK_FOR_ABORT, ...SWITCH], PutObject: [...LOCK, ...SWITCH] },
   },
@@ -88,9 +90,19 @@ export const STEP_RIGHTS: Record<Step, StepRights> = {
   bake: { ...JUDGE, modifyRule: true, store: WATCH },
   drain: { ...JUDGE, modifyRule: true, store: SAVE_WATCHED },
   verify: { ...JUDGE, marks: ['verified'], store: SAVE_WATCHED },
-  complete: { ...NONE, services: ['resume'], callProxies: true, notify: true, store: RECORD },
+  complete: {
+    ...{ ...NONE, services: ['resume'], callProxies: true, notify: true, callHooks: ['phases'] },
+    store: { ...RECORD, GetObject: [...RECORD.GetObject, REGIME_KEY] },
+  },
   rollback: {
-    ...{ ...JUDGE, services: ALL_SERVICES, modifyRule: true, marks: ['rollingBack'], notify: true, callHook: true },
+    ...{
+      ...JUDGE,
+      services: ALL_SERVICES,
+      modifyRule: true,
+      marks: ['rollingBack'],
+      notify: true,
+      callHooks: ALL_HOOKS,
+    },
     store: { GetObject: [...LOCK, ...SWITCH], PutObject: [...LOCK, ...SWITCH] },
   },
   record: { ...NONE, services: ['resume'], notify: true, store: RECORD },
@@ -104,7 +116,7 @@ export const STEP_RIGHTS: Record<Step, StepRights> = {
       modifyRule: true,
       marks: ['rollingBack'],
       notify: true,
-      callHook: true,
+      callHooks: ALL_HOOKS,
     },
     store: {
       ...RECORD,
@@ -124,8 +136,8 @@ export interface StepResources {
   readonly serviceArns: readonly string[];
   /** Application Auto Scaling draws the rest of each: `…:scalable-target/*`. */
   readonly scalableTargetArns: string;
-  /** Of the plan's hook, where it is a function. */
-  readonly hookFunctionArn?: string;
+  /** Of the plan's hooks, where they are functions. */
+  readonly hookFunctionArns: Readonly<Record<'switch' | 'phases', readonly string[]>>;
   readonly storeArn: string;
   /** Of those that are metric alarms for sure. */
   readonly metricAlarmArns: readonly string[];
@@ -167,9 +179,8 @@ export function statementsFor(rights: StepRights, resources: StepResources): Pol
   } else if (rights.readAlarms && resources.metricAlarmArns.length > 0) {
     statements.push(allow(['cloudwatch:DescribeAlarms'], [...resources.metricAlarmArns]));
   }
-  if (rights.callHook && resources.hookFunctionArn !== undefined) {
-    statements.push(allow(['lambda:InvokeFunction'], [resources.hookFunctionArn]));
-  }
+  const functions = new Set(rights.callHooks.flatMap((of) => resources.hookFunctionArns[of]));
+  if (functions.size > 0) statements.push(allow(['lambda:InvokeFunction'], [...functions]));
   if (rights.notify) statements.push(allow(['events:PutEvents'], [resources.eventBusArn]));
   for (const [action, keys] of Object.entries(rights.store)) {
     statements.push(

@@ -185,7 +185,7 @@ export class Cutover extends CutoverBase implements IConnectable {
       hasInstances: [props.source, props.target].some(({ service }) => service instanceof Ec2Service),
       canExecute: [props.source, props.target].some(({ _canExecute }) => _canExecute),
       switches: props.plan?._switches ?? false,
-      hasHookFunction: props.plan?._hookFunctionArn !== undefined,
+      hasHookFunction: Object.values(props.plan?._hookFunctionArns ?? {}).some((arns) => arns.length > 0),
     });
   }
 

@@ -4,6 +4,7 @@ import { SWITCH_FIELDS } from '../../core/plan/switch-plan';
 import { checkNames } from '../validation/known-props';
 import { isLater } from '../validation/validation';
 import { MigrationSide } from '../traffic/migration-side';
+import { CutoverHook } from './cutover-hook';
 import { SwitchHook } from './switch-hook';
 import { TrafficWeights } from '../traffic/traffic-weights';
 
@@ -391,6 +392,12 @@ export interface CutoverPlanOptions {
    * @default - nowhere
    */
   readonly approval?: CutoverApproval;
+
+  /**
+   * What is called before and after the phases of the cutover, one after the other in this order.
+   * @default - none: nothing is called
+   */
+  readonly hooks?: CutoverHook[];
 }
 
 /** A plan of stages with a bake each. */
@@ -586,12 +593,14 @@ export class CutoverPlan {
   }
 
   /**
-   * The function that its hook calls, where it does.
+   * The functions that its hooks call.
    *
    * @internal
    */
-  public get _hookFunctionArn(): string | undefined {
-    return this.hook?._functionArn;
+  public get _hookFunctionArns(): Readonly<Record<'switch' | 'phases', readonly string[]>> {
+    const ofSwitch = this.hook?._functionArn;
+    const ofPhases = (this.props.hooks ?? []).flatMap(({ _functionArn }) => _functionArn ?? []);
+    return { switch: ofSwitch === undefined ? [] : [ofSwitch], phases: ofPhases };
   }
 
   /**
@@ -756,5 +765,6 @@ function renderOptions(props: CutoverPlanOptions, { number: read, path: readPath
       timeoutSeconds: seconds(props.approval.timeout),
       requireIdentity: props.approval.requireIdentity,
     },
+    hooks: props.hooks?.map((hook) => hook._render(read, readPath)),
   };
 }

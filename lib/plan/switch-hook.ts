@@ -1,6 +1,7 @@
 import { Duration } from 'aws-cdk-lib';
 import { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { checkNames } from '../validation/known-props';
+import { LEGAL_FUNCTION_ARN } from './cutover-hook';
 
 /** How long each part of a hook may take, each up to 25 seconds. Those before the decision must fit into `maxPause` together. */
 export interface SwitchHookTimeouts {
@@ -148,7 +149,7 @@ export class SwitchHook {
     const ms = (limit: Duration | undefined) => number(limit?.toMilliseconds(), 50);
     return {
       ...(this.handler
-        ? { functionArn: text(this.handler.functionArn, LEGAL_ARN) }
+        ? { functionArn: text(this.handler.functionArn, LEGAL_FUNCTION_ARN) }
         : { http: { freeze: path(freeze), transfer: path(transfer), verify: path(verify), thaw: path(thaw) } }),
       ...(probeWrite && { probeWrite: { method: probeWrite.method, path: text(probeWrite.path, '/') } }),
       timeoutMs: {
@@ -161,5 +162,3 @@ export class SwitchHook {
     };
   }
 }
-
-const LEGAL_ARN = 'arn:aws:lambda:us-east-1:111122223333:function:known-later';

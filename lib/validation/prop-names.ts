@@ -55,6 +55,12 @@ export const STRUCTS = {
     streams: 'Duration?',
     webSockets: 'Duration?',
   },
+  CutoverHookOptions: {
+    name: 'string',
+    onFailure: 'CutoverHookFailure?',
+    timeout: 'Duration?',
+    when: 'CutoverHookTime',
+  },
   CutoverJudge: {
     errorBudget: 'number?',
     inconclusive: 'JudgeAction?',
@@ -69,6 +75,7 @@ export const STRUCTS = {
     confirmTimeout: 'Duration?',
     drain: 'CutoverDrain?',
     from: 'MigrationSide?',
+    hooks: 'CutoverHook[]?',
     judge: 'CutoverJudge?',
     minimumHealthyTargets: 'number?',
     poll: 'Duration?',
@@ -129,6 +136,7 @@ export const STRUCTS = {
     fence: 'SwitchFence?',
     from: 'MigrationSide?',
     hook: 'SwitchHook?',
+    hooks: 'CutoverHook[]?',
     judge: 'CutoverJudge?',
     longestRequest: 'Duration?',
     maxInFlight: 'number?',
@@ -161,6 +169,7 @@ export const STRUCTS = {
     confirmTimeout: 'Duration?',
     drain: 'CutoverDrain?',
     from: 'MigrationSide?',
+    hooks: 'CutoverHook[]?',
     judge: 'CutoverJudge?',
     minimumHealthyTargets: 'number?',
     poll: 'Duration?',
@@ -173,6 +182,14 @@ export const STRUCTS = {
     domainName: 'string',
     hostedZone: 'IHostedZone',
     subjectAlternativeNames: 'string[]?',
+  },
+  HttpCutoverHookProps: {
+    name: 'string',
+    onFailure: 'CutoverHookFailure?',
+    path: 'string',
+    side: 'CutoverHookSide?',
+    timeout: 'Duration?',
+    when: 'CutoverHookTime',
   },
   HttpSwitchHookProps: {
     freeze: 'string?',
@@ -482,6 +499,13 @@ export const STRUCTS = {
     encryptionKey: 'IKey?',
     file: 'string',
   },
+  UrlCutoverHookProps: {
+    name: 'string',
+    onFailure: 'CutoverHookFailure?',
+    timeout: 'Duration?',
+    url: 'string',
+    when: 'CutoverHookTime',
+  },
   WeightedRuleProps: {
     hostHeaders: 'string[]?',
     initialWeights: 'TrafficWeights',
@@ -498,6 +522,27 @@ export const STRUCTS = {
 /** The values of each enum; those of the CDK as the installed one has them. */
 export const ENUMS: Readonly<Record<string, object>> = {
   RetentionDays,
+  CutoverHookTime: {
+    BEFORE_PREFLIGHT: 'beforePreflight',
+    AFTER_PREFLIGHT: 'afterPreflight',
+    BEFORE_SHIFT: 'beforeShift',
+    AFTER_SHIFT: 'afterShift',
+    BEFORE_BAKE: 'beforeBake',
+    AFTER_BAKE: 'afterBake',
+    BEFORE_DRAIN: 'beforeDrain',
+    AFTER_DRAIN: 'afterDrain',
+    BEFORE_VERIFY: 'beforeVerify',
+    AFTER_VERIFY: 'afterVerify',
+    BEFORE_COMPLETE: 'beforeComplete',
+    AFTER_COMPLETE: 'afterComplete',
+    BEFORE_ROLLBACK: 'beforeRollback',
+    AFTER_ROLLBACK: 'afterRollback',
+  },
+  CutoverHookFailure: {
+    ROLL_BACK: 'rollBack',
+    PAUSE: 'pause',
+    CONTINUE: 'continue',
+  },
   JudgeAction: {
     PAUSE: 'pause',
     ROLL_BACK: 'rollBack',
@@ -546,6 +591,10 @@ export const ENUMS: Readonly<Record<string, object>> = {
     AUTOMATIC: 'automatic',
     ASK: 'ask',
   },
+  CutoverHookSide: {
+    TO: 'to',
+    FROM: 'from',
+  },
   DesyncMitigationMode,
   IpAddressType,
   SslPolicy,
@@ -561,6 +610,7 @@ export const ENUMS: Readonly<Record<string, object>> = {
 /** A member that each value of a type has; `{}`: any object, nothing: of a class that shows none. */
 export const TYPES: Readonly<Record<string, string>> = {
   CpuArchitecture: '',
+  CutoverHook: '',
   CutoverPlan: '',
   CutoverStickiness: '',
   DrainProfile: 'deregistrationDelay',

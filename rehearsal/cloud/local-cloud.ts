@@ -188,6 +188,7 @@ export class LocalCloud {
       stacks: () => [this.stack.description],
       authorize: (request) => this.stack.authorize(request),
       invoke: (arn, event) => this.functions.invoke(arn, event),
+      hasFunction: (arn) => this.functions.has(arn),
       onCall: (call) => {
         this.folder.note(call);
         this.weights.note(weightsInForce(this.model), formatName(this.model, call.principal));

@@ -65,6 +65,7 @@ export function listFacts(evidence: RehearsalEvidence): [string, string][] {
   const { switchSeen, switches = [] } = evidence;
   lines.push(...scenarioFacts(evidence.traffic.entries));
   if (switchSeen) lines.splice(1, 0, ['switch', switchLine(switchSeen, switches)]);
+  lines.push(...listHooks(evidence));
   if (evidence.ownClients && evidence.ownClients.requests > 0) lines.push(['yours', yours(evidence.ownClients)]);
   const machine = machineLine(evidence.traffic.machine);
   if (machine !== undefined) lines.push(['machine', machine]);
@@ -83,6 +84,18 @@ export function listFacts(evidence: RehearsalEvidence): [string, string][] {
     ]);
   }
   return lines;
+}
+
+/** How many passed, and each that did not. */
+function listHooks({ hooks = [], hooksLeftOut = 0 }: RehearsalEvidence): [string, string][] {
+  if (hooks.length === 0) return [];
+  const failed = hooks.filter(({ outcome }) => outcome === 'failed');
+  const passed = hooks.length - failed.length + hooksLeftOut;
+  const shown = failed.map(({ name, when, stage, why }) => {
+    const place = stage === undefined ? when : `${when}, stage ${stage}`;
+    return `'${name}' (${place}) failed: ${why}`;
+  });
+  return [['hooks', [`${passed} ${passed === 1 ? 'call' : 'calls'} passed`, ...shown].join('; ')]];
 }
 
 /** A second or two of a run are any machine's. */

@@ -13,7 +13,9 @@ const ASKING = ['Approve', 'ApproveLastStage'];
 function findGate({ state, input }: StateVisit): ApprovalGate | undefined {
   if (state === 'Ask') return 'judge';
   if (!ASKING.includes(state) || input === undefined) return undefined;
-  const { plan, approved = [], stage } = JSON.parse(input) as CutoverRun;
+  const { plan, approved = [], stage, escalation } = JSON.parse(input) as CutoverRun;
+  // A hook that failed before anything moved.
+  if (escalation) return 'judge';
   return pendingGate(plan, approved, stage ? stage.index + 1 : 0);
 }
 

@@ -96,6 +96,10 @@ export class MemoryCloud {
   /** What a function of a hook returns. */
   invoke: Ports['functions']['invoke'] = () => Promise.reject(new Error('there is no such function'));
 
+  checkFunction: Ports['functions']['check'] = () => Promise.resolve();
+  /** What a URL of a hook responds. */
+  send: Ports['urls']['send'] = () => Promise.reject(new Error('connect ECONNREFUSED'));
+
   /** What others do while a step waits. */
   whilePausing: () => void = () => undefined;
 
@@ -121,7 +125,8 @@ export class MemoryCloud {
       marks: async () => this.reach('loadBalancer', () => this.marks),
     },
     switches: this.switches,
-    functions: { invoke: (...given) => this.invoke(...given) },
+    functions: { invoke: (...given) => this.invoke(...given), check: (arn) => this.checkFunction(arn) },
+    urls: { send: (...given) => this.send(...given) },
     services: {
       deployment: async (side) => this.reach('ecs', () => this.deployments[side]),
       scaling: async (side) => this.reach('scaling', () => this.scaling[side]),

@@ -16,6 +16,8 @@ import {
   PointOfNoReturn,
   ProxyCompute,
   SessionStore,
+  CutoverHook,
+  CutoverHookTime,
   SwitchHook,
   TrustedAuthorities,
 } from '../../lib';
@@ -61,6 +63,7 @@ export function createEverything(stack: Stack): Migration {
     plan: CutoverPlan.drainThenShift({
       hook: SwitchHook.lambda(Function.fromFunctionArn(stack, 'SwitchHook', SWITCH_HOOK_ARN)),
       pointOfNoReturn: PointOfNoReturn.SHARED,
+      hooks: [CutoverHook.http({ name: 'self-test', when: CutoverHookTime.AFTER_SHIFT, path: '/self-test' })],
       approval: { beforeFirstShift: true, timeout: Duration.hours(2) },
     }),
   });

@@ -55,6 +55,8 @@ export interface EndpointOptions {
   readonly onCall?: (call: ApiCall) => void;
   /** What Lambda calls. @default - no functions */
   readonly invoke?: InvokeFunction;
+  /** Whether there is a function of this ARN, for a dry run. @default - of each */
+  readonly hasFunction?: (arn: string) => boolean;
   /** What goes wrong on purpose. @default - nothing, until it is set on the endpoint */
   readonly faults?: EndpointFaults;
 }
@@ -121,7 +123,7 @@ const noFunctions: InvokeFunction = (arn) => Promise.reject(new Error(`no functi
 
 function createProtocols(options: EndpointOptions): Protocols {
   const place = { region: options.region, account: options.account };
-  const { outbox = new Outbox(), invoke = noFunctions } = options;
+  const { outbox = new Outbox(), invoke = noFunctions, hasFunction = () => true } = options;
   const alarms = alarmsServices(options.alarms ?? new AlarmStates(), place);
   const query = [
     elbService({ ...options, place }),
@@ -145,7 +147,7 @@ function createProtocols(options: EndpointOptions): Protocols {
     cbor: new CborProtocol(rpc, known),
     s3: new S3Protocol(options.objects, options.region),
     rest: new RestProtocol(known),
-    lambda: new InvokeProtocol(invoke, place, known),
+    lambda: new InvokeProtocol({ invoke, has: hasFunction }, place, known),
   };
 }
 

@@ -12,7 +12,7 @@ test('steps that may switch have time for the longest pause beside their own', (
 
 test('a recovery outlasts every step that moves traffic on, and ends before it is called again', () => {
   // The others move nothing, or move it back.
-  const others = ['preflight', 'rollback', 'recover', 'undrain', 'holdDryRun'];
+  const others = ['preflight', 'hook', 'complete', 'rollback', 'recover', 'undrain', 'holdDryRun'];
   const movesOn = STEPS.filter((step) => !others.includes(step));
   const longest = Math.max(...movesOn.map(findStepSeconds));
   const switching = findStragglerSeconds({ strategy: 'drainThenShift' });

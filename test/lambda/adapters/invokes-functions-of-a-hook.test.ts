@@ -24,6 +24,7 @@ describe('at the endpoint of a rehearsal', () => {
 
   beforeAll(async () => {
     cloud = await startLocalCloud({
+      hasFunction: (arn) => arn.split(':function:')[1]! in functions,
       invoke: (arn, event) => {
         events.push(event);
         const run = functions[arn.split(':function:')[1]!];
@@ -43,6 +44,13 @@ describe('at the endpoint of a rehearsal', () => {
   ])('%s gets the event as it is, and its response comes back', async (_, arn, response) => {
     await expect(functionsPort().invoke(arn, EVENT, 5_000)).resolves.toEqual(response);
     expect(events.at(-1)).toEqual(EVENT);
+  });
+
+  test('a check calls no function', async () => {
+    const before = events.length;
+    await expect(functionsPort().check(ARN)).resolves.toBeUndefined();
+    expect(events).toHaveLength(before);
+    await expect(functionsPort().check(ARN.replace('hook', 'gone'))).rejects.toThrow(/404 ResourceNotFoundException/);
   });
 
   test.each([

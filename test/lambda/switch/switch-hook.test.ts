@@ -44,7 +44,11 @@ async function switchTo({
   invoke = nothing,
   findStop = nothing,
 }: Asked = {}) {
-  const opened = openHook(hook, { functions: { invoke }, host: 'shop.example.com', pause });
+  const opened = openHook(hook, {
+    functions: { check: () => Promise.resolve(), invoke },
+    host: 'shop.example.com',
+    pause,
+  });
   const rules = { ...DEFAULT_PLAN, maxPauseMs: 2_000, ...plan };
   return verified(await switchOver({ to, execution: 'one', plan: rules, findStop, hook: opened }, world.ports));
 }

@@ -58,13 +58,14 @@ const TABLE: Record<Step, string[]> = {
   lock: [...KEEP_LOCK, 's3:GetObject evidence/*', ...NOTIFY, ...LIST],
   preflight: [...JUDGE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...SWITCH, ...LIST],
   approve: [...JUDGE, ...GUARD, 's3:GetObject approval/*', ...LOOKS, ...NOTIFY, ...LIST],
+  hook: [...JUDGE, ...GUARD, ...LOOKS, 's3:GetObject switch/regime.json', ...LIST],
   shift: [...JUDGE, MODIFY_RULE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LOOKS, ...LIST],
   switch: [...READS, ...CALL_PROXIES, ...NOTIFY, MODIFY_RULE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...SWITCH, ...LIST],
   confirm: [...JUDGE, ...GUARD, ...LOOKS, ...NOTIFY, ...LIST],
   bake: [...JUDGE, MODIFY_RULE, ...GUARD, ...LOOKS, ...LIST],
   drain: [...JUDGE, MODIFY_RULE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LOOKS, ...LIST],
   verify: [...JUDGE, TAG_RULE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LOOKS, ...LIST],
-  complete: [...CALL_PROXIES, ...RECORD, ...NOTIFY, ...LIST],
+  complete: [...CALL_PROXIES, ...RECORD, 's3:GetObject switch/regime.json', ...NOTIFY, ...LIST],
   rollback: [...JUDGE, MODIFY_RULE, TAG_RULE, ...KEEP_LOCK, ...SWITCH, ...NOTIFY, ...LIST],
   record: [...RECORD, ...NOTIFY, ...LIST],
   undrain: [...READS, ...CALL_PROXIES],
@@ -133,6 +134,8 @@ const SIZES: Record<Step, object> = {
   rollback: { MemorySize: 1792, Timeout: 90 },
   recover: { MemorySize: 1792, Timeout: 170 },
   holdDryRun: { MemorySize: 1792, Timeout: 50 },
+  hook: { MemorySize: 256, Timeout: 80 },
+  complete: { MemorySize: 256, Timeout: 70 },
 };
 
 describe.each(STEPS)('%s', (step) => {

@@ -34,11 +34,11 @@ test('it has a task for every step but those that are called from outside, each 
   const names = STEPS.filter((step) => step !== 'recover' && step !== 'undrain' && step !== 'holdDryRun').map(
     (step) => step.charAt(0).toUpperCase() + step.slice(1),
   );
-  // A person is asked in three places, by one function.
-  const asking = ['ApproveLastStage', 'Ask'];
-  expect(tasks.map(([name]) => name).sort()).toEqual([...names, ...asking].sort());
+  // A person is asked in three places, by one function; hooks are called in two.
+  const others: Record<string, string> = { ApproveLastStage: 'Approve', Ask: 'Approve', FirstHook: 'Hook' };
+  expect(tasks.map(([name]) => name).sort()).toEqual([...names, ...Object.keys(others)].sort());
   for (const [name, task] of tasks) {
-    expect(task.Parameters?.FunctionName).toContain(`CutoverSteps${asking.includes(name) ? 'Approve' : name}`);
+    expect(task.Parameters?.FunctionName).toContain(`CutoverSteps${others[name] ?? name}`);
   }
 });
 
@@ -51,7 +51,8 @@ describe.each(tasks)('%s', (name, task) => {
     expect(task.OutputPath).toBe('$.Payload');
     // Those that check again and again have the time for it.
     const checking = { Approve: 60, ApproveLastStage: 60, Ask: 60, Bake: 60, Drain: 60, Verify: 60 };
-    const others: Record<string, number> = { Preflight: 70, Switch: 70, Rollback: 100, ...checking };
+    const hooking = { Hook: 90, FirstHook: 90, Complete: 80 };
+    const others: Record<string, number> = { ...hooking, Preflight: 70, Switch: 70, Rollback: 100, ...checking };
     expect(task.TimeoutSeconds).toBe(others[name] ?? 40);
   });
 
@@ -82,6 +83,8 @@ test.each([
   ['Approve', 'Record'],
   ['ApproveLastStage', 'Rollback'],
   ['Ask', 'Rollback'],
+  ['FirstHook', 'Record'],
+  ['Hook', 'Rollback'],
   ['Shift', 'Rollback'],
   ['Confirm', 'Rollback'],
   ['Bake', 'Rollback'],
@@ -100,6 +103,8 @@ test.each([
   ['Approve', 'Approved?'],
   ['ApproveLastStage', 'LastStageApproved?'],
   ['Ask', 'Decided?'],
+  ['FirstHook', 'FirstHookCalled?'],
+  ['Hook', 'HookCalled?'],
   ['WaitForDecision', 'Ask'],
   ['WaitForApproval', 'Approve'],
   ['WaitForLastApproval', 'ApproveLastStage'],
@@ -157,6 +162,28 @@ test.each([
   ['Decided?', 'ask', 'Ask'],
   ['Decided?', 'wait', 'WaitForDecision'],
   ['Decided?', 'rollBack', 'Rollback'],
+  ['Decided?', 'switch', 'Switch'],
+  ['Decided?', 'hook', 'Hook'],
+  ['Ready?', 'hook', 'FirstHook'],
+  ['FirstHookCalled?', 'hook', 'FirstHook'],
+  ['FirstHookCalled?', 'approved', 'Preflight'],
+  ['FirstHookCalled?', 'approve', 'Approve'],
+  ['FirstHookCalled?', 'rollBack', 'Record'],
+  ['Switched?', 'hook', 'Hook'],
+  ['Shifted?', 'hook', 'Hook'],
+  ['Confirmed?', 'hook', 'Hook'],
+  ['Baked?', 'hook', 'Hook'],
+  ['Drained?', 'hook', 'Hook'],
+  ['Verified?', 'hook', 'Hook'],
+  ['HookCalled?', 'hook', 'Hook'],
+  ['HookCalled?', 'nextStage', 'Shift'],
+  ['HookCalled?', 'approve', 'ApproveLastStage'],
+  ['HookCalled?', 'switch', 'Switch'],
+  ['HookCalled?', 'confirmed', 'Bake'],
+  ['HookCalled?', 'drain', 'Drain'],
+  ['HookCalled?', 'drained', 'Verify'],
+  ['HookCalled?', 'ask', 'Ask'],
+  ['HookCalled?', 'rollBack', 'Rollback'],
   ['Drained?', 'drained', 'Verify'],
   ['Drained?', 'wait', 'WaitToDrain'],
   ['Drained?', 'rollBack', 'Rollback'],

@@ -114,6 +114,7 @@ test('custom: every prop arrives where the steps read it', () => {
       timeoutSeconds: 7200,
       requireIdentity: false,
     },
+    hooks: [],
   });
 });
 

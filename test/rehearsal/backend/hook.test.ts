@@ -33,5 +33,8 @@ test('preflight may ask for each of its paths, and no other path is its own', as
   expect(await call(hook, 'fails', 1)).toMatchObject({ status: 500, body: { ok: false } });
   expect(await call(hook, 'garbage', 1)).toEqual({ status: 200, body: expect.any(String) as string });
   expect(call(hook, 'none')).toBeUndefined();
+  const asked = { method: 'POST', url: '/hook/passes' } as IncomingMessage;
+  const responded = await hook.respond(asked, () => Promise.resolve({ key: 'night/a/1' }));
+  expect(responded).toEqual({ status: 200, body: { ok: true, key: 'night/a/1' } });
   expect(hook.isFrozen).toBe(false);
 });

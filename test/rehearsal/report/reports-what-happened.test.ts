@@ -148,6 +148,18 @@ test('the summary is what a ticket needs', () => {
   );
 });
 
+test('the calls of hooks are counted, and each that failed is there with its reason', () => {
+  const call = { name: 'self-test', when: 'afterShift', stage: 1, attempt: 1, at: '', seconds: 0.1 } as const;
+  const hooks = [
+    { ...call, outcome: 'passed' },
+    { ...call, stage: 2, outcome: 'failed', why: 'the cart is empty' },
+  ] as const;
+  expect(summarize({ ...evidence(), hooks, hooksLeftOut: 3 })).toContain(
+    "  hooks      4 calls passed; 'self-test' (afterShift, stage 2) failed: the cart is empty\n",
+  );
+  expect(summarize(evidence())).not.toContain('hooks');
+});
+
 test('what a slow machine could not carry is said in summary and page, and a machine that carried all says nothing', () => {
   const slow = { ...traffic, machine: { minShare: 0.353, notTried: 12_400, standstillMs: 145_600 } };
   const said =

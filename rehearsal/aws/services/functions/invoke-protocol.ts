@@ -7,6 +7,11 @@ import { RestProtocol } from '../../protocols/rest';
 /** Calls the function of this ARN. @throws FunctionError */
 export type InvokeFunction = (arn: string, event: unknown) => Promise<unknown>;
 
+interface KnownFunctions {
+  readonly invoke: InvokeFunction;
+  readonly has: (arn: string) => boolean;
+}
+
 /** `/2015-03-31/functions/NAME/invocations`, with a name, a partial or a whole ARN. */
 const PATH = /^\/2015-03-31\/functions\/([^/?]+)\/invocations(?:\?.*)?$/;
 
@@ -19,7 +24,7 @@ export class InvokeProtocol implements Protocol {
   private readonly rest: RestProtocol;
 
   constructor(
-    private readonly invoke: InvokeFunction,
+    private readonly functions: KnownFunctions,
     private readonly place: Place,
     known: readonly string[],
   ) {
@@ -47,16 +52,19 @@ export class InvokeProtocol implements Protocol {
   private async run(arn: string, { headers, body }: AwsRequest): Promise<HttpReply> {
     const event = findEvent(body);
     const type = headers['x-amz-invocation-type'] ?? 'RequestResponse';
-    if (type === 'DryRun') return { status: 204, headers: {}, body: '' };
+    if (type === 'DryRun') {
+      if (this.functions.has(arn)) return { status: 204, headers: {}, body: '' };
+      throw notFound(arn);
+    }
     if (type === 'Event') {
-      this.invoke(arn, event).catch(() => undefined);
+      this.functions.invoke(arn, event).catch(() => undefined);
       return { status: 202, headers: {}, body: '' };
     }
     try {
-      return respond(JSON.stringify((await this.invoke(arn, event)) ?? null));
+      return respond(JSON.stringify((await this.functions.invoke(arn, event)) ?? null));
     } catch (error) {
       if (error instanceof FunctionError) return respond(error.message, { 'x-amz-function-error': 'Unhandled' });
-      throw new AwsError('ResourceNotFoundException', `Function not found: ${arn}`, 404);
+      throw notFound(arn);
     }
   }
 
@@ -65,6 +73,10 @@ export class InvokeProtocol implements Protocol {
     const { region, account } = this.place;
     return `arn:aws:lambda:${region}:${account}:function:${name.split(':').at(-1)}`;
   }
+}
+
+function notFound(arn: string): AwsError {
+  return new AwsError('ResourceNotFoundException', `Function not found: ${arn}`, 404);
 }
 
 function isInvoke({ signedFor, method, url }: AwsRequest): boolean {
