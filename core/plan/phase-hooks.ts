@@ -60,7 +60,7 @@ const PHASE_HOOK_FIELDS = {
   url: {
     kind: 'text',
     isOptional: true,
-    pattern: '^https?://[A-Za-z0-9._:\\[\\]-]{1,260}(/[!-~]{0,1700})?$',
+    pattern: '^https?://[A-Za-z0-9._:\\[\\]-]{1,260}(/[!"$-~]{0,1700})?$',
     rule: 'a URL as https://checks.example.com/canary, without a name and a password',
     sentence: 'The URL that is called by POST, from the network of the cutover.',
   },
