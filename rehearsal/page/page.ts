@@ -1,202 +1,146 @@
-import { findDirection } from '../../core/plan/direction';
-import { CONNECTION_KINDS, NO_CONNECTIONS } from '../../core/proxy/connections';
-import { printable } from '../../core/text/printable';
-import { Side, formatWeights } from '../../core/traffic/weights';
-import { chart } from './chart';
-import type { SwitchRecord } from '../../core/switch/switch-record';
-import { switchChart } from '../timeline/switch-chart';
-import { describeHandover, titleSwitch } from '../timeline/switch-words';
-import { describePhases, findTaskRows, isTraced } from '../timeline/task-phases';
-import { describe, words } from './describe';
 import type { Evidence } from '../../core/cutover/evidence';
 import type { Sample } from '../progress/samples';
 import type { RehearsalEvidence } from '../report/evidence';
-import { hopsRows } from '../report/hops';
-import { scenarioRows } from '../report/scenario-seen';
-import { listFacts } from '../report/summary';
 import { Verdict, reachVerdict } from '../report/verdict';
-import type { Handover } from '../writes/handover';
+import { clientFigure } from './charts';
+import { describe, words } from './describe';
+import { escape, list, note, pill, section } from './markup';
+import { Cutover, readCutover, sumSides } from './read';
+import * as rehearsed from './rehearsed';
+import * as sections from './sections';
 import { STYLE } from './style';
+import { findFigures, sumFigures } from './series';
+import { formatDate, formatElapsed } from './time-axis';
 
-const WIDE = 900;
-/** A telephone held upright, less its margins. */
-const NARROW = 358;
-
-/** Of a cutover, and of a rehearsal what its clients saw. */
-type AnyEvidence = Evidence & Partial<Omit<RehearsalEvidence, keyof Evidence>>;
+const number = (value: number) => value.toLocaleString('en-US');
 
 /**
- * One page that stands alone: what was lost, the picture, the stages, the timeline. No script, nothing fetched.
+ * One page that stands alone: what was lost, what happened when, what the judge found, how the connections ended. No script, nothing
+ * fetched. It takes any object for evidence: what is missing, or cannot be read, is said and left out.
  *
  * @param evidence of a cutover or of a rehearsal
  * @param samples what a rehearsal saw while it ran; its evidence does not have them
  */
 export function htmlPage(evidence: Evidence, samples: readonly Sample[] = []): string {
-  const seen = evidence as RehearsalEvidence;
-  const isRehearsal = (evidence as AnyEvidence).traffic !== undefined;
-  const name = isRehearsal ? `Rehearsal of ${seen.rehearsal.app}` : `Cutover ${evidence.execution}`;
+  const cutover = readCutover(evidence);
+  const seen = findSeen(evidence);
+  const { app = cutover.execution } = seen?.rehearsal ?? {};
+  const name = seen ? `Rehearsal of ${app}` : `Cutover ${cutover.execution}`;
   return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escape(`drainshift: ${name}, ${evidence.outcome}`)}</title>
-<style>${STYLE}</style></head><body>
+<html lang="en"><head><meta charset="utf-8"/><meta name="viewport" content="width=device-width, initial-scale=1"/>
+<title>${escape(`drainshift: ${name}, ${cutover.outcome}`)}</title>
+<style>${STYLE}</style></head><body><main>
 <h1>${escape(name)}</h1>
-${
-  isRehearsal
-    ? ofRehearsal(seen, samples)
-    : list([
-        ['outcome', evidence.outcome],
-        ['date', date(evidence.startedAt)],
-      ])
-}
-${switches(seen)}<h2>Stages</h2>
-${table(['weights', 'read back after', 'requests source / target', 'errors source / target', 'verdict'], stageRows(seen))}
-<h2>The source's connections in the drain</h2>
-${table(['kind', 'at its start', 'at its end'], drainRows(seen))}
-${isRehearsal ? applicationSees(seen) : ''}<h2>Timeline</h2>
-${table(['at', 'state', 'detail'], timelineRows(seen))}
-<h2>Plan</h2>
-${list(Object.entries(evidence.plan).map(([key, value]) => [words(key), describe(value)]))}
-${isRehearsal ? `<h2>How it was run</h2>\n${list(run(seen))}` : ''}
-</body></html>
+<p class="verdict">${findPills(cutover, seen)}</p>
+${why(cutover)}${section('In short', () => list(listFacts(cutover, seen)))}
+${section('What happened', () => sections.happened(cutover))}
+${section('What the judge found', () => sections.judged(cutover))}
+${section('Stages', () => sections.staged(cutover))}
+${section('What the clients saw', () => clients(cutover, seen, samples))}
+${seen ? section('The scenario', () => rehearsed.scenario(seen)) : ''}
+${section('The drain', () => sections.drained(cutover))}
+${section('The switch', () => rehearsed.switches(evidence))}
+${seen ? section('Faults', () => rehearsed.faults(seen)) : ''}
+${section('What was not exercised', () => untried(cutover, seen))}
+${seen ? section('What your application sees', () => rehearsed.applicationSees(seen)) : ''}
+${section('Timeline', () => sections.timeline(cutover, findOutside(evidence, seen)))}
+${section('Plan', () => list(Object.entries(cutover.plan).map(([key, value]) => [words(key), describe(value)])))}
+${seen ? section('How it was run', () => rehearsed.run(seen)) : ''}
+</main></body></html>
 `;
 }
 
-function ofRehearsal(evidence: RehearsalEvidence, samples: readonly Sample[]): string {
-  return `<p class="verdict">${pills(reachVerdict(evidence))}</p>
-${list(facts(evidence))}
-${failures(evidence)}
-<h2>What happened</h2>
-<p class="note">Second 0 is the start of the cutover, here and in the timeline. A dashed line is a change of the weights (source/target).</p>
-<div class="wide">${chart(samples, evidence.startedAt, WIDE)}</div>
-<div class="narrow">${chart(samples, evidence.startedAt, NARROW)}</div>
-${scenario(evidence)}`;
+/** Of a rehearsal what its clients saw. */
+function findSeen(evidence: Evidence): RehearsalEvidence | undefined {
+  const { traffic, rehearsal } = evidence as Partial<RehearsalEvidence>;
+  const isThere =
+    typeof traffic === 'object' && traffic !== null && typeof rehearsal === 'object' && rehearsal !== null;
+  return isThere ? (evidence as RehearsalEvidence) : undefined;
 }
 
-/** Green is for nothing lost, whatever the outcome; what was never tried is beside it. */
-function pills({ outcome, lost, notTried }: Verdict): string {
-  const pill = (kind: string, text: string) => `<span class="pill ${kind}">${escape(text)}</span>`;
-  return [
-    pill(outcome === 'failed' ? 'bad' : 'plain', outcome),
-    lost.length === 0 ? pill('good', `nothing lost${notTried.length > 0 ? ' of what was tried' : ''}`) : '',
-    ...lost.map((what) => pill('bad', what)),
-    ...notTried.map((what) => pill('unsure', `not tried: ${what}`)),
-  ].join(' ');
-}
-
-function facts(evidence: RehearsalEvidence): [string, string][] {
-  return [['date', date(evidence.startedAt)], ...listFacts(evidence).filter(([name]) => name !== 'scenario')];
-}
-
-function run({ execution, startedAt, rehearsal }: RehearsalEvidence): [string, string][] {
-  const { command, version, app, fault, seed, speed, traffic } = rehearsal;
-  return [
-    ['command', command],
-    ['version', `drainshift ${version}`],
-    ['app', app],
-    ['execution', execution],
-    ['date', date(startedAt)],
-    ['fault', fault ?? 'none'],
-    ['seed', String(seed)],
-    ['speed', `waits divided by ${speed}`],
-    ['traffic', `times ${traffic}`],
-  ];
-}
-
-/** `2026-01-31 23:59:59 UTC` */
-function date(at: string): string {
-  return `${at.slice(0, 19).replace('T', ' ')} UTC`;
-}
-
-function failures({ traffic, ownClients, switchSeen }: RehearsalEvidence): string {
-  const all = [...(switchSeen?.writes.faults ?? []), ...traffic.failures, ...(ownClients?.failures ?? [])];
-  if (all.length === 0) return '';
-  const lines = all.map((line) => `<li>${escape(line)}</li>`).join('\n');
-  return `<h2>The first of what went wrong</h2>\n<ul class="failures">${lines}</ul>`;
-}
-
-/** Each attempt, in its order. */
-function switches({ switches: records = [], switchSeen }: RehearsalEvidence): string {
-  if (records.length === 0) return '';
-  const note =
-    'Times are from the first call to hold. Of tasks that were found alike the trace has the first and the last time: what is pale is between them.';
-  const drawn = records.map((record, at) => {
-    const handover = switchSeen?.handovers?.find(({ epoch }) => epoch === record.epoch);
-    return `<h3>${escape(titleSwitch(record))}</h3>\n${drawSwitch(record, handover, `switch-${at + 1}`)}`;
-  });
-  return `<h2>The switch</h2>\n<p class="note">${note}</p>\n${drawn.join('\n')}\n`;
-}
-
-/** A trace that no switch can have written is a fault of its own, which the summary names: the rest of the page stands. */
-function drawSwitch(record: SwitchRecord, handover: Handover | undefined, id: string): string {
-  const why = record.why === undefined ? '' : `<p>${escape(`Because ${record.why}.`)}</p>\n`;
-  if (record.heldAt === undefined) return `${why}<p class="note">No request waited.</p>`;
-  if (!isTraced(record)) return `${why}<p class="note">The evidence had no room for the trace of this attempt.</p>`;
+function findVerdict(seen: RehearsalEvidence): Verdict | undefined {
   try {
-    const rows = findTaskRows(record.trace).map((row) => [row.label, row.id ?? '', describePhases(row)]);
-    const said = describeHandover(record, handover).join(' ');
-    return `${why}<div class="wide">${switchChart({ record, handover }, `${id}-wide`, WIDE)}</div>
-<div class="narrow">${switchChart({ record, handover }, `${id}-narrow`, NARROW)}</div>
-<p>${escape(said)}</p>
-${table(['task', 'its id', 'found'], rows)}`;
-  } catch (error) {
-    return `${why}<p class="note">${escape(`The trace of this attempt cannot be drawn: ${(error as Error).message}`)}</p>`;
+    return reachVerdict(seen);
+  } catch {
+    return undefined;
   }
 }
 
-function stageRows({ stages }: RehearsalEvidence): string[][] {
-  const both = (counts: Readonly<Record<Side, number>>) => `${counts.source} / ${counts.target}`;
-  return stages.map(({ weights, confirmSeconds, observed, errors, verdict }) => [
-    formatWeights(weights),
-    confirmSeconds === undefined ? 'not confirmed' : `${confirmSeconds.toFixed(1)} s`,
-    both(observed),
-    both(errors),
-    verdict,
-  ]);
+function findPills(cutover: Cutover, seen: RehearsalEvidence | undefined): string {
+  const verdict = seen && findVerdict(seen);
+  return verdict ? rehearsed.verdictPills(verdict) : lossPills(cutover);
 }
 
-function drainRows({ drain, timeline, plan }: RehearsalEvidence): string[][] {
-  const left = drain[findDirection(plan).from] ?? NO_CONNECTIONS;
-  if (!timeline.some(({ state }) => state === 'Drain')) return [];
-  return CONNECTION_KINDS.map((kind) => [words(kind), String(drain.atStart[kind]), String(left[kind])]);
+/** Of a cutover: proxies cannot tell what clients lost on their way to them, so that nothing here is green. */
+function lossPills({ outcome, stages, drain }: Cutover): string {
+  const lost = stages.reduce((sum, stage) => sum + sumSides(stage.lost), drain?.lost ?? 0);
+  return [
+    pill(outcome === 'failed' ? 'bad' : 'plain', outcome),
+    ...(lost > 0 ? [pill('bad', `${number(lost)} connections lost with their task`)] : []),
+    ...(drain && drain.forced > 0 ? [pill('unsure', `${number(drain.forced)} connections forced to end`)] : []),
+    ...(drain && drain.unknown > 0 ? [pill('unsure', `${number(drain.unknown)} connections ended unseen`)] : []),
+    pill('unsure', 'not measured: what clients saw'),
+  ].join(' ');
 }
 
-function scenario({ traffic: { entries = [] } }: RehearsalEvidence): string {
-  if (entries.length === 0) return '';
-  const head = ['entry', 'source', 'target', 'neither side', 'what was wrong'];
-  return `<h2>The scenario</h2>\n${table(head, scenarioRows(entries))}\n`;
+function why({ failure, rollbackError }: Cutover): string {
+  const said = failure ? [`${failure.code}: ${failure.message}`] : [];
+  const lines = rollbackError === undefined ? said : [...said, `The rollback did not succeed: ${rollbackError}`];
+  return lines.map((line) => `<p class="because">${escape(line)}</p>\n`).join('');
 }
 
-/** Of the demo's application alone. */
-function applicationSees({ rehearsal }: RehearsalEvidence): string {
-  if (!rehearsal.applicationSees) return '';
-  const head = ['side', 'address of the connection', 'X-Forwarded-For', 'your application must'];
-  return `<h2>What your application sees</h2>\n${table(head, hopsRows(rehearsal.applicationSees))}\n`;
+function listFacts(cutover: Cutover, seen: RehearsalEvidence | undefined): [string, string][] {
+  const { source, target } = sumFigures(findFigures(cutover));
+  const { from, to } = cutover.direction;
+  const isLooked = cutover.polls.some(({ counts }) => counts);
+  return [
+    ['start', formatDate(cutover.fromMs)],
+    ['duration', formatElapsed(cutover.toMs - cutover.fromMs)],
+    ['direction', `${from} to ${to}`],
+    ...(isLooked
+      ? ([
+          [
+            'source',
+            `${number(source.requests)} requests, ${number(source.errors)} errors from the first shift to the last poll`,
+          ],
+          [
+            'target',
+            `${number(target.requests)} requests, ${number(target.errors)} errors from the first shift to the last poll`,
+          ],
+        ] as [string, string][])
+      : []),
+    ...(seen ? rehearsed.facts(seen) : []),
+    ...(cutover.otherRulesChanged.length > 0
+      ? [['other rules changed', cutover.otherRulesChanged.join(', ')] as [string, string]]
+      : []),
+  ];
 }
 
-function timelineRows({ timeline, startedAt }: RehearsalEvidence): string[][] {
-  const since = (at: string) => `${((Date.parse(at) - Date.parse(startedAt)) / 1000).toFixed(1)} s`;
-  return timeline.map(({ at, state, detail }) => [since(at), state, describe(detail)]);
+function clients(cutover: Cutover, seen: RehearsalEvidence | undefined, samples: readonly Sample[]): string {
+  if (!seen)
+    return note('Only a rehearsal has clients of its own. What those of this cutover saw is not in its evidence.');
+  const drawn = clientFigure(cutover, samples);
+  return drawn ?? note('Not drawn: the rehearsal was too short, or this page was made of its evidence alone.');
 }
 
-function list(rows: readonly (readonly [string, string])[]): string {
-  return `<dl>${rows.map(([name, text]) => `<dt>${escape(name)}</dt><dd>${escape(text)}</dd>`).join('\n')}</dl>`;
+function untried(cutover: Cutover, seen: RehearsalEvidence | undefined): string {
+  const names = [...((seen && findVerdict(seen)?.notTried) ?? []), ...sections.listUntried(cutover)];
+  if (names.length === 0) return note('All of what the judge compares had requests.');
+  return `<ul>${names.map((text) => `<li>${escape(text)}</li>`).join('\n')}</ul>`;
 }
 
-/** Where there is no room for columns each cell says its heading. */
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  if (rows.length === 0) return '<p>None was begun.</p>';
-  const headings = head.map((text) => `<th>${escape(text)}</th>`).join('');
-  const cell = (text: string, index: number) => `<td data-label="${escape(head[index] ?? '')}">${escape(text)}</td>`;
-  const body = rows.map((row) => `<tr>${row.map(cell).join('')}</tr>`).join('\n');
-  return `<table><thead><tr>${headings}</tr></thead><tbody>${body}</tbody></table>`;
-}
+type FaultyRehearsal = RehearsalEvidence['rehearsal'] & { readonly faultBeganSeconds?: number };
 
-/** For text and for attributes in quotation marks. */
-function escape(text: string): string {
-  return printable(text)
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;')
-    .replaceAll("'", '&#39;');
+function findOutside(
+  { rollback }: Evidence,
+  seen: RehearsalEvidence | undefined,
+): Parameters<typeof sections.timeline>[1] {
+  const { firstBadResponseAt } = (rollback ?? {}) as NonNullable<RehearsalEvidence['rollback']>;
+  const { weights, fault, faultBeganSeconds } = (seen?.rehearsal ?? {}) as Partial<FaultyRehearsal>;
+  return {
+    ...(weights && { weights }),
+    firstBadResponseAt,
+    ...(fault !== undefined &&
+      faultBeganSeconds !== undefined && { fault: { name: fault, beganSeconds: faultBeganSeconds } }),
+  };
 }

@@ -135,7 +135,7 @@ test('an image stands alone: named and described for who cannot see it, readable
   expect(svg).toMatchObject({ '@_role': 'img', '@_aria-labelledby': 'switch-title switch-text' });
   expect(image).toContain('<title id="switch-title">Switch of epoch 2, source to target: commit</title>');
   expect(image).toMatch(/<desc id="switch-text">Times are from .* Source 1: held at 4–6 ms/);
-  expect(image).toContain('@media (prefers-color-scheme: dark)');
+  expect(image).toContain('@media screen and (prefers-color-scheme: dark)');
   const used = [...image.matchAll(/var\((--\w+)\)/g)].map(([, name]) => name!);
   for (const name of used) expect(image.split(`${name}: `)).toHaveLength(3);
 });
