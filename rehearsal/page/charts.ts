@@ -3,10 +3,10 @@ import { MAX_ODDS } from '../../core/plan/judge-plan';
 import { SIDES, Side, formatWeights } from '../../core/traffic/weights';
 import type { Sample } from '../progress/samples';
 import { Figure, Panel, Step, figure } from './figure';
-import { findPhases } from './phases';
-import type { Cutover } from './read';
-import { Figures, findFigures, findLatencies, findWeightSteps, sumFigures } from './series';
-import { Axis, formatDate, formatElapsed } from './time-axis';
+import { findPhases } from './data/phases';
+import type { Cutover } from './data/read';
+import { Figures, findFigures, findLatencies, findWeightSteps, sumFigures } from './data/series';
+import { Axis, formatDate, formatElapsed } from './data/time-axis';
 
 /** So many samples of a rehearsal are drawn. */
 const MAX_SAMPLES = 240;

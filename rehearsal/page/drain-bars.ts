@@ -1,6 +1,6 @@
 import { CONNECTION_KINDS, KIND_FACTS } from '../../core/proxy/connections';
 import { escape } from './markup';
-import { DrainSeen, sumKinds } from './read';
+import { DrainSeen, sumKinds } from './data/read';
 
 const ROW = 24;
 const BAR = 16;

@@ -1,6 +1,6 @@
 import { escape } from './markup';
-import type { Phase } from './phases';
-import { Axis, findTicks } from './time-axis';
+import type { Phase } from './data/phases';
+import { Axis, findTicks } from './data/time-axis';
 import { findScale } from './value-axis';
 
 /** For values and their unit. */

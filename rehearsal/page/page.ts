@@ -1,16 +1,16 @@
 import type { Evidence } from '../../core/cutover/evidence';
 import type { Sample } from '../progress/samples';
-import type { RehearsalEvidence } from '../report/evidence';
+import { RehearsalEvidence, wasNeverTried } from '../report/evidence';
 import { Verdict, reachVerdict } from '../report/verdict';
 import { clientFigure } from './charts';
-import { describe, words } from './describe';
+import { describe, words } from './data/describe';
 import { escape, list, note, pill, section } from './markup';
-import { Cutover, readCutover, sumSides } from './read';
+import { Cutover, readCutover, sumSides } from './data/read';
 import * as rehearsed from './rehearsed';
 import * as sections from './sections';
 import { STYLE } from './style';
-import { findFigures, sumFigures } from './series';
-import { formatDate, formatElapsed } from './time-axis';
+import { findFigures, sumFigures } from './data/series';
+import { formatDate, formatElapsed } from './data/time-axis';
 
 const number = (value: number) => value.toLocaleString('en-US');
 
@@ -124,19 +124,18 @@ function clients(cutover: Cutover, seen: RehearsalEvidence | undefined, samples:
 }
 
 function untried(cutover: Cutover, seen: RehearsalEvidence | undefined): string {
-  const names = [...((seen && findVerdict(seen)?.notTried) ?? []), ...sections.listUntried(cutover)];
+  const faults = seen && wasNeverTried(seen.rehearsal) ? [`the fault ${seen.rehearsal.fault}: it never began`] : [];
+  const names = [...((seen && findVerdict(seen)?.notTried) ?? []), ...faults, ...sections.listUntried(cutover)];
   if (names.length === 0) return note('All of what the judge compares had requests.');
   return `<ul>${names.map((text) => `<li>${escape(text)}</li>`).join('\n')}</ul>`;
 }
-
-type FaultyRehearsal = RehearsalEvidence['rehearsal'] & { readonly faultBeganSeconds?: number };
 
 function findOutside(
   { rollback }: Evidence,
   seen: RehearsalEvidence | undefined,
 ): Parameters<typeof sections.timeline>[1] {
   const { firstBadResponseAt } = (rollback ?? {}) as NonNullable<RehearsalEvidence['rollback']>;
-  const { weights, fault, faultBeganSeconds } = (seen?.rehearsal ?? {}) as Partial<FaultyRehearsal>;
+  const { weights, fault, faultBeganSeconds } = (seen?.rehearsal ?? {}) as Partial<RehearsalEvidence['rehearsal']>;
   return {
     ...(weights && { weights }),
     firstBadResponseAt,

@@ -29,7 +29,7 @@ export function verdictPills({ outcome, lost, notTried }: Verdict): string {
 
 /** What the summary says, without what the page has a part of its own for. */
 export function facts(evidence: RehearsalEvidence): [string, string][] {
-  return listFacts(evidence).filter(([name]) => name !== 'scenario' && name !== 'because');
+  return listFacts(evidence).filter(([name]) => !['scenario', 'because', 'fault'].includes(name));
 }
 
 export function run({ execution, rehearsal }: RehearsalEvidence): string {
@@ -46,11 +46,18 @@ export function run({ execution, rehearsal }: RehearsalEvidence): string {
   return list(facts.flatMap(([name, value, text]) => (value === undefined ? [] : [[name, text]])));
 }
 
+function describeFault({ fault, faultBeganSeconds }: RehearsalEvidence['rehearsal']): string {
+  if (fault === undefined) return 'none';
+  return faultBeganSeconds === undefined
+    ? `${fault}, which never began`
+    : `${fault}, from ${faultBeganSeconds.toFixed(1)} s after the start`;
+}
+
 /** What was broken on purpose, and the first of what went wrong. */
 export function faults({ traffic, ownClients, switchSeen, rehearsal }: RehearsalEvidence): string {
   const all = [...(switchSeen?.writes.faults ?? []), ...traffic.failures, ...(ownClients?.failures ?? [])];
   const lines = all.slice(0, MAX_FAILURES).map((line) => `<li>${escape(line)}</li>`);
-  const injected = list([['injected', rehearsal.fault ?? 'none']]);
+  const injected = list([['injected', describeFault(rehearsal)]]);
   if (lines.length === 0) return `${injected}${note('No client got a wrong response.')}`;
   return `${injected}<h3>The first of what went wrong</h3>\n<ul class="failures">${lines.join('\n')}</ul>`;
 }

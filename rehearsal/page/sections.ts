@@ -4,11 +4,11 @@ import { CONNECTION_KINDS, KIND_FACTS } from '../../core/proxy/connections';
 import { SIDES, formatWeights } from '../../core/traffic/weights';
 import { oddsFigure, trafficFigure } from './charts';
 import { DRAIN_ENDINGS, drainBars } from './drain-bars';
-import { SeenOutside, listEvents } from './events';
+import { SeenOutside, listEvents } from './data/events';
 import { escape, note, table } from './markup';
-import type { BothSides, Cutover, StageSeen } from './read';
-import { findFigures, findLatencies, sumRoutes } from './series';
-import { formatDate, formatElapsed } from './time-axis';
+import type { BothSides, Cutover, StageSeen } from './data/read';
+import { findFigures, findLatencies, sumRoutes } from './data/series';
+import { formatDate, formatElapsed } from './data/time-axis';
 
 const number = (value: number) => value.toLocaleString('en-US', { maximumFractionDigits: 2 });
 const known = (value: number | undefined) => (value === undefined ? 'unknown' : number(value));

@@ -1,4 +1,4 @@
-import { formatWeights, isWeight } from '../../core/traffic/weights';
+import { formatWeights, isWeight } from '../../../core/traffic/weights';
 
 /** A value of an evidence in words: `active: http 0, websocket 5; limit seconds 300`. */
 export function describe(value: unknown): string {

@@ -1,4 +1,4 @@
-import { formatWeights } from '../../core/traffic/weights';
+import { formatWeights } from '../../../core/traffic/weights';
 import type { Cutover, Entry } from './read';
 import { readWeights } from './read';
 

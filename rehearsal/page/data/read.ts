@@ -1,8 +1,8 @@
-import { Direction, findDirection } from '../../core/plan/direction';
-import { NO_COUNTS } from '../../core/judge/tally';
-import { CONNECTION_KINDS, KindCounts, eachKind } from '../../core/proxy/connections';
-import { SIDES, Side, Weights } from '../../core/traffic/weights';
-import { own } from '../../core/validation/own';
+import { Direction, findDirection } from '../../../core/plan/direction';
+import { NO_COUNTS } from '../../../core/judge/tally';
+import { CONNECTION_KINDS, KindCounts, eachKind } from '../../../core/proxy/connections';
+import { SIDES, Side, Weights } from '../../../core/traffic/weights';
+import { own } from '../../../core/validation/own';
 
 /**
  * Evidence as the page needs it. It is read out of a file that another version may have written and anything may have damaged:

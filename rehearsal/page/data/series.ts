@@ -1,5 +1,5 @@
-import { bucketEndMs } from '../../core/proxy/latency-buckets';
-import { SIDES, Side, Weights } from '../../core/traffic/weights';
+import { bucketEndMs } from '../../../core/proxy/latency-buckets';
+import { SIDES, Side, Weights } from '../../../core/traffic/weights';
 import type { Counts, Cutover } from './read';
 import { readWeights } from './read';
 

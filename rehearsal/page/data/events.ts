@@ -1,6 +1,6 @@
-import { formatOdds } from '../../core/judge/odds';
-import type { WeightChange } from '../cloud/weight-history';
-import { formatWeights } from '../../core/traffic/weights';
+import { formatOdds } from '../../../core/judge/odds';
+import type { WeightChange } from '../../cloud/weight-history';
+import { formatWeights } from '../../../core/traffic/weights';
 import { describe } from './describe';
 import type { Attempt, Cutover, Entry, Poll } from './read';
 import { readWeights } from './read';
