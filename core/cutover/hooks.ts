@@ -36,8 +36,11 @@ export interface HookResult {
   readonly seconds: number;
 }
 
-const MAX_RECORDS = 50;
-const MAX_WHY = 200;
+/** In the state of a cutover, which Step Functions bounds. */
+const MAX_RECORDS = 40;
+const MAX_WHY = 300;
+/** Of what a hook responded. */
+const MAX_SHOWN = 200;
 
 /** The points that a cutover passes between a step that has this verdict and the next one. */
 export function listPoints({ stage }: CutoverRun, verdict: Verdict): readonly HookPoint[] {
@@ -108,10 +111,10 @@ export function buildCall(run: CutoverRun, { hook: { name, when }, point }: Pend
  */
 export function findHookProblem({ key }: Pick<PhaseHookCall, 'key'>, response: unknown): string | undefined {
   const { ok, key: of, why } = asRecord(response);
-  if (ok === false && typeof why === 'string') return `it said no: ${oneLine(why, MAX_WHY)}`;
+  if (ok === false && typeof why === 'string') return `it said no: ${oneLine(why, MAX_SHOWN)}`;
   if (ok === true && of === key) return undefined;
   const shown = typeof response === 'string' ? response : (JSON.stringify(response) ?? 'nothing');
-  return `it must respond {"ok":true,"key":"${key}"}, got ${oneLine(shown, MAX_WHY)}`;
+  return `it must respond {"ok":true,"key":"${key}"}, got ${oneLine(shown, MAX_SHOWN)}`;
 }
 
 /** Whether it is a hook's own no: it counts whatever the status of its response. */
@@ -130,7 +133,7 @@ export function recordHook(run: CutoverRun, pending: PendingHook, result: HookRe
     at: new Date(nowMs).toISOString(),
     seconds: Math.round(seconds * 10) / 10,
     outcome: problem === undefined ? 'passed' : 'failed',
-    ...(problem !== undefined && { why: oneLine(problem, 2 * MAX_WHY) }),
+    ...(problem !== undefined && { why: oneLine(problem, MAX_WHY) }),
   };
   const recorded: CutoverRun = { ...run, hooks: keepRecord(run.hooks, record) };
   if (problem === undefined) return recorded;
@@ -139,7 +142,7 @@ export function recordHook(run: CutoverRun, pending: PendingHook, result: HookRe
   return note(recorded, nowMs, 'Hook', { ...detail, onFailure: findOnFailure(hook) });
 }
 
-/** The oldest that passed goes first; those of the last calls say what is still to be called. */
+/** The oldest that passed goes first. The later half says what is still to be called: no two phases have more hooks together. */
 function keepRecord({ records, leftOut }: HookRecords = { records: [], leftOut: 0 }, record: HookRecord): HookRecords {
   const all = [...records, record];
   if (all.length <= MAX_RECORDS) return { records: all, leftOut };

@@ -42,7 +42,8 @@ export function checkFloor(plan: Plan, deployed: Plan, changeable: readonly Plan
     problems.add('initialWeights', `${formatWeights(floor.initialWeights)}, as deployed`, plan.initialWeights);
   }
   if (JSON.stringify(plan.hooks) !== JSON.stringify(floor.hooks)) {
-    problems.add('hooks', 'as deployed: they are called with the rights of the cutover', plan.hooks);
+    const names = plan.hooks.map(({ name }) => name).join(', ');
+    problems.add('hooks', 'as deployed: they are called with the rights of the cutover', names || 'none');
   }
   for (const part of PLAN_PARTS) {
     if (changeable.includes(part)) CHECKS[part](plan, floor, problems);

@@ -2,6 +2,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { PhaseHookCall } from '../../../core/cutover/hooks';
 import { CutoverRun, Verdict } from '../../../core/cutover/run';
 import { HOOK_TIMES, HookTime } from '../../../core/plan/phase-hooks';
+import { parsePlan } from '../../../core/plan/plan';
+import { reversePlan } from '../../../core/plan/reverse-plan';
 import type { Ports } from '../../../lambda/contract/ports';
 import { approveWatched } from '../../../lambda/steps/approve';
 import { bake } from '../../../lambda/steps/bake';
@@ -10,6 +12,7 @@ import { confirm } from '../../../lambda/steps/confirm';
 import { drain } from '../../../lambda/steps/drain';
 import { hook } from '../../../lambda/steps/hook';
 import { preflight } from '../../../lambda/steps/preflight';
+import { recover } from '../../../lambda/steps/recover';
 import { record } from '../../../lambda/steps/record';
 import { rollback } from '../../../lambda/steps/rollback';
 import { shift } from '../../../lambda/steps/shift';
@@ -17,7 +20,7 @@ import { switchStep } from '../../../lambda/steps/switch';
 import { verify } from '../../../lambda/steps/verify';
 import { Act } from '../../../lambda/shared/step';
 import { MemoryCloud, arns, report } from '../world';
-import { ON_SOURCE, ON_TARGET } from './safety-rules/cutover';
+import { ON_SOURCE, ON_TARGET, change } from './safety-rules/cutover';
 import { SWITCH_PLAN, SwitchCloud } from './switch-cloud';
 
 const ARN = 'arn:aws:lambda:eu-central-1:111122223333:function:check';
@@ -309,6 +312,20 @@ describe('in a rollback', () => {
     expect(third.hooks?.records).toMatchObject([{ name: 'beforeRollback', why: 'no response within 1 s' }]);
   });
 
+  test('one of a stopped execution calls each once, though it sets the weights twice', async () => {
+    respond = (call) => (isBack(call) ? yes(call) : no());
+    await shift(cloud.ready({ ...PLAN, hooks }), cloud.ports, cloud.nowMs);
+    await recover(change, cloud.ports, cloud.nowMs);
+    expect(calls.map(({ key }) => key)).toEqual([
+      'night/beforeRollback/beforeRollback/1',
+      'night/afterRollback/afterRollback/1',
+    ]);
+    expect(cloud.evidence[0]).toMatchObject({
+      outcome: 'rolled-back',
+      hooks: [{ outcome: 'passed' }, { outcome: 'passed' }],
+    });
+  });
+
   test('one that has lost its lock calls none', async () => {
     const run = { ...cloud.ready(failing), verdict: 'rollBack' as const };
     cloud.lock = undefined;
@@ -373,6 +390,13 @@ test('the backend of a side is called through a proxy of that side, and another 
     ...['t1 target POST /self-test', 't2 target POST /self-test'],
   ]);
   switching.end();
+});
+
+test('a cutover the other way calls the same hooks, and says which way it goes', async () => {
+  const plan = reversePlan(parsePlan({ ...PLAN, hooks: [at('beforePreflight')] }));
+  const run = { ...cloud.ready(plan), initial: undefined } as unknown as CutoverRun;
+  await hook(await preflight(run, cloud.ports, cloud.nowMs), cloud.ports, cloud.nowMs);
+  expect(calls).toMatchObject([{ when: 'beforePreflight', from: 'target', to: 'source' }]);
 });
 
 test('each attempt to switch is another call of the hooks before it', async () => {
