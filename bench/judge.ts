@@ -3,12 +3,13 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { EXIT_CODES } from '../core/errors/exit-codes';
+import { LOOK_SECONDS } from '../core/plan/plan';
 import { seededRandom } from '../rehearsal/load-balancer/random';
 import { UsageError } from '../rehearsal/errors/usage-error';
 import { runMain } from './cli/main';
 import type { Figures } from './judge/figures';
 import { drawChart } from './judge/chart';
-import { RULES, Rule, RuleSetup, ourRule } from './judge/rules';
+import { RULES, Rule, RuleSetup } from './judge/rules';
 import { Behaviour, Extent, Traffic } from './judge/traffic';
 import { median } from './report/results';
 
@@ -23,7 +24,6 @@ const USAGE = `Usage: npm run bench:judge -- [--healthy N] [--worse N] [--seed N
 
 /** Requests of the target in a minute. */
 const RATES = [20, 200, 1_000] as const;
-const LOOK_SECONDS = 5;
 const MINUTES = 60;
 /** Before the shift: what fixes the thresholds of latency. */
 const PAST_MINUTES = 5;
@@ -34,13 +34,19 @@ interface Row {
   readonly share: number;
   readonly target: Partial<Omit<Behaviour, 'requestsPerMinute'>>;
   readonly extent?: Extent;
-  /** Of both sides, from the tenth to the twentieth minute. */
+  /** How much more often both sides fail from the tenth to the twentieth minute. */
   readonly together?: number;
+  /** Of both sides: see `Behaviour`. */
+  readonly stallsPerMinute?: number;
+  /** When all of the target stands still for a second: how long after its warm-up. */
+  readonly stallAtSeconds?: number;
 }
 
 const HEALTHY: readonly Row[] = [
   { name: 'healthy', share: 0.05, target: {} },
   { name: 'both sides fail together', share: 0.05, target: {}, together: 20 },
+  { name: 'each task stands still for a second now and then', share: 0.05, target: {}, stallsPerMinute: 0.5 },
+  { name: 'the only task of the target stands still once', share: 0.05, target: { tasks: 1 }, stallAtSeconds: 10 },
 ];
 const WORSE: readonly Row[] = [
   { name: 'five times the errors', share: 0.05, target: { errorRate: 0.025 } },
@@ -50,7 +56,9 @@ const WORSE: readonly Row[] = [
   { name: 'all twice as slow', share: 0.1, target: { slower: 2 } },
   { name: '4 % of requests 8 times as slow', share: 0.1, target: { stuck: 0.04 } },
 ];
-const GOOD = { errorRate: 0.005, slower: 1, stuck: 0 };
+const GOOD = { errorRate: 0.005, slower: 1, stuck: 0, tasks: 2 };
+/** The source has more traffic, and tasks for it. */
+const SOURCE_TASKS = 8;
 
 function main(): number {
   const { values } = parseArgs({
@@ -115,20 +123,22 @@ function measure(row: Row, requestsPerMinute: number, cutovers: number, seed: nu
 }
 
 function runCutover(row: Row, requestsPerMinute: number, traffic: Traffic): Map<string, number> {
-  const source = { ...GOOD, requestsPerMinute: (requestsPerMinute * (1 - row.share)) / row.share };
-  const target = { ...GOOD, ...row.target, requestsPerMinute };
+  const { share, stallsPerMinute = 0 } = row;
+  const good = { ...GOOD, stallsPerMinute };
+  const source = { ...good, requestsPerMinute: (requestsPerMinute * (1 - share)) / share, tasks: SOURCE_TASKS };
+  const target = { ...good, ...row.target, requestsPerMinute };
   const setup: RuleSetup = {
-    past: traffic.past({ ...source, requestsPerMinute: requestsPerMinute / row.share }, PAST_MINUTES),
+    past: traffic.past({ ...source, requestsPerMinute: requestsPerMinute / share }, PAST_MINUTES),
     lookSeconds: LOOK_SECONDS,
     minutes: MINUTES,
   };
   const rules = new Map<string, Rule>(Object.entries(RULES).map(([name, create]) => [name, create(setup)]));
-  rules.set('drainshift, 20 % tolerated', ourRule(setup, { errors: 0.2, latency: 0.2 }));
   const minutes = new Map([...rules.keys()].map((name) => [name, Infinity]));
   for (let at = LOOK_SECONDS; at <= MINUTES * 60 && rules.size > 0; at += LOOK_SECONDS) {
     const together = row.together !== undefined && at > 600 && at <= 1_200 ? row.together : 1;
     const [s, t] = [source, target].map((side) => ({ ...side, errorRate: Math.min(1, side.errorRate * together) }));
-    const pair = traffic.window(s!, t!, row.extent);
+    const isStalled = at === row.stallAtSeconds;
+    const pair = traffic.window(s!, { ...t!, isStalled }, row.extent);
     for (const [name, rule] of rules) {
       if (!rule.look(pair, at)) continue;
       minutes.set(name, at / 60);

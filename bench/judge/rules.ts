@@ -1,4 +1,5 @@
 import { Tolerances, WindowPair, addToOdds, beginOdds, totalOdds } from '../../core/judge/odds';
+import { JUDGE_FIELDS, MAX_ODDS } from '../../core/plan/judge-plan';
 import type { Role } from '../../core/plan/direction';
 
 /** Decides while a canary runs. Each has its own memory of one cutover. */
@@ -13,18 +14,16 @@ export interface RuleSetup {
   readonly minutes: number;
 }
 
-/** Rolls back at odds of 100 : 1. */
-const MAX_ODDS = 100;
-
 export const RULES: Readonly<Record<string, (setup: RuleSetup) => Rule>> = {
-  drainshift: (setup) => ourRule(setup, { errors: 0, latency: 0 }),
+  drainshift: (setup) => ourRule(setup, { errors: 0, latency: JUDGE_FIELDS.latencyTolerance.default }),
+  'drainshift, no latency tolerated': (setup) => ourRule(setup, { errors: 0, latency: 0 }),
   'CloudWatch alarm': () => alarmRule(),
   'Argo Rollouts': () => argoRule(),
   Flagger: () => flaggerRule(),
   'Kayenta (Mann–Whitney)': ({ minutes }) => kayentaRule(minutes),
 };
 
-export function ourRule({ past, lookSeconds, minutes }: RuleSetup, tolerances: Tolerances): Rule {
+function ourRule({ past, lookSeconds, minutes }: RuleSetup, tolerances: Tolerances): Rule {
   let odds = beginOdds(past.all.latencies, Object.keys(past.routes), (minutes * 60) / lookSeconds);
   return {
     look: (pair) => {

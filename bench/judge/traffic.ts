@@ -1,4 +1,4 @@
-import { BUCKETS, findBucket } from '../../core/proxy/latency-buckets';
+import { BUCKETS, bucketEndMs, findBucket } from '../../core/proxy/latency-buckets';
 import type { RouteCounts, WindowPair } from '../../core/judge/odds';
 import type { Role } from '../../core/plan/direction';
 
@@ -11,6 +11,11 @@ export interface Behaviour {
   readonly slower: number;
   /** This part of the requests takes eight times as long again. */
   readonly stuck: number;
+  readonly tasks: number;
+  /** How often a minute each of its tasks stands still for a second. */
+  readonly stallsPerMinute: number;
+  /** Whether one of them does so in this window for sure. */
+  readonly isStalled?: boolean;
 }
 
 /** Where errors and slowness happen; the rest of the traffic is as good as the source. */
@@ -22,9 +27,12 @@ const SIGMA = 0.5;
 /** The tail that every application has: 2 % take six times as long. */
 const [TAIL, TAIL_FACTOR] = [0.02, 6];
 const STUCK_FACTOR = 8;
+const STALL_MS = 1_000;
 
 /** Draws windows of traffic. All of it comes from one source of numbers: the same seed gives the same cutovers. */
 export class Traffic {
+  private readonly latencies = new Map<string, Draw>();
+
   constructor(
     private readonly random: () => number,
     private readonly seconds: number,
@@ -37,19 +45,26 @@ export class Traffic {
   /** The source's own traffic before the shift. */
   past(from: Behaviour, minutes: number): WindowPair[Role] {
     const windows = (minutes * 60) / this.seconds;
-    return this.side({ ...from, requestsPerMinute: from.requestsPerMinute * windows }, from, 'everywhere');
+    return Array.from({ length: windows }, () => this.side(from, from, 'everywhere')).reduce(addSides);
   }
 
   private side(worse: Behaviour, good: Behaviour, extent: Extent): WindowPair[Role] {
     const counts = ROUTES.map(() => ({ requests: 0, errors: 0, latencies: new Array<number>(BUCKETS).fill(0) }));
-    const requests = this.poisson((worse.requestsPerMinute * this.seconds) / 60);
+    const [drawWorse, drawGood] = [this.findDraw(worse), this.findDraw(good)];
+    const perSecond = worse.requestsPerMinute / 60;
+    const byChance = this.poisson((worse.stallsPerMinute * worse.tasks * this.seconds) / 60);
+    const stalls = byChance + (worse.isStalled === true ? 1 : 0);
+    // What a task that stands still has taken is responded to at once when it goes on.
+    const late = this.poisson((stalls * perSecond * (STALL_MS / 1_000)) / worse.tasks);
+    const requests = this.poisson(perSecond * this.seconds);
     for (let index = 0; index < requests; index += 1) {
       const route = Math.floor(this.random() * ROUTES.length);
-      const { errorRate, slower, stuck } = extent === 'everywhere' || route === 0 ? worse : good;
+      const isWorse = extent === 'everywhere' || route === 0;
       const at = counts[route]!;
       at.requests += 1;
-      if (this.random() < errorRate) at.errors += 1;
-      at.latencies[findBucket(this.latency(slower, stuck))]! += 1;
+      if (this.random() < (isWorse ? worse : good).errorRate) at.errors += 1;
+      const bucket = (isWorse ? drawWorse : drawGood)(this.random());
+      at.latencies[index < late ? this.stall(bucket) : bucket]! += 1;
     }
     return {
       all: counts.reduce<RouteCounts>(add, { requests: 0, errors: 0, latencies: [] }),
@@ -57,10 +72,20 @@ export class Traffic {
     };
   }
 
-  private latency(slower: number, stuck: number): number {
-    const tail = this.random() < TAIL ? TAIL_FACTOR : 1;
-    const more = stuck > 0 && this.random() < stuck ? STUCK_FACTOR : 1;
-    return MEDIAN_MS * Math.exp(SIGMA * this.normal()) * tail * more * slower;
+  /** @returns the bucket of a request that waited for the rest of a stall, too */
+  private stall(bucket: number): number {
+    return findBucket(this.random() * STALL_MS + Math.min(bucketEndMs(bucket), 60_000));
+  }
+
+  /** One of many equally likely buckets: a draw of the normal distribution for each of millions of requests would take hours. */
+  private findDraw({ slower, stuck }: Behaviour): Draw {
+    const key = `${slower} ${stuck}`;
+    const known = this.latencies.get(key);
+    if (known) return known;
+    const table = Uint8Array.from({ length: TABLE }, (_, index) => findBucket(latencyAt(index, slower, stuck)));
+    const draw: Draw = (random) => table[Math.floor(random * TABLE)]!;
+    this.latencies.set(key, draw);
+    return draw;
   }
 
   private normal(): number {
@@ -73,6 +98,34 @@ export class Traffic {
     for (const limit = Math.exp(-mean); product > limit; count += 1) product *= this.random();
     return count;
   }
+}
+
+type Draw = (random: number) => number;
+
+/** So many points of the distribution, each as likely as any other. */
+const TABLE = 200_000;
+/** Of these the share that has the tail, and the share that is stuck, by two numbers that share no rhythm with each other. */
+const [TAIL_STEP, STUCK_STEP] = [(Math.sqrt(5) - 1) / 2, Math.SQRT2 - 1];
+
+function latencyAt(index: number, slower: number, stuck: number): number {
+  const tail = (index * TAIL_STEP) % 1 < TAIL ? TAIL_FACTOR : 1;
+  const more = (index * STUCK_STEP) % 1 < stuck ? STUCK_FACTOR : 1;
+  return MEDIAN_MS * Math.exp(SIGMA * normalQuantile((index + 0.5) / TABLE)) * tail * more * slower;
+}
+
+/** After S. Winitzki, "A handy approximation for the error function and its inverse" (2008): right to one hundredth. */
+function normalQuantile(part: number): number {
+  const x = 2 * part - 1;
+  const log = Math.log(1 - x * x);
+  const half = 2 / (Math.PI * WINITZKI) + log / 2;
+  return Math.SQRT2 * Math.sign(x) * Math.sqrt(Math.sqrt(half * half - log / WINITZKI) - half);
+}
+
+const WINITZKI = 0.147;
+
+function addSides(a: WindowPair[Role], b: WindowPair[Role]): WindowPair[Role] {
+  const routes = ROUTES.map((name) => [name, add(a.routes[name]!, b.routes[name]!)] as const);
+  return { all: add(a.all, b.all), routes: Object.fromEntries(routes) };
 }
 
 function add(a: RouteCounts, b: RouteCounts): RouteCounts {

@@ -4,7 +4,7 @@
  */
 import { own } from '../validation/own';
 import type { Direction, Role } from '../plan/direction';
-import { LatencyCounts, bucketEndMs, countLatencies, countSlower, findQuantile } from '../proxy/latency-buckets';
+import { LatencyCounts, bucketEndMs, countLatencies, countSlower, findBucket, findQuantile } from '../proxy/latency-buckets';
 import {
   ERROR_RATIOS,
   LATENCY_RATIOS,
@@ -12,6 +12,7 @@ import {
   RateOdds,
   RatePair,
   Ratios,
+  WindowOptions,
   addWindow,
   beginRateOdds,
   findOdds,
@@ -71,6 +72,13 @@ export const SLOW_PARTS: readonly (readonly [part: number, weight: number])[] = 
 ];
 /** What is compared, and what each counts for. */
 const WEIGHTS = { errors: 0.7, latency: 0.3 } as const;
+/**
+ * One window multiplies the odds by so much at the most for a latency. A process that stands still for a second delays all requests
+ * that it has, and is seen in two windows at the most: four are needed for 100 : 1, however many requests each has.
+ */
+const MAX_LATENCY_FACTOR = 6;
+/** A response within this time is not slow, however much faster the source was. */
+const MIN_SLOW_BUCKET = findBucket(10);
 /** Of all requests together; the classes share the rest. */
 const ALL_WEIGHT = 0.8;
 
@@ -80,7 +88,10 @@ const ALL_WEIGHT = 0.8;
  * @param past the source's own requests before the shift: they fix what is slow, for all route classes, and are judged by none
  */
 export function beginOdds(past: LatencyCounts, routes: readonly string[], looks: number): Odds {
-  const buckets = SLOW_PARTS.map(([part]) => findQuantile(past, part));
+  const buckets = SLOW_PARTS.map(([part]) => {
+    const bucket = findQuantile(past, part);
+    return bucket === undefined ? undefined : Math.max(bucket, MIN_SLOW_BUCKET);
+  });
   const each = routes.map((name) => [name, beginRoute(buckets, [])] as const);
   return { all: beginRoute(buckets, past), routes: Object.fromEntries(each), looks };
 }
@@ -134,7 +145,8 @@ function addToRoute(
     latency: latency.map((part) => {
       if (!part) return null;
       const slow = { from: slowRate(from, part.bucket), to: slowRate(to, part.bucket) };
-      return { bucket: part.bucket, ...addPair(part, LATENCY_RATIOS, slow, { looks, tolerance: tolerances.latency }) };
+      const options = { looks, tolerance: tolerances.latency, maxFactor: MAX_LATENCY_FACTOR };
+      return { bucket: part.bucket, ...addPair(part, LATENCY_RATIOS, slow, options) };
     }),
   };
 }
@@ -152,7 +164,7 @@ function addPair(
   { odds, from, to }: Compared,
   ratios: Ratios,
   pair: RatePair,
-  options: { readonly looks: number; readonly tolerance: number },
+  options: WindowOptions,
 ): Compared {
   return {
     odds: addWindow(odds, ratios, pair, options),

@@ -58,31 +58,40 @@ export const LATENCY_RATIOS: Ratios = [
 /** The weight of "worse from the beginning"; the rest is for what begins later. */
 const FIRST_WEIGHT = 0.9;
 
+export interface WindowOptions {
+  /** How many windows a cutover has at the most: the later starts share their weight among so many. */
+  readonly looks: number;
+  /** A target that is so much worse is good enough: 0.1 allows 1.1 times the source's odds. */
+  readonly tolerance: number;
+  /**
+   * One window multiplies the odds by this at the most: for what hits many requests at once and says no more than if it had hit one.
+   * Odds that are cut are an e-value still, because they are never larger.
+   * @default - any number
+   */
+  readonly maxFactor?: number;
+}
+
 export function beginRateOdds(ratios: Ratios): RateOdds {
   return { logs: ratios.map(([, weight]) => round(Math.log(FIRST_WEIGHT * weight))), started: FIRST_WEIGHT };
 }
 
-/**
- * The odds after another window.
- *
- * @param looks how many windows a cutover has at the most: the later starts share their weight among so many
- * @param tolerance a target that is so much worse is good enough: 0.1 allows 1.1 times the source's odds
- */
+/** The odds after another window. */
 export function addWindow(
   { logs, started }: RateOdds,
   ratios: Ratios,
   pair: RatePair,
-  { looks, tolerance }: { readonly looks: number; readonly tolerance: number },
+  { looks, tolerance, maxFactor = Infinity }: WindowOptions,
 ): RateOdds {
   const start = Math.min((1 - FIRST_WEIGHT) / Math.max(1, looks), 1 - started);
   const isAlone = pair.from.requests === 0 && pair.past !== undefined;
   const isEmpty = pair.to.requests === 0 || (pair.from.requests === 0 && !isAlone);
   const logOf = isAlone ? logAlone : logProbability;
   const equal = isEmpty ? 0 : logOf(pair, 1 + tolerance);
+  const most = Math.log(maxFactor);
   const next = ratios.map(([ratio, weight], index) => {
     const before = addLogs(logs[index]!, Math.log(start * weight));
     const isWorse = !isEmpty && ratio > 1 + tolerance;
-    return round(before + (isWorse ? logOf(pair, ratio) - equal : 0));
+    return round(before + (isWorse ? Math.min(logOf(pair, ratio) - equal, most) : 0));
   });
   return { logs: next, started: started + start };
 }

@@ -1,3 +1,4 @@
+import { seededRandom } from '../../../rehearsal/load-balancer/random';
 import { BUCKETS, findBucket } from '../../../core/proxy/latency-buckets';
 import {
   RouteCounts,
@@ -56,6 +57,63 @@ test('a slow tail is found, and named as latency', () => {
   const { odds, parts } = totalOdds(after(Array.from({ length: 5 }, () => pair({ cart: counts(100, { slow: 20 }) }))));
   expect(odds).toBeGreaterThan(100);
   expect(parts[0]).toMatchObject({ what: 'latency' });
+});
+
+describe('a process of the target that stands still for a second', () => {
+  /** Of a side whose requests are late in a standstill, and otherwise as those of the other. */
+  const draw = (requests: number, random: () => number, isLate: boolean): RouteCounts => {
+    const latencies = new Array<number>(BUCKETS).fill(0);
+    for (let index = 0; index < requests; index += 1) {
+      const ms = random() < 0.02 ? 240 : 40 * Math.exp(random() + random() + random() - 1.5);
+      latencies[findBucket(ms + (isLate ? random() * 1_000 : 0))]! += 1;
+    }
+    return { requests, errors: 0, latencies };
+  };
+  const TOLERANCES = { errors: 0, latency: 0.2 };
+
+  test.each([1, 2])('does not roll back, at any rate and at any time: seen in %i windows', (seen) => {
+    const random = seededRandom(20_261_129 + seen);
+    for (let cutover = 0; cutover < 60; cutover += 1) {
+      const requests = Math.ceil(10 ** (random() * 2.5));
+      const at = Math.floor(random() * 12);
+      let odds = beginOdds(draw(3_000, random, false).latencies, [], 700);
+      let highest = 0;
+      for (let window = 0; window < 15; window += 1) {
+        const all = draw(requests, random, window >= at && window < at + seen);
+        const from = { all: draw(requests * 2, random, false), routes: {} };
+        odds = addToOdds(odds, { from, to: { all, routes: {} } }, TOLERANCES);
+        highest = Math.max(highest, totalOdds(odds).odds);
+      }
+      expect(highest).toBeLessThan(100);
+    }
+  });
+
+  test('that goes on standing still is found within five windows', () => {
+    const random = seededRandom(7);
+    let odds = beginOdds(draw(3_000, random, false).latencies, [], 700);
+    for (let window = 0; window < 5; window += 1) {
+      const pair = { from: draw(600, random, false), to: draw(60, random, true) };
+      odds = addToOdds(odds, { from: { all: pair.from, routes: {} }, to: { all: pair.to, routes: {} } }, TOLERANCES);
+    }
+    expect(totalOdds(odds).odds).toBeGreaterThan(100);
+  });
+});
+
+test('within ten milliseconds nothing is slow, however fast the source is', () => {
+  const of = (ms: number): RouteCounts => {
+    const latencies = new Array<number>(BUCKETS).fill(0);
+    latencies[findBucket(ms)] = 1_000;
+    return { requests: 1_000, errors: 0, latencies };
+  };
+  const after = (ms: number) => {
+    let odds = beginOdds(of(1).latencies, [], 700);
+    for (let window = 0; window < 10; window += 1) {
+      odds = addToOdds(odds, { from: { all: of(1), routes: {} }, to: { all: of(ms), routes: {} } }, EXACT);
+    }
+    return totalOdds(odds).odds;
+  };
+  expect(after(9)).toBeLessThan(2);
+  expect(after(30)).toBeGreaterThan(100);
 });
 
 test('a source that showed too little before the shift has no thresholds: latency is not judged, errors are', () => {

@@ -1,4 +1,4 @@
-import { ERROR_RATIOS, RatePair, addWindow, beginRateOdds, findOdds } from '../../../core/judge/rate-odds';
+import { ERROR_RATIOS, RatePair, WindowOptions, addWindow, beginRateOdds, findOdds } from '../../../core/judge/rate-odds';
 import { seededRandom } from '../../../rehearsal/load-balancer/random';
 
 const OPTIONS = { looks: 700, tolerance: 0 };
@@ -7,7 +7,7 @@ const pair = (from: [number, number], to: [number, number]): RatePair => ({
   to: { requests: to[0], hits: to[1] },
 });
 
-function oddsAfter(windows: readonly RatePair[], options = OPTIONS): number {
+function oddsAfter(windows: readonly RatePair[], options: WindowOptions = OPTIONS): number {
   return findOdds(
     windows.reduce((odds, window) => addWindow(odds, ERROR_RATIOS, window, options), beginRateOdds(ERROR_RATIOS)),
   );
@@ -76,13 +76,25 @@ test('a fair target is not taken for a bad one: of a thousand, at most ten ever 
   expect(found).toBeLessThanOrEqual(10);
 });
 
-test('the mean of the odds of a fair target is one at most, over every result that a window can have', () => {
+test('a window multiplies them by a factor that can be limited, and the rest of the rule stays', () => {
+  const bad = pair([950, 0], [50, 40]);
+  const limited = { ...OPTIONS, maxFactor: 6 };
+  expect(oddsAfter([bad], limited)).toBeLessThanOrEqual(6);
+  expect(oddsAfter([bad, bad], limited)).toBeLessThanOrEqual(36);
+  expect(oddsAfter([pair([950, 30], [50, 0])], limited)).toBe(oddsAfter([pair([950, 30], [50, 0])]));
+});
+
+test.each([
+  ['whole', {}, 1, 3],
+  ['limited', { maxFactor: 1.2 }, 1, 0],
+])('the mean of the odds of a fair target is one at most, over every result of a window: %s', (_, limit, most, digits) => {
   // Exact: every split of six hits over ten and five requests, with its hypergeometric probability.
   const choose = (n: number, k: number): number => (k < 0 || k > n ? 0 : k === 0 ? 1 : (choose(n - 1, k - 1) * n) / k);
   let mean = 0;
   for (let hits = 0; hits <= 5; hits += 1) {
     const probability = (choose(5, hits) * choose(10, 6 - hits)) / choose(15, 6);
-    mean += probability * oddsAfter([pair([10, 6 - hits], [5, hits])]);
+    mean += probability * oddsAfter([pair([10, 6 - hits], [5, hits])], { ...OPTIONS, ...limit });
   }
-  expect(mean).toBeCloseTo(1, 3);
+  expect(mean).toBeLessThan(most + 0.001);
+  expect(mean).toBeCloseTo(1, digits);
 });
