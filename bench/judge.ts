@@ -13,10 +13,10 @@ import { RULES, Rule, RuleSetup } from './judge/rules';
 import { Behaviour, Extent, Traffic } from './judge/traffic';
 import { median } from './report/results';
 
-const USAGE = `Usage: npm run bench:judge -- [--healthy N] [--worse N] [--seed N] [--json FILE] [--svg FILE]
+const USAGE = `Usage: npm run bench:judge -- [--healthy N] [--others N] [--seed N] [--json FILE] [--svg FILE]
 
   --healthy N   healthy cutovers for each rate of requests (default 1000)
-  --worse N     cutovers to a worse target for each row and rate (default 200)
+  --others N    cutovers of each other row and rate (default 200)
   --seed N      of all that is drawn (default 1)
   --json FILE   writes the figures
   --svg FILE    draws them
@@ -42,8 +42,9 @@ interface Row {
   readonly stallAtSeconds?: number;
 }
 
-const HEALTHY: readonly Row[] = [
-  { name: 'healthy', share: 0.05, target: {} },
+const HEALTHY: Row = { name: 'healthy', share: 0.05, target: {} };
+/** What is no fault of the target. */
+const DISTURBED: readonly Row[] = [
   { name: 'both sides fail together', share: 0.05, target: {}, together: 20 },
   { name: 'each task stands still for a second now and then', share: 0.05, target: {}, stallsPerMinute: 0.5 },
   { name: 'the only task of the target stands still once', share: 0.05, target: { tasks: 1 }, stallAtSeconds: 10 },
@@ -64,7 +65,7 @@ function main(): number {
   const { values } = parseArgs({
     options: {
       healthy: { type: 'string', default: '1000' },
-      worse: { type: 'string', default: '200' },
+      others: { type: 'string', default: '200' },
       seed: { type: 'string', default: '1' },
       json: { type: 'string' },
       svg: { type: 'string' },
@@ -75,19 +76,19 @@ function main(): number {
     process.stdout.write(USAGE);
     return EXIT_CODES.done.code;
   }
-  const [healthy, worse, seed] = [
+  const [healthy, others, seed] = [
     count('--healthy', values.healthy),
-    count('--worse', values.worse),
+    count('--others', values.others),
     count('--seed', values.seed),
   ];
   const figures: Figures[] = [];
   for (const requestsPerMinute of RATES) {
-    for (const row of HEALTHY) figures.push(...measure(row, requestsPerMinute, healthy, seed));
-    for (const row of WORSE) figures.push(...measure(row, requestsPerMinute, worse, seed));
+    figures.push(...measure(HEALTHY, requestsPerMinute, healthy, seed));
+    for (const row of [...DISTURBED, ...WORSE]) figures.push(...measure(row, requestsPerMinute, others, seed));
   }
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(figures, undefined, 2)}\n`);
   if (values.svg !== undefined)
-    writeFileSync(values.svg, drawChart(figures, { healthy: HEALTHY[0]!.name, worse: WORSE[0]!.name }));
+    writeFileSync(values.svg, drawChart(figures, { healthy: HEALTHY.name, worse: WORSE[0]!.name }));
   return EXIT_CODES.done.code;
 }
 

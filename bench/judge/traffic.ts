@@ -49,7 +49,7 @@ export class Traffic {
   }
 
   private side(worse: Behaviour, good: Behaviour, extent: Extent): WindowPair[Role] {
-    const counts = ROUTES.map(() => ({ requests: 0, errors: 0, latencies: new Array<number>(BUCKETS).fill(0) }));
+    const [all, ...counts] = [undefined, ...ROUTES].map(() => createCounts());
     const [drawWorse, drawGood] = [this.findDraw(worse), this.findDraw(good)];
     const perSecond = worse.requestsPerMinute / 60;
     const byChance = this.poisson((worse.stallsPerMinute * worse.tasks * this.seconds) / 60);
@@ -61,15 +61,16 @@ export class Traffic {
       const route = Math.floor(this.random() * ROUTES.length);
       const isWorse = extent === 'everywhere' || route === 0;
       const at = counts[route]!;
-      at.requests += 1;
-      if (this.random() < (isWorse ? worse : good).errorRate) at.errors += 1;
-      const bucket = (isWorse ? drawWorse : drawGood)(this.random());
-      at.latencies[index < late ? this.stall(bucket) : bucket]! += 1;
+      const isError = this.random() < (isWorse ? worse : good).errorRate;
+      const drawn = (isWorse ? drawWorse : drawGood)(this.random());
+      const bucket = index < late ? this.stall(drawn) : drawn;
+      for (const each of [all!, at]) {
+        each.requests += 1;
+        if (isError) each.errors += 1;
+        each.latencies[bucket]! += 1;
+      }
     }
-    return {
-      all: counts.reduce<RouteCounts>(add, { requests: 0, errors: 0, latencies: [] }),
-      routes: Object.fromEntries(ROUTES.map((name, index) => [name, counts[index]!])),
-    };
+    return { all: all!, routes: Object.fromEntries(ROUTES.map((name, index) => [name, counts[index]!])) };
   }
 
   /** @returns the bucket of a request that waited for the rest of a stall, too */
@@ -101,6 +102,8 @@ export class Traffic {
 }
 
 type Draw = (random: number) => number;
+
+const createCounts = () => ({ requests: 0, errors: 0, latencies: new Array<number>(BUCKETS).fill(0) });
 
 /** So many points of the distribution, each as likely as any other. */
 const TABLE = 200_000;
