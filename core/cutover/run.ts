@@ -72,6 +72,8 @@ export interface CutoverRun {
   readonly timeline: readonly TimelineEntry[];
   readonly failure?: Failure;
   readonly rollback?: RollbackRecord;
+  /** When both sides were judged to the end that it rolls back. */
+  readonly rollBackAtMs?: number;
   /** What the Choice state after a step reads. */
   readonly verdict: Verdict;
   /** How long the Wait state before the next look lasts. */
@@ -204,7 +206,10 @@ export interface DrainEndings {
 }
 
 export interface RollbackRecord {
+  /** When the verdict was reached that led to it, ISO 8601 as all of these; absent where a step threw. */
+  readonly decidedAt?: string;
   readonly startedAt: string;
+  /** When the weights had read back, and the side that has them responded. */
   readonly restoredAt?: string;
   /** Whether this rollback has set the weights; they may have been the initial ones all along. */
   readonly hasSet?: boolean;

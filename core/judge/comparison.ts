@@ -29,8 +29,8 @@ export interface Comparison {
   readonly spreadingUntil: number;
 }
 
-/** A second is complete when it has ended, for a task whose clock was compared a little late, too. */
-const SETTLED_SECONDS = 2;
+/** A second is complete when it has ended, for a task whose clock was compared a little late, too: the order took that long. */
+const SETTLED_SECONDS = 1.3;
 /** What the source did in so many seconds before the shift says what is slow. */
 const PAST_SECONDS = 290;
 /** More of them tell a person nothing. */
@@ -44,8 +44,8 @@ type Readings = Readonly<Partial<Record<Side, readonly TaskReading[]>>>;
 
 /** What each task is asked for: what it did since the last look. Before the first shift: what is slow at the source. */
 export function orderWindow(comparison: Comparison | undefined, watch: string, plan: Plan, nowMs: number): WindowOrder {
-  const now = Math.floor(nowMs / 1000);
-  const until = now - SETTLED_SECONDS;
+  const now = nowMs / 1000;
+  const until = Math.floor(now - SETTLED_SECONDS);
   const routes = comparison ? Object.keys(comparison.odds.routes) : plan.judge.routes.map(({ path }) => path);
   return { watch, now, after: comparison?.until ?? Math.max(0, until - PAST_SECONDS), until, routes };
 }

@@ -17,7 +17,7 @@ export const MAX_SEGMENTS = 20;
 export interface WindowOrder {
   /** A name for all windows that belong together. */
   readonly watch: string;
-  /** The second of the order. */
+  /** When the order was made: with a fraction, because the clocks are compared by it. */
   readonly now: number;
   /** The last second of the window before. */
   readonly after: number;
@@ -109,9 +109,11 @@ export function readWindowOrder(name: string, value: unknown, problems: Problems
   const { watch, now, after, until, routes = [] } = problems.object(name, value, NAMES);
   const isName = typeof watch === 'string' && WATCH.test(watch);
   if (!isName) problems.add('watch', 'a name of 1 to 256 visible characters', watch);
-  const seconds = [now, after, until].map((second, index) => {
+  const isTime = typeof now === 'number' && Number.isFinite(now) && now >= 0;
+  if (!isTime) problems.add('now', 'a number of seconds', now);
+  const [first, last] = [after, until].map((second, index) => {
     if (Number.isSafeInteger(second) && (second as number) >= 0) return second as number;
-    problems.add(NAMES[index + 1]!, 'a whole number of seconds', second);
+    problems.add(NAMES[index + 2]!, 'a whole number of seconds', second);
     return 0;
   });
   const isList = Array.isArray(routes) && routes.length <= MAX_ROUTES;
@@ -121,9 +123,9 @@ export function readWindowOrder(name: string, value: unknown, problems: Problems
   }
   return {
     watch: isName ? watch : '',
-    now: seconds[0]!,
-    after: seconds[1]!,
-    until: seconds[2]!,
+    now: isTime ? now : 0,
+    after: first!,
+    until: last!,
     routes: isRoutes ? (routes as string[]) : [],
   };
 }

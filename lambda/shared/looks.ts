@@ -1,6 +1,7 @@
 import { afterWriting, mustWriteLooks } from '../../core/cutover/looks';
 import { STEP_SECONDS } from '../../core/cutover/step-limits';
 import type { CutoverRun } from '../../core/cutover/run';
+import { isSuspicious } from '../../core/judge/figures';
 import { LOOK_SECONDS, LOOKING_SECONDS } from '../../core/plan/plan';
 import type { Ports } from '../contract/ports';
 import { settleWithin } from '../contract/settle';
@@ -8,6 +9,8 @@ import { timeLeftMs } from '../contract/time-left';
 import { STORE_MS } from './observe';
 import type { Act } from './step';
 
+/** After one that saw errors of the side that gets the traffic: what they mean is known with the next. */
+const HURRIED_PAUSE_MS = 500;
 /** A look that took long is not followed by the next one at once: it would take its services' time. */
 const PACE = 2;
 /** What a look may take, and what is left for the response of the step. */
@@ -17,16 +20,18 @@ const LOOK_MS = (STEP_SECONDS - 2) * 1000;
  * A step that looks again and again, and returns at once when a look has a verdict. A state machine that waits between two looks writes
  * nine events for each, so that its history has room for one in some fifteen seconds: a side that fails must be left sooner.
  *
- * It looks for as long as the step would have the state machine wait, and 20 s at the most; the rest is waited by the state machine. No
- * look begins that the time of the function would cut short.
+ * It looks for as long as the step would have the state machine wait, and 20 s at the most; the rest is waited by the state machine. A
+ * look that saw what may be a fault is followed by the next one soon, and in the same invocation. No look begins that the time of the
+ * function would cut short.
  */
 export function lookOften(act: Act<CutoverRun, CutoverRun>): Act<CutoverRun, CutoverRun> {
   return async (given, ports, nowMs) => {
     let look = await lookOnce(act, given, ports, nowMs);
     const untilMs = nowMs + Math.min(look.run.waitSeconds, LOOKING_SECONDS) * 1000;
+    const hurriedUntilMs = nowMs + LOOKING_SECONDS * 1000;
     // Before the first shift there is nothing to watch.
     while (look.run.verdict === 'wait' && look.run.stage && timeLeftMs() > look.pauseMs + LOOK_MS) {
-      if (ports.now() + look.pauseMs >= untilMs) break;
+      if (ports.now() + look.pauseMs >= (look.isHurried ? hurriedUntilMs : untilMs)) break;
       await ports.pause(look.pauseMs);
       look = await lookOnce(act, look.run, ports, ports.now());
     }
@@ -41,6 +46,7 @@ interface Looked {
   readonly run: CutoverRun;
   /** Until the next one. */
   readonly pauseMs: number;
+  readonly isHurried: boolean;
 }
 
 async function lookOnce(
@@ -51,7 +57,9 @@ async function lookOnce(
 ): Promise<Looked> {
   const run = await act(given, ports, nowMs);
   const tookMs = ports.now() - nowMs;
-  return { run, pauseMs: Math.max(LOOK_SECONDS * 1000, PACE * tookMs) - tookMs };
+  const isHurried = run.verdict === 'wait' && run.watch !== undefined && isSuspicious(run.watch, run.plan);
+  const pauseMs = Math.max(LOOK_SECONDS * 1000, PACE * tookMs) - tookMs;
+  return { run, isHurried, pauseMs: isHurried ? Math.min(pauseMs, Math.max(HURRIED_PAUSE_MS, tookMs)) : pauseMs };
 }
 
 /** The state has no room for them. A store that is away costs nothing but these figures. */

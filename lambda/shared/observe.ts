@@ -76,6 +76,14 @@ export const STORE_MS = 1_500;
  * bounded time: a store that is away, or one proxy that hangs, hides nothing of the rest.
  */
 export function judged(act: JudgedAct, options: JudgeOptions): Act<CutoverRun, CutoverRun> {
+  const decide = judgeBoth(act, options);
+  return async (run, ports, nowMs) => {
+    const next = await decide(run, ports, nowMs);
+    return next.verdict === 'rollBack' ? { ...next, rollBackAtMs: ports.now() } : next;
+  };
+}
+
+function judgeBoth(act: JudgedAct, options: JudgeOptions): Act<CutoverRun, CutoverRun> {
   const { isConfirmed } = options;
   return async (run, ports, nowMs) => {
     const { watch: before, initial } = run;

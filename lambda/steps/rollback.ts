@@ -389,8 +389,12 @@ function findStart({ rollback: started }: CutoverRun, nowMs: number): RollbackRe
 
 function beginRollback(run: CutoverRun, nowMs: number): CutoverRun {
   const startedAt = new Date(nowMs).toISOString();
+  const { rollBackAtMs } = run;
+  const decided = rollBackAtMs !== undefined && { decidedAt: new Date(rollBackAtMs).toISOString() };
   const stages = [...run.stages, ...interruptedStage(run, nowMs)];
-  return note({ ...run, stages, rollback: { startedAt } }, nowMs, 'Rollback', { because: findFailure(run) });
+  return note({ ...run, stages, rollback: { ...decided, startedAt } }, nowMs, 'Rollback', {
+    because: findFailure(run),
+  });
 }
 
 export const handler = createHandler(rollback);

@@ -14,6 +14,9 @@ const [CLIENT_SECONDS, MAX_CLIENTS] = [10, 10_000];
 /** The cookie by which a load balancer binds a client to a target group; both names begin so. */
 const BINDING_COOKIE = 'AWSALBTG';
 
+/** Two clocks that differ by less are the same, in seconds. */
+const CLOCK_TOLERANCE = 0.1;
+
 /** What `take` returns of a request that counts nowhere: one of the cutover itself. */
 const OWN = -1;
 /** No route class: all requests alone. */
@@ -93,7 +96,7 @@ export class RecentTraffic {
 
   report({ watch, now, after, until, routes }: WindowOrder, nowMs: number): WindowReport {
     this.advance(nowMs);
-    if (this.watch.name !== watch) this.watch = { name: watch, ahead: this.second - now };
+    if (this.watch.name !== watch) this.watch = { name: watch, ahead: this.compareClocks(now, nowMs) };
     const { ahead } = this.watch;
     if (routes.length !== this.routes.length || routes.some((route, index) => route !== this.routes[index])) {
       this.countBy(routes);
@@ -106,6 +109,11 @@ export class RecentTraffic {
       routes: Object.fromEntries(this.routes.map((route, index) => [route, this.byRoute[index]!.sum(range)])),
       segments: listFrequent(this.segments),
     };
+  }
+
+  /** Whole seconds: so many that a second of the caller has ended here when it has there, but for what the order took. */
+  private compareClocks(now: number, nowMs: number): number {
+    return Math.floor((this.epochMs + nowMs) / 1000 - now + CLOCK_TOLERANCE);
   }
 
   private countBy(routes: readonly string[]): void {

@@ -28,6 +28,8 @@ export interface RehearsalEvidence extends Evidence {
   readonly rollback?: Evidence['rollback'] & {
     /** The first wrong response that a client got. */
     readonly firstBadResponseAt?: string;
+    /** Until the verdict, and until the weights had read back. */
+    readonly secondsToVerdict?: number;
     readonly secondsFromFirstBadResponse?: number;
   };
   readonly rehearsal: {
@@ -113,11 +115,18 @@ function rollbackSeen(
   rollback: NonNullable<Evidence['rollback']>,
   firstBadResponseAt: string | undefined,
 ): RehearsalEvidence['rollback'] {
-  const { restoredAt } = rollback;
+  const { restoredAt, decidedAt } = rollback;
   if (firstBadResponseAt === undefined || restoredAt === undefined) return rollback;
-  const seconds = (Date.parse(restoredAt) - Date.parse(firstBadResponseAt)) / 1000;
+  const after = (at: string) => (Date.parse(at) - Date.parse(firstBadResponseAt)) / 1000;
   // A response that never came is dated by its timeout, which may be after the rollback: that is no time to restore.
-  return { ...rollback, firstBadResponseAt, ...(seconds >= 0 && { secondsFromFirstBadResponse: seconds }) };
+  if (after(restoredAt) < 0) return { ...rollback, firstBadResponseAt };
+  const toVerdict = decidedAt === undefined ? undefined : after(decidedAt);
+  return {
+    ...rollback,
+    firstBadResponseAt,
+    ...(toVerdict !== undefined && toVerdict >= 0 && { secondsToVerdict: toVerdict }),
+    secondsFromFirstBadResponse: after(restoredAt),
+  };
 }
 
 /** What is known when the cutover itself left no evidence: it never got its lock, or its last step died. */

@@ -77,12 +77,8 @@ export function listFacts(evidence: RehearsalEvidence): [string, string][] {
   const recovery = evidence.rehearsal.recovery && recoveryLine(evidence.rehearsal.recovery);
   if (recovery !== undefined) lines.push(['recovery', recovery]);
   if (evidence.failure) lines.push(['because', `${evidence.failure.code}: ${evidence.failure.message}`]);
-  if (evidence.rollback?.secondsFromFirstBadResponse !== undefined) {
-    lines.push([
-      'rollback',
-      `initial weights restored ${evidence.rollback.secondsFromFirstBadResponse.toFixed(1)} s after the first bad response`,
-    ]);
-  }
+  const rollback = evidence.rollback && rollbackLine(evidence.rollback);
+  if (rollback !== undefined) lines.push(['rollback', rollback]);
   return lines;
 }
 
@@ -96,6 +92,16 @@ function listHooks({ hooks = [], hooksLeftOut = 0 }: RehearsalEvidence): [string
     return `'${name}' (${place}) failed: ${why}`;
   });
   return [['hooks', [`${passed} ${passed === 1 ? 'call' : 'calls'} passed`, ...shown].join('; ')]];
+}
+
+function rollbackLine(rollback: NonNullable<RehearsalEvidence['rollback']>): string | undefined {
+  const { secondsFromFirstBadResponse: all, secondsToVerdict } = rollback;
+  if (all === undefined) return undefined;
+  const verdict =
+    secondsToVerdict === undefined
+      ? ''
+      : `: the verdict after ${secondsToVerdict.toFixed(1)} s, the weights read back ${(all - secondsToVerdict).toFixed(1)} s later`;
+  return `initial weights restored ${all.toFixed(1)} s after the first bad response${verdict}`;
 }
 
 /** A second or two of a run are any machine's. */

@@ -60,7 +60,10 @@ test('the first order asks for what the side did before, each further one for wh
   const first = orderWindow(undefined, 'night', PLAN, START_MS);
   expect(first).toEqual({ watch: 'night', now: START, after: START - 292, until: START - 2, routes: [] });
   const comparison = beginComparison(report({}), first, PLAN);
-  expect(orderWindow(comparison, 'night', PLAN, START_MS + 4000)).toMatchObject({ after: START - 2, until: START + 2 });
+  // A second that ended 0.3 s ago is complete.
+  expect(orderWindow(comparison, 'night', PLAN, START_MS + 4_299)).toMatchObject({ until: START + 2 });
+  const later = orderWindow(comparison, 'night', PLAN, START_MS + 4_300);
+  expect(later).toMatchObject({ now: START + 4.3, after: START - 2, until: START + 3 });
 });
 
 test('route classes are those of the plan, or the most frequent segments that say anything', () => {

@@ -1,4 +1,6 @@
 import { CutoverRun, rollBack } from '../../../core/cutover/run';
+import { NO_COUNTS } from '../../../core/judge/tally';
+import { beginWatch } from '../../../core/judge/watch';
 import { LOOKING_SECONDS } from '../../../core/plan/plan';
 import { withTimeLeft } from '../../../lambda/contract/time-left';
 import { lookOften } from '../../../lambda/shared/looks';
@@ -12,22 +14,34 @@ async function watchLooks({
   until = Infinity,
   timeLeft = Infinity,
   isShifted = true,
+  errorsFrom = Infinity,
 }: {
   takes?: number;
   waitSeconds?: number;
   until?: number;
   timeLeft?: number;
   isShifted?: boolean;
+  /** From this second on each look sees errors of the target. */
+  errorsFrom?: number;
 } = {}): Promise<{ at: number[]; run: CutoverRun }> {
   const cloud = new MemoryCloud();
   const beganMs = cloud.nowMs;
   const at: number[] = [];
+  let errors = 0;
   const act: Act<CutoverRun, CutoverRun> = (run, _, nowMs) => {
     const second = (nowMs - beganMs) / 1000;
     at.push(second);
     cloud.nowMs += takes * 1000;
     if (second >= until) return Promise.resolve(rollBack(run, 'BreakerTripped', 'errors'));
-    return Promise.resolve({ ...run, verdict: 'wait', waitSeconds });
+    errors += second >= errorsFrom ? 5 : 0;
+    const counts = {
+      source: { ...NO_COUNTS, responded: 100 * at.length },
+      target: { ...NO_COUNTS, responded: 10 + errors, errors },
+    };
+    const before = run.watch ?? beginWatch({ source: [], target: [] }, nowMs);
+    const sample = { ...counts, smoked: { source: 0, target: 0 }, atMs: nowMs };
+    const watch = { ...before, samples: [...before.samples, sample] };
+    return Promise.resolve({ ...run, watch, verdict: 'wait', waitSeconds });
   };
   const stage = isShifted ? { stage: { index: 0, shiftedAtMs: beganMs } } : {};
   const given = { ...cloud.ready(), ...stage };
@@ -61,6 +75,14 @@ test('of a long wait it checks for a part, and the waits together are as long', 
 test('no check starts that the time of the function would cut short', async () => {
   expect((await watchLooks({ timeLeft: 33 })).at).toEqual([0, 2, 4]);
   expect((await watchLooks({ timeLeft: 29 })).at).toEqual([0]);
+});
+
+test('a check that saw errors of the target alone is followed by the next one soon, and is not left to the next invocation', async () => {
+  expect((await watchLooks({ errorsFrom: 4, until: 5 })).at).toEqual([0, 2, 4, 4.5, 5]);
+  expect((await watchLooks({ errorsFrom: 0, until: 1, waitSeconds: 1 })).at).toEqual([0, 0.5, 1]);
+  // Never without a pause as long as itself, and not for ever.
+  expect((await watchLooks({ errorsFrom: 0, takes: 1, until: 4 })).at).toEqual([0, 2, 4]);
+  expect((await watchLooks({ errorsFrom: 0 })).at.at(-1)).toBeLessThan(LOOKING_SECONDS);
 });
 
 test('a step that waits as briefly checks once, and so does one before anything has moved', async () => {

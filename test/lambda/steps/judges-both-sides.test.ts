@@ -28,6 +28,8 @@ const HEALTHY: Rate = { requests: 100, errors: 0 };
 /** Each second of each side counts once: the windows and the counters tell the same story. */
 class Traffic {
   rates: Rates = { source: HEALTHY, target: HEALTHY };
+  /** From this second on. */
+  later: { readonly from: number; readonly rates: Rates } | undefined;
   private readonly totals = { source: { total: 0, errors: 0 }, target: { total: 0, errors: 0 } };
   private secondMs: number;
   private readonly history = new Map<number, Rates>();
@@ -50,7 +52,9 @@ class Traffic {
 
   private run(): void {
     for (; this.secondMs < this.cloud.nowMs; this.secondMs += 1000) {
-      this.history.set(Math.floor(this.secondMs / 1000), this.rates);
+      const second = Math.floor(this.secondMs / 1000);
+      if (this.later && second >= this.later.from) this.rates = this.later.rates;
+      this.history.set(second, this.rates);
       for (const side of ['source', 'target'] as const) {
         this.totals[side].total += this.rates[side].requests;
         this.totals[side].errors += this.rates[side].errors;
@@ -209,4 +213,22 @@ describe('the evidence', () => {
     expect(evidence.looksMissing ?? '').toMatch(/^$|^\d+ could not be written while the store was away$/);
     expect(evidence.looks!.length).toBeGreaterThan(60);
   });
+});
+
+test('at 200 requests a second the verdict on a target that starts to fail is there within three seconds, whenever it starts', async () => {
+  const most: number[] = [];
+  for (let second = 0; second < 18; second += 1) {
+    const stages = [{ weights: { source: 90, target: 10 }, bakeSeconds: 600 }, { weights: { source: 0, target: 1 } }];
+    const given = await baking({ stages });
+    const { traffic, cloud } = given;
+    traffic.rates = { source: { requests: 180, errors: 0 }, target: { requests: 20, errors: 0 } };
+    // The looks are at any moment of the seconds that are counted.
+    cloud.nowMs += (second * 370) % 1000;
+    const from = Math.ceil(cloud.nowMs / 1000) + 60 + second;
+    traffic.later = { from, rates: { ...traffic.rates, target: { requests: 20, errors: 6 } } };
+    const { run } = await poll(given, 120);
+    expect(run.verdict).toBe('rollBack');
+    most.push(run.rollBackAtMs! / 1000 - from);
+  }
+  expect(Math.max(...most)).toBeLessThanOrEqual(3);
 });

@@ -33,7 +33,7 @@ test('errors on the target trip the breaker: the weights roll back, the stage is
     outcome: 'rolled-back',
     failure: { code: 'BreakerTripped' },
     stages: [{ confirmed: true, observed: { target: 40 }, errors: { target: 20 }, verdict: 'rollBack' }],
-    rollback: { restoredAt: '2026-01-01T00:00:00.000Z' },
+    rollback: { decidedAt: '2026-01-01T00:00:00.000Z', restoredAt: '2026-01-01T00:00:00.000Z' },
   });
 });
 

@@ -116,6 +116,31 @@ test('a clock that is wrong by hours loses no second and counts none twice', () 
   });
 });
 
+test.each([-7_200.4, -0.7, -0.05, 0, 0.05, 0.6, 86_400.3])(
+  'a second that has ended by the clock of the caller is complete, whatever the clock of the task is ahead: %f s',
+  (ahead) => {
+    for (const firstTookMs of [0, 5, 150]) {
+      nowMs = 0;
+      recent = new RecentTraffic(EPOCH_MS, nowMs);
+      let [after, counted, sent] = [0, 0, 0];
+      let callerMs = EPOCH_MS - ahead * 1000;
+      // Every 70 ms a request, and a look about every two seconds.
+      for (let step = 0; step < 300; step += 1, nowMs += 70, callerMs += 70) {
+        request('/');
+        sent += 1;
+        if (step % 29 !== 28) continue;
+        const until = Math.floor(callerMs / 1000 - 1.3);
+        const order = { watch: 'night', now: callerMs / 1000, after, until, routes: [] };
+        counted += recent.report(order, nowMs + (after === 0 ? firstTookMs : 3)).all.requests;
+        after = until;
+      }
+      // All but those of the last seconds, which were not asked for.
+      expect(counted).toBeLessThanOrEqual(sent);
+      expect(counted).toBeGreaterThan(sent - 3_200 / 70);
+    }
+  },
+);
+
 test('the most frequent segments are named, and no crawler fills the memory with others', () => {
   for (let count = 0; count < 16 * 40; count += 1) request('/cart/1');
   for (let count = 0; count < 16 * 1_000; count += 1) request(`/page-${count}/x`);

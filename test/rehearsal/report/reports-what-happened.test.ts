@@ -248,7 +248,11 @@ test('a loss is shouted, with the first of what went wrong', () => {
 });
 
 test('a rollback reports its reason, and the time from the first bad response to the restored weights', () => {
-  const rollback = { startedAt: '2026-01-01T00:00:10.000Z', restoredAt: '2026-01-01T00:00:12.500Z' };
+  const rollback = {
+    decidedAt: '2026-01-01T00:00:09.500Z',
+    startedAt: '2026-01-01T00:00:10.000Z',
+    restoredAt: '2026-01-01T00:00:12.500Z',
+  };
   const rolledBack = rehearsalEvidence(
     { ...evidence(), outcome: 'rolled-back', rollback, failure: { code: 'BreakerTripped', message: 'too many' } },
     {
@@ -260,10 +264,13 @@ test('a rollback reports its reason, and the time from the first bad response to
   expect(rolledBack.rollback).toEqual({
     ...rollback,
     firstBadResponseAt: '2026-01-01T00:00:08.000Z',
+    secondsToVerdict: 1.5,
     secondsFromFirstBadResponse: 4.5,
   });
   expect(summarize(rolledBack)).toContain('because    BreakerTripped: too many');
-  expect(summarize(rolledBack)).toContain('restored 4.5 s after the first bad response');
+  expect(summarize(rolledBack)).toContain(
+    'restored 4.5 s after the first bad response: the verdict after 1.5 s, the weights read back 3.0 s later',
+  );
 });
 
 const samples = [0, 500, 1000, 1500, 2000].map((ms) => sample(Date.parse(T0) + ms, ms / 10, ms / 100));
