@@ -4,7 +4,14 @@
  */
 import { own } from '../validation/own';
 import type { Direction, Role } from '../plan/direction';
-import { LatencyCounts, bucketEndMs, countLatencies, countSlower, findBucket, findQuantile } from '../proxy/latency-buckets';
+import {
+  LatencyCounts,
+  bucketEndMs,
+  countLatencies,
+  countSlower,
+  findBucket,
+  findQuantile,
+} from '../proxy/latency-buckets';
 import {
   ERROR_RATIOS,
   LATENCY_RATIOS,
@@ -160,12 +167,7 @@ function withPast(pair: Pick<RatePair, Role>, from: Rate): RatePair {
   return hasPast ? { ...pair, past: wilsonUpperBound(from.hits, from.requests) } : pair;
 }
 
-function addPair(
-  { odds, from, to }: Compared,
-  ratios: Ratios,
-  pair: RatePair,
-  options: WindowOptions,
-): Compared {
+function addPair({ odds, from, to }: Compared, ratios: Ratios, pair: RatePair, options: WindowOptions): Compared {
   return {
     odds: addWindow(odds, ratios, pair, options),
     from: addRates(from, pair.from),

@@ -1,4 +1,11 @@
-import { ERROR_RATIOS, RatePair, WindowOptions, addWindow, beginRateOdds, findOdds } from '../../../core/judge/rate-odds';
+import {
+  ERROR_RATIOS,
+  RatePair,
+  WindowOptions,
+  addWindow,
+  beginRateOdds,
+  findOdds,
+} from '../../../core/judge/rate-odds';
 import { seededRandom } from '../../../rehearsal/load-balancer/random';
 
 const OPTIONS = { looks: 700, tolerance: 0 };
@@ -87,14 +94,18 @@ test('a window multiplies them by a factor that can be limited, and the rest of 
 test.each([
   ['whole', {}, 1, 3],
   ['limited', { maxFactor: 1.2 }, 1, 0],
-])('the mean of the odds of a fair target is one at most, over every result of a window: %s', (_, limit, most, digits) => {
-  // Exact: every split of six hits over ten and five requests, with its hypergeometric probability.
-  const choose = (n: number, k: number): number => (k < 0 || k > n ? 0 : k === 0 ? 1 : (choose(n - 1, k - 1) * n) / k);
-  let mean = 0;
-  for (let hits = 0; hits <= 5; hits += 1) {
-    const probability = (choose(5, hits) * choose(10, 6 - hits)) / choose(15, 6);
-    mean += probability * oddsAfter([pair([10, 6 - hits], [5, hits])], { ...OPTIONS, ...limit });
-  }
-  expect(mean).toBeLessThan(most + 0.001);
-  expect(mean).toBeCloseTo(1, digits);
-});
+])(
+  'the mean of the odds of a fair target is one at most, over every result of a window: %s',
+  (_, limit, most, digits) => {
+    // Exact: every split of six hits over ten and five requests, with its hypergeometric probability.
+    const choose = (n: number, k: number): number =>
+      k < 0 || k > n ? 0 : k === 0 ? 1 : (choose(n - 1, k - 1) * n) / k;
+    let mean = 0;
+    for (let hits = 0; hits <= 5; hits += 1) {
+      const probability = (choose(5, hits) * choose(10, 6 - hits)) / choose(15, 6);
+      mean += probability * oddsAfter([pair([10, 6 - hits], [5, hits])], { ...OPTIONS, ...limit });
+    }
+    expect(mean).toBeLessThan(most + 0.001);
+    expect(mean).toBeCloseTo(1, digits);
+  },
+);
