@@ -32,7 +32,7 @@ test.each([
   ['both sides that fail together', false, watched([400, 300], [20, 15])],
   ['no traffic', false, watched([0, 0], [0, 0])],
   ['a source without traffic', false, watched([0, 0], [400, 4])],
-])('of a look that saw %s: is the next one to come soon? %s', (_, expected, watch) => {
+])('%s: the next poll comes soon: %s', (_, expected, watch) => {
   expect(isSuspicious(watch, PLAN)).toBe(expected);
 });
 
