@@ -26,6 +26,8 @@ const ECS_MS = 4_000;
 const ADMIN_MS = 3_000;
 /** For the way to a task and back, beside what it is asked to do. */
 const CALL_MARGIN_MS = 500;
+/** A task that rejects a call does it within this time. One that hangs is not asked again at the same look. */
+const QUICK_MS = 1_000;
 /** After it no further task is asked: a step has 30 s. */
 const ASK_MS = 8_000;
 /** The proxy's name among the containers of a task: `lib/proxy/proxy-service.ts`. */
@@ -64,6 +66,26 @@ export function proxiesPort(config: CutoverConfig): ProxiesPort {
       return await callAdmin({ ...made, keys });
     }
   };
+  const identities = new Map<string, string>();
+  /** The process that was at an address at the last look most often still is: one request is enough then, where two were. */
+  const askWindow = async (address: string, order: WindowOrder): Promise<LookReport> => {
+    const connection = new AdminConnection();
+    const ask = async () => (await call(address, 'POST', ADMIN_PATHS.window, order, connection)) as LookReport;
+    connection.identity = identities.get(address);
+    const isKnown = connection.identity !== undefined;
+    const beganMs = performance.now();
+    try {
+      // Another process rejects what is not meant for it, and at once.
+      return await ask().catch((error: unknown) => {
+        if (!isKnown || performance.now() - beganMs > QUICK_MS) throw error;
+        return ask();
+      });
+    } finally {
+      if (connection.identity === undefined) identities.delete(address);
+      else identities.set(address, connection.identity);
+      connection.close();
+    }
+  };
   const read = async (task: Task, untilMs: number, order: WindowOrder | undefined): Promise<TaskReading> => {
     const life = readLife(task);
     if (life === 'stopped') return { id: findId(task), address: '', life, ...chooseExitCode(task) };
@@ -73,8 +95,7 @@ export function proxiesPort(config: CutoverConfig): ProxiesPort {
     try {
       if (!order)
         return { ...reading, report: (await call(reading.address, 'GET', ADMIN_PATHS.drainStatus)) as LedgerReport };
-      const look = (await call(reading.address, 'POST', ADMIN_PATHS.window, order)) as LookReport;
-      const { window, ...report } = look;
+      const { window, ...report } = await askWindow(reading.address, order);
       return { ...reading, report, window };
     } catch (error) {
       return { ...reading, problem: error instanceof Error ? error.message : String(error) };

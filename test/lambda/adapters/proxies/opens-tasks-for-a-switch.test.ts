@@ -1,5 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import http from 'node:http';
+import { NO_WINDOW } from '../../../../core/proxy/window';
+import { ADMIN_PATHS } from '../../../../core/proxy/admin-api';
 import type { HoldOrder } from '../../../../core/proxy/hold';
 import { proxiesPort } from '../../../../lambda/adapters/proxies/proxies';
 import { AdminKeys } from '../../../../proxy/admin-keys/admin-keys';
@@ -42,7 +44,7 @@ async function startProcess(identity: string, port = 0) {
     hold: () => void held.push(identity),
     release: () => undefined,
     retarget: () => undefined,
-    window: () => Promise.reject(new Error('not asked')),
+    window: () => ({ aheadSeconds: 0, all: NO_WINDOW, routes: {}, segments: {} }),
     probe: () => Promise.resolve({ wallMs: 1, tookMs: 1, status: 200 }),
     callBackend: () => Promise.resolve({ status: 200, body: 'called' }),
     metrics: () => Promise.resolve({ contentType: 'text/plain', body: '' }),
@@ -99,6 +101,31 @@ test('one that was started anew behind the same address is called as what it is'
   await startProcess('two', first.port);
   expect(await session!.hold(HOLD)).toMatchObject({ instance: 'two' });
   expect(held).toEqual(['one', 'two']);
+});
+
+test('a poll asks a task that it knows once, and one that was started anew behind the same address as what it is', async () => {
+  const first = await startProcess('one');
+  const asked: string[] = [];
+  const { emit } = http.Server.prototype;
+  const spy = jest.spyOn(http.Server.prototype, 'emit').mockImplementation(function (
+    this: http.Server,
+    ...given: Parameters<typeof emit>
+  ) {
+    const [event, request] = given as [string, http.IncomingMessage];
+    if (event === 'request' && (this.address() as AddressInfo | null)?.port === first.port) asked.push(request.url!);
+    return emit.apply(this, given);
+  } as typeof emit);
+  later(() => Promise.resolve(spy.mockRestore()));
+  listTasks({});
+  const order = { watch: 'night', now: 10, after: 1, until: 8, routes: [] };
+  const proxies = port(first.port);
+  const poll = async () =>
+    (await proxies.tasks('source', order)).map(({ report, problem }) => report?.instance ?? problem);
+  expect([await poll(), await poll()]).toEqual([['one'], ['one']]);
+  expect(asked).toEqual([ADMIN_PATHS.identity, ADMIN_PATHS.window, ADMIN_PATHS.window]);
+  await first.close();
+  await startProcess('two', first.port);
+  expect([await poll(), await poll()]).toEqual([['two'], ['two']]);
 });
 
 test('ECS may say PENDING of a container that has just started: it is listed, and unknown while it does not respond', async () => {
