@@ -1,5 +1,5 @@
-// `npm run bench:fan-out`: how long a switch takes to hold many proxy tasks, to read them empty, and to release them. The
-// coordinator is that of the Lambda step; the tasks are real admin servers without traffic in a process of their own; the
+// `npm run bench:fan-out`: how long one look of a gradual cutover takes at many proxy tasks (see `fan-out/look.ts`), and how long a
+// switch takes to hold them, to read them empty, and to release them. The coordinator is that of the Lambda step; the tasks are real admin servers without traffic in a process of their own; the
 // store is in memory. One process has both the coordinator's and, beside it, all tasks' work to do: on AWS each task has
 // its own processor.
 import { fork } from 'node:child_process';
@@ -19,15 +19,17 @@ import type { SwitchPorts, SwitchTask } from '../lambda/contract/switch-ports';
 import { switchOver } from '../lambda/switch/switch-over';
 import { UsageError } from '../rehearsal/errors/usage-error';
 import { runMain } from './cli/main';
+import { measureLook } from './fan-out/look';
 import { addressOfTask } from './fan-out/tasks';
 import { median } from './report/results';
 
-const USAGE = `Usage: npm run bench:fan-out -- [--tasks N,N,…] [--rounds N]
+const USAGE = `Usage: npm run bench:fan-out -- [--of look|switch] [--tasks N,N,…] [--rounds N]
 
-  --tasks N,N,…   numbers of tasks (default 100,300,1000)
-  --rounds N      switches of each number, after one that does not count (default 5)
+  --of WHAT       what is measured: 'look' or 'switch' (default: both)
+  --tasks N,N,…   numbers of tasks, of each side where it is a look (default 100,300,1000)
+  --rounds N      looks or switches of each number, after one that does not count (default 5)
 `;
-const KEY = 'the key of the bench';
+const KEY = 'the key of the bench, which is long enough to be one';
 const PORT = 19_901;
 
 interface Round {
@@ -38,6 +40,7 @@ interface Round {
 async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
+      of: { type: 'string' },
       tasks: { type: 'string', default: '100,300,1000' },
       rounds: { type: 'string', default: '5' },
       help: { type: 'boolean', default: false },
@@ -49,6 +52,12 @@ async function main(): Promise<number> {
   }
   const rounds = readCount('--rounds', values.rounds);
   const counts = values.tasks.split(',').map((text) => readCount('--tasks', text));
+  const { of } = values;
+  if (of !== undefined && of !== 'look' && of !== 'switch') {
+    throw new UsageError(`'--of' must be 'look' or 'switch', got '${of}'`);
+  }
+  if (of !== 'switch') await printLooks(counts, rounds);
+  if (of === 'look') return EXIT_CODES.done.code;
   process.stdout.write('tasks   held   skew  empty  decided  released  outcome\n');
   for (const count of counts) print(count, await measure(count, rounds));
   return EXIT_CODES.done.code;
@@ -58,6 +67,22 @@ function readCount(name: string, text: string): number {
   const count = Number(text);
   if (Number.isInteger(count) && count > 0) return count;
   throw new UsageError(`'${name}' must be an integer of 1 or more, got '${text}'`);
+}
+
+/** Milliseconds, of the whole look, of the processor time of its process, and of the judge. */
+async function printLooks(counts: readonly number[], rounds: number): Promise<void> {
+  process.stdout.write('tasks a side   look    cpu  judge  files  state      silent\n');
+  for (const count of counts) {
+    const { wallMs, cpuMs, judgeMs, files, stateBytes, silent } = await measureLook(count, rounds, {
+      port: PORT,
+      key: KEY,
+    });
+    const cells = [wallMs, cpuMs, judgeMs, files].map((each) => String(Math.round(each)).padStart(7)).join('');
+    process.stdout.write(
+      `${String(count).padEnd(11)}${cells}  ${(stateBytes / 1_024).toFixed(0).padStart(4)} KiB  ${silent}\n`,
+    );
+  }
+  process.stdout.write('\n');
 }
 
 async function measure(count: number, rounds: number): Promise<Round[]> {

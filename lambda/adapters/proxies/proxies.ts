@@ -66,26 +66,7 @@ export function proxiesPort(config: CutoverConfig): ProxiesPort {
       return await callAdmin({ ...made, keys });
     }
   };
-  const identities = new Map<string, string>();
-  /** The process that was at an address at the last look most often still is: one request is enough then, where two were. */
-  const askWindow = async (address: string, order: WindowOrder): Promise<LookReport> => {
-    const connection = new AdminConnection();
-    const ask = async () => (await call(address, 'POST', ADMIN_PATHS.window, order, connection)) as LookReport;
-    connection.identity = identities.get(address);
-    const isKnown = connection.identity !== undefined;
-    const beganMs = performance.now();
-    try {
-      // Another process rejects what is not meant for it, and at once.
-      return await ask().catch((error: unknown) => {
-        if (!isKnown || performance.now() - beganMs > QUICK_MS) throw error;
-        return ask();
-      });
-    } finally {
-      if (connection.identity === undefined) identities.delete(address);
-      else identities.set(address, connection.identity);
-      connection.close();
-    }
-  };
+  const askWindow = windowAsker(call);
   const read = async (task: Task, untilMs: number, order: WindowOrder | undefined): Promise<TaskReading> => {
     const life = readLife(task);
     if (life === 'stopped') return { id: findId(task), address: '', life, ...chooseExitCode(task) };
@@ -164,6 +145,29 @@ type Call = (
   connection: AdminConnection,
   timeoutMs?: number,
 ) => Promise<unknown>;
+
+/** The process that was at an address at the last poll most often still is: one request is enough then, where two were. */
+function windowAsker(call: Call): (address: string, order: WindowOrder) => Promise<LookReport> {
+  const identities = new Map<string, string>();
+  return async (address, order) => {
+    const connection = new AdminConnection();
+    const ask = async () => (await call(address, 'POST', ADMIN_PATHS.window, order, connection)) as LookReport;
+    connection.identity = identities.get(address);
+    const isKnown = connection.identity !== undefined;
+    const beganMs = performance.now();
+    try {
+      // Another process rejects what is not meant for it, and at once.
+      return await ask().catch((error: unknown) => {
+        if (!isKnown || performance.now() - beganMs > QUICK_MS) throw error;
+        return ask();
+      });
+    } finally {
+      if (connection.identity === undefined) identities.delete(address);
+      else identities.set(address, connection.identity);
+      connection.close();
+    }
+  };
+}
 
 interface FoundTask {
   readonly home: Side;

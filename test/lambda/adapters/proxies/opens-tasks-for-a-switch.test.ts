@@ -111,7 +111,7 @@ test('a poll asks a task that it knows once, and one that was started anew behin
     this: http.Server,
     ...given: Parameters<typeof emit>
   ) {
-    const [event, request] = given as [string, http.IncomingMessage];
+    const [event, request] = given as unknown as [string, http.IncomingMessage];
     if (event === 'request' && (this.address() as AddressInfo | null)?.port === first.port) asked.push(request.url!);
     return emit.apply(this, given);
   } as typeof emit);
