@@ -1,4 +1,4 @@
-import { begin } from '../../../core/cutover/run';
+import { CutoverRun, begin } from '../../../core/cutover/run';
 import {
   MAX_STATE_BYTES,
   firstLines,
@@ -7,9 +7,14 @@ import {
   withWhatFits,
   withoutTasks,
 } from '../../../core/cutover/state-size';
+import { keepLook } from '../../../core/cutover/looks';
+import { addToComparison, beginComparison, findShift } from '../../../core/judge/comparison';
+import { packCounts, packReport } from '../../../core/judge/look-record';
 import { addReadings } from '../../../core/judge/tally';
-import { beginWatch } from '../../../core/judge/watch';
-import { parsePlan } from '../../../core/plan/plan';
+import { Watch, beginWatch, observe } from '../../../core/judge/watch';
+import { NO_WINDOW, RouteWindow } from '../../../core/proxy/window';
+import { explainPlan } from '../../../core/plan/explain';
+import { EVENT_BUDGET, parsePlan } from '../../../core/plan/plan';
 import { FIRST_REGIME } from '../../../core/switch/regime';
 import { report } from '../../lambda/world';
 
@@ -17,6 +22,7 @@ const run = begin('night', '2026-01-01T00:00:00.000Z', parsePlan({}));
 const task = (id: string, total = 0) => ({ id, address: id, life: 'running', report: report(id, { total }) }) as const;
 const watch = beginWatch({ source: [task('a'), task('b')], target: [task('c')] }, 0);
 const tallies = { ...watch.tallies, target: addReadings(watch.tallies.target, [task('c', 7)]) };
+const bytesOf = (value: unknown) => Buffer.byteLength(JSON.stringify(value));
 const watched = { ...run, watch: { ...watch, tallies } };
 
 test('a state may have the most bytes, and not one more', () => {
@@ -66,4 +72,57 @@ test.each([
 ])('of %i lines it reports the first twenty, and how many more there are', (count, more) => {
   const lines = Array.from({ length: count }, (_, index) => `line ${index}`);
   expect(firstLines(lines)).toEqual([...lines.slice(0, 20), ...more]);
+});
+
+describe('a cutover that bakes for 24 hours', () => {
+  const DAY = 86_400;
+  const stages = Array.from({ length: 10 }, (_, index) => ({
+    weights: { source: 9 - index, target: 1 + index },
+    bakeSeconds: DAY / 10,
+    maximumBakeSeconds: DAY / 10,
+  }));
+  const plan = parsePlan({ stages, pollSeconds: 78 });
+  const busyTasks = (side: string, count: number) =>
+    Array.from({ length: count }, (_, index) =>
+      task(`${side}${index.toString(16).padStart(11, '0')}`, 123_456_789 + index),
+    );
+
+  test('fits into one history of 25,000 events', () => {
+    expect(explainPlan(plan).history.most).toBeLessThanOrEqual(EVENT_BUDGET);
+    expect(() => parsePlan({ stages, pollSeconds: 15 })).toThrow(
+      /'pollSeconds' must be at least \d+ for bakes of up to 86400 s/,
+    );
+  });
+
+  test('and its state grows no more, also with a store that is away and 1,000 busy tasks a side', () => {
+    const PATHS = Array.from({ length: 8 }, (_, index) => `/a-long-name-of-a-route-class-${index}`);
+    const latencies = Array.from({ length: 65 }, () => 1_234);
+    const large = { requests: 80_000, unbound: 70_000, responded: 80_000, errors: 12, erring: 9, latencies };
+    const all = { ...NO_WINDOW, requests: 40, responded: 40, latencies: latencies.map(() => 1) };
+    const asReport = (each: RouteWindow) => ({
+      aheadSeconds: 0,
+      all: each,
+      routes: Object.fromEntries(PATHS.map((path) => [path, each])),
+      segments: {},
+    });
+    const packed = { source: packReport(asReport(large)), target: packReport(asReport(large)) };
+    const sides = { source: asReport(all), target: asReport(all) };
+    const busy = (count: number) => ({ source: busyTasks('a', count), target: busyTasks('b', count) });
+    const comparison = beginComparison(asReport(large), { routes: PATHS, until: 0 }, plan);
+    let watch: Watch = { ...beginWatch(busy(1), 0), comparison };
+    let next: CutoverRun = { ...run, plan };
+    let halfway = 0;
+    for (let second = 4; second <= DAY; second += 4) {
+      watch = observe(watch, busy(1), { source: 1, target: 1 }, second * 1_000, 'source');
+      if (second % 120 !== 0) continue;
+      const order = { after: second - 120, until: second };
+      watch = { ...watch, comparison: addToComparison(watch.comparison!, sides, order, plan, findShift(plan, 0)) };
+      const poll = { kind: 'poll', at: second * 1_000, ...order, windows: packed, counts: packCounts(watch) } as const;
+      next = { ...keepLook(next, { ...poll, isServing: true, isConfirmed: true }), watch };
+      if (second === DAY / 2) halfway = bytesOf(next);
+    }
+    expect(bytesOf(next)).toBeLessThan(halfway * 1.1);
+    const last = observe(watch, busy(1_000), { source: 1, target: 1 }, (DAY + 2) * 1_000, 'source');
+    expect(isTooLarge({ ...next, watch: last })).toBe(false);
+  });
 });
