@@ -16,6 +16,7 @@ import { findStragglerSeconds } from '../../core/cutover/step-limits';
 import { formatMark, mayBeVerified } from '../../core/cutover/verified-mark';
 import { announce } from '../shared/announce';
 import type { Ports } from '../contract/ports';
+import { callHooksAt } from '../hooks/bounded-hooks';
 import { settle } from '../contract/settle';
 import { readSide } from '../shared/sides';
 import { createHandler } from '../shared/step';
@@ -101,9 +102,11 @@ async function finish(held: CutoverRun, ports: Ports, nowMs: number): Promise<Re
     await record(rollBack({ ...held, isVerified: false }, state.code, message), ports, ports.now());
     return { recovered: false };
   }
+  const hooked = await callHooksAt('beforeComplete', held, ports);
   const notUndrained = await undrain(from, ports);
   const drain = held.isVerified || !held.drain ? held.drain : unseenEnd(held.drain);
-  const done: CutoverRun = { ...held, ...(drain && { drain }), isVerified: true };
+  const verified: CutoverRun = { ...hooked, ...(drain && { drain }), isVerified: true };
+  const done = await callHooksAt('afterComplete', verified, ports);
   await record(notUndrained.length > 0 ? note(done, nowMs, 'Complete', { notUndrained }) : done, ports, nowMs);
   return { recovered: true };
 }

@@ -31,7 +31,6 @@ test('a no is one line for people, whatever its reason has', () => {
       const problem = findHookProblem({ key: 'a' }, { ok: false, why }) ?? '';
       expect(problem).toMatch(/^it said no: /);
       expect(problem.length).toBeLessThan(260);
-      // eslint-disable-next-line no-control-regex
       expect(problem).not.toMatch(/[\u0000-\u001f\u007f]/);
       expect(isOwnNo({ ok: false, why })).toBe(true);
     }),

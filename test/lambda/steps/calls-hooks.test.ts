@@ -346,6 +346,21 @@ test('what is verified stays, whatever its last hooks say', async () => {
   expect(cloud.lock).toBeUndefined();
 });
 
+test('what was stopped behind Verify is completed with its last hooks', async () => {
+  const run = await shift(
+    cloud.ready({ ...PLAN, hooks: [at('beforeComplete'), at('afterComplete')] }),
+    cloud.ports,
+    cloud.nowMs,
+  );
+  cloud.lock = { ...run, isVerified: true };
+  await recover(change, cloud.ports, cloud.nowMs);
+  expect(calls.map(({ when }) => when)).toEqual(['beforeComplete', 'afterComplete']);
+  expect(cloud.evidence[0]).toMatchObject({
+    outcome: 'completed',
+    hooks: [{ outcome: 'passed' }, { outcome: 'passed' }],
+  });
+});
+
 describe('preflight', () => {
   const refuse = (hooks: readonly object[]) => drive(cloud, { ...PLAN, hooks });
 
