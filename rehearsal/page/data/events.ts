@@ -2,7 +2,7 @@ import { formatOdds } from '../../../core/judge/odds';
 import type { WeightChange } from '../../cloud/weight-history';
 import { formatWeights } from '../../../core/traffic/weights';
 import { describe } from './describe';
-import type { Attempt, Cutover, Entry, Poll } from './read';
+import type { Attempt, Cutover, Entry, HookCalled, Poll } from './read';
 import { readWeights } from './read';
 import { Figures, listLooks, sumFigures } from './series';
 
@@ -10,7 +10,8 @@ import { Figures, listLooks, sumFigures } from './series';
  * `state`: a step of the cutover. `gate`: it waited for a person or for a window. `fault`: broken on purpose. `clients`: seen by those
  * of a rehearsal.
  */
-export type EventKind = 'state' | 'gate' | 'judge' | 'polls' | 'hold' | 'decision' | 'weights' | 'fault' | 'clients';
+export type EventKind =
+  'state' | 'gate' | 'judge' | 'polls' | 'hold' | 'decision' | 'weights' | 'hook' | 'fault' | 'clients';
 
 export interface Event {
   readonly atMs: number;
@@ -45,6 +46,7 @@ export function listEvents(cutover: Cutover, outside: SeenOutside = {}): Event[]
     })),
     ...cutover.polls.flatMap(describeSaid),
     ...cutover.switches.flatMap(describeHold),
+    ...cutover.hooks.map(describeHook),
     ...describeChanges(cutover, outside.weights ?? []),
     ...describeFault(cutover, outside.fault),
     ...describeFirstBad(outside.firstBadResponseAt),
@@ -107,6 +109,11 @@ function describeChanges({ entries, fromMs }: Cutover, changes: readonly WeightC
     if (isOwn || !(atMs > fromMs)) return [];
     return [{ atMs, kind: 'weights' as const, what: 'Weights', detail: `${text}, set by ${by}` }];
   });
+}
+
+function describeHook({ atMs, name, when, outcome, why }: HookCalled): Event {
+  const because = why === undefined ? '' : `: ${why}`;
+  return { atMs, kind: 'hook', what: name, detail: `${when}, ${outcome}${because}` };
 }
 
 function describeFault({ fromMs }: Cutover, fault: SeenOutside['fault']): Event[] {

@@ -32,6 +32,16 @@ export interface Cutover {
   readonly entries: readonly Entry[];
   readonly otherRulesChanged: readonly string[];
   readonly switches: readonly Attempt[];
+  readonly hooks: readonly HookCalled[];
+}
+
+/** One call of a hook of the plan. */
+export interface HookCalled {
+  readonly atMs: number;
+  readonly name: string;
+  readonly when: string;
+  readonly outcome: string;
+  readonly why: string | undefined;
 }
 
 /** One attempt to switch. */
@@ -176,6 +186,7 @@ export function readCutover(evidence: unknown): Cutover {
     entries,
     otherRulesChanged: readList(get(evidence, 'otherRulesChanged'), readText),
     switches: readList(get(evidence, 'switches'), readAttempt),
+    hooks: readList(get(evidence, 'hooks'), readHook),
   };
 }
 
@@ -291,6 +302,13 @@ function readBegin(value: unknown): NonNullable<Cutover['begin']> {
     routes: readList(get(value, 'routes'), readText),
     responded: readWindow(get(value, 'past'))?.responded ?? 0,
   };
+}
+
+function readHook(value: unknown): HookCalled | undefined {
+  const atMs = readTime(get(value, 'at'));
+  if (atMs === undefined) return undefined;
+  const text = (name: string) => readText(get(value, name)) ?? 'unknown';
+  return { atMs, name: text('name'), when: text('when'), outcome: text('outcome'), why: readText(get(value, 'why')) };
 }
 
 function readAttempt(value: unknown): Attempt | undefined {

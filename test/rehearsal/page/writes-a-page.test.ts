@@ -210,7 +210,7 @@ test('a drain is drawn by what became of its connections, and what is unknown is
   );
 });
 
-test('the page says by whom the weights were changed, and when something was broken on purpose', () => {
+test('the page says by whom the weights were changed, what a hook said, and when something was broken on purpose', () => {
   const traffic = {} as RehearsalEvidence['traffic'];
   const weights = [
     { at: at(2.1), weights: both(90, 10), by: 'shift' },
@@ -221,9 +221,11 @@ test('the page says by whom the weights were changed, and when something was bro
     fault: 'target-errors@bake',
     faultBeganSeconds: 5,
   } as unknown as RehearsalEvidence['rehearsal'];
-  const rehearsed = { ...rolledBack, traffic, rehearsal } as Evidence;
+  const hooks = [{ name: 'self-test', when: 'afterShift', at: at(4), outcome: 'failed', why: 'the cart is empty' }];
+  const rehearsed = { ...rolledBack, traffic, rehearsal, hooks } as unknown as Evidence;
   const lines = readPage(htmlPage(rehearsed));
-  expect(lines.filter((line) => / \| (weights|fault) \| /.test(line))).toEqual([
+  expect(lines.filter((line) => / \| (weights|fault|hook) \| /.test(line))).toEqual([
+    '4.0 s | 23:00:04 | hook | self-test | afterShift, failed: the cart is empty',
     '5.0 s | 23:00:05 | fault | Fault | target-errors@bake',
     '20.0 s | 23:00:20 | weights | Weights | 50/50, set by a person',
   ]);

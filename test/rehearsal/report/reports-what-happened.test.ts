@@ -155,7 +155,7 @@ test('the calls of hooks are counted, and each that failed is there with its rea
     { ...call, stage: 2, outcome: 'failed', why: 'the cart is empty' },
   ] as const;
   expect(summarize({ ...evidence(), hooks, hooksLeftOut: 3 })).toContain(
-    "  hooks      4 calls passed; 'self-test' (afterShift, stage 2) failed: the cart is empty\n",
+    "  hooks      4 calls passed; 'self-test' (afterShift, stage 2) failed: the cart is empty",
   );
   expect(summarize(evidence())).not.toContain('hooks');
 });
@@ -319,12 +319,12 @@ test('the page says what was run, when and how to run it again, and shows no raw
   const { rehearsal } = evidence();
   const detail = { active: { http: 3, websocket: 5 }, weights: { source: 90, target: 10 }, limitSeconds: 300 };
   const timeline = [{ at: '2026-01-01T00:00:01.500Z', state: 'Drain', detail }];
-  const page = findPage({ timeline, rehearsal: { ...rehearsal, fault: 'alarm' } });
+  const page = findPage({ timeline, rehearsal: { ...rehearsal, fault: 'alarm', faultBeganSeconds: 3 } });
   for (const text of [
     'drainshift rehearse --seed 1',
     'drainshift 9.9.9',
     'cdk.out',
-    'alarm',
+    'alarm, from 3.0 s after the start',
     '2026-01-01 00:00:00 UTC',
   ]) {
     expect(page).toContain(`<dd>${text}</dd>`);
