@@ -49,13 +49,21 @@ export function listLooks({ polls, shiftedMs }: Pick<Cutover, 'polls' | 'shifted
   });
 }
 
+/** A rate over less is restless: a stage begins with two looks a few milliseconds apart. */
+const MIN_STEP_MS = 1_000;
+
 /** The looks in their order, as many together as `MAX_STEPS` asks for: nothing is left out of the sums. */
 export function findFigures(cutover: Pick<Cutover, 'polls' | 'shiftedMs'>): Figures[] {
   const looks = listLooks(cutover);
   const each = Math.ceil(looks.length / MAX_STEPS);
-  const merged: Figures[] = [];
-  for (let at = 0; at < looks.length; at += each) merged.push(mergeLooks(looks.slice(at, at + each)));
-  return merged;
+  const groups: Figures[][] = [];
+  for (const look of looks) {
+    const last = groups.at(-1);
+    const isShort = last && last.at(-1)!.toMs - last[0]!.fromMs < MIN_STEP_MS;
+    if (last && (last.length < each || isShort)) last.push(look);
+    else groups.push([look]);
+  }
+  return groups.map(mergeLooks);
 }
 
 function mergeLooks(looks: readonly Figures[]): Figures {

@@ -179,6 +179,13 @@ test('a hundred thousand polls are a page of less than a megabyte, whose sums le
   expect(page).toContain(`${MANY.toLocaleString('en-US')} polls are drawn as 240 steps`);
 });
 
+test('polls that are close together are one step: the rate of some milliseconds is none', () => {
+  const lines = readPage(
+    htmlPage({ ...rolledBack, looks: [...looks.slice(0, 3), poll(12.01, [905, 1], [103, 0], 0.9), looks[4]!] }),
+  );
+  expect(lines).toContain('12.0 s to 32.0 s | 2 | 1,800 / 200 | 1,800 / 200 | 4 / 41 | 2,300 : 1');
+});
+
 test('what a poll could not read is unknown and no zero, and is in the figures of the next one that could', () => {
   const blind = { ...(poll(22, [0, 0], [0, 0], 1) as object), windows: undefined } as LookRecord;
   const lines = readPage(htmlPage({ ...rolledBack, looks: [...looks.slice(0, 3), blind, looks[4]!] }));
