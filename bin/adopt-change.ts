@@ -4,7 +4,7 @@ import { Forward, sameForward } from '../core/traffic/forward';
 import { LockHolder, describeHolder } from '../core/traffic/lock';
 import { Side } from '../core/traffic/weights';
 import type { AdoptionPorts } from '../lambda/operator';
-import { CONFIRM_MS, CONFIRM_POLL_MS, WeightsChange, write } from './weights-change';
+import { CONFIRM_MS, CONFIRM_POLL_MS, WeightsChange, write } from './shared/weights-change';
 
 type Lease = Parameters<Parameters<AdoptionPorts['lock']['holding']>[1]>[0];
 

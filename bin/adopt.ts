@@ -16,7 +16,7 @@ import {
   operatorCommand,
   runOperator,
   warn,
-} from './operator-command';
+} from './shared/operator-command';
 
 interface AdoptFlags extends OperatorFlags {
   readonly share?: number;

@@ -15,14 +15,21 @@ import { shellWord } from '../rehearsal/report/shell-word';
 import { TRUST_OPTION } from '../rehearsal/stack/trust';
 import { addAdoptCommand } from './adopt';
 import { addHoldCommand } from './hold';
-import { readDecimal } from './numbers';
+import { readDecimal } from './shared/numbers';
 import { addPlanCommand } from './plan';
 import { addScenarioCommand } from './scenario';
 import { addUndrainCommand } from './undrain';
-import { addApproveCommand } from './approve';
+import { addAbortCommand } from './cutover/abort';
+import { addApproveCommand, addRejectCommand } from './cutover/approve';
+import { addEvidenceCommand } from './cutover/evidence';
+import { addHistoryCommand } from './cutover/history';
+import { addReportCommand } from './cutover/report';
+import { addStartCommand } from './cutover/start';
+import { addStatusCommand } from './cutover/status';
+import { addWatchCommand } from './cutover/watch';
 import { CompletedOption, CompletionOption, addCompletionCommand } from './completion';
 import { addVerdictCommand } from './verdict';
-import { addRollbackCommand } from './rollback';
+import { addRollbackCommand } from './cutover/rollback';
 import { addVerifyCommand } from './verify';
 import { addWeightsCommand } from './weights';
 
@@ -98,14 +105,22 @@ const COMMANDS = [
   addProxyCommand,
   addPlanCommand,
   addScenarioCommand,
+  addStartCommand,
+  addStatusCommand,
+  addWatchCommand,
+  addApproveCommand,
+  addRejectCommand,
+  addAbortCommand,
+  addRollbackCommand,
+  addHistoryCommand,
+  addEvidenceCommand,
+  addReportCommand,
   addVerifyCommand,
   addVerdictCommand,
   addWeightsCommand,
-  addRollbackCommand,
   addHoldCommand,
   addAdoptCommand,
   addUndrainCommand,
-  addApproveCommand,
 ] as const;
 
 function program(done: (exitCode: number) => void): Command {

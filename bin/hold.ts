@@ -10,8 +10,16 @@ import {
 } from '../core/cutover/hold-dry-run';
 import { oneLine, printable } from '../core/text/one-line';
 import { parseDuration } from '../core/validation/duration';
-import { readDecimal } from './numbers';
-import { EXIT, OperatorFlags, WrongUse, asJson, findCutover, operatorCommand, runOperator } from './operator-command';
+import { readDecimal } from './shared/numbers';
+import {
+  EXIT,
+  OperatorFlags,
+  WrongUse,
+  asJson,
+  findCutover,
+  operatorCommand,
+  runOperator,
+} from './shared/operator-command';
 
 interface HoldFlags extends OperatorFlags {
   readonly dryRun: boolean;

@@ -9,7 +9,7 @@ import { oneLine } from '../core/text/one-line';
 import { formatCommentedYaml } from '../core/validation/describe-fields';
 import { UsageError } from '../rehearsal/errors/usage-error';
 import { parsePlanText, readPlanFile } from '../rehearsal/plan-file/plan-file';
-import { EXIT, asJson, warn } from './operator-command';
+import { EXIT, asJson, warn } from './shared/operator-command';
 
 /** Where the schema is in an app that has the package. */
 const SCHEMA = 'node_modules/drainshift/schemas/plan.json';

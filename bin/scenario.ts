@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import { CutoverError } from '../core/errors/errors';
 import { UsageError } from '../rehearsal/errors/usage-error';
 import { scenarioFromHar, scenarioFromOpenApi } from '../rehearsal/scenario-file/write-scenario';
-import { EXIT, warn } from './operator-command';
+import { EXIT, warn } from './shared/operator-command';
 
 /** Where the schema is in an app that has the package. */
 const SCHEMA = 'node_modules/drainshift/schemas/scenario.json';

@@ -2,7 +2,7 @@ import { Command, Option } from 'commander';
 import { describeHolder } from '../core/traffic/lock';
 import { describeSide } from '../core/judge/side-state';
 import { SIDES, Side } from '../core/traffic/weights';
-import { EXIT, OperatorFlags, connect, operatorCommand, runOperator, warn } from './operator-command';
+import { EXIT, OperatorFlags, connect, operatorCommand, runOperator, warn } from './shared/operator-command';
 
 interface UndrainFlags extends OperatorFlags {
   readonly side: Side;

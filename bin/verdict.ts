@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import type { Evidence } from '../core/cutover/evidence';
 import { Recomputed, Replay, replay } from '../core/judge/replay';
 import { oneLine } from '../core/text/one-line';
-import { EXIT, asJson, warn } from './operator-command';
+import { EXIT, asJson, warn } from './shared/operator-command';
 
 const EXIT_HELP = `\nExit codes: ${EXIT.done} every verdict is the same, ${EXIT.refused} one differs or cannot be computed, ${EXIT.wrongUse} no evidence.`;
 

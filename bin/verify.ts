@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import { EvidenceUnreadable, EvidenceVerdict, VerifiedSwitch, verifyEvidence } from '../core/switch/verify-evidence';
 import { decodeText } from '../core/text/decode';
 import { oneLine } from '../core/text/one-line';
-import { EXIT, asJson, warn } from './operator-command';
+import { EXIT, asJson, warn } from './shared/operator-command';
 
 const STANDARD_INPUT = '-';
 

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import { describeHolder } from '../core/traffic/lock';
 import { MAX_WEIGHT, Weights, formatWeights, isWeight } from '../core/traffic/weights';
-import { readDecimal } from './numbers';
+import { readDecimal } from './shared/numbers';
 import {
   EXIT,
   OperatorFlags,
@@ -15,8 +15,8 @@ import {
   operatorCommand,
   runOperator,
   warn,
-} from './operator-command';
-import { WeightsReading, changeWeights, readWeights } from './weights-change';
+} from './shared/operator-command';
+import { WeightsReading, changeWeights, readWeights } from './shared/weights-change';
 
 interface SetFlags extends OperatorFlags {
   readonly source: number;

@@ -19,6 +19,7 @@ import { listenerRulesPort } from './adapters/load-balancer/listener-rules';
 import { loadBalancerPort } from './adapters/load-balancer/load-balancer';
 import { switchStorePort } from './adapters/store/switch-store';
 import { lockPort } from './adapters/store/lock';
+import { PersonStorePort, personStorePort } from './adapters/store/person-store';
 import { signStatement } from './adapters/sign-statement';
 
 /** What a person's command may do to a deployed cutover. Bundled for the command line, which brings no SDK of its own. */
@@ -95,13 +96,38 @@ export interface RollbackPorts {
   readonly regime: () => Promise<Regime>;
 }
 
+/** What the commands that start, follow and stop cutovers may do. */
+export interface CutoverPorts extends RollbackPorts {
+  readonly store: PersonStorePort;
+  /** The ARN of the caller, as STS reports; undefined where it cannot be asked. */
+  readonly whoAmI: () => Promise<string | undefined>;
+}
+
 /** @returns undefined of a stack that was deployed before its output named the state machine */
-export function rollbackPorts(config: CutoverConfig, warn: (message: string) => void): RollbackPorts | undefined {
+export function cutoverPorts(config: CutoverConfig, warn: (message: string) => void): CutoverPorts | undefined {
   const { stateMachineArn, storeBucket } = config;
   if (stateMachineArn === undefined) return undefined;
   const { loadBalancer, lock } = operatorPorts(config, warn);
   const regime = async () => (await switchStorePort(storeBucket).readRegime()).regime;
-  return { loadBalancer, lock, executions: executionsPort(stateMachineArn), regime };
+  const executions = executionsPort(stateMachineArn);
+  return {
+    loadBalancer,
+    lock,
+    executions,
+    regime,
+    store: personStorePort(storeBucket),
+    whoAmI: () => findCaller(config),
+  };
+}
+
+/** A record of who started it is worth no failure. */
+async function findCaller(config: CutoverConfig): Promise<string | undefined> {
+  try {
+    const region = await new S3Client(CLIENT_CONFIG).config.region();
+    return await identityPort(config, region).findSigner(await signStatement('start'));
+  } catch {
+    return undefined;
+  }
 }
 
 /** What `drainshift approve` may do. */

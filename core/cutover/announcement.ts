@@ -248,17 +248,18 @@ function approvalLines(run: Announced, places: AnnouncementPlaces): readonly str
   const next = plan.stages[findStageBehind(approval.gate, plan.stages.length)];
   const otherwise = isFirst ? 'nothing is moved' : `it rolls back to ${initial(run)}`;
   const key = approvalKey(run.execution, approval.gate);
-  const sign = `drainshift approve --stack STACK --execution ${run.execution} --gate ${approval.gate}`;
+  const sign = (decision: Decision) =>
+    `drainshift ${decision} --stack STACK --execution ${run.execution} --gate ${approval.gate}`;
   const write = (decision: Decision) =>
     `  echo '{"decision":"${decision}","by":"YOUR NAME"}' | aws s3 cp - s3://${places.storeBucket}/${key}`;
-  const approve = `To approve, signed as who you are at AWS:\n  ${sign}`;
+  const approve = `To approve, signed as who you are at AWS:\n  ${sign('approve')}`;
   return [
     ...(approval.problem === undefined ? [] : [`What was written does not count: ${approval.problem}`]),
     escalation
       ? `${escalation.failure.code === 'HookFailed' ? 'A hook failed' : 'The judge asks'}: ${escalation.failure.code}: ${short(escalation.failure.message)}. With an approval the cutover goes on. Without one until ${until} ${otherwise}.`
       : `Next come the weights ${next ? formatWeights(next.weights) : 'of the plan'}. Without an approval until ${until} ${otherwise}.`,
     plan.approval.requireIdentity ? approve : `${approve}\nor, without a name in the record:\n${write('approve')}`,
-    `To reject, after which ${otherwise}:\n  ${sign} --reject\nor, where that command is not at hand:\n${write('reject')}`,
+    `To reject, after which ${otherwise}:\n  ${sign('reject')}\nor, where that command is not at hand:\n${write('reject')}`,
   ];
 }
 

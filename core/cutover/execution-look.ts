@@ -17,6 +17,9 @@ export interface ExecutionLook {
   readonly state?: string;
   /** What the last step returned, where that can be read. */
   readonly run?: CutoverRun;
+  /** Milliseconds since the epoch. */
+  readonly startedAtMs?: number;
+  readonly endedAtMs?: number;
   /** Of one that failed: the name of its end, such as `RolledBack`, and why. */
   readonly error?: string;
   readonly cause?: string;

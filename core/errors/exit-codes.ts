@@ -14,14 +14,20 @@ export const EXIT_CODES = {
   rolledBack: {
     code: 2,
     meaning:
-      'A rehearsal rolled back, and nothing was lost. Of `rollback`: it failed, and the traffic is where it was.',
+      'A rehearsal rolled back, and nothing was lost. Of `watch` and `rollback`: it failed, and the traffic is where it was.',
   },
   rolledBackWithLoss: { code: 3, meaning: 'A rehearsal rolled back, and something was lost.' },
   completedWithLoss: { code: 4, meaning: 'A rehearsal completed, and something was lost.' },
-  refused: { code: 5, meaning: 'A rehearsed cutover, or a `rollback`, was rejected before it changed anything.' },
+  refused: {
+    code: 5,
+    meaning:
+      'A cutover that was rehearsed, watched or started by `rollback` was rejected before it changed anything. Of `doctor`: it would be.',
+  },
   stuck: {
     code: 6,
-    meaning: 'A rehearsed cutover, or a `rollback`, neither completed nor rolled back: a person has to decide.',
+    meaning:
+      'A cutover that was rehearsed, watched or started by `rollback` neither completed nor rolled back: a person has to decide.',
   },
+  unknown: { code: 7, meaning: 'Of `doctor`: what speaks against a cutover could not be found out.' },
   wrongUse: { code: 64, meaning: 'A command line, a plan, an app or evidence is invalid; nothing was started.' },
 } as const satisfies Record<string, ExitCode>;

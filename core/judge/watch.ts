@@ -9,6 +9,7 @@ import {
 } from './tally';
 import { Side } from '../traffic/weights';
 import type { Comparison } from './comparison';
+import { LiveConnections, countLive } from './live';
 import type { Sessions } from './sessions';
 
 /** What the cutover has seen of both sides since its first shift; it travels from step to step. */
@@ -22,6 +23,8 @@ export interface Watch {
   readonly comparison?: Comparison;
   /** Requests since the shift of this stage, by whether their clients had been there before; absent where no proxy says it. */
   readonly sessions?: Sessions | undefined;
+  /** The live connections at the last look, for people; absent of a side whose tasks could not be listed. */
+  readonly live?: Partial<Readonly<Record<Side, LiveConnections>>>;
   /** Since when something that a verdict needs could not be read, by what it is. */
   readonly blindSinceMs: Readonly<Partial<Record<Blindness, number>>>;
 }
@@ -54,6 +57,7 @@ export function beginWatch(readings: TaskReadings, nowMs: number): Watch {
   return {
     tallies,
     samples: [{ ...sumCounts(tallies), smoked: { source: 0, target: 0 }, atMs: nowMs }],
+    live: countSides(readings),
     blindSinceMs: {},
   };
 }
@@ -83,7 +87,11 @@ export function observe(
   };
   const before = lastSample(watch).smoked;
   const sum = { source: before.source + smoked.source, target: before.target + smoked.target };
-  return addSample(watch, tallies, sum, nowMs, serving);
+  return { ...addSample(watch, tallies, sum, nowMs, serving), live: countSides(readings) };
+}
+
+function countSides({ source, target }: Partial<TaskReadings>): NonNullable<Watch['live']> {
+  return { ...(source && { source: countLive(source) }), ...(target && { target: countLive(target) }) };
 }
 
 /**

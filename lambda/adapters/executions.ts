@@ -3,12 +3,14 @@ import {
   DescribeStateMachineCommand,
   GetExecutionHistoryCommand,
   HistoryEvent,
+  ListExecutionsCommand,
   SFNClient,
   StartExecutionCommand,
 } from '@aws-sdk/client-sfn';
-import type { ExecutionLook } from '../../core/cutover/execution-look';
+import type { ExecutionLook, ExecutionStatus } from '../../core/cutover/execution-look';
 import type { CutoverRun } from '../../core/cutover/run';
 import { Plan, parsePlan } from '../../core/plan/plan';
+import type { PlanPart } from '../../core/plan/plan-floor';
 import { CLIENT_CONFIG } from './client/client-config';
 import { limited } from './client/limited';
 
@@ -16,6 +18,10 @@ import { limited } from './client/limited';
 export interface ExecutionsPort {
   /** The plan in the definition: what runs without a plan in the input. */
   deployedPlan(): Promise<Plan>;
+  /** The parts of it that the plan of an input may change; undefined where it may change all. */
+  changeableParts(): Promise<readonly PlanPart[] | undefined>;
+  /** The last ones, the newest first: at most `max`, of this status where one is given. */
+  list(max: number, status?: ExecutionStatus): Promise<readonly ExecutionEntry[]>;
   /**
    * Starts an execution. Again under the same name with the same input, it is the same one.
    *
@@ -26,6 +32,15 @@ export interface ExecutionsPort {
   look(name: string): Promise<ExecutionLook | undefined>;
 }
 
+/** An execution as it is listed. */
+export interface ExecutionEntry {
+  readonly name: string;
+  readonly status: ExecutionStatus;
+  /** Milliseconds since the epoch. */
+  readonly startedAtMs: number;
+  readonly endedAtMs?: number;
+}
+
 /** A person waits for it, who may be far from the region. */
 const CALL_MS = 30_000;
 /** The last events hold the present state, and the response of the step before it. */
@@ -34,10 +49,22 @@ const LAST_EVENTS = 20;
 export function executionsPort(stateMachineArn: string): ExecutionsPort {
   const client = limited('Step Functions', new SFNClient(CLIENT_CONFIG), CALL_MS);
   const arnFor = (name: string) => `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}`;
+  const readDeployed = async () => {
+    const { definition } = await client.send(new DescribeStateMachineCommand({ stateMachineArn }));
+    return findDeployed(definition);
+  };
   return {
-    deployedPlan: async () => {
-      const { definition } = await client.send(new DescribeStateMachineCommand({ stateMachineArn }));
-      return parsePlan(findDefaultPlan(definition));
+    deployedPlan: async () => parsePlan((await readDeployed()).defaultPlan),
+    changeableParts: async () => (await readDeployed()).changeableParts,
+    list: async (max, statusFilter) => {
+      const command = new ListExecutionsCommand({ stateMachineArn, maxResults: max, statusFilter });
+      const { executions = [] } = await client.send(command);
+      return executions.map(({ name = '', status = 'RUNNING', startDate, stopDate }) => ({
+        name,
+        status,
+        startedAtMs: startDate?.getTime() ?? 0,
+        ...(stopDate && { endedAtMs: stopDate.getTime() }),
+      }));
     },
     start: async (name, input) => {
       await client.send(new StartExecutionCommand({ stateMachineArn, name, input: JSON.stringify(input) }));
@@ -46,7 +73,7 @@ export function executionsPort(stateMachineArn: string): ExecutionsPort {
       const executionArn = arnFor(name);
       try {
         const described = await client.send(new DescribeExecutionCommand({ executionArn }));
-        const { status, error, cause } = described;
+        const { status, error, cause, startDate, stopDate } = described;
         const events = await client.send(
           new GetExecutionHistoryCommand({ executionArn, reverseOrder: true, maxResults: LAST_EVENTS }),
         );
@@ -54,6 +81,8 @@ export function executionsPort(stateMachineArn: string): ExecutionsPort {
           status: status ?? 'RUNNING',
           input: parseJson(described.input),
           ...findProgress(events.events ?? []),
+          ...(startDate && { startedAtMs: startDate.getTime() }),
+          ...(stopDate && { endedAtMs: stopDate.getTime() }),
           ...(error !== undefined && { error }),
           ...(cause !== undefined && { cause }),
         };
@@ -78,10 +107,15 @@ function isRun(output: unknown): output is CutoverRun {
   return typeof output === 'object' && output !== null && 'execution' in output && 'plan' in output;
 }
 
-function findDefaultPlan(definition: string | undefined): unknown {
+interface Deployed {
+  readonly defaultPlan: unknown;
+  readonly changeableParts?: readonly PlanPart[];
+}
+
+function findDeployed(definition: string | undefined): Deployed {
   const read = parseJson(definition) as { States?: Record<string, { Parameters?: { Payload?: object } }> } | undefined;
   const payload = read?.States?.Lock?.Parameters?.Payload;
-  if (payload && 'defaultPlan' in payload) return payload.defaultPlan;
+  if (payload && 'defaultPlan' in payload) return payload;
   throw new Error("the definition of the state machine must have its plan in the state 'Lock', got another one");
 }
 

@@ -7,7 +7,7 @@ const ROOMS = ['core', 'lib', 'lambda', 'proxy', 'rehearsal', 'bin', 'bench'];
 /** Of a child process, or by an id; a class of ours may have a `kill()` of its own. */
 const KILL = /\b(?:child|process|subprocess)\??\.kill\([^)]/;
 
-/** These look at the id before. `bin/operator-command.ts` signals itself. */
+/** These look at the id before. `bin/shared/operator-command.ts` signals itself. */
 const GUARDED = [
   'rehearsal/processes/reaper.ts',
   'rehearsal/processes/signal.ts',
@@ -24,5 +24,5 @@ test('a process that could not be started gets no signal, which would go to the 
     (file) =>
       /\.m?ts$/.test(file) && file !== 'core/errors/signals.ts' && KILL.test(readFileSync(join(ROOT, file), 'utf8')),
   );
-  expect(kills.sort()).toEqual([...GUARDED, 'bin/operator-command.ts'].sort());
+  expect(kills.sort()).toEqual([...GUARDED, 'bin/shared/operator-command.ts'].sort());
 });

@@ -14,8 +14,8 @@ import { Objects, StoredText } from './objects';
 /** Of one call with its retries. S3 responds within a second; a poll and a rollback do not wait for it. */
 const S3_MS = 3_000;
 const LOCK_KEY = 'lock.json';
-const abortKey = (execution: string) => `abort/${execution}.json`;
-const evidenceKey = (execution: string) => `evidence/${execution}.json`;
+export const abortKey = (execution: string) => `abort/${execution}.json`;
+export const evidenceKey = (execution: string) => `evidence/${execution}.json`;
 const looksKey = (execution: string, number: number) => `looks/${execution}/${String(number).padStart(6, '0')}.json`;
 /** How many of them are read at the same time. */
 const LOOKS_AT_ONCE = 32;

@@ -174,7 +174,7 @@ test('the cutover goes on and completes, and nothing is lost', async () => {
     AWS_SECRET_ACCESS_KEY: 'none',
   });
   const where = ['--stack', stack, '--region', region, '--execution', execution?.name ?? '', '--gate', 'lastStage'];
-  const responded = await run(['approve', ...where]);
+  const responded = await run(['approve', ...where, '--yes']);
   expect(responded).toMatchObject({ code: 0 });
   const { evidence } = await cutover;
   expect(evidence.traffic.failures).toEqual([]);

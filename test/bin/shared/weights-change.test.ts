@@ -1,8 +1,8 @@
-import type { Forward } from '../../core/traffic/forward';
-import type { LockHolder } from '../../core/traffic/lock';
-import type { OperatorPorts } from '../../lambda/operator';
-import type { Undrained } from '../../lambda/steps/undrain';
-import { WeightsChange, changeWeights, readWeights } from '../../bin/weights-change';
+import type { Forward } from '../../../core/traffic/forward';
+import type { LockHolder } from '../../../core/traffic/lock';
+import type { OperatorPorts } from '../../../lambda/operator';
+import type { Undrained } from '../../../lambda/steps/undrain';
+import { WeightsChange, changeWeights, readWeights } from '../../../bin/shared/weights-change';
 
 const ARNS = { source: 's', target: 't' };
 const stickiness = { enabled: true, seconds: 60 };

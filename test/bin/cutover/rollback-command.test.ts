@@ -1,11 +1,11 @@
-import type { CutoverConfig } from '../../core/cutover/cutover-config';
-import { begin } from '../../core/cutover/run';
-import { parsePlan } from '../../core/plan/plan';
-import { storePort } from '../../lambda/adapters/store/store';
-import { deployedCutover } from '../rehearsal/aws/deployed';
-import { ARNS, REGION, LocalCloud, forward, startLocalCloud } from '../rehearsal/aws/world';
-import { Command, run } from '../rehearsal/command';
-import { until } from '../support/until';
+import type { CutoverConfig } from '../../../core/cutover/cutover-config';
+import { begin } from '../../../core/cutover/run';
+import { parsePlan } from '../../../core/plan/plan';
+import { storePort } from '../../../lambda/adapters/store/store';
+import { deployedCutover } from '../../rehearsal/aws/deployed';
+import { ACCOUNT, ARNS, REGION, LocalCloud, forward, startLocalCloud } from '../../rehearsal/aws/world';
+import { Command, run } from '../../rehearsal/command';
+import { until } from '../../support/until';
 
 const config = {
   weightedRuleArn: ARNS.rule,
@@ -49,7 +49,9 @@ test('one that was killed goes on, and the command that is run again follows it'
   await first.says(/started 'rollback-.*\n.* {2}Decide/);
   first.signal('SIGKILL');
   await first.ended;
-  expect(executions()).toMatchObject([{ status: 'RUNNING', input: '{"action":"rollback"}' }]);
+  expect(executions()).toMatchObject([
+    { status: 'RUNNING', input: `{"action":"rollback","startedBy":"arn:aws:iam::${ACCOUNT}:user/OPERATOR"}` },
+  ]);
   const { name } = executions()[0]!;
   // As its step `Lock` has done by now.
   process.env.AWS_ENDPOINT_URL = cloud.url;
@@ -81,7 +83,7 @@ test('the exit code says how it ended, and a person who stops it hears that it g
   const { code: stopped, output: said } = await left.ended;
   expect(stopped).toBe(1);
   expect(said).toMatch(/'rollback-.*' goes on$/m);
-  expect(said).toMatch(/stop it: aws s3api put-object --bucket store --key abort\/rollback-/);
+  expect(said).toMatch(/stop it: drainshift abort --stack shop --execution rollback-/);
 });
 
 test('without a person to ask, and of a stack that does not name its state machine, nothing is started', async () => {

@@ -1,23 +1,26 @@
-import { ExecutionEnd, ExecutionLook, ROLLBACK_ACTION, describeLook, findEnd } from '../core/cutover/execution-look';
-import { CutoverError } from '../core/errors/errors';
-import { listGates } from '../core/approval/approval';
-import { formatSeconds } from '../core/plan/explain';
-import { findDirection } from '../core/plan/direction';
-import { Plan, estimateSeconds } from '../core/plan/plan';
-import { reversePlan } from '../core/plan/reverse-plan';
-import type { SwitchRecord } from '../core/switch/switch-record';
-import { LockHolder, describeHolder } from '../core/traffic/lock';
-import { Side, Weights, formatWeights, sameQuotas } from '../core/traffic/weights';
-import type { RollbackPorts } from '../lambda/operator';
-import { readWeights } from './weights-change';
+import { ExecutionEnd, ExecutionLook, ROLLBACK_ACTION, describeLook, findEnd } from '../../core/cutover/execution-look';
+import { CutoverError } from '../../core/errors/errors';
+import { formatSeconds } from '../../core/plan/explain';
+import { findDirection } from '../../core/plan/direction';
+import type { Plan } from '../../core/plan/plan';
+import { reversePlan } from '../../core/plan/reverse-plan';
+import type { SwitchRecord } from '../../core/switch/switch-record';
+import { LockHolder, describeHolder } from '../../core/traffic/lock';
+import { Side, Weights, formatWeights, sameQuotas } from '../../core/traffic/weights';
+import type { RollbackPorts } from '../../lambda/operator';
+import { readWeights } from '../shared/weights-change';
+import { describeGates, describeWay } from './describe';
+import { Read, followExecution } from './follow';
 
 /** One rollback by a person. */
 export interface RollbackRequest {
   readonly stack: string;
   /** Its name, unless one is under way. */
   readonly execution: string;
-  /** Asked with what it will do before anything is started. */
-  readonly agree: (prompt: string) => Promise<boolean>;
+  /** Who asks for it, as far as that is known. */
+  readonly startedBy: () => Promise<string | undefined>;
+  /** Asked with what it will do, line by line, before anything is started. */
+  readonly agree: (what: readonly string[]) => Promise<boolean>;
   /** Receives one line for each step of it. */
   readonly report: (line: string) => void;
   readonly signal: AbortSignal;
@@ -37,12 +40,8 @@ export interface RollbackResult {
   readonly switches?: readonly SwitchRecord[];
 }
 
-const POLL_MS = 2_000;
 /** What happened last is repeated after so long, so that a person sees that it goes on. */
 const REPEAT_MS = 30_000;
-/** Step Functions may not know an execution at once that it has started. */
-const MAX_UNKNOWN_MS = 60_000;
-const MAX_UNREADABLE_MS = 600_000;
 
 /**
  * Rolls a completed cutover back: an execution of the state machine whose plan is the deployed one with its sides exchanged.
@@ -61,9 +60,10 @@ export async function rollBackCutover(ports: RollbackPorts, request: RollbackReq
     return { ...direction, isJoined: true, ...(await follow(execution, ports, request)) };
   }
   if (await isDone(weights, plan, ports, request)) return { ...direction, outcome: 'unchanged' };
-  if (!(await request.agree(formatPrompt(plan, weights, request)))) return { ...direction, outcome: 'declined' };
+  if (!(await request.agree(describeRollback(plan, weights, request)))) return { ...direction, outcome: 'declined' };
   const { execution } = request;
-  await ports.executions.start(execution, { action: ROLLBACK_ACTION });
+  const startedBy = await request.startedBy();
+  await ports.executions.start(execution, { action: ROLLBACK_ACTION, ...(startedBy !== undefined && { startedBy }) });
   request.report(`started '${execution}'. It goes on also without this command`);
   return { ...direction, ...(await follow(execution, ports, request)) };
 }
@@ -109,26 +109,15 @@ async function isDone(
   );
 }
 
-function formatPrompt(plan: Plan, weights: Weights, { stack }: RollbackRequest): string {
+function describeRollback(plan: Plan, weights: Weights, { stack }: RollbackRequest): string[] {
   const { from, to } = findDirection(plan);
-  const gates = listGates(plan.approval, plan.stages.length);
-  const lines = [
-    `Roll '${stack}' back: all traffic from the ${from} to the ${to}, from ${formatWeights(weights)} to ${formatWeights(plan.stages.at(-1)!.weights)} (source/target).`,
-    ...describeWay(plan, to),
-    `Then the ${from} is drained. In all about ${formatSeconds(estimateSeconds(plan).typical)}. If the ${to} fails meanwhile, the traffic returns to the ${from}.`,
+  const end = plan.stages.at(-1)!.weights;
+  return [
+    `Roll '${stack}' back: all traffic from the ${from} to the ${to}, from ${formatWeights(weights)} to ${formatWeights(end)} (source/target).`,
+    ...describeWay(plan),
     describeWrites(plan, from),
-    ...(gates.length > 0 ? [`It waits for an approval at: ${gates.join(', ')}.`] : []),
+    ...describeGates(plan),
   ];
-  return `${lines.join('\n')}\nStart it? [y/N] `;
-}
-
-function describeWay({ switch: switching, stages }: Plan, to: Side): string[] {
-  const [first] = stages;
-  if (!switching)
-    return [`In ${stages.length} stages: ${stages.map(({ weights }) => formatWeights(weights)).join(', ')}.`];
-  const wait = `Requests wait for up to ${switching.maxPauseMs} ms, until one decision is written, and then go to the ${to}.`;
-  const dry = switching.dryRun ? ['The plan is a dry run: the decision is an abort, and nothing moves.'] : [];
-  return [wait, ...dry, `Both sides are watched for ${formatSeconds(first!.bakeSeconds)}.`];
 }
 
 function describeWrites({ switch: switching }: Plan, from: Side): string {
@@ -138,49 +127,26 @@ function describeWrites({ switch: switching }: Plan, from: Side): string {
   return `What the ${from} has written stays with it. It is lost to the other side unless both share their data.`;
 }
 
-type Followed = Pick<RollbackResult, 'execution' | 'outcome' | 'cause' | 'switches'>;
+type Result = Pick<RollbackResult, 'execution' | 'outcome' | 'cause' | 'switches'>;
 
 /** Until it has ended, or the person leaves. */
-async function follow(execution: string, ports: RollbackPorts, request: RollbackRequest): Promise<Followed> {
-  const { now, pause, signal, report } = request;
+async function follow(execution: string, ports: RollbackPorts, request: RollbackRequest): Promise<Result> {
+  const { now, report } = request;
   const startedMs = now();
   let said = { line: '', atMs: startedMs };
-  let readMs = startedMs;
-  while (!signal.aborted) {
-    const read = await lookAt(execution, ports);
-    if ('problem' in read) {
-      const limitMs = read.isUnknown ? MAX_UNKNOWN_MS : MAX_UNREADABLE_MS;
-      if (now() - readMs >= limitMs)
-        throw new CutoverError('AwsUnavailable', `${read.problem}. '${execution}' goes on`);
-    } else {
-      readMs = now();
-      const outcome = findEnd(read.look);
-      const { run, cause } = read.look;
-      if (outcome)
-        return {
-          execution,
-          outcome,
-          ...(cause !== undefined && { cause }),
-          ...(run?.switches && { switches: run.switches }),
-        };
-    }
+  const onRead = (read: Read) => {
+    if ('look' in read && findEnd(read.look)) return;
     const line = 'problem' in read ? `not readable now: ${read.problem}` : describeLook(read.look);
-    if (line !== said.line || now() - said.atMs >= REPEAT_MS) {
-      report(`${formatSeconds(Math.round((now() - startedMs) / 1000))}  ${line}`);
-      said = { line, atMs: now() };
-    }
-    await pause(POLL_MS);
-  }
-  return { execution, outcome: 'unfollowed' };
-}
-
-type Read = { readonly look: ExecutionLook } | { readonly problem: string; readonly isUnknown: boolean };
-
-async function lookAt(execution: string, { executions }: RollbackPorts): Promise<Read> {
-  try {
-    const look = await executions.look(execution);
-    return look ? { look } : { problem: `Step Functions does not know '${execution}'`, isUnknown: true };
-  } catch (error) {
-    return { problem: error instanceof Error ? error.message : String(error), isUnknown: false };
-  }
+    if (line === said.line && now() - said.atMs < REPEAT_MS) return;
+    report(`${formatSeconds(Math.round((now() - startedMs) / 1000))}  ${line}`);
+    said = { line, atMs: now() };
+  };
+  const { outcome, look } = await followExecution(execution, ports.executions, { ...request, onRead });
+  const { run, cause } = look ?? {};
+  return {
+    execution,
+    outcome,
+    ...(cause !== undefined && { cause }),
+    ...(run?.switches && { switches: run.switches }),
+  };
 }

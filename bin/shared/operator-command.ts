@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { Command } from 'commander';
-import { EXIT_CODES } from '../core/errors/exit-codes';
-import { LOCK_SECONDS } from '../core/traffic/lock';
-import { printable } from '../core/text/one-line';
-import type { CutoverConfig } from '../core/cutover/cutover-config';
-import type * as Operator from '../lambda/operator';
+import { EXIT_CODES } from '../../core/errors/exit-codes';
+import { LOCK_SECONDS } from '../../core/traffic/lock';
+import { printable } from '../../core/text/one-line';
+import type { CutoverConfig } from '../../core/cutover/cutover-config';
+import type * as Operator from '../../lambda/operator';
 
 export const EXIT = {
   done: EXIT_CODES.done.code,
@@ -21,6 +21,11 @@ export interface OperatorFlags {
   readonly profile?: string;
   readonly endpointUrl?: string;
   readonly json: boolean;
+}
+
+/** What every command takes that changes something. */
+export interface ChangingFlags extends OperatorFlags {
+  readonly yes: boolean;
 }
 
 /** What a person asked for cannot be meant. */
@@ -40,6 +45,36 @@ export function operatorCommand(command: Command, description: string, exits: re
       'after',
       `\nExit codes: ${[`${EXIT.done} done`, `${EXIT.refused} rejected or failed`, ...exits, `${EXIT.wrongUse} wrong use`].join(', ')}.`,
     );
+}
+
+/** The same of a command that changes something: it says what it will do, and asks. */
+export function changingCommand(command: Command, description: string, exits: readonly string[] = []): Command {
+  return operatorCommand(command, description, exits).option('--yes', 'do not ask', false);
+}
+
+/** Before anything is called. @throws WrongUse where there is no terminal to ask at */
+export function checkCanAsk({ yes }: ChangingFlags): void {
+  if (!yes && !process.stdin.isTTY) {
+    throw new WrongUse("'--yes' must be given where no operator can be asked, got none");
+  }
+}
+
+/** Says what is about to be done, and asks unless it was told not to. */
+export async function agreesTo(
+  what: readonly string[],
+  asks: string,
+  { yes }: ChangingFlags,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const lines = what.map(printable);
+  if (!yes) return agrees([...lines, `${asks} [y/N] `].join('\n'), signal);
+  for (const line of lines) report(line);
+  return true;
+}
+
+/** On the error stream: what is printed stays clean for a program to read. */
+export function report(line: string): void {
+  process.stderr.write(`${printable(line)}\n`);
 }
 
 /** What a person who ends it at once has to know. */
@@ -69,8 +104,35 @@ export async function runOperator(work: (signal: AbortSignal) => Promise<number>
     const isNowhere = /\bRegion is missing$/.test(said);
     const rule = "'--region' must be given where neither AWS_REGION nor the profile names one, got none";
     warn(isNowhere ? rule : said);
+    const advice = isNowhere ? undefined : findAdvice(error);
+    if (advice !== undefined) report(advice);
     return isNowhere || error instanceof WrongUse ? EXIT.wrongUse : EXIT.refused;
   }
+}
+
+/** By the name of an error. Those of the SDK are of another bundle, which has classes of its own. */
+const ADVICE: readonly (readonly [name: RegExp, advice: string])[] = [
+  [
+    /^AwsUnavailable$/,
+    'AWS did not respond as it should. Run the command again; its console and the AWS CLI may meet the same.',
+  ],
+  [
+    /^(AccessDenied|AccessDeniedException|AuthorizationError)$/,
+    "Your identity lacks this right: see 'Rights' in docs/operating.md.",
+  ],
+  [
+    /^(ExpiredToken|ExpiredTokenException)$/,
+    'Your credentials have expired: sign in again, then run the command again.',
+  ],
+  [
+    /^CredentialsProviderError$/,
+    "Give credentials as to the AWS CLI: '--profile', AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
+  ],
+];
+
+function findAdvice(error: unknown): string | undefined {
+  const { name, code } = (error ?? {}) as { readonly name?: string; readonly code?: string };
+  return ADVICE.find(([pattern]) => pattern.test(name ?? '') || pattern.test(code ?? ''))?.[1];
 }
 
 /** The name under which a person's command holds the lock. */
@@ -125,7 +187,7 @@ export async function findCutover({
   if (region !== undefined) process.env.AWS_REGION = region;
   if (profile !== undefined) process.env.AWS_PROFILE = profile;
   if (endpointUrl !== undefined) process.env.AWS_ENDPOINT_URL = endpointUrl;
-  const aws = (await import(join(__dirname, '..', 'assets', 'cli', 'operator.js'))) as typeof Operator;
+  const aws = (await import(join(__dirname, '..', '..', 'assets', 'cli', 'operator.js'))) as typeof Operator;
   return { aws, config: choose(await aws.findCutoverConfigs(stack), stack, cutover) };
 }
 

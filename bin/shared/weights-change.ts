@@ -1,8 +1,8 @@
-import { CutoverError } from '../core/errors/errors';
-import { Forward, forwardFor, sameForward, findWeights } from '../core/traffic/forward';
-import { LockHolder, describeHolder } from '../core/traffic/lock';
-import { SIDES, Side, Weights, formatWeights } from '../core/traffic/weights';
-import type { OperatorPorts } from '../lambda/operator';
+import { CutoverError } from '../../core/errors/errors';
+import { Forward, forwardFor, sameForward, findWeights } from '../../core/traffic/forward';
+import { LockHolder, describeHolder } from '../../core/traffic/lock';
+import { SIDES, Side, Weights, formatWeights } from '../../core/traffic/weights';
+import type { OperatorPorts } from '../../lambda/operator';
 
 type Lease = Parameters<Parameters<OperatorPorts['lock']['holding']>[1]>[0];
 

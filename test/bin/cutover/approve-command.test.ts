@@ -1,14 +1,14 @@
-import { approvalKey } from '../../core/approval/approval';
-import type { CutoverConfig } from '../../core/cutover/cutover-config';
-import { identityPort } from '../../lambda/adapters/identity';
-import { storePort } from '../../lambda/adapters/store/store';
-import { approve } from '../../lambda/steps/approve';
-import { preflight } from '../../lambda/steps/preflight';
-import { AwsError } from '../../rehearsal/errors/aws-error';
-import { MemoryCloud } from '../lambda/world';
-import { deployedCutover } from '../rehearsal/aws/deployed';
-import { ARNS, REGION, LocalCloud, startLocalCloud } from '../rehearsal/aws/world';
-import { run } from '../rehearsal/command';
+import { approvalKey } from '../../../core/approval/approval';
+import type { CutoverConfig } from '../../../core/cutover/cutover-config';
+import { identityPort } from '../../../lambda/adapters/identity';
+import { storePort } from '../../../lambda/adapters/store/store';
+import { approve } from '../../../lambda/steps/approve';
+import { preflight } from '../../../lambda/steps/preflight';
+import { AwsError } from '../../../rehearsal/errors/aws-error';
+import { MemoryCloud } from '../../lambda/world';
+import { deployedCutover } from '../../rehearsal/aws/deployed';
+import { ARNS, REGION, LocalCloud, startLocalCloud } from '../../rehearsal/aws/world';
+import { run } from '../../rehearsal/command';
 
 const config = { storeBucket: 'store', weightedRuleArn: ARNS.rule } as CutoverConfig;
 
@@ -29,8 +29,9 @@ beforeEach(async () => {
 });
 afterEach(() => cloud.stop());
 
-const respond = (execution: string, gate: string, ...flags: string[]) =>
-  run(['approve', '--stack', 'shop', '--execution', execution, '--gate', gate, ...flags]);
+const respond = (execution: string, gate: string, verb = 'approve', ...flags: string[]) =>
+  run([verb, '--stack', 'shop', '--execution', execution, '--gate', gate, '--yes', ...flags]);
+const SAYS = "Approve 'firstShift' of 'night', signed as who you are at AWS.\n";
 const ARN = 'arn:aws:iam::123456789012:user/ANN';
 
 /** A cutover named `night` that asks before its first shift, over the store and the STS of the endpoint. */
@@ -57,7 +58,7 @@ test('a yes is signed, and the cutover records who signed it', async () => {
   const { look } = await waiting();
   expect(await respond('night', 'firstShift')).toEqual({
     code: 0,
-    output: `approved 'firstShift' of 'night' as ${ARN}: it counts at the next poll of the cutover, if it asks for it\n`,
+    output: `${SAYS}approved 'firstShift' of 'night' as ${ARN}: it counts at the next poll of the cutover, if it asks for it\n`,
   });
   const approved = await look();
   expect(approved.verdict).toBe('approved');
@@ -66,8 +67,8 @@ test('a yes is signed, and the cutover records who signed it', async () => {
 
 test('a no is one too', async () => {
   const { look } = await waiting();
-  const { code, output } = await respond('night', 'firstShift', '--reject', '--json');
-  expect([code, JSON.parse(output)]).toEqual([
+  const { code, output } = await respond('night', 'firstShift', 'reject', '--json');
+  expect([code, JSON.parse(output.slice(output.indexOf('{')))]).toEqual([
     0,
     {
       stack: 'shop',
@@ -102,7 +103,7 @@ test('what STS rejects is not written; where it cannot be asked from here the ap
   );
   expect(await respond('night', 'firstShift')).toEqual({
     code: 1,
-    output: 'drainshift: STS must confirm the statement, got 403 InvalidClientTokenId\n',
+    output: `${SAYS}drainshift: STS must confirm the statement, got 403 InvalidClientTokenId\n`,
   });
   expect(cloud.objects.find('store', key)).toBeUndefined();
   clear();
@@ -110,7 +111,7 @@ test('what STS rejects is not written; where it cannot be asked from here the ap
   const { code, output } = await respond('night', 'firstShift');
   expect(code).toBe(0);
   expect(output).toMatch(
-    /got 503 .*; the approval is written all the same, and the cutover asks STS itself\n.* as its signer/,
+    /got 503 .*; the response is written all the same, and the cutover asks STS itself\n.* as its signer/,
   );
   expect(cloud.objects.find('store', key)).toBeDefined();
 });
@@ -120,13 +121,13 @@ test('a person who may not approve is notified of it', async () => {
   const { code, output } = await respond('night', 'firstShift');
   expect(code).toBe(1);
   expect(output).toContain('S3 must respond to PutObject, got 403 AccessDenied');
+  expect(output).toContain("Your identity lacks this right: see 'Rights' in docs/operating.md.");
 });
 
 test.each([
   [['--execution', 'a/b', '--gate', 'firstShift'], 'without \'/\' and spaces, got "a/b"'],
   [['--execution', 'a', '--gate', 'first'], 'must be firstShift, lastStage, judge, or a stage as stage2, got "first"'],
-  [['--execution', 'a'], "required option '--gate <gate>' not specified"],
-  [['--gate', 'firstShift'], "required option '--execution <name>' not specified"],
+  [['--execution', 'a', '--gate', 'firstShift'], "'--yes' must be given where no operator can be asked, got none"],
 ])('%j is wrong use', async (flags, message) => {
   const { code, output } = await run(['approve', '--stack', 'shop', ...flags]);
   expect(code).toBe(64);

@@ -1,12 +1,12 @@
-import { RollbackRequest, rollBackCutover } from '../../bin/rollback-run';
-import type { ExecutionLook } from '../../core/cutover/execution-look';
-import { begin } from '../../core/cutover/run';
-import { parsePlan } from '../../core/plan/plan';
-import { reversePlan } from '../../core/plan/reverse-plan';
-import { FIRST_REGIME } from '../../core/switch/regime';
-import type { LockHolder } from '../../core/traffic/lock';
-import type { RollbackPorts } from '../../lambda/operator';
-import { MemoryCloud, arns } from '../lambda/world';
+import { RollbackRequest, rollBackCutover } from '../../../bin/cutover/rollback-run';
+import type { ExecutionLook } from '../../../core/cutover/execution-look';
+import { begin } from '../../../core/cutover/run';
+import { parsePlan } from '../../../core/plan/plan';
+import { reversePlan } from '../../../core/plan/reverse-plan';
+import { FIRST_REGIME } from '../../../core/switch/regime';
+import type { LockHolder } from '../../../core/traffic/lock';
+import type { RollbackPorts } from '../../../lambda/operator';
+import { MemoryCloud, arns } from '../../lambda/world';
 
 const SWITCH = { strategy: 'drainThenShift', switch: { pointOfNoReturn: 'shared' } };
 const ON_TARGET = [{ arn: arns.target, weight: 100 }];
@@ -43,8 +43,9 @@ function deployed({ plan = {}, groups = ON_TARGET, looks = [] as (ExecutionLook 
   const request: RollbackRequest = {
     stack: 'shop',
     execution: 'back',
-    agree: (prompt) => {
-      state.prompt = prompt;
+    startedBy: () => Promise.resolve('arn:aws:iam::123456789012:user/ANN'),
+    agree: (what) => {
+      state.prompt = what.join('\n');
       return Promise.resolve(state.says);
     },
     report: (line) => void said.push(line),
@@ -59,7 +60,7 @@ test('starts the deployed plan in the other direction, and follows it to its end
   const looks = [running('Shift'), running('WaitToBake', { run: RUN }), running('WaitToBake', { run: RUN })];
   const { roll, started, said } = deployed({ looks: [...looks, { status: 'SUCCEEDED', input: {}, run: RUN }] });
   expect(await roll()).toEqual({ from: 'target', to: 'source', execution: 'back', outcome: 'completed' });
-  expect(started).toEqual([['back', { action: 'rollback' }]]);
+  expect(started).toEqual([['back', { action: 'rollback', startedBy: 'arn:aws:iam::123456789012:user/ANN' }]]);
   expect(said).toEqual([
     "started 'back'. It goes on also without this command",
     '0 s  Shift',
@@ -109,7 +110,6 @@ describe('what it asks', () => {
         'Both sides are watched for 5 min.',
         'Then the target is drained. In all about 10 min 20 s. If the source fails meanwhile, the traffic returns to the target.',
         'What the target has written is kept: both sides have the same store.',
-        'Start it? [y/N] ',
       ].join('\n'),
     );
     expect(await ask({ ...SWITCH, switch: { pointOfNoReturn: 'acceptLoss' } })).toContain(

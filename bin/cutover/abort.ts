@@ -1,0 +1,81 @@
+import { Command } from 'commander';
+import { findEnd } from '../../core/cutover/execution-look';
+import { findDirection } from '../../core/plan/direction';
+import { formatWeights } from '../../core/traffic/weights';
+import { shellWord } from '../../rehearsal/report/shell-word';
+import {
+  ChangingFlags,
+  EXIT,
+  agreesTo,
+  asJson,
+  changingCommand,
+  checkCanAsk,
+  runOperator,
+  warn,
+} from '../shared/operator-command';
+import { Connected, connectCutover, executionFrom, requireExecution } from './connect';
+import { formatError } from './snapshot';
+
+interface AbortFlags extends ChangingFlags {
+  readonly execution?: string;
+}
+
+/** Adds `abort`. */
+export function addAbortCommand(cli: Command, done: (exitCode: number) => void): void {
+  changingCommand(
+    cli.command('abort'),
+    'ask a cutover to stop: it rolls back by itself, the side that is left first, then the weights',
+  )
+    .option('--execution <name>', 'this cutover, instead of the one that is under way', executionFrom)
+    .action(async (flags: AbortFlags) => done(await runOperator((signal) => abort(flags, signal))));
+}
+
+async function abort(flags: AbortFlags, signal: AbortSignal): Promise<number> {
+  checkCanAsk(flags);
+  const { ports } = await connectCutover(flags);
+  const { stack } = flags;
+  const execution = await requireExecution(ports, flags.execution, stack);
+  const what = await describeAbort(ports, execution, stack);
+  if (!(await agreesTo(what, 'Stop it?', flags, signal))) {
+    process.stdout.write(`nothing was changed: '${execution}' goes on\n`);
+    return EXIT.refused;
+  }
+  const by = await ports.whoAmI();
+  await ports.store.requestAbort(execution, { at: new Date().toISOString(), ...(by !== undefined && { by }) });
+  if (flags.json) process.stdout.write(asJson({ stack, execution, by: by ?? null }));
+  else
+    process.stdout.write(
+      `asked '${execution}' to stop: it rolls back at its next poll. ${watchNote(execution, stack)}\n`,
+    );
+  return EXIT.done;
+}
+
+function watchNote(execution: string, stack: string): string {
+  return `Watch it: drainshift watch --stack ${shellWord(stack)} --execution ${shellWord(execution)}`;
+}
+
+/**
+ * A marker in the store, and no end of the execution: steps look for it, and roll back in order. Step Functions need not
+ * respond for that.
+ *
+ * @throws Error for one that has ended: a marker would wait for the next one of its name
+ */
+async function describeAbort({ executions }: Connected['ports'], execution: string, stack: string): Promise<string[]> {
+  const line = `Stop '${execution}' of '${stack}'`;
+  try {
+    const look = await executions.look(execution);
+    if (!look) throw new Error(`'--execution' must be a cutover of '${stack}', got '${execution}'`);
+    const outcome = findEnd(look);
+    if (outcome) throw new Error(`'${execution}' must be under way to be stopped, got one that has ended: ${outcome}`);
+    const { run } = look;
+    if (!run) return [`${line}: it rolls back, or ends where nothing has moved.`];
+    const { from } = findDirection(run.plan);
+    const initial = formatWeights(run.plan.initialWeights);
+    const way = `the proxies of the ${from} serve again, and the weights roll back to ${initial} (source/target)`;
+    return [run.initial ? `${line}: ${way}.` : `${line}: nothing has moved yet, and it ends.`];
+  } catch (error) {
+    if ((error as Error).name !== 'AwsUnavailable') throw error;
+    warn(`${formatError(error)}; it is asked to stop all the same`);
+    return [`${line}: it rolls back at its next poll.`];
+  }
+}

@@ -1,0 +1,150 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { ApprovalGate, Decision, GATE_RULE, approvalKey, buildStatement, isGate } from '../../core/approval/approval';
+import type { CutoverConfig } from '../../core/cutover/cutover-config';
+import { findDirection } from '../../core/plan/direction';
+import { findStageBehind } from '../../core/approval/approval';
+import { formatWeights } from '../../core/traffic/weights';
+import type { ExecutionLook } from '../../core/cutover/execution-look';
+import type * as Operator from '../../lambda/operator';
+import type { ApprovalPorts } from '../../lambda/operator';
+import {
+  ChangingFlags,
+  EXIT,
+  agreesTo,
+  asJson,
+  changingCommand,
+  checkCanAsk,
+  findCutover,
+  runOperator,
+  warn,
+} from '../shared/operator-command';
+import { executionFrom, requireExecution } from './connect';
+import { formatSnapshot } from './show';
+import { formatError, showExecution } from './snapshot';
+
+interface RespondFlags extends ChangingFlags {
+  readonly execution?: string;
+  readonly gate?: ApprovalGate;
+}
+
+/** A gate of one execution. */
+interface Asked {
+  readonly execution: string;
+  readonly gate: ApprovalGate;
+  readonly look?: ExecutionLook | undefined;
+}
+
+/** Adds `approve`. */
+export function addApproveCommand(cli: Command, done: (exitCode: number) => void): void {
+  const description = 'approve a cutover that waits for a person, signed with your AWS identity';
+  addResponse(cli.command('approve'), description, 'approve', done);
+}
+
+/** Adds `reject`. */
+export function addRejectCommand(cli: Command, done: (exitCode: number) => void): void {
+  const description = 'reject a cutover that waits for a person, signed with your AWS identity: it rolls back';
+  addResponse(cli.command('reject'), description, 'reject', done);
+}
+
+function addResponse(
+  command: Command,
+  description: string,
+  decision: Decision,
+  done: (exitCode: number) => void,
+): void {
+  changingCommand(command, description)
+    .option('--execution <name>', 'this cutover, instead of the one that is under way', executionFrom)
+    .option('--gate <gate>', `instead of the one that it waits at: ${GATE_RULE}`, gateFrom)
+    .action(async (flags: RespondFlags) => done(await runOperator((signal) => respond(flags, decision, signal))));
+}
+
+function gateFrom(text: string): ApprovalGate {
+  if (isGate(text)) return text;
+  throw new InvalidArgumentError(`must be ${GATE_RULE}, got ${JSON.stringify(text)}`);
+}
+
+async function respond(flags: RespondFlags, decision: Decision, signal: AbortSignal): Promise<number> {
+  checkCanAsk(flags);
+  const { aws, config } = await findCutover(flags);
+  const asked = await findAsked(aws, config, flags);
+  const { execution, gate } = asked;
+  if (!(await agreesTo(describeResponse(asked, decision), `${titles[decision]} it?`, flags, signal))) {
+    process.stdout.write(`nothing was written: '${execution}' goes on waiting\n`);
+    return EXIT.refused;
+  }
+  const ports = await aws.approvalPorts(config);
+  const statement = await ports.sign(buildStatement({ decision, gate, execution }, ports.storeBucket));
+  const by = await whoSigned(ports, statement);
+  const key = approvalKey(execution, gate);
+  await ports.putResponse(key, { decision, at: new Date().toISOString(), statement });
+  if (flags.json) process.stdout.write(asJson({ stack: flags.stack, execution, gate, decision, by: by ?? null, key }));
+  else process.stdout.write(`${formatSaying(asked, decision, by)}\n`);
+  return EXIT.done;
+}
+
+/** Without both names it takes a look at what waits. A person who is asked sees it, too. */
+async function findAsked(aws: typeof Operator, config: CutoverConfig, flags: RespondFlags): Promise<Asked> {
+  const { execution: named, gate, stack, yes } = flags;
+  const ports = aws.cutoverPorts(config, warn);
+  if (named !== undefined && gate !== undefined && (yes || !ports)) return { execution: named, gate };
+  if (!ports) throw new Error(`'--execution' and '--gate' must be given, because '${stack}' names no state machine`);
+  const execution = await requireExecution(ports, named, stack);
+  const look = await ports.executions.look(execution).catch((error: unknown) => {
+    if (gate === undefined) throw error;
+    warn(`what it waits for cannot be read: ${formatError(error)}`);
+    return undefined;
+  });
+  const waitsAt = gate ?? look?.run?.approval?.gate;
+  if (waitsAt !== undefined) return { execution, gate: waitsAt, look };
+  const state = look?.state ?? look?.status ?? 'one that Step Functions does not know';
+  throw new Error(`'${execution}' must wait for an approval, got ${state}`);
+}
+
+const titles: Readonly<Record<Decision, string>> = { approve: 'Approve', reject: 'Reject' };
+
+function describeResponse({ execution, gate, look }: Asked, decision: Decision): string[] {
+  const nowMs = Date.now();
+  const { run } = look ?? {};
+  const lines = [`${titles[decision]} '${gate}' of '${execution}', signed as who you are at AWS.`];
+  if (!look || !run) return lines;
+  const { plan, initial, escalation } = run;
+  const next = gate === 'judge' ? undefined : plan.stages[findStageBehind(gate, plan.stages.length)];
+  const goesOn = next ? `next come the weights ${formatWeights(next.weights)} (source/target)` : 'it goes on';
+  const { from } = findDirection(plan);
+  const rollsBack = `it rolls back to ${formatWeights(plan.initialWeights)}, and all traffic is on the ${from}`;
+  const ends = initial ? rollsBack : 'it ends, and nothing has moved';
+  const at = new Date(nowMs).toISOString();
+  const seen = { at, weights: null, lock: null, unknown: [], execution: showExecution(execution, look, nowMs) };
+  return [
+    ...lines,
+    `Then ${decision === 'approve' ? goesOn : ends}.`,
+    ...(escalation ? [`The judge asks: ${escalation.failure.message.split('\n')[0]}`] : []),
+    ...formatSnapshot(seen).filter((line) => /^(source|target|judge|missing|next)\b/.test(line)),
+  ];
+}
+
+/**
+ * As the cutover will ask, before anything is written: what STS rejects would count for nothing, and be seen minutes later.
+ *
+ * @returns undefined when STS cannot be asked from here; the cutover asks by itself
+ * @throws Error when STS rejects it
+ */
+async function whoSigned(
+  { identity }: ApprovalPorts,
+  statement: Awaited<ReturnType<ApprovalPorts['sign']>>,
+): Promise<string | undefined> {
+  try {
+    return await identity.findSigner(statement);
+  } catch (error) {
+    // Of another bundle, which has a class of its own.
+    const { name, message } = error as Error;
+    if (name !== 'AwsUnavailable') throw error;
+    warn(`${message}; the response is written all the same, and the cutover asks STS itself`);
+    return undefined;
+  }
+}
+
+function formatSaying({ execution, gate }: Asked, decision: Decision, by: string | undefined): string {
+  const done = { approve: 'approved', reject: 'rejected' }[decision];
+  return `${done} '${gate}' of '${execution}' as ${by ?? 'its signer'}: it counts at the next poll of the cutover, if it asks for it`;
+}

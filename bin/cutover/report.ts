@@ -1,0 +1,32 @@
+import { Command } from 'commander';
+import type { Evidence } from '../../core/cutover/evidence';
+import { htmlPage } from '../../rehearsal/page/page';
+import { OperatorFlags, operatorCommand, runOperator } from '../shared/operator-command';
+import { connectCutover } from './connect';
+import { EvidenceFlags, findEvidence, withOutput, writeOut } from './evidence';
+
+/** Adds `report`. */
+export function addReportCommand(cli: Command, done: (exitCode: number) => void): void {
+  const description = 'write the report of a cutover that has ended (HTML), made of its evidence';
+  withOutput(operatorCommand(cli.command('report'), description)).action(async (flags: EvidenceFlags & OperatorFlags) =>
+    done(await runOperator(() => writeReport(flags))),
+  );
+}
+
+async function writeReport(flags: EvidenceFlags & OperatorFlags): Promise<number> {
+  const { ports } = await connectCutover(flags);
+  const { execution, text } = await findEvidence(ports, flags);
+  return writeOut(htmlPage(parseEvidence(text, execution)), flags);
+}
+
+/** @throws Error for what is no evidence */
+function parseEvidence(text: string, execution: string): Evidence {
+  const rule = `the evidence of '${execution}' must be of drainshift/evidence/1`;
+  try {
+    const value = JSON.parse(text) as Evidence | null;
+    if (value?.schema === 'drainshift/evidence/1') return value;
+  } catch (error) {
+    throw new Error(`${rule}, got what is no JSON`, { cause: error });
+  }
+  throw new Error(`${rule}, got something else`);
+}

@@ -1,0 +1,140 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { CutoverError } from '../../core/errors/errors';
+import { findDirection } from '../../core/plan/direction';
+import { Plan, parsePlan } from '../../core/plan/plan';
+import { PLAN_PARTS, checkFloor } from '../../core/plan/plan-floor';
+import { describeHolder } from '../../core/traffic/lock';
+import { formatWeights } from '../../core/traffic/weights';
+import { Problems } from '../../core/validation/problems';
+import { UsageError } from '../../rehearsal/errors/usage-error';
+import { shellWord } from '../../rehearsal/report/shell-word';
+import { readPlanFile } from '../../rehearsal/plan-file/plan-file';
+import {
+  ChangingFlags,
+  EXIT,
+  WrongUse,
+  agreesTo,
+  asJson,
+  changingCommand,
+  checkCanAsk,
+  runOperator,
+} from '../shared/operator-command';
+import { WeightsReading, readWeights } from '../shared/weights-change';
+import { Connected, connectCutover, newExecution } from './connect';
+import { describeGates, describeWay } from './describe';
+
+interface StartFlags extends ChangingFlags {
+  readonly plan?: string;
+  readonly name?: string;
+}
+
+/** Adds `start`. */
+export function addStartCommand(cli: Command, done: (exitCode: number) => void): void {
+  changingCommand(
+    cli.command('start'),
+    'start a cutover by the deployed plan, or by another one that is at least as careful',
+  )
+    .option('--plan <file>', 'a plan (JSON or YAML) in place of the deployed one', undefined)
+    .option('--name <name>', 'of the execution, for its evidence: one that no cutover had', nameFrom)
+    .action(async (flags: StartFlags) => done(await runOperator((signal) => start(flags, signal))));
+}
+
+/** @see https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html (name) */
+function nameFrom(text: string): string {
+  if (/^[A-Za-z0-9_-]{1,80}$/.test(text)) return text;
+  throw new InvalidArgumentError(`must be 1 to 80 letters, digits, '-' and '_', got ${JSON.stringify(text)}`);
+}
+
+async function start(flags: StartFlags, signal: AbortSignal): Promise<number> {
+  checkCanAsk(flags);
+  // Before anything is called: what breaks a rule is no plan of any stack.
+  const given = flags.plan === undefined ? undefined : readPlan(flags.plan);
+  const { ports } = await connectCutover(flags);
+  const execution = flags.name ?? newExecution('cutover');
+  const plan = await findPlan(ports, given?.plan);
+  const reading = await readWeights(ports);
+  await checkFree(ports, reading, flags.name);
+  const what = describeStart(flags.stack, execution, plan, reading);
+  if (!(await agreesTo(what, 'Start it?', flags, signal))) {
+    process.stdout.write('nothing was started\n');
+    return EXIT.refused;
+  }
+  const startedBy = await ports.whoAmI();
+  const input = { ...(given && { plan: given.raw }), ...(startedBy !== undefined && { startedBy }) };
+  await startExecution(ports, execution, input, flags.stack);
+  if (flags.json) process.stdout.write(asJson({ stack: flags.stack, execution, startedBy: startedBy ?? null, plan }));
+  else process.stdout.write(`started '${execution}'. Watch it: drainshift watch --stack ${shellWord(flags.stack)}\n`);
+  return EXIT.done;
+}
+
+/** As it was written, for the input: defaults are those of the deployed version. @throws WrongUse */
+function readPlan(file: string): { readonly raw: unknown; readonly plan: Plan } {
+  try {
+    const raw = readPlanFile({ name: '--plan', file });
+    return { raw, plan: parsePlan(raw) };
+  } catch (error) {
+    if (error instanceof UsageError || error instanceof CutoverError) throw new WrongUse(error.message);
+    throw error;
+  }
+}
+
+/** The first step checks it again: here a person still reads it. @throws CutoverError `PlanInvalid` */
+async function findPlan({ executions }: Connected['ports'], given: Plan | undefined): Promise<Plan> {
+  const deployed = await executions.deployedPlan();
+  if (!given) return deployed;
+  const problems = new Problems();
+  checkFloor(given, deployed, (await executions.changeableParts()) ?? PLAN_PARTS, problems);
+  problems.throwIfAny('PlanInvalid');
+  return given;
+}
+
+async function checkFree(
+  { store }: Connected['ports'],
+  { lock }: WeightsReading,
+  name: string | undefined,
+): Promise<void> {
+  if (lock) {
+    const advice = "'drainshift status' says what it does";
+    throw new CutoverError('LockHeld', `the lock must be free, got one ${describeHolder(lock)}: ${advice}`);
+  }
+  if (name === undefined) return;
+  const rule = `'--name' must be one that no cutover had, got '${name}'`;
+  if ((await store.readEvidence(name)) !== undefined) throw new CutoverError('NameUsed', `${rule}, which has evidence`);
+  if (await store.abortRequested(name)) throw new CutoverError('NameUsed', `${rule}, which was asked to stop`);
+}
+
+function describeStart(stack: string, execution: string, plan: Plan, { weights }: WeightsReading): string[] {
+  const { from, to } = findDirection(plan);
+  const end = plan.stages.at(-1)!.weights;
+  return [
+    `Start the cutover '${execution}' of '${stack}': all traffic from the ${from} to the ${to}, from ${formatWeights(weights)} to ${formatWeights(end)} (source/target).`,
+    ...describeWay(plan),
+    ...describeGates(plan),
+  ];
+}
+
+/** The response to a start may be lost: then it is looked at whether there is one. */
+async function startExecution(
+  { executions }: Connected['ports'],
+  execution: string,
+  input: object,
+  stack: string,
+): Promise<void> {
+  try {
+    await executions.start(execution, input);
+  } catch (error) {
+    const { name, message } = error as Error;
+    if (name === 'ExecutionAlreadyExists') {
+      throw new CutoverError('NameUsed', `'--name' must be one that no cutover had, got '${execution}'`, {
+        cause: error,
+      });
+    }
+    if (name !== 'AwsUnavailable') throw error;
+    const found = await executions.look(execution).catch(() => undefined);
+    if (found) return;
+    const status = `drainshift status --stack ${shellWord(stack)} --execution ${execution}`;
+    throw new CutoverError('AwsUnavailable', `${message}. It may have started all the same: ${status}`, {
+      cause: error,
+    });
+  }
+}

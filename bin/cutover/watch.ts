@@ -1,0 +1,86 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { Command } from 'commander';
+import { printable } from '../../core/text/one-line';
+import { END_EXITS, END_HELP } from '../shared/exits';
+import { EXIT, OperatorFlags, operatorCommand, runOperator, warn } from '../shared/operator-command';
+import { connectCutover, executionFrom, requireExecution } from './connect';
+import { Read, followExecution } from './follow';
+import { Redraw } from './redraw';
+import { formatLine, formatSnapshot } from './show';
+import { ShownExecution, Snapshot, readInForce, showExecution } from './snapshot';
+
+interface WatchFlags extends OperatorFlags {
+  readonly execution?: string;
+}
+
+/** Adds `watch`. */
+export function addWatchCommand(cli: Command, done: (exitCode: number) => void): void {
+  operatorCommand(
+    cli.command('watch'),
+    'follow a cutover to its end: weights, requests, errors, live connections, the odds of the judge, what comes next',
+    END_HELP,
+  )
+    .option('--execution <name>', 'this cutover, instead of the one that is under way', executionFrom)
+    .action(async (flags: WatchFlags) => done(await runOperator((signal) => watch(flags, signal))));
+}
+
+async function watch(flags: WatchFlags, signal: AbortSignal): Promise<number> {
+  const { ports } = await connectCutover(flags);
+  const { stack, json } = flags;
+  const name = await requireExecution(ports, flags.execution, stack);
+  const print = json ? createJsonPrinter(stack) : createPrinter();
+  let shown: ShownExecution | null = null;
+  const onRead = async (read: Read) => {
+    const inForce = await readInForce(ports);
+    const nowMs = Date.now();
+    if ('look' in read) shown = showExecution(name, read.look, nowMs);
+    const problems = 'look' in read ? [] : [`the cutover now: ${read.problem}`];
+    const unknown = [...inForce.unknown, ...problems];
+    print({ at: new Date(nowMs).toISOString(), ...inForce, execution: shown, unknown });
+  };
+  const { outcome } = await followExecution(name, ports.executions, {
+    onRead,
+    signal,
+    now: () => Date.now(),
+    pause: (ms) => pause(ms, undefined, { signal }).catch(() => undefined),
+  });
+  if (outcome !== 'unfollowed') return END_EXITS[outcome].code;
+  warn(`not watched any more: '${name}' goes on`);
+  return EXIT.refused;
+}
+
+type Print = (snapshot: Snapshot) => void;
+
+/** Anew in its place on a terminal; elsewhere a line when the state changes, and now and then. */
+function createPrinter(): Print {
+  const { stdout } = process;
+  if (!stdout.isTTY) return sparingly((snapshot) => stdout.write(`${printable(formatLine(snapshot))}\n`), findChanges);
+  const lines = new Redraw(stdout);
+  return (snapshot) => lines.draw(formatSnapshot(snapshot));
+}
+
+/** One JSON object a line. */
+function createJsonPrinter(stack: string): Print {
+  const print: Print = (snapshot) => process.stdout.write(`${JSON.stringify({ stack, ...snapshot })}\n`);
+  return sparingly(print, (snapshot) => JSON.stringify({ ...snapshot, at: '' }));
+}
+
+/** What happened last is repeated after so long, so that a reader sees that it goes on. */
+const REPEAT_MS = 30_000;
+
+function sparingly(print: Print, findChanges: (snapshot: Snapshot) => string): Print {
+  let last = { changes: '', atMs: 0 };
+  return (snapshot) => {
+    const changes = findChanges(snapshot);
+    const atMs = Date.parse(snapshot.at);
+    if (changes === last.changes && atMs - last.atMs < REPEAT_MS) return;
+    print(snapshot);
+    last = { changes, atMs };
+  };
+}
+
+/** Of a line for a person: figures alone are no news. */
+function findChanges({ weights, execution, unknown }: Snapshot): string {
+  const { state, stage, gate, outcome, rollsBackBecause, countedAt } = execution ?? {};
+  return JSON.stringify([weights, state, stage, gate, outcome, rollsBackBecause, countedAt, unknown]);
+}
