@@ -21,6 +21,7 @@ import { addScenarioCommand } from './scenario';
 import { addUndrainCommand } from './undrain';
 import { addAbortCommand } from './cutover/abort';
 import { addApproveCommand, addRejectCommand } from './cutover/approve';
+import { addDoctorCommand } from './cutover/doctor';
 import { addEvidenceCommand } from './cutover/evidence';
 import { addHistoryCommand } from './cutover/history';
 import { addReportCommand } from './cutover/report';
@@ -105,6 +106,7 @@ const COMMANDS = [
   addProxyCommand,
   addPlanCommand,
   addScenarioCommand,
+  addDoctorCommand,
   addStartCommand,
   addStatusCommand,
   addWatchCommand,

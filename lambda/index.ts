@@ -7,6 +7,7 @@ export { handler as bake } from './steps/bake';
 export { handler as certificate } from './resources/certificate/handler';
 export { handler as complete } from './steps/complete';
 export { handler as confirm } from './steps/confirm';
+export { handler as doctor } from './steps/doctor';
 export { handler as drain } from './steps/drain';
 export { handler as holdDryRun } from './steps/hold-dry-run';
 export { handler as hook } from './steps/hook';

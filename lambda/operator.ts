@@ -5,6 +5,8 @@ import { Side } from '../core/traffic/weights';
 import { CutoverConfig, parseCutoverConfig } from '../core/cutover/cutover-config';
 import type { IdentityPort, LoadBalancerPort } from './contract/ports';
 import type { Unproven } from '../core/cutover/proof';
+import type { Diagnosis } from '../core/cutover/readiness';
+import type { DoctorCall } from './steps/doctor';
 import type { HoldDryRunCall, HoldDryRunResult } from './steps/hold-dry-run';
 import type { UndrainCall, Undrained } from './steps/undrain';
 import type { Regime } from '../core/switch/regime';
@@ -60,6 +62,24 @@ export async function dryRunHold(
   if (name === undefined) return undefined;
   const call: HoldDryRunCall = { seconds };
   return (await callFunction(name, call, 'make a dry run of a hold')) as HoldDryRunResult;
+}
+
+/**
+ * A preflight without a cutover.
+ *
+ * @param plan of that cutover; the deployed one, where it is undefined
+ * @returns undefined of a stack that was deployed before it had a function for it
+ * @throws Error when the function fails, or may not be called
+ */
+export async function diagnose(
+  { doctorFunctionName: name }: CutoverConfig,
+  { executions }: Pick<CutoverPorts, 'executions'>,
+  plan: unknown,
+): Promise<Diagnosis | undefined> {
+  if (name === undefined) return undefined;
+  const { defaultPlan, alarms } = await executions.deployed();
+  const call: DoctorCall = { plan: plan ?? defaultPlan, ...(alarms && { alarms }) };
+  return (await callFunction(name, call, 'say whether a cutover would be rejected')) as Diagnosis;
 }
 
 /** What `drainshift adopt` may do beside that. */

@@ -38,6 +38,7 @@ export {
   HttpCutoverHookProps,
   UrlCutoverHookProps,
 } from './plan/cutover-hook';
+export { CutoverReadiness } from './cutover/cutover-readiness';
 export { CutoverSchedule } from './plan/cutover-schedule';
 export { CustomDrainProps, DrainProfile } from './shared/drain-profile';
 export { Migration, MigrationProps } from './migration/migration';

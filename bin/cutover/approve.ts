@@ -114,7 +114,7 @@ function describeResponse({ execution, gate, look }: Asked, decision: Decision):
   const rollsBack = `it rolls back to ${formatWeights(plan.initialWeights)}, and all traffic is on the ${from}`;
   const ends = initial ? rollsBack : 'it ends, and nothing has moved';
   const at = new Date(nowMs).toISOString();
-  const seen = { at, weights: null, lock: null, unknown: [], execution: showExecution(execution, look, nowMs) };
+  const seen = { at, unknown: [], execution: showExecution(execution, look, nowMs) };
   return [
     ...lines,
     `Then ${decision === 'approve' ? goesOn : ends}.`,

@@ -1,10 +1,12 @@
 import { InvalidArgumentError } from 'commander';
 import type { CutoverConfig } from '../../core/cutover/cutover-config';
+import type * as Operator from '../../lambda/operator';
 import type { CutoverPorts } from '../../lambda/operator';
 import { OperatorFlags, findCutover, warn } from '../shared/operator-command';
 
 /** A deployed cutover, and what a person's command may do to it. */
 export interface Connected {
+  readonly aws: typeof Operator;
   readonly ports: CutoverPorts;
   readonly config: CutoverConfig;
 }
@@ -13,7 +15,7 @@ export interface Connected {
 export async function connectCutover(flags: OperatorFlags): Promise<Connected> {
   const { aws, config } = await findCutover(flags);
   const ports = aws.cutoverPorts(config, warn);
-  if (ports) return { ports, config };
+  if (ports) return { aws, ports, config };
   throw new Error(`'${flags.stack}' must name its state machine, got a stack of an older version: deploy it again`);
 }
 

@@ -64,7 +64,7 @@ async function readHistory({ executions, store }: Connected['ports'], max: numbe
 function parseEvidence(text: string): Evidence | undefined {
   try {
     const value = JSON.parse(text) as Evidence | null;
-    return value?.schema === 'drainshift/evidence/1' ? value : undefined;
+    return value?.schema === 'drainshift/evidence/1' && Array.isArray(value.timeline) ? value : undefined;
   } catch {
     return undefined;
   }

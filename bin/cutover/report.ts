@@ -16,7 +16,19 @@ export function addReportCommand(cli: Command, done: (exitCode: number) => void)
 async function writeReport(flags: EvidenceFlags & OperatorFlags): Promise<number> {
   const { ports } = await connectCutover(flags);
   const { execution, text } = await findEvidence(ports, flags);
-  return writeOut(htmlPage(parseEvidence(text, execution)), flags);
+  return writeOut(draw(parseEvidence(text, execution), execution), flags);
+}
+
+/** @throws Error where parts are missing that the page needs */
+function draw(evidence: Evidence, execution: string): string {
+  try {
+    return htmlPage(evidence);
+  } catch (error) {
+    const got = error instanceof Error ? error.message : String(error);
+    throw new Error(`the evidence of '${execution}' must be whole, got one without what the page needs: ${got}`, {
+      cause: error,
+    });
+  }
 }
 
 /** @throws Error for what is no evidence */

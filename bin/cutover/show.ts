@@ -10,10 +10,10 @@ import type { ShownExecution, Snapshot } from './snapshot';
 /** A snapshot for a person, one fact a line. */
 export function formatSnapshot({ at, weights, lock, execution, unknown }: Snapshot): string[] {
   const rows: (readonly [name: string, text: string])[] = [
-    ...(execution ? listExecution(execution, at) : [['cutover', 'none is under way'] as const]),
+    ...(execution ? listExecution(execution, at) : [['cutover', describeNone(execution)] as const]),
     ['weights', weights ? `${formatWeights(weights)} (source/target) in force` : 'unknown'],
     ...(execution ? listFigures(execution, at) : []),
-    ...(unknown.length > 0 ? [] : [['lock', lock ? describeHolder(lock) : 'free'] as const]),
+    ['lock', lock ? describeHolder(lock) : describeNone(lock, 'free')],
     ...unknown.map((why) => ['unknown', why] as const),
   ];
   return rows.map(([name, text]) => `${name.padEnd(9)}${oneLine(text)}`);
@@ -22,12 +22,17 @@ export function formatSnapshot({ at, weights, lock, execution, unknown }: Snapsh
 /** The same in one line, for a terminal that cannot be drawn anew, a pipe or a log. */
 export function formatLine({ at, weights, execution, unknown }: Snapshot): string {
   const parts = [
-    execution ? describeState(execution) : 'no cutover is under way',
+    execution ? describeState(execution) : `cutover ${describeNone(execution)}`,
     ...(weights ? [`weights ${formatWeights(weights)}`] : []),
     ...(execution ? listFigures(execution, at).map(([name, text]) => `${name} ${text}`) : []),
     ...unknown.map((why) => `unknown: ${why}`),
   ];
   return `${at.slice(11, 19)}  ${parts.map((part) => oneLine(part)).join('; ')}`;
+}
+
+/** What could not be read is absent. */
+function describeNone(value: null | undefined, none = 'none is under way'): string {
+  return value === null ? none : 'unknown';
 }
 
 function listExecution(execution: ShownExecution, at: string): [string, string][] {

@@ -5,14 +5,16 @@ import type { Weights } from '../../core/traffic/weights';
 import type { CutoverPorts } from '../../lambda/operator';
 import { readWeights } from '../shared/weights-change';
 
-/** One look at a deployed cutover. What could not be read is in `unknown`: it is never shown as zero, or as none. */
+/** One look at a deployed cutover. What could not be read is absent, and never zero or null: `unknown` says why. */
 export interface Snapshot {
   /** ISO 8601. */
   readonly at: string;
-  readonly weights: Weights | null;
-  readonly lock: Pick<LockHolder, 'execution' | 'startedAt' | 'expiresAt'> | null;
-  readonly execution: ShownExecution | null;
-  /** Why a part is missing, one line each. */
+  readonly weights?: Weights;
+  /** Null of a free one. */
+  readonly lock?: Pick<LockHolder, 'execution' | 'startedAt' | 'expiresAt'> | null;
+  /** Null where none is under way. */
+  readonly execution?: ShownExecution | null;
+  /** Why a part is absent, one line each. */
   readonly unknown: readonly string[];
 }
 
@@ -35,7 +37,7 @@ export async function readInForce(ports: Pick<CutoverPorts, 'loadBalancer' | 'lo
     const { weights, lock } = await readWeights(ports);
     return { weights, lock: lock ? pickHolder(lock) : null, unknown: [] };
   } catch (error) {
-    return { weights: null, lock: null, unknown: [`the weights and the lock: ${formatError(error)}`] };
+    return { unknown: [`the weights and the lock: ${formatError(error)}`] };
   }
 }
 

@@ -1,18 +1,13 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { CutoverError } from '../../core/errors/errors';
 import { findDirection } from '../../core/plan/direction';
-import { Plan, parsePlan } from '../../core/plan/plan';
-import { PLAN_PARTS, checkFloor } from '../../core/plan/plan-floor';
+import type { Plan } from '../../core/plan/plan';
 import { describeHolder } from '../../core/traffic/lock';
 import { formatWeights } from '../../core/traffic/weights';
-import { Problems } from '../../core/validation/problems';
-import { UsageError } from '../../rehearsal/errors/usage-error';
 import { shellWord } from '../../rehearsal/report/shell-word';
-import { readPlanFile } from '../../rehearsal/plan-file/plan-file';
 import {
   ChangingFlags,
   EXIT,
-  WrongUse,
   agreesTo,
   asJson,
   changingCommand,
@@ -21,6 +16,7 @@ import {
 } from '../shared/operator-command';
 import { WeightsReading, readWeights } from '../shared/weights-change';
 import { Connected, connectCutover, newExecution } from './connect';
+import { checkPlan, readGivenPlan } from './given-plan';
 import { describeGates, describeWay } from './describe';
 
 interface StartFlags extends ChangingFlags {
@@ -48,10 +44,10 @@ function nameFrom(text: string): string {
 async function start(flags: StartFlags, signal: AbortSignal): Promise<number> {
   checkCanAsk(flags);
   // Before anything is called: what breaks a rule is no plan of any stack.
-  const given = flags.plan === undefined ? undefined : readPlan(flags.plan);
+  const given = flags.plan === undefined ? undefined : readGivenPlan(flags.plan);
   const { ports } = await connectCutover(flags);
   const execution = flags.name ?? newExecution('cutover');
-  const plan = await findPlan(ports, given?.plan);
+  const plan = await checkPlan(ports, given?.plan);
   const reading = await readWeights(ports);
   await checkFree(ports, reading, flags.name);
   const what = describeStart(flags.stack, execution, plan, reading);
@@ -65,27 +61,6 @@ async function start(flags: StartFlags, signal: AbortSignal): Promise<number> {
   if (flags.json) process.stdout.write(asJson({ stack: flags.stack, execution, startedBy: startedBy ?? null, plan }));
   else process.stdout.write(`started '${execution}'. Watch it: drainshift watch --stack ${shellWord(flags.stack)}\n`);
   return EXIT.done;
-}
-
-/** As it was written, for the input: defaults are those of the deployed version. @throws WrongUse */
-function readPlan(file: string): { readonly raw: unknown; readonly plan: Plan } {
-  try {
-    const raw = readPlanFile({ name: '--plan', file });
-    return { raw, plan: parsePlan(raw) };
-  } catch (error) {
-    if (error instanceof UsageError || error instanceof CutoverError) throw new WrongUse(error.message);
-    throw error;
-  }
-}
-
-/** The first step checks it again: here a person still reads it. @throws CutoverError `PlanInvalid` */
-async function findPlan({ executions }: Connected['ports'], given: Plan | undefined): Promise<Plan> {
-  const deployed = await executions.deployedPlan();
-  if (!given) return deployed;
-  const problems = new Problems();
-  checkFloor(given, deployed, (await executions.changeableParts()) ?? PLAN_PARTS, problems);
-  problems.throwIfAny('PlanInvalid');
-  return given;
 }
 
 async function checkFree(

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { EXIT, OperatorFlags, asJson, operatorCommand, runOperator } from '../shared/operator-command';
 import { Connected, connectCutover, executionFrom, findUnderWay } from './connect';
 import { formatSnapshot } from './show';
-import { Snapshot, formatError, readInForce, showExecution } from './snapshot';
+import { ShownExecution, Snapshot, formatError, readInForce, showExecution } from './snapshot';
 
 interface StatusFlags extends OperatorFlags {
   readonly execution?: string;
@@ -32,7 +32,7 @@ async function lookOnce(ports: Connected['ports'], given: string | undefined): P
   const [inForce, execution] = await Promise.all([readInForce(ports), lookAtExecution(ports, given)]);
   const at = new Date().toISOString();
   if ('problem' in execution) {
-    return { at, ...inForce, execution: null, unknown: [...inForce.unknown, `the cutover: ${execution.problem}`] };
+    return { at, ...inForce, unknown: [...inForce.unknown, `the cutover: ${execution.problem}`] };
   }
   return { at, ...inForce, execution: execution.shown };
 }
@@ -40,7 +40,7 @@ async function lookOnce(ports: Connected['ports'], given: string | undefined): P
 async function lookAtExecution(
   ports: Connected['ports'],
   given: string | undefined,
-): Promise<{ readonly shown: Snapshot['execution'] } | { readonly problem: string }> {
+): Promise<{ readonly shown: ShownExecution | null } | { readonly problem: string }> {
   try {
     const name = given ?? (await findUnderWay(ports));
     if (name === undefined) return { shown: null };

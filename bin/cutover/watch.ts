@@ -29,14 +29,14 @@ async function watch(flags: WatchFlags, signal: AbortSignal): Promise<number> {
   const { stack, json } = flags;
   const name = await requireExecution(ports, flags.execution, stack);
   const print = json ? createJsonPrinter(stack) : createPrinter();
-  let shown: ShownExecution | null = null;
+  let shown: ShownExecution | undefined;
   const onRead = async (read: Read) => {
     const inForce = await readInForce(ports);
     const nowMs = Date.now();
     if ('look' in read) shown = showExecution(name, read.look, nowMs);
     const problems = 'look' in read ? [] : [`the cutover now: ${read.problem}`];
     const unknown = [...inForce.unknown, ...problems];
-    print({ at: new Date(nowMs).toISOString(), ...inForce, execution: shown, unknown });
+    print({ at: new Date(nowMs).toISOString(), ...inForce, ...(shown && { execution: shown }), unknown });
   };
   const { outcome } = await followExecution(name, ports.executions, {
     onRead,
@@ -54,7 +54,7 @@ type Print = (snapshot: Snapshot) => void;
 /** Anew in its place on a terminal; elsewhere a line when the state changes, and now and then. */
 function createPrinter(): Print {
   const { stdout } = process;
-  if (!stdout.isTTY) return sparingly((snapshot) => stdout.write(`${printable(formatLine(snapshot))}\n`), findChanges);
+  if (!stdout.isTTY) return sparingly((snapshot) => stdout.write(`${printable(formatLine(snapshot))}\n`), findNews);
   const lines = new Redraw(stdout);
   return (snapshot) => lines.draw(formatSnapshot(snapshot));
 }
@@ -80,7 +80,7 @@ function sparingly(print: Print, findChanges: (snapshot: Snapshot) => string): P
 }
 
 /** Of a line for a person: figures alone are no news. */
-function findChanges({ weights, execution, unknown }: Snapshot): string {
+function findNews({ weights, execution, unknown }: Snapshot): string {
   const { state, stage, gate, outcome, rollsBackBecause, countedAt } = execution ?? {};
   return JSON.stringify([weights, state, stage, gate, outcome, rollsBackBecause, countedAt, unknown]);
 }

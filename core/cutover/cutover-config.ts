@@ -43,6 +43,8 @@ export interface CutoverConfig {
   readonly undrainFunctionName?: string;
   /** The function that makes a dry run of a hold; in the output for people, as the one above. */
   readonly holdDryRunFunctionName?: string;
+  /** The function that makes a preflight without a cutover; in the output for people, as the one above. */
+  readonly doctorFunctionName?: string;
   /** The state machine; in the output for people, as the one above. */
   readonly stateMachineArn?: string;
   /** Sets this cutover's metrics apart from those of others in the account. */
@@ -74,6 +76,7 @@ export const STEPS = [
   'recover',
   'undrain',
   'holdDryRun',
+  'doctor',
 ] as const;
 
 export type Step = (typeof STEPS)[number];

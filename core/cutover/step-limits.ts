@@ -20,6 +20,7 @@ const OTHER_SECONDS: Partial<Record<Step, number>> = {
   holdDryRun: 50,
   hook: 2 * STEP_SECONDS + MAX_HOOK_SECONDS,
   complete: STEP_SECONDS + 2 * MAX_HOOK_SECONDS,
+  doctor: 50,
   ...{ bake: LOOKING_STEP_SECONDS, approve: LOOKING_STEP_SECONDS, drain: LOOKING_STEP_SECONDS },
   verify: LOOKING_STEP_SECONDS,
 };

@@ -9,6 +9,7 @@ import {
 } from '@aws-sdk/client-sfn';
 import type { ExecutionLook, ExecutionStatus } from '../../core/cutover/execution-look';
 import type { CutoverRun } from '../../core/cutover/run';
+import type { CheckedAlarms } from '../../core/judge/alarm-check';
 import { Plan, parsePlan } from '../../core/plan/plan';
 import type { PlanPart } from '../../core/plan/plan-floor';
 import { CLIENT_CONFIG } from './client/client-config';
@@ -18,8 +19,8 @@ import { limited } from './client/limited';
 export interface ExecutionsPort {
   /** The plan in the definition: what runs without a plan in the input. */
   deployedPlan(): Promise<Plan>;
-  /** The parts of it that the plan of an input may change; undefined where it may change all. */
-  changeableParts(): Promise<readonly PlanPart[] | undefined>;
+  /** All that the definition says of a cutover. */
+  deployed(): Promise<Deployed>;
   /** The last ones, the newest first: at most `max`, of this status where one is given. */
   list(max: number, status?: ExecutionStatus): Promise<readonly ExecutionEntry[]>;
   /**
@@ -30,6 +31,14 @@ export interface ExecutionsPort {
   start(name: string, input: object): Promise<void>;
   /** Undefined where there is none of this name. */
   look(name: string): Promise<ExecutionLook | undefined>;
+}
+
+/** What the definition gives to the first step. */
+export interface Deployed {
+  readonly defaultPlan: unknown;
+  /** The parts of it that the plan of an input may change. @default - all */
+  readonly changeableParts?: readonly PlanPart[];
+  readonly alarms?: CheckedAlarms;
 }
 
 /** An execution as it is listed. */
@@ -55,7 +64,7 @@ export function executionsPort(stateMachineArn: string): ExecutionsPort {
   };
   return {
     deployedPlan: async () => parsePlan((await readDeployed()).defaultPlan),
-    changeableParts: async () => (await readDeployed()).changeableParts,
+    deployed: readDeployed,
     list: async (max, statusFilter) => {
       const command = new ListExecutionsCommand({ stateMachineArn, maxResults: max, statusFilter });
       const { executions = [] } = await client.send(command);
@@ -105,11 +114,6 @@ function findProgress(events: readonly HistoryEvent[]): Pick<ExecutionLook, 'sta
 
 function isRun(output: unknown): output is CutoverRun {
   return typeof output === 'object' && output !== null && 'execution' in output && 'plan' in output;
-}
-
-interface Deployed {
-  readonly defaultPlan: unknown;
-  readonly changeableParts?: readonly PlanPart[];
 }
 
 function findDeployed(definition: string | undefined): Deployed {

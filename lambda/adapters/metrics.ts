@@ -1,4 +1,5 @@
-import { METRIC_NAMESPACE, WEIGHT_METRIC } from '../../core/proxy/events';
+import { REFUSED_FIGURES } from '../../core/cutover/readiness';
+import { METRIC_NAMESPACE, REFUSED_METRIC, WEIGHT_METRIC } from '../../core/proxy/events';
 import { SIDES } from '../../core/traffic/weights';
 import { CutoverConfig } from '../../core/cutover/cutover-config';
 import type { MetricsPort } from '../contract/ports';
@@ -19,11 +20,24 @@ export function metricsPort({ cutoverName }: CutoverConfig): MetricsPort {
           Metrics: [{ Name: WEIGHT_METRIC, Unit: 'None' }],
         };
         const line = { Cutover: cutoverName, Side, [WEIGHT_METRIC]: weights[Side] };
-        // Not console.log, which in Lambda puts words before the line: it would be no JSON any more.
-        process.stdout.write(
-          `${JSON.stringify({ _aws: { Timestamp: nowMs, CloudWatchMetrics: [directive] }, ...line })}\n`,
-        );
+        writeLine({ _aws: { Timestamp: nowMs, CloudWatchMetrics: [directive] }, ...line });
       }
     },
+    readiness: ({ readiness, findings, notChecked }, nowMs) => {
+      const figure = REFUSED_FIGURES[readiness];
+      const directive = {
+        Namespace: METRIC_NAMESPACE,
+        Dimensions: cutoverName === undefined ? [[]] : [['Cutover']],
+        Metrics: [{ Name: REFUSED_METRIC, Unit: 'None' }],
+      };
+      const _aws = { Timestamp: nowMs, CloudWatchMetrics: figure === undefined ? [] : [directive] };
+      const line = { Cutover: cutoverName, readiness, findings, notChecked };
+      writeLine({ _aws, ...line, ...(figure !== undefined && { [REFUSED_METRIC]: figure }) });
+    },
   };
+}
+
+/** Not console.log, which in Lambda puts words before the line: it would be no JSON any more. */
+function writeLine(line: object): void {
+  process.stdout.write(`${JSON.stringify(line)}\n`);
 }

@@ -1,6 +1,7 @@
 import type { Announcement, AnnouncementPlaces } from '../../core/cutover/announcement';
 import type { ApprovalGate, WrittenWord } from '../../core/approval/approval';
 import type { AlarmReading, CheckedAlarms } from '../../core/judge/alarm-check';
+import type { Diagnosis } from '../../core/cutover/readiness';
 import type { ScalingState } from '../../core/cutover/scaling';
 import type { DrainOrder } from '../../core/proxy/admin-api';
 import type { CutoverRun } from '../../core/cutover/run';
@@ -219,4 +220,6 @@ export interface NotifierPort {
 export interface MetricsPort {
   /** The weights in force. */
   weights(weights: Weights, nowMs: number): void;
+  /** Whether a cutover would be rejected, with the reasons in the same line of the log. */
+  readiness(diagnosis: Diagnosis, nowMs: number): void;
 }

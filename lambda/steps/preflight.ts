@@ -13,12 +13,12 @@ import { findDirection } from '../../core/plan/direction';
 import { findWeights } from '../../core/traffic/forward';
 import { otherRules } from '../../core/traffic/listener-rules';
 import { firstLines } from '../../core/cutover/state-size';
-import { formatWeights, sameQuotas, Side, SIDES } from '../../core/traffic/weights';
+import { formatWeights, sameQuotas, Side, SIDES, Weights } from '../../core/traffic/weights';
 import type { Ports } from '../contract/ports';
 import { settle } from '../contract/settle';
 import { readSide } from '../shared/sides';
 import { hookFindings, thawFindings } from '../switch/hook-preflight';
-import { Finding, regimeFindings, lookAtSwitch } from '../switch/switch-preflight';
+import { Finding, SwitchLook, regimeFindings, lookAtSwitch } from '../switch/switch-preflight';
 import { endLeftSwitch } from '../switch/left-switch';
 import { phaseHookFindings } from '../hooks/phase-hook-preflight';
 import { createHandler } from '../shared/step';
@@ -41,36 +41,14 @@ export async function preflight(given: CutoverRun, ports: Ports, nowMs: number):
   // Everything was checked when the wait began, and is again when it ends.
   const early = waitEarly(given, nowMs);
   if (early) return early;
-  const readings = await loadBalancer.rules();
-  const own = readings.find(({ arn }) => arn === loadBalancer.ruleArn);
-  const forward = own?.forward;
-  const weights = forward && findWeights(forward, loadBalancer.groupArns);
-  if (!own || !forward || !weights) {
-    throw new CutoverError(
-      'RuleNotWeighted',
-      `'${loadBalancer.ruleArn}' must forward to the two target groups and to no other`,
-    );
-  }
+  const { readings, own, forward, weights } = await readRule(ports);
   const run = await endLeftSwitch(given, ports);
-  const ofWeights = weightFindings(run, weights);
-  const ofThaw = await thawFindings(run, ports);
-  // First: until the proxies of a side forward to its own backend, no smoke request says anything of it.
-  const ofRegime = await regimeFindings(run, ofWeights.length === 0, ports);
-  const [ofSwitch, tasks, ...others] = await Promise.all([
-    lookAtSwitch(run, ports),
-    taskFindings(run, ports),
-    trustFindings(ports),
-    sideFindings(run, ports),
-    alarmFindings(run, ports),
-    hookFindings(run, ports),
-    phaseHookFindings(run, ports),
-  ]);
-  const findings = [...ofWeights, ...ofThaw, ...ofRegime, ...tasks.findings, ...others.flat(), ...ofSwitch.findings];
+  const { findings, past, shown } = await findFindings(run, weights, ports, 'mayChange');
   const [first] = findings;
   if (first) throw new CutoverError(first.code, findings.map(({ message }) => message).join('\n'));
 
   // It looks again behind that, which may take hours: only the last look says that something may move.
-  const seen = { weights, ...tasks.past };
+  const seen = { weights, ...past };
   const late = waitLate(run, nowMs);
   if (late) return note(late, nowMs, 'Preflight', seen);
   const initial = {
@@ -79,7 +57,6 @@ export async function preflight(given: CutoverRun, ports: Ports, nowMs: number):
     ownDigest: own.matchDigest,
   };
   const verdict = run.plan.strategy === 'drainThenShift' ? 'switch' : 'go';
-  const { shown } = ofSwitch;
   const ready = note({ ...run, initial, verdict }, nowMs, 'Preflight', { ...seen, ...(shown && { switch: shown }) });
   await store.save(ready);
   return ready;
@@ -100,6 +77,56 @@ function waitEarly(given: CutoverRun, nowMs: number): CutoverRun | undefined {
   if (waiting) return waiting;
   const hooked = callHooksFirst(given, BEFORE, 'approved');
   return hooked === given ? undefined : hooked;
+}
+
+/** Whether it may do what it has to show: end a switch that was left, thaw a side, tell the proxies, hold for a moment, write. */
+export type Means = 'mayChange' | 'changesNothing';
+
+/** Everything that speaks against a cutover. */
+export async function findFindings(
+  run: CutoverRun,
+  weights: Weights,
+  ports: Ports,
+  means: Means,
+): Promise<Pick<SwitchLook, 'shown'> & { readonly findings: readonly Finding[]; readonly past: Past }> {
+  const mayChange = means === 'mayChange';
+  const ofWeights = weightFindings(run, weights);
+  const ofThaw = mayChange ? await thawFindings(run, ports) : [];
+  // First: until the proxies of a side forward to its own backend, no smoke request says anything of it.
+  const ofRegime = await findInRegime(run, ofWeights.length === 0, ports, mayChange);
+  const [ofSwitch, tasks, ...others] = await Promise.all([
+    lookAtSwitch(run, ports, mayChange),
+    taskFindings(run, ports, mayChange),
+    trustFindings(ports),
+    sideFindings(run, ports),
+    alarmFindings(run, ports),
+    hookFindings(run, ports, mayChange),
+    phaseHookFindings(run, ports),
+  ]);
+  const findings = [...ofWeights, ...ofThaw, ...ofRegime, ...tasks.findings, ...others.flat(), ...ofSwitch.findings];
+  return { findings, past: tasks.past, ...(ofSwitch.shown && { shown: ofSwitch.shown }) };
+}
+
+/** A switch that was left is ended by the cutover, where its plan switches. */
+async function findInRegime(
+  run: CutoverRun,
+  areWeightsAsPlanned: boolean,
+  ports: Ports,
+  mayChange: boolean,
+): Promise<Finding[]> {
+  const findings = await regimeFindings(run, mayChange && areWeightsAsPlanned, ports);
+  return mayChange || !run.plan.switch ? findings : findings.filter(({ code }) => code !== 'SwitchAborted');
+}
+
+/** The weighted rule among all. @throws CutoverError `RuleNotWeighted` */
+export async function readRule({ loadBalancer }: Pick<Ports, 'loadBalancer'>) {
+  const readings = await loadBalancer.rules();
+  const own = readings.find(({ arn }) => arn === loadBalancer.ruleArn);
+  const forward = own?.forward;
+  const weights = forward && findWeights(forward, loadBalancer.groupArns);
+  if (own && forward && weights) return { readings, own, forward, weights };
+  const rule = `'${loadBalancer.ruleArn}' must forward to the two target groups and to no other`;
+  throw new CutoverError('RuleNotWeighted', rule);
 }
 
 function weightFindings(run: CutoverRun, weights: CutoverRun['plan']['initialWeights']): Finding[] {
@@ -136,17 +163,21 @@ async function sideFindings({ plan }: CutoverRun, ports: Ports): Promise<Finding
   });
 }
 
+/** How many requests came back in the last minutes. */
+interface Past {
+  readonly sessions?: Sessions;
+  readonly sessionsSeconds?: number;
+}
+
 /** What is wrong with the tasks; and how many requests came back to which side in the last minutes, where the proxies say it. */
 async function taskFindings(
   { execution, plan }: CutoverRun,
   { proxies, now }: Ports,
-): Promise<{
-  readonly findings: Finding[];
-  readonly past: { readonly sessions?: Sessions; readonly sessionsSeconds?: number };
-}> {
+  mayChange: boolean,
+): Promise<{ readonly findings: Finding[]; readonly past: Past }> {
   const order = orderWindow(undefined, execution, plan, now());
   const counted = await Promise.all(
-    SIDES.map(async (side) => ({ side, ...(await findInTasks(side, proxies, order)) })),
+    SIDES.map(async (side) => ({ side, ...(await findInTasks(side, proxies, mayChange ? order : undefined)) })),
   );
   const sessions = counted.reduce<Sessions | undefined>(
     (sum, { side, readings }) => addSessions(sum, { [side]: readings }),
@@ -166,7 +197,8 @@ async function taskFindings(
 async function findInTasks(
   side: Side,
   proxies: Ports['proxies'],
-  order: WindowOrder,
+  /** A proxy counts by the routes of the last one that it got: those of another cutover, perhaps. */
+  order: WindowOrder | undefined,
 ): Promise<{ readonly count: number; readonly readings: readonly TaskReading[]; readonly findings: Finding[] }> {
   const read = await settle(() => proxies.tasks(side, order));
   if ('problem' in read) {

@@ -26,14 +26,16 @@ export async function thawFindings(run: CutoverRun, ports: Ports): Promise<Findi
  * Whether the hook of a plan can be called, before anybody is held: a function responds to the part `check`; over HTTP each
  * path responds to OPTIONS at both backends. The side that is left accepts the probe write, which it must reject once it is frozen: a path
  * that is always rejected would show nothing.
+ *
+ * @param mayWrite whether the probe write is made
  */
-export async function hookFindings({ plan, execution }: CutoverRun, ports: Ports): Promise<Finding[]> {
+export async function hookFindings({ plan, execution }: CutoverRun, ports: Ports, mayWrite = true): Promise<Finding[]> {
   const hook = plan.switch?.hook;
   if (!hook) return [];
   const way = findDirection(plan);
   const [ofFunction, ofBackends] = await Promise.all([
     checkFunction(hook, { execution, ...way }, ports),
-    checkBackends(hook, way.from, ports),
+    checkBackends(hook, mayWrite ? way.from : undefined, ports),
   ]);
   return firstLines([...ofFunction, ...ofBackends]).map((message) => ({ code: 'SwitchAborted', message }));
 }
@@ -52,7 +54,7 @@ async function checkFunction(
 }
 
 /** Their `X-Drainshift-Epoch` is 0 in a store without a switch, and after one the last that was committed. */
-async function checkBackends(hook: HookPlan, from: Side, ports: Ports): Promise<string[]> {
+async function checkBackends(hook: HookPlan, from: Side | undefined, ports: Ports): Promise<string[]> {
   if (!hook.http && !hook.probeWrite) return [];
   const stored = await settle(() => ports.switches.readRegime());
   const epoch = 'value' in stored ? stored.value.regime.committed : 0;
@@ -62,7 +64,7 @@ async function checkBackends(hook: HookPlan, from: Side, ports: Ports): Promise<
   const [task] = sessions;
   try {
     if (!task) return [`'switch.hook' must be called through a proxy task, got none`];
-    const calls = [...listOptions(hook), ...listWrites(hook, from)].map((each) =>
+    const calls = [...listOptions(hook), ...(from ? listWrites(hook, from) : [])].map((each) =>
       tryCall(each, task, { host: ports.smoke.host, epoch }),
     );
     return (await Promise.all(calls)).flat();

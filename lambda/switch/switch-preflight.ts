@@ -111,8 +111,12 @@ export interface SwitchLook {
   readonly shown?: SwitchShown;
 }
 
-/** What a plan that switches needs beside: shown at every task, before anybody is held. */
-export async function lookAtSwitch(run: CutoverRun, ports: Ports): Promise<SwitchLook> {
+/**
+ * What a plan that switches needs beside: shown at every task, before anybody is held.
+ *
+ * @param mayHold whether each task holds for a moment, to show that it can
+ */
+export async function lookAtSwitch(run: CutoverRun, ports: Ports, mayHold = true): Promise<SwitchLook> {
   const { plan } = run;
   if (!plan.switch) return { findings: [] };
   const deployments = await findDeployments(ports);
@@ -121,20 +125,26 @@ export async function lookAtSwitch(run: CutoverRun, ports: Ports): Promise<Switc
   }
   const opened = await settle(() => ports.proxies.open());
   if ('problem' in opened) return { findings: [{ code: 'AwsUnavailable', message: opened.problem }] };
-  return showSwitch(opened.value, { plan: plan.switch, probe: findProbe(run, ports) }, ports);
+  return showSwitch(opened.value, { plan: plan.switch, probe: findProbe(run, ports), mayHold }, ports);
+}
+
+interface Shown {
+  readonly plan: SwitchPlan;
+  readonly probe: SwitchProbe;
+  readonly mayHold?: boolean;
 }
 
 /** Every task reaches both backends, and holds for a moment. @param listed sessions are closed at the end */
 export async function showSwitch(
   listed: readonly SwitchTask[],
-  { plan, probe }: { readonly plan: SwitchPlan; readonly probe: SwitchProbe },
+  { plan, probe, mayHold = true }: Shown,
   clock: Pick<Ports, 'now'>,
 ): Promise<SwitchLook> {
   const tasks = listed.filter(({ session }) => session);
   try {
     const { findings, maxSkewMs } = await probeAll(tasks, probe, clock);
     if (findings.length > 0) return { findings: limit(findings) };
-    const { found, longestRequestMs } = await tryHolds(tasks, plan);
+    const { found, longestRequestMs } = await tryHolds(tasks, plan, mayHold ? holdOnce : (session) => session.report());
     if (found.length > 0) return { findings: limit(found) };
     return { findings: [], shown: { tasks: tasks.length, maxSkewMs, longestRequestMs } };
   } finally {
@@ -194,6 +204,7 @@ function probeFindings(
 async function tryHolds(
   tasks: readonly SwitchTask[],
   { maxPauseMs }: SwitchPlan,
+  show: (session: TaskSession) => Promise<LedgerReport>,
 ): Promise<{ readonly found: readonly Finding[]; readonly longestRequestMs: number }> {
   const found: Finding[] = [];
   let longestRequestMs = 0;
@@ -202,7 +213,7 @@ async function tryHolds(
     if (found.length >= MAX_FAILED_CANARIES || timeLeftMs() < AFTER_CANARIES_MS) return;
     tried += 1;
     const name = `task ${task.id} of the ${task.home}`;
-    const held = await settleWithin(CALL_MS, 'holding for a moment', () => holdOnce(task.session!));
+    const held = await settleWithin(CALL_MS, 'holding for a moment', () => show(task.session!));
     if ('problem' in held) {
       found.push({ code: 'AdminUnreachable', message: `${name} must hold and release: ${held.problem}` });
       return;

@@ -30,6 +30,9 @@ export interface ICutover extends IResource {
   /** Makes a dry run of a hold: counts what would wait, and holds nothing. */
   readonly holdDryRunFunction: IFunction;
 
+  /** Makes a preflight without a cutover, which changes nothing. */
+  readonly doctorFunction: IFunction;
+
   /** Puts back what a stopped execution left. */
   readonly recoverFunction: IFunction;
 
@@ -53,6 +56,9 @@ export interface ICutover extends IResource {
 
   /** Grants the right to make a dry run of a hold: `drainshift hold --dry-run`. */
   grantHoldDryRun(grantee: IGrantable): Grant;
+
+  /** Grants the right to ask whether a cutover would be rejected: `drainshift doctor`. */
+  grantDoctor(grantee: IGrantable): Grant;
 
   /** A metric of the state machine, by its name in the namespace `AWS/States`. */
   metric(metricName: string, props?: MetricOptions): Metric;
@@ -118,6 +124,12 @@ export interface CutoverAttributes {
   readonly holdDryRunFunctionArn?: string;
 
   /**
+   * The ARN of its `doctorFunction`. `grantDoctor` needs it.
+   * @default - unknown
+   */
+  readonly doctorFunctionArn?: string;
+
+  /**
    * The ARN of its `recoverFunction`. Alarms need it.
    * @default - unknown
    */
@@ -141,6 +153,7 @@ export abstract class CutoverBase extends Resource implements ICutover {
   public abstract readonly store: IBucket;
   public abstract readonly undrainFunction: IFunction;
   public abstract readonly holdDryRunFunction: IFunction;
+  public abstract readonly doctorFunction: IFunction;
   public abstract readonly recoverFunction: IFunction;
   public abstract readonly givenUpQueue: IQueue;
 
@@ -170,6 +183,11 @@ export abstract class CutoverBase extends Resource implements ICutover {
   /** Grants the right to make a dry run of a hold: `drainshift hold --dry-run`. */
   public grantHoldDryRun(grantee: IGrantable): Grant {
     return this.holdDryRunFunction.grantInvoke(grantee);
+  }
+
+  /** Grants the right to ask whether a cutover would be rejected: `drainshift doctor`. */
+  public grantDoctor(grantee: IGrantable): Grant {
+    return this.doctorFunction.grantInvoke(grantee);
   }
 
   /** A metric of the state machine, by its name in the namespace `AWS/States`. */
@@ -275,6 +293,10 @@ export class ImportedCutover extends CutoverBase {
     return this.findFunction('HoldDryRun', this.given('holdDryRunFunctionArn'));
   }
 
+  public get doctorFunction(): IFunction {
+    return this.findFunction('Doctor', this.given('doctorFunctionArn'));
+  }
+
   public get recoverFunction(): IFunction {
     return this.findFunction('Recover', this.given('recoverFunctionArn'));
   }
@@ -301,6 +323,7 @@ function checkAttributes(attributes: CutoverAttributes): CutoverAttributes {
   checkArn('stateMachineArn', 'stateMachine', attributes.stateMachineArn);
   checkArn('undrainFunctionArn', 'function', attributes.undrainFunctionArn);
   checkArn('holdDryRunFunctionArn', 'function', attributes.holdDryRunFunctionArn);
+  checkArn('doctorFunctionArn', 'function', attributes.doctorFunctionArn);
   checkArn('recoverFunctionArn', 'function', attributes.recoverFunctionArn);
   checkArn('givenUpQueueArn', 'queue', attributes.givenUpQueueArn);
   return attributes;

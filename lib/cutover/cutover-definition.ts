@@ -40,7 +40,7 @@ const ROLLBACK_ATTEMPTS = 200;
 const PATIENT_STEPS: readonly Step[] = ['rollback', 'complete'];
 
 /** The others are called from outside. */
-type StateStep = Exclude<Step, 'recover' | 'undrain' | 'holdDryRun'>;
+type StateStep = Exclude<Step, 'recover' | 'undrain' | 'holdDryRun' | 'doctor'>;
 
 /**
  * What an execution may tighten and never loosen, and the alarms it checks: it stands in the definition, which a deployment

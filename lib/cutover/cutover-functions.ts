@@ -41,7 +41,7 @@ export interface CutoverFunctionsProps {
 export type StepFunctions = Readonly<Record<Step, Function>>;
 
 /** Those that may switch, or show that it can be done, call every task: a whole processor for 1,000 of them. */
-const SWITCHING: readonly Step[] = ['preflight', 'switch', 'rollback', 'recover', 'holdDryRun'];
+const SWITCHING: readonly Step[] = ['preflight', 'switch', 'rollback', 'recover', 'holdDryRun', 'doctor'];
 const MEMORY_MIB = { switching: 1792, other: 256 } as const;
 
 /** One function a step, each with its own rights, all in one log. */

@@ -8,6 +8,7 @@ import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { CutoverPlan, CutoverPlanPart } from '../plan/cutover-plan';
+import { CutoverReadiness, checkReadiness } from './cutover-readiness';
 import { CutoverSchedule } from '../plan/cutover-schedule';
 import { checkForwardingLoops } from './forwarding-loops';
 import { checkSwitch } from './switch-parts';
@@ -100,6 +101,12 @@ export interface CutoverProps {
   readonly schedule?: CutoverSchedule;
 
   /**
+   * A standing alarm for the time before the cutover: it is raised while a preflight would reject one. Remove it after the cutover.
+   * @default - none
+   */
+  readonly readiness?: CutoverReadiness;
+
+  /**
    * The subnets of the steps.
    * @default - the private subnets
    */
@@ -150,6 +157,7 @@ export function checkProps(props: CutoverProps, scope: Construct): void {
   checkApiPeers(props);
   checkForwardingLoops(scope, props);
   checkSwitch(props);
+  if (props.readiness) checkReadiness(props.readiness);
   if (props.source.cluster !== props.target.cluster) {
     reject('target.cluster', 'the cluster of the source', props.target.cluster.node.path);
   }

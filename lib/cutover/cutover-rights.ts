@@ -108,6 +108,11 @@ export const STEP_RIGHTS: Record<Step, StepRights> = {
   record: { ...NONE, services: ['resume'], notify: true, store: RECORD },
   undrain: { ...NONE, read: ALL_READS, callProxies: true, smoke: true },
   holdDryRun: { ...NONE, callProxies: true, store: { GetObject: [REGIME_KEY] } },
+  // A preflight that writes nothing.
+  doctor: {
+    ...{ ...JUDGE, services: ['deployments'], callHooks: ALL_HOOKS },
+    store: { GetObject: [...LOCK, 'evidence/*', REGIME_KEY] },
+  },
   recover: {
     ...{
       ...JUDGE,

@@ -1,8 +1,9 @@
 import { CfnOutput, Duration, Fn, Names, Stack } from 'aws-cdk-lib';
+import { IAlarm } from 'aws-cdk-lib/aws-cloudwatch';
 import { Connections, IConnectable, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import { Ec2Service } from 'aws-cdk-lib/aws-ecs';
 import { EventBus } from 'aws-cdk-lib/aws-events';
-import { IFunction } from 'aws-cdk-lib/aws-lambda';
+import { Function, IFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { IBucket } from 'aws-cdk-lib/aws-s3';
 import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
@@ -20,6 +21,7 @@ import { addEndpoints } from './cutover-endpoints';
 import { createStepFunctions, StepFunctions } from './cutover-functions';
 import { CutoverPlan } from '../plan/cutover-plan';
 import { CutoverRecovery } from './cutover-recovery';
+import { ReadinessAlarm } from './cutover-readiness';
 import { startOnSchedule } from '../plan/cutover-schedule';
 import { cutoverName, checkedBy, listResources, resolveConfig } from './cutover-config';
 import { createLogGroup } from '../shared/encryption';
@@ -79,11 +81,17 @@ export class Cutover extends CutoverBase implements IConnectable {
   /** Makes a dry run of a hold: counts what would wait, and holds nothing. */
   public readonly holdDryRunFunction: IFunction;
 
+  /** Makes a preflight without a cutover, which changes nothing. */
+  public readonly doctorFunction: IFunction;
+
   /** Puts back what a stopped execution left; a call that fails is repeated for six hours. Give its errors an alarm. */
   public readonly recoverFunction: IFunction;
 
   /** Has a message for each cutover that could not be put back in six hours, for two weeks. */
   public readonly givenUpQueue: IQueue;
+
+  /** Raised while a preflight would reject a cutover; undefined without `readiness`. */
+  public readonly readinessAlarm?: IAlarm;
 
   public readonly adminSecret: ISecret;
   public readonly connections: Connections;
@@ -140,6 +148,8 @@ export class Cutover extends CutoverBase implements IConnectable {
     }
     this.undrainFunction = functions.undrain;
     this.holdDryRunFunction = functions.holdDryRun;
+    this.doctorFunction = functions.doctor;
+    this.readinessAlarm = this.createReadinessAlarm(props, functions.doctor, plan);
     // It has in its environment what the others have, and the smoke requests beside.
     limitEnvironment(functions.undrain, "'plan.smoke' and the names of what the cutover acts on");
     const { loadBalancer, source, target, alarms = [], sourceAlarms = [] } = props;
@@ -150,6 +160,15 @@ export class Cutover extends CutoverBase implements IConnectable {
     trustOwnAccountOnly(this);
     WeightedRuleProvider.of(this).keepLog(logRetention);
     guardDeletion(this, loadBalancer, [loadBalancer.weightedRule, source, target, ...alarms, ...sourceAlarms]);
+  }
+
+  private createReadinessAlarm(props: CutoverProps, doctor: Function, defaultPlan: object): IAlarm | undefined {
+    const { readiness, notificationTopic, encryptionKey } = props;
+    if (!readiness) return undefined;
+    const deployed = { defaultPlan, alarms: checkedBy(props) };
+    const { cutoverName: name } = this;
+    const given = { readiness, notificationTopic, doctor, deployed, cutoverName: name, encryptionKey };
+    return new ReadinessAlarm(this, 'Readiness', given).alarm;
   }
 
   private renderHoldRules(plan: { readonly switch?: HoldRules }): string | undefined {
@@ -223,6 +242,7 @@ export class Cutover extends CutoverBase implements IConnectable {
         ...config,
         undrainFunctionName: this.undrainFunction.functionName,
         holdDryRunFunctionName: this.holdDryRunFunction.functionName,
+        doctorFunctionName: this.doctorFunction.functionName,
         stateMachineArn: this.stateMachine.stateMachineArn,
       } satisfies CutoverConfig),
     });

@@ -11,6 +11,7 @@ import { AdminSecret } from '../proxy/admin-secret';
 import { checkNames, findOnly } from '../validation/known-props';
 import { Cutover } from '../cutover/cutover';
 import { CutoverPlan, CutoverPlanPart } from '../plan/cutover-plan';
+import { CutoverReadiness } from '../cutover/cutover-readiness';
 import { CutoverSchedule } from '../plan/cutover-schedule';
 import { AlarmThresholds, MigrationAlarms } from '../monitoring/migration-alarms';
 import { MigrationDashboard } from '../monitoring/migration-dashboard';
@@ -99,6 +100,12 @@ export interface MigrationProps extends MigrationLoadBalancerProps {
    * @default - never
    */
   readonly schedule?: CutoverSchedule;
+
+  /**
+   * A standing alarm for the time before the cutover: it is raised while a preflight would reject one. Remove it after the cutover.
+   * @default - none
+   */
+  readonly readiness?: CutoverReadiness;
 
   /**
    * Whether to make a dashboard, and alarms of which those that speak against going on stop a cutover.
@@ -240,6 +247,7 @@ export class Migration extends Construct {
       plan: props.plan,
       changeablePlanParts: props.changeablePlanParts,
       schedule: props.schedule,
+      readiness: props.readiness,
       ...checkedAlarms(this.alarms, props),
       notificationTopic: props.notificationTopic,
       eventBus: props.eventBus,

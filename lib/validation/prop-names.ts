@@ -37,6 +37,7 @@ export const STRUCTS = {
   },
   CutoverAttributes: {
     cutoverName: 'string?',
+    doctorFunctionArn: 'string?',
     givenUpQueueArn: 'string?',
     holdDryRunFunctionArn: 'string?',
     recoverFunctionArn: 'string?',
@@ -95,6 +96,7 @@ export const STRUCTS = {
     logRetention: 'RetentionDays?',
     notificationTopic: 'ITopic?',
     plan: 'CutoverPlan?',
+    readiness: 'CutoverReadiness?',
     schedule: 'CutoverSchedule?',
     smokeRoute: 'SmokeRoute?',
     source: 'ProxyService',
@@ -104,6 +106,10 @@ export const STRUCTS = {
     vpc: 'IVpc',
     vpcEndpoints: 'boolean?',
     vpcSubnets: 'SubnetSelection?',
+  },
+  CutoverReadiness: {
+    every: 'Duration?',
+    topic: 'ITopic?',
   },
   CutoverSchedule: {
     at: 'ScheduleExpression',
@@ -296,6 +302,7 @@ export const STRUCTS = {
     pathPatterns: 'string[]?',
     plan: 'CutoverPlan?',
     privateSubnets: 'SubnetSelection?',
+    readiness: 'CutoverReadiness?',
     redirectHttp: 'boolean?',
     rollbackAlarms: 'IAlarm[]?',
     rulePriority: 'number?',

@@ -7,6 +7,7 @@ import { CutoverError } from '../../core/errors/errors';
 import type { ScalingState } from '../../core/cutover/scaling';
 import { Evidence } from '../../core/cutover/evidence';
 import { Forward } from '../../core/traffic/forward';
+import type { Diagnosis } from '../../core/cutover/readiness';
 import { RuleMark } from '../../core/cutover/verified-mark';
 import { RuleReading, otherRules } from '../../core/traffic/listener-rules';
 import { NEVER_HELD, holdReport, NO_HOLD_FIGURES } from '../../core/proxy/hold';
@@ -78,6 +79,8 @@ export class MemoryCloud {
   told = new Set<string>();
   aborts = new Set<string>();
   evidence: Evidence[] = [];
+  /** What was recorded for the standing alarm. */
+  diagnosed: Diagnosis[] = [];
   /** What the judge was given, by the number of the object. */
   looks: (readonly LookRecord[])[] = [];
   /** What a side's first task did in the seconds that it is asked for. */
@@ -168,7 +171,10 @@ export class MemoryCloud {
         return Promise.resolve();
       },
     },
-    metrics: { weights: (weights) => void this.weighed.push(formatWeights(weights)) },
+    metrics: {
+      weights: (weights) => void this.weighed.push(formatWeights(weights)),
+      readiness: (diagnosis) => void this.diagnosed.push(diagnosis),
+    },
     smoke: {
       host: 'shop.example.com',
       checkTrust: () => Promise.resolve(),

@@ -59,6 +59,7 @@ export function createEverything(stack: Stack): Migration {
     redirectHttp: true,
     notificationTopic: topic,
     vpcEndpoints: true,
+    readiness: {},
     schedule: { at: ScheduleExpression.at(new Date('2030-01-02T03:04:05Z')) },
     plan: CutoverPlan.drainThenShift({
       hook: SwitchHook.lambda(Function.fromFunctionArn(stack, 'SwitchHook', SWITCH_HOOK_ARN)),

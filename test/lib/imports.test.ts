@@ -76,6 +76,7 @@ function importInto(stack: Stack): Imported {
       }),
       undrainFunctionArn: `arn:aws:lambda:${REGION}:${OWNER}:function:undrain`,
       holdDryRunFunctionArn: `arn:aws:lambda:${REGION}:${OWNER}:function:dry`,
+      doctorFunctionArn: `arn:aws:lambda:${REGION}:${OWNER}:function:doctor`,
       recoverFunctionArn: `arn:aws:lambda:${REGION}:${OWNER}:function:recover`,
       givenUpQueueArn: `arn:aws:sqs:${REGION}:${OWNER}:given-up`,
     }),
@@ -108,7 +109,14 @@ describe.each([
   const stack = stackIn(account);
   const { cutover, loadBalancer, source, target, vpc } = importInto(stack);
   const operators = new Role(stack, 'Operators', { assumedBy: new AccountRootPrincipal() });
-  const grants = ['grantStart', 'grantAbort', 'grantApprove', 'grantUndrain', 'grantHoldDryRun'] as const;
+  const grants = [
+    'grantStart',
+    'grantAbort',
+    'grantApprove',
+    'grantUndrain',
+    'grantHoldDryRun',
+    'grantDoctor',
+  ] as const;
   for (const grant of grants) cutover[grant](operators);
   const tool = new SecurityGroup(stack, 'Tool', { vpc, allowAllOutbound: false });
   source.grantDrain(operators, tool);
@@ -150,6 +158,10 @@ describe.each([
       [
         'lambda:InvokeFunction',
         [`arn:aws:lambda:${REGION}:${OWNER}:function:dry`, `arn:aws:lambda:${REGION}:${OWNER}:function:dry:*`],
+      ],
+      [
+        'lambda:InvokeFunction',
+        [`arn:aws:lambda:${REGION}:${OWNER}:function:doctor`, `arn:aws:lambda:${REGION}:${OWNER}:function:doctor:*`],
       ],
       [
         ['secretsmanager:GetSecretValue', 'secretsmanager:DescribeSecret'],
@@ -277,6 +289,7 @@ describe('what an import does not know', () => {
     ['store', 'Cutover', () => cutover.grantApprove(operators)],
     ['undrainFunctionArn', 'Cutover', () => cutover.grantUndrain(operators)],
     ['holdDryRunFunctionArn', 'Cutover', () => cutover.grantHoldDryRun(operators)],
+    ['doctorFunctionArn', 'Cutover', () => cutover.grantDoctor(operators)],
     ['recoverFunctionArn', 'Cutover', () => cutover.metricRecoveryErrors()],
     ['givenUpQueueArn', 'Cutover', () => cutover.metricRecoveryGivenUp()],
     ['cutoverName', 'Cutover', () => cutover.metricWeight(MigrationSide.SOURCE)],
@@ -345,6 +358,7 @@ describe('refused: an attribute that is of something else', () => {
     ['stateMachineArn', 'a string', ofCutover, undefined],
     ['undrainFunctionArn', 'the ARN of a function, without a version or an alias', ofCutover, `${LAMBDA}:1`],
     ['holdDryRunFunctionArn', 'the ARN of a function, without a version or an alias', ofCutover, 'dry'],
+    ['doctorFunctionArn', 'the ARN of a function, without a version or an alias', ofCutover, 'doctor'],
     ['recoverFunctionArn', 'the ARN of a function, without a version or an alias', ofCutover, STATE_MACHINE],
     ['givenUpQueueArn', 'the ARN of a queue', ofCutover, LAMBDA],
     ['store', 'an IBucket', ofCutover, 'the-store'],

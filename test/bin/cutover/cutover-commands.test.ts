@@ -23,7 +23,17 @@ const PLAN = {
 };
 
 let night: Night;
-beforeEach(async () => (night = await startNight(PLAN)));
+/** What the function of `doctor` returns. */
+let diagnosis: () => Promise<unknown>;
+let asked: unknown[];
+beforeEach(async () => {
+  asked = [];
+  const invoke = (arn: string, event: unknown) => {
+    asked.push([arn.split(':').at(-1), event]);
+    return diagnosis();
+  };
+  night = await startNight(PLAN, { invoke });
+});
 afterEach(() => night.cloud.stop());
 
 /** As the steps return it: in the bake of its first stage, with traffic. */
@@ -140,8 +150,9 @@ describe('status and watch', () => {
     night.cloud.endpoint.faults.set({ action: 'DescribeRules' }, { kind: 'status', status: 503 });
     const { code, output } = await run(['status', '--stack', 'shop', '--json']);
     expect(code).toBe(1);
-    expect(JSON.parse(output)).toMatchObject({
-      weights: null,
+    const seen = JSON.parse(output) as object;
+    expect(Object.keys(seen)).toEqual(['stack', 'at', 'unknown', 'execution']);
+    expect(seen).toMatchObject({
       execution: { name: 'night', status: 'RUNNING', state: 'Lock' },
       unknown: [
         expect.stringContaining(
@@ -149,6 +160,18 @@ describe('status and watch', () => {
         ),
       ],
     });
+  });
+
+  test('a cutover that cannot be read is not taken for none', async () => {
+    night.cloud.endpoint.faults.set(
+      { action: 'ListExecutions' },
+      { kind: 'status', status: 400, code: 'AccessDeniedException' },
+    );
+    const { code, output } = await run(['status', '--stack', 'shop']);
+    expect(code).toBe(1);
+    expect(output).toMatch(
+      /^cutover {2}unknown\nweights {2}100\/0 .*\nlock {5}free\nunknown {2}the cutover: Step Functions/,
+    );
   });
 
   test('without a cutover it says so, and there is nothing to watch', async () => {
@@ -275,6 +298,50 @@ describe('abort', () => {
   });
 });
 
+describe('doctor', () => {
+  const doctor = (...flags: string[]) => run(['doctor', '--stack', 'shop', ...flags]);
+
+  test('asks the function with the deployed plan, and its exit code says what came of it', async () => {
+    diagnosis = () => Promise.resolve({ readiness: 'ready', findings: [], notChecked: ['the probe write'] });
+    expect(await doctor()).toEqual({
+      code: 0,
+      output:
+        'ready: a preflight would find nothing\nnot checked, because it would change something:\n  the probe write\n',
+    });
+    expect(asked).toEqual([['doctor', { plan: PLAN }]]);
+    const findings = [{ code: 'SmokeFailed', message: 'the target must respond,\u001b[2J got 500' }];
+    diagnosis = () => Promise.resolve({ readiness: 'refused', findings, notChecked: [] });
+    expect(await doctor()).toEqual({
+      code: 5,
+      output: 'a cutover would be REJECTED:\n  SmokeFailed: the target must respond, [2J got 500\n',
+    });
+  });
+
+  test('what keeps it from finding out is a code of its own, also as JSON', async () => {
+    diagnosis = () => Promise.resolve({ readiness: 'unknown', findings: [], notChecked: [] });
+    const unknown = await doctor('--json');
+    expect([unknown.code, JSON.parse(unknown.output)]).toEqual([
+      7,
+      { stack: 'shop', readiness: 'unknown', findings: [], notChecked: [] },
+    ]);
+    night.cloud.endpoint.faults.set(
+      { action: 'DescribeStacks' },
+      { kind: 'status', status: 400, code: 'AccessDenied' },
+    );
+    const denied = await doctor();
+    expect(denied.code).toBe(7);
+    expect(denied.output).toMatch(/CloudFormation must respond to DescribeStacks, got 400 AccessDenied/);
+  });
+
+  test('a plan that is less careful than the deployed one would be rejected', async () => {
+    const file = join(temporaryFolder(), 'weak.json');
+    writeFileSync(file, JSON.stringify({ stages: PLAN.stages }));
+    const { code, output } = await doctor('--plan', file);
+    expect([code, output]).toEqual([5, expect.stringContaining("  PlanInvalid: 'approval")]);
+    expect(asked).toEqual([]);
+  });
+});
+
 test('history lists what the evidence and Step Functions know, and evidence and report read the last one', async () => {
   const { state } = await baking();
   const evidence = buildEvidence(state, 'rolled-back', Date.now());
@@ -307,10 +374,13 @@ test('history lists what the evidence and Step Functions know, and evidence and 
   expect(JSON.parse(printed.output)).toEqual(JSON.parse(JSON.stringify(evidence)));
   expect(JSON.parse(readFileSync(join(folder, 'e.json'), 'utf8'))).toEqual(JSON.parse(printed.output));
   expect(readFileSync(join(folder, 'e.html'), 'utf8')).toMatch(/^<!doctype html>[^]*rolled-back/);
-  const [again, none] = await Promise.all([
+  night.write('evidence/broken.json', { schema: evidence.schema, execution: 'broken' });
+  const [broken, again, none] = await Promise.all([
+    run(['history', '--stack', 'shop', '--max', '2']),
     run(['evidence', '--stack', 'shop', '--output', join(folder, 'e.json')]),
     run(['report', '--stack', 'shop', '--execution', 'later']),
   ]);
+  expect([broken.code, broken.output]).toEqual([0, expect.stringMatching(/^unknown +broken +unknown/m)]);
   expect([again.code, again.output]).toEqual([64, expect.stringContaining("'--output' must not exist, or --force")]);
   expect([none.code, none.output]).toEqual([1, expect.stringContaining("'later' must have left evidence, got none")]);
 });

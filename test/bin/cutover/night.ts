@@ -13,6 +13,7 @@ export const CONFIG = {
   targetGroupArns: { source: ARNS.source, target: ARNS.target },
   storeBucket: 'store',
   stateMachineArn: ARNS.machine,
+  doctorFunctionName: 'doctor',
 } as CutoverConfig;
 
 /** The one who runs the commands. */

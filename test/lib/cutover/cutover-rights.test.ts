@@ -70,6 +70,7 @@ const TABLE: Record<Step, string[]> = {
   record: [...RECORD, ...NOTIFY, ...LIST],
   undrain: [...READS, ...CALL_PROXIES],
   holdDryRun: [...CALL_PROXIES, 's3:GetObject switch/regime.json', ...LIST],
+  doctor: [...JUDGE, 's3:GetObject evidence/*', 's3:GetObject lock.json', 's3:GetObject switch/regime.json', ...LIST],
   recover: [
     ...[...JUDGE, 'elasticloadbalancing:DescribeTags', MODIFY_RULE, TAG_RULE, ...RECORD, 's3:PutObject lock.json'],
     ...['s3:GetObject notified/*', 's3:PutObject notified/*', ...SWITCH, ...NOTIFY, ...LIST, ...REPEAT],
@@ -88,6 +89,7 @@ const RESUME = ['application-autoscaling:RegisterScalableTarget'];
 const SUSPEND = [...DEPLOYMENTS, 'application-autoscaling:DescribeScalableTargets', ...RESUME];
 const SWITCHING: Partial<Record<Step, string[]>> = {
   preflight: DEPLOYMENTS,
+  doctor: DEPLOYMENTS,
   switch: SUSPEND,
   rollback: SUSPEND,
   complete: RESUME,
@@ -136,6 +138,7 @@ const SIZES: Record<Step, object> = {
   holdDryRun: { MemorySize: 1792, Timeout: 50 },
   hook: { MemorySize: 256, Timeout: 80 },
   complete: { MemorySize: 256, Timeout: 70 },
+  doctor: { MemorySize: 1792, Timeout: 50 },
 };
 
 describe.each(STEPS)('%s', (step) => {

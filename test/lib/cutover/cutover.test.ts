@@ -90,7 +90,19 @@ interface Rule {
   readonly DestinationSecurityGroupId?: unknown;
 }
 
-const HEEDING = ['Approve', 'Bake', 'Confirm', 'Drain', 'Hook', 'Preflight', 'Recover', 'Rollback', 'Shift', 'Verify'];
+const HEEDING = [
+  'Approve',
+  'Bake',
+  'Confirm',
+  'Doctor',
+  'Drain',
+  'Hook',
+  'Preflight',
+  'Recover',
+  'Rollback',
+  'Shift',
+  'Verify',
+];
 const TELLING = ['Approve', 'Complete', 'Confirm', 'Lock', 'Record', 'Recover', 'Rollback', 'Switch'];
 
 describe('default', () => {

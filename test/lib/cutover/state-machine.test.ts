@@ -31,9 +31,9 @@ test('it speaks JSONPath', () => {
 });
 
 test('it has a task for every step but those that are called from outside, each calling its own function', () => {
-  const names = STEPS.filter((step) => step !== 'recover' && step !== 'undrain' && step !== 'holdDryRun').map(
-    (step) => step.charAt(0).toUpperCase() + step.slice(1),
-  );
+  const names = STEPS.filter(
+    (step) => step !== 'recover' && step !== 'undrain' && step !== 'holdDryRun' && step !== 'doctor',
+  ).map((step) => step.charAt(0).toUpperCase() + step.slice(1));
   // A person is asked in three places, by one function; hooks are called in two.
   const others: Record<string, string> = { ApproveLastStage: 'Approve', Ask: 'Approve', FirstHook: 'Hook' };
   expect(tasks.map(([name]) => name).sort()).toEqual([...names, ...Object.keys(others)].sort());

@@ -479,7 +479,7 @@ const REACH = {
     ...{ loadBalancer: 'made', source: 'made', target: 'made', vpc: 'vpc', vpcSubnets: 'privateSubnets' },
     ...{ adminSecret: 'adminSecret', domainName: 'domainName', trustedAuthorities: 'trustedAuthorities' },
     smokeRoute: 'smokeRoute',
-    ...{ plan: 'plan', changeablePlanParts: 'changeablePlanParts', schedule: 'schedule' },
+    ...{ plan: 'plan', changeablePlanParts: 'changeablePlanParts', schedule: 'schedule', readiness: 'readiness' },
     ...{ alarms: 'rollbackAlarms', sourceAlarms: 'sourceAlarms', notificationTopic: 'notificationTopic' },
     ...{ eventBus: 'eventBus', vpcEndpoints: 'vpcEndpoints', apiPeers: 'apiPeers' },
     ...{ logRetention: 'logGroupRetention', encryptionKey: 'encryptionKey' },

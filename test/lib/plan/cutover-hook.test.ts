@@ -93,6 +93,6 @@ test('a function: the steps that call it may invoke it, no other step may, and n
     const [, step] = /CutoverSteps(\w+)ServiceRole/.exec(id) ?? [];
     return step === undefined ? [] : found.map(({ Action, Resource }) => [step, Action, Resource]);
   });
-  const steps = ['Complete', 'Hook', 'Preflight', 'Recover', 'Rollback'];
+  const steps = ['Complete', 'Doctor', 'Hook', 'Preflight', 'Recover', 'Rollback'];
   expect(statements.sort()).toEqual(steps.map((step) => [step, 'lambda:InvokeFunction', ARN]));
 });

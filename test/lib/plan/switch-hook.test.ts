@@ -88,6 +88,7 @@ test('a function: the steps that call it may invoke it, no other step may, and n
   });
   const allowed = ['lambda:InvokeFunction', ARN];
   expect(listInvocations(template)).toEqual({
+    doctor: allowed,
     preflight: allowed,
     switch: allowed,
     rollback: allowed,
