@@ -34,6 +34,8 @@ const ROOMS: Record<string, { readonly rooms: readonly string[]; readonly packag
       // The coordinator of a switch, as the step of the cutover has it.
       ...[
         'proxy/admin-keys/admin-keys.ts',
+        // What a task says of its requests at a poll.
+        'proxy/telemetry/recent-traffic.ts',
         'lambda/adapters',
         'lambda/contract',
         'lambda/switch/switch-over.ts',
