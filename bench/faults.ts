@@ -12,7 +12,7 @@ import { runMain } from './cli/main';
 import { FAULTS, listAsked } from '../rehearsal/faults/table';
 import { PHASES } from '../rehearsal/faults/phases';
 import type { RowResult } from './faults/run';
-import { SWITCH_FAULTS, SWITCH_PARTS } from './faults/switch-matrix';
+import { SWITCH_FAULTS, SWITCH_PARTS } from '../rehearsal/faults/switch-table';
 import { ROOT } from './processes/resolve';
 
 const USAGE = `npm run bench:faults -- [--rows NAME[@PHASE],…] [--at-once N] [--app DIR] [--switch-app DIR] [--json FILE]
@@ -143,15 +143,28 @@ async function runAll(
   return rows.flatMap((row) => known.get(formatRow(row)) ?? []);
 }
 
+/** A row that breaks is wrong, and the others go on. */
 async function runApart(apps: Apps, row: Row): Promise<RowResult> {
   const { kind, name, phase } = row;
   const child = fork(join(__dirname, 'faults/row.js'), [apps[kind], kind, name, phase], { stdio: 'inherit' });
-  const ended = once(child, 'exit').then(([code]) =>
-    Promise.reject(new Error(`row ${formatRow(row)} ended with ${code}`)),
-  );
-  const [result] = (await Promise.race([once(child, 'message'), ended])) as [RowResult];
-  ended.catch(() => undefined);
-  return result;
+  const ended = once(child, 'exit').then(([code, signal]) => buildBroken(row, String(signal ?? `exit code ${code}`)));
+  const result = once(child, 'message').then(([value]) => value as RowResult);
+  return Promise.race([result, ended]);
+}
+
+function buildBroken({ kind, name, phase }: Row, how: string): RowResult {
+  return {
+    ...{
+      fault: kind === 'switch' ? `switch:${name}` : name,
+      phase,
+      outcome: 'none',
+      cause: '',
+      weights: 'none',
+      lock: 'free',
+    },
+    ...{ requests: 0, lostByFault: 0, lostBeyond: 0, dropped: 0, evidenceLost: 0 },
+    wrong: [`the row must end with a result, got ${how}`],
+  };
 }
 
 function table(results: readonly RowResult[]): string {

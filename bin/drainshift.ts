@@ -8,8 +8,7 @@ import { PROXY_NODE_OPTIONS } from '../lib/shared/assets';
 import { EXIT_CODES } from '../core/errors/exit-codes';
 import { listSettingFlags } from '../core/proxy/settings/describe-settings';
 import { OutputGone, rehearseCommand } from '../rehearsal/cli/command';
-import { formatFaults, listFaultRows, listSpellings, parseAsked } from '../rehearsal/faults/describe';
-import type { AskedFault } from '../rehearsal/faults/table';
+import { AnyAsked, formatFaults, listFaultRows, listSpellings, parseAsked } from '../rehearsal/faults/describe';
 import { STRATEGIES, StrategyName } from '../rehearsal/run/plan';
 import { shellWord } from '../rehearsal/report/shell-word';
 import { TRUST_OPTION } from '../rehearsal/stack/trust';
@@ -52,7 +51,7 @@ interface RehearseFlags {
   readonly scenario?: string;
   readonly har?: string;
   readonly harHost?: string;
-  readonly fault?: AskedFault;
+  readonly fault?: AnyAsked;
   readonly listFaults: boolean;
   readonly redeploy?: string;
   readonly approve: boolean;

@@ -13,7 +13,8 @@ const { buildSettingsSchema, formatSettingTable } = require('../dist/core/proxy/
 const { SETTING_GROUPS } = require('../dist/core/proxy/settings/settings.js');
 const { buildJsonSchema } = require('../dist/core/validation/json-schema.js');
 const { formatFaultTable, formatPhaseTable } = require('../dist/rehearsal/faults/describe.js');
-const { formatMatrix, formatTotals } = require('../dist/rehearsal/faults/results.js');
+const { SWITCH_PARTS } = require('../dist/rehearsal/faults/switch-table.js');
+const { formatMatrix, formatSwitchMatrix, formatTotals } = require('../dist/rehearsal/faults/results.js');
 const { formatFieldTable } = require('../dist/core/validation/describe-fields.js');
 
 const read = (file) => {
@@ -53,8 +54,11 @@ const files = {
   ...page('docs/faults.md', {
     'the phases: npm run schemas': formatPhaseTable(),
     'the faults: npm run schemas': formatFaultTable(),
+    'the parts of a switch: npm run schemas': formatPhaseTable(SWITCH_PARTS),
+    'the faults of a switch: npm run schemas': formatFaultTable(true),
     'the totals: npm run schemas': formatTotals(faultResults),
     'the matrix: npm run schemas': formatMatrix(faultResults),
+    'the matrix of a switch: npm run schemas': formatSwitchMatrix(faultResults),
   }),
   ...page('docs/rehearsal.md', { 'the fields of a scenario: npm run schemas': formatFieldTable(SCENARIO_FIELDS) }),
   ...page(

@@ -1,13 +1,14 @@
 // One row in a process of its own: the addresses of a local cloud's tasks are drawn by the process that holds it.
-import { parseAsked } from '../../rehearsal/faults/describe';
+import { listAsked } from '../../rehearsal/faults/table';
 import { runRow, type RowResult } from './run';
-import { SWITCH_FAULTS, type SwitchPart } from './switch-matrix';
+import { SWITCH_FAULTS, type SwitchPart } from '../../rehearsal/faults/switch-table';
 import { runSwitchRow } from './switch-run';
 
 const [app = '', kind = '', name = '', phase = ''] = process.argv.slice(2);
 
 function run(): Promise<RowResult> {
-  if (kind === 'gradual') return runRow(app, parseAsked(`${name}@${phase}`));
+  const asked = kind === 'gradual' && listAsked().find((each) => each.name === name && each.phase === phase);
+  if (asked) return runRow(app, asked);
   const ofSwitch = SWITCH_FAULTS.find((each) => each.name === name);
   if (ofSwitch) return runSwitchRow(app, ofSwitch, phase as SwitchPart);
   throw new Error(`a row must name a fault of the matrix, got '${name}'`);

@@ -4,7 +4,7 @@ import { eachKind } from '../../core/proxy/connections';
 import type { Outcome } from '../../core/cutover/run';
 import { formatWeights } from '../../core/traffic/weights';
 import { FaultInjector } from '../../rehearsal/faults/injector';
-import { findEnding, type AskedFault } from '../../rehearsal/faults/table';
+import { MIN_BAKE_SECONDS, findEnding, findFault, type AskedFault } from '../../rehearsal/faults/table';
 import { machineTime } from '../../rehearsal/processes/machine-time';
 import { readBackWeights } from '../../rehearsal/run/read-back';
 import { isLost, type Seen, type SeenRequest } from './seen';
@@ -32,10 +32,12 @@ export interface RowResult {
   readonly wrong: readonly string[];
 }
 
+/** The maximum is for a machine on which others have something to do. */
+const BAKE = { bakeSeconds: 4, maximumBakeSeconds: 40 };
 const PLAN = {
   stages: [
-    { weights: { source: 50, target: 50 }, bakeSeconds: 4 },
-    { weights: { source: 0, target: 100 }, bakeSeconds: 4 },
+    { weights: { source: 50, target: 50 }, ...BAKE },
+    { weights: { source: 0, target: 100 }, ...BAKE },
   ],
   pollSeconds: 1,
   confirmTimeoutSeconds: 10,
@@ -43,6 +45,12 @@ const PLAN = {
   judge: { errorBudget: 0.46, inconclusive: 'rollBack' },
   drain: { perKindSeconds: { ...eachKind(() => 2), websocket: 4 } },
 };
+function choosePlan({ name }: AskedFault): object {
+  if (findFault(name).needs !== 'longBakes') return PLAN;
+  const stages = PLAN.stages.map((stage) => ({ ...stage, bakeSeconds: MIN_BAKE_SECONDS }));
+  return { ...PLAN, stages };
+}
+
 const WARM_UP_MS = 1_500;
 const AFTERWARDS_MS = 2_000;
 /** The end of a stuck rollback is five minutes away at most; a row waits no longer for its execution. */
@@ -50,11 +58,11 @@ const MAX_MS = 420_000;
 const READ_BACK_EVERY_MS = 100;
 /** A moment for the first request by the new weights. */
 const SWITCH_MS = 300;
-/** The load balancer's health checks, and the pause of its targets. */
+/** The load balancer's health checks, in the time that this machine had. */
 const MOMENT_MS = 30_000;
 
 export async function runRow(app: string, asked: AskedFault): Promise<RowResult> {
-  const row = await startRow(app, PLAN);
+  const row = await startRow(app, choosePlan(asked));
   try {
     return await attack(row, asked);
   } finally {
@@ -66,9 +74,13 @@ async function attack(row: RowSetup, asked: AskedFault): Promise<RowResult> {
   const { cloud } = row;
   machineTime.start();
   let machineMs = 0;
+  let leftMs = Infinity;
   const injector = new FaultInjector(asked, row, {
     stages: PLAN.stages.length,
-    onBegin: () => (machineMs = machineTime.nowMs),
+    onBegin: () => {
+      machineMs = machineTime.nowMs;
+      machineTime.limit(MOMENT_MS, () => (leftMs = Date.now()));
+    },
   });
   await injector.prepare(AbortSignal.timeout(MAX_MS));
   await pause(WARM_UP_MS);
@@ -89,7 +101,7 @@ async function attack(row: RowSetup, asked: AskedFault): Promise<RowResult> {
     cause: execution.cause ?? '',
     weights: weights ? formatWeights(weights) : 'none',
     injectedMs: injector.beganMs,
-    ...{ restoredAtMs, seen, hasEnded },
+    ...{ restoredAtMs, leftMs, seen, hasEnded },
     restoredSeconds: restoredMachineMs && (restoredMachineMs - machineMs) / 1000,
     others: [...cloud.states.executions.values()].filter((each) => each !== execution),
   });
@@ -150,6 +162,8 @@ interface Found {
   readonly injectedMs: number | undefined;
   readonly restoredAtMs: number | undefined;
   readonly restoredSeconds: number | undefined;
+  /** When the load balancer must have left what hangs; `Infinity` before. */
+  readonly leftMs: number;
   readonly hasEnded: boolean;
   readonly seen: Seen;
   /** Executions that the fault has started. */
@@ -173,14 +187,15 @@ function judge(asked: AskedFault, found: Found): RowResult {
   return { ...result, wrong: findWrong(asked, result, found) };
 }
 
-function isByFault({ atMs, ms }: SeenRequest, asked: AskedFault, { injectedMs, restoredAtMs }: Found): boolean {
+function isByFault({ atMs, ms }: SeenRequest, asked: AskedFault, found: Found): boolean {
+  const { injectedMs, restoredAtMs, leftMs } = found;
   if (injectedMs === undefined || atMs + ms < injectedMs) return false;
   switch (findEnding(asked).losses) {
     case 'none':
     case 'connections':
       return false;
     case 'moment':
-      return atMs <= injectedMs + MOMENT_MS;
+      return atMs <= leftMs;
     case 'untilLeft':
       return atMs <= (restoredAtMs ?? Infinity) + SWITCH_MS;
     case 'throughout':

@@ -3,10 +3,10 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { eachKind } from '../../core/proxy/connections';
 import { readBackWeights } from '../../rehearsal/run/read-back';
 import { judgeWrites, type WritesTally } from '../../rehearsal/writes/judge-writes';
-import type { EndpointFaults } from '../../rehearsal/aws/endpoint/faults';
+import { SwitchInjector } from '../../rehearsal/faults/switch-injector';
+import type { SwitchFault, SwitchPart } from '../../rehearsal/faults/switch-table';
 import type { ClientRecord } from '../switch/messages';
 import type { RowResult } from './run';
-import { SWITCH_PARTS, type Call, type SwitchFault, type SwitchPart } from './switch-matrix';
 import { SwitchRowSetup } from './switch-setup';
 
 const PLAN = {
@@ -48,7 +48,8 @@ export async function runSwitchRow(app: string, fault: SwitchFault, part: Switch
 async function attack(setup: SwitchRowSetup, fault: SwitchFault, part: SwitchPart): Promise<RowResult> {
   const { cloud } = setup;
   await pause(WARM_UP_MS);
-  const findMet = injectAt(setup, fault, part);
+  const injector = new SwitchInjector({ name: fault.name, part }, setup);
+  setup.onState = (execution) => injector.see(execution);
   const execution = cloud.states.start(cloud.model.machine.arn, `row-${Date.now()}`, '{}');
   const limitMs = Date.now() + MAX_MS;
   while (execution.status === 'RUNNING' && Date.now() < limitMs) await pause(50);
@@ -65,60 +66,10 @@ async function attack(setup: SwitchRowSetup, fault: SwitchFault, part: SwitchPar
     weights: weights ? `${weights.source}/${weights.target}` : 'none',
     lock: cloud.objects.find(storeBucket, 'lock.json') ? 'kept' : 'free',
     regime: setup.regime,
-    metMs: findMet(),
+    metMs: injector.beganMs,
     record,
     writes: judgeWrites(await setup.readLog(), record.sent),
   });
-}
-
-/** Begins the fault at the call of its part, in the first attempt. @returns when it began, undefined until then */
-function injectAt(setup: SwitchRowSetup, fault: SwitchFault, part: SwitchPart): () => number | undefined {
-  const { faults } = setup.cloud;
-  let metMs: number | undefined;
-  let isArmed = false;
-  const meet = () => {
-    metMs = Date.now();
-    fault.act?.(setup);
-    return Promise.resolve();
-  };
-  setup.onState = ({ entered }) => {
-    if (isArmed || entered.at(-1)?.state !== 'Switch') return;
-    isArmed = true;
-    whenCalled(faults, part, fault.response, meet);
-  };
-  return () => metMs;
-}
-
-/** Acts at the call of a part: while its caller waits, or in place of its response. */
-function whenCalled(
-  faults: EndpointFaults,
-  part: SwitchPart,
-  response: SwitchFault['response'],
-  act: () => Promise<void>,
-): void {
-  const { nth = 1, afterActing = false, behind, ...scope }: Call = SWITCH_PARTS[part];
-  const arm = () => {
-    let calls = 0;
-    const until = () => {
-      calls += 1;
-      return calls === nth ? act() : Promise.resolve();
-    };
-    if (!response) return void faults.set(scope, { kind: 'wait', until }, { times: nth, afterActing });
-    const { fault, options } = response;
-    const begin = () => {
-      faults.set(scope, fault, options);
-      return act();
-    };
-    // The call before it, or the step itself, is where it starts.
-    if (nth === 1) return void begin();
-    faults.set(
-      scope,
-      { kind: 'wait', until: () => ((calls += 1) === nth - 1 ? begin() : Promise.resolve()) },
-      { times: nth - 1 },
-    );
-  };
-  if (behind) whenCalled(faults, behind, undefined, () => Promise.resolve(arm()));
-  else arm();
 }
 
 interface Found {

@@ -1,8 +1,6 @@
 // What a row of a switch stands on: the rehearsal's cloud between its own backends, which log their writes in one store, and
 // writers of this folder that count for themselves.
 import { fork, type ChildProcess } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import https from 'node:https';
 import { join } from 'node:path';
 import { REGIME_KEY } from '../../core/switch/decision';
 import { FIRST_REGIME, parseRegime, type Regime } from '../../core/switch/regime';
@@ -14,7 +12,8 @@ import type { ExecutionDescription } from '../../rehearsal/state-machine/model';
 import type { LoggedWrite } from '../../rehearsal/writes/write-log';
 import { sendSignal } from '../../rehearsal/processes/signal';
 import type { ClientOrder, ClientRecord } from '../switch/messages';
-import { findServiceArn } from '../../rehearsal/faults/breakables';
+import { findServiceArn, type Breakables } from '../../rehearsal/faults/breakables';
+import type { FaultySide } from '../../rehearsal/backend/faulty-side';
 import { healthy, startCloud } from './row-setup';
 
 const WRITERS = 6;
@@ -22,7 +21,7 @@ const WRITES_PER_SECOND = 100;
 const TASKS_A_SIDE = 2;
 
 /** Everything of one row, for its faults. */
-export class SwitchRowSetup {
+export class SwitchRowSetup implements Breakables {
   /** Called at every state that an execution enters. */
   onState: (execution: ExecutionDescription) => void = () => undefined;
   private client: ChildProcess | undefined;
@@ -56,36 +55,18 @@ export class SwitchRowSetup {
     return stored ? parseRegime(stored.body.toString()) : FIRST_REGIME;
   }
 
-  /** Of the function that makes the switch. */
-  findFunctionPid(): number | undefined {
-    const { States } = JSON.parse(this.cloud.model.machine.definition) as {
-      States: Record<string, { Parameters?: { FunctionName?: string }; Arguments?: { FunctionName?: string } }>;
+  /** Its target alone can be broken. */
+  get sides() {
+    const target: FaultySide = {
+      kill: () => sendSignal(this.backends.target.pid, 'SIGKILL'),
+      freeze: () => sendSignal(this.backends.target.pid, 'SIGSTOP'),
+      degrade: () => undefined,
     };
-    const arn = States.Switch?.Parameters?.FunctionName;
-    return arn === undefined ? undefined : this.cloud.functions.findPid(arn);
+    return { target };
   }
 
-  /** A person's request to stop, as the runbook says it. */
-  abort(): void {
-    const { states, objects, model } = this.cloud;
-    for (const { name } of states.executions.values()) {
-      objects.put(model.config.storeBucket, `abort/${name}.json`, { body: Buffer.from('{}') });
-    }
-  }
-
-  killTarget(): void {
-    sendSignal(this.backends.target.pid, 'SIGKILL');
-  }
-
-  /** An upload whose end takes so long; its response is of no interest. */
-  sendEndless(ms: number): void {
-    const { port, name, caFile } = this.balancer;
-    const options = { host: '127.0.0.1', port, servername: name, ca: readFileSync(caFile), headers: { host: name } };
-    const upload = https.request({ ...options, method: 'POST', path: '/echo', agent: false });
-    upload.on('error', () => undefined).on('response', (response) => void response.resume());
-    upload.write('x');
-    setTimeout(() => upload.end(), ms);
-  }
+  /** No fault of a switch asks for it. */
+  readonly stopTraffic = () => undefined;
 
   stopWriters(): Promise<ClientRecord> {
     const { client } = this;

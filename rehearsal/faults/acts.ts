@@ -128,11 +128,17 @@ function report(call: Promise<void>): void {
 const setWeights: Act = ({ cloud }) => {
   const { weightedRuleArn, targetGroupArns } = cloud.model.config;
   const groups = 'Actions.member.1.ForwardConfig.TargetGroups.member';
+  const stickiness = 'Actions.member.1.ForwardConfig.TargetGroupStickinessConfig';
+  const [present] = cloud.model.elb.rule(weightedRuleArn).actions;
+  const { enabled, durationSeconds } =
+    present?.type === 'forward' ? present.forward.stickiness : { enabled: false, durationSeconds: 0 };
   report(
     callElb(cloud, {
       ...{ Action: 'ModifyRule', RuleArn: weightedRuleArn, 'Actions.member.1.Type': 'forward' },
       ...{ [`${groups}.1.TargetGroupArn`]: targetGroupArns.source, [`${groups}.1.Weight`]: '70' },
       ...{ [`${groups}.2.TargetGroupArn`]: targetGroupArns.target, [`${groups}.2.Weight`]: '30' },
+      [`${stickiness}.Enabled`]: String(enabled),
+      ...(enabled && { [`${stickiness}.DurationSeconds`]: String(durationSeconds) }),
     }),
   );
 };

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import https from 'node:https';
 import type { Side } from '../../core/traffic/weights';
 import type { FaultySide } from '../backend/faulty-side';
 import { OPERATOR_KEY_ID, type LocalCloud } from '../cloud/local-cloud';
@@ -55,4 +57,15 @@ export async function callElb({ endpoint, model }: LocalCloud, body: Record<stri
     body: new URLSearchParams({ ...body, Version: '2015-12-01' }),
   });
   if (!response.ok) throw new Error(`${body.Action} must succeed, got ${response.status} ${await response.text()}`);
+}
+
+/** An upload whose end takes so long; its response is of no interest. */
+export function sendEndless({ model: { config, elb }, caFile }: LocalCloud, ms: number): void {
+  const { port } = elb.listener(config.weightedListenerArn);
+  const name = { servername: config.domainName, headers: { host: config.domainName } };
+  const options = { host: '127.0.0.1', port, ca: readFileSync(caFile), ...name };
+  const upload = https.request({ ...options, method: 'POST', path: '/echo', agent: false });
+  upload.on('error', () => undefined).on('response', (response) => void response.resume());
+  upload.write('x');
+  setTimeout(() => upload.end(), ms);
 }

@@ -1,6 +1,15 @@
 import type { Outcome } from '../../core/cutover/run';
+import type { Side } from '../../core/traffic/weights';
 import { OUTCOME_CODES } from '../report/exit-code';
 import { PHASES, type Phase } from './phases';
+import {
+  REHEARSED_SWITCH_FAULTS,
+  SWITCH_PARTS,
+  findSwitchFault,
+  type AskedSwitchFault,
+  type SwitchFault,
+  type SwitchPart,
+} from './switch-table';
 import {
   FAULTS,
   LOSSES,
@@ -14,9 +23,12 @@ import {
 
 /** One line of the table: phases that end alike. */
 export interface FaultRow {
-  readonly name: FaultName;
+  readonly name: string;
   readonly does: string;
-  readonly phases: readonly Phase[];
+  /** Of a cutover, or the parts of a switch. */
+  readonly phases: readonly (Phase | SwitchPart)[];
+  /** Whether the plan must switch (`drainThenShift`). */
+  readonly isOfSwitch: boolean;
   /** How the cutover must end. */
   readonly outcomes: readonly Outcome[];
   /** Of `drainshift rehearse`. */
@@ -28,6 +40,18 @@ export interface FaultRow {
 }
 
 export function listFaultRows(): FaultRow[] {
+  return [...listGradualRows(), ...REHEARSED_SWITCH_FAULTS.map(buildSwitchRow)];
+}
+
+function buildSwitchRow({ name, does, parts, ends, harmsMs }: SwitchFault): FaultRow {
+  const losses = harmsMs === 0 ? 'none' : harmsMs === Infinity ? 'untilLeft' : 'moment';
+  return {
+    ...{ name, does, phases: parts, isOfSwitch: true, outcomes: ends },
+    ...{ exitCodes: listExitCodes(ends, losses), losses: LOSSES[losses] },
+  };
+}
+
+function listGradualRows(): FaultRow[] {
   return (Object.keys(FAULTS) as FaultName[]).flatMap((name) => {
     const groups = new Map<string, { ending: Ending & { losses: Losses }; phases: Phase[] }>();
     for (const phase of findFault(name).phases) {
@@ -46,7 +70,7 @@ function buildRow(
   { outcomes, restoredWithin, losses }: Ending & { readonly losses: Losses },
 ): FaultRow {
   return {
-    ...{ name, does: findFault(name).does, phases, outcomes },
+    ...{ name, does: findFault(name).does, phases, isOfSwitch: false, outcomes },
     exitCodes: listExitCodes(outcomes, losses),
     losses: LOSSES[losses],
     ...(restoredWithin !== undefined && { restoredWithin }),
@@ -63,35 +87,37 @@ function listExitCodes(outcomes: readonly Outcome[], losses: Losses): number[] {
 
 /** What a person reads: `drainshift rehearse --list-faults`. */
 export function formatFaults(): string {
-  const lines = listFaultRows().map(({ name, phases, outcomes, exitCodes, losses, does }, index, rows) => {
-    const isSame = rows[index - 1]?.name === name;
+  const lines = listFaultRows().map(({ name, phases, outcomes, exitCodes, losses, does, isOfSwitch }, index, rows) => {
+    const before = rows[index - 1];
+    const isSame = before?.name === name && before.isOfSwitch === isOfSwitch;
     const ends = `    ${phases.join(', ')}: ${outcomes.join(' or ')} (exit code ${exitCodes.join(' or ')}); losses: ${losses}`;
     return isSame ? ends : `${index === 0 ? '' : '\n'}${name}\n  ${does}\n${ends}`;
   });
-  const phases = Object.entries(PHASES).map(([name, { when }]) => `  ${name.padEnd(10)}  ${when}`);
+  const phases = [...Object.entries(PHASES), ...Object.entries(SWITCH_PARTS)].map(
+    ([name, { when }]) => `  ${name.padEnd(10)}  ${when}`,
+  );
   return [
     'drainshift rehearse --fault NAME[@PHASE]; without a phase it begins at the first one that is named.',
     ...['', 'Phases:', ...phases, '', 'Faults, where they begin, and how the cutover must end:', '', ...lines, ''],
   ].join('\n');
 }
 
-/** For a table of a Markdown page. */
-export function formatFaultTable(): string {
+/** For a table of a Markdown page: of a cutover, or of a switch. */
+export function formatFaultTable(isOfSwitch = false): string {
   const head = ['fault', 'begins', 'the cutover must be', 'exit code', 'losses of its own'];
-  const rows = listFaultRows().map(
-    ({ name, does, phases, outcomes, exitCodes, losses, restoredWithin }, index, all) => [
-      all[index - 1]?.name === name ? '' : `\`${name}\`: ${does}`,
-      phases.map((phase) => `\`${phase}\``).join(' '),
-      `${outcomes.map((outcome) => OUTCOME_WORDS[outcome]).join(' or ')}${restoredWithin === undefined ? '' : `, in ${restoredWithin} s`}`,
-      exitCodes.join(' or '),
-      losses,
-    ],
-  );
+  const chosen = listFaultRows().filter((row) => row.isOfSwitch === isOfSwitch);
+  const rows = chosen.map(({ name, does, phases, outcomes, exitCodes, losses, restoredWithin }, index, all) => [
+    all[index - 1]?.name === name ? '' : `\`${name}\`: ${does}`,
+    phases.map((phase) => `\`${phase}\``).join(' '),
+    `${outcomes.map((outcome) => OUTCOME_WORDS[outcome]).join(' or ')}${restoredWithin === undefined ? '' : `, in ${restoredWithin} s`}`,
+    exitCodes.join(' or '),
+    losses,
+  ]);
   return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
-export function formatPhaseTable(): string {
-  const rows = Object.entries(PHASES).map(([name, { when }]) => [`\`${name}\``, when]);
+export function formatPhaseTable(phases: Readonly<Record<string, { readonly when: string }>> = PHASES): string {
+  const rows = Object.entries(phases).map(([name, { when }]) => [`\`${name}\``, when]);
   return [['phase', 'begins'], ['---', '---'], ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
@@ -102,36 +128,53 @@ const OUTCOME_WORDS: Readonly<Record<Outcome, string>> = {
   failed: 'left as it is, and a person asked',
 };
 
+/** A fault of a cutover, or of a switch. */
+export type AnyAsked = AskedFault | AskedSwitchFault;
+
 /** `target-errors@shift`. */
-export function formatAsked({ name, phase }: AskedFault): string {
-  return `${name}@${phase}`;
+export function formatAsked(asked: AnyAsked): string {
+  return `${asked.name}@${'part' in asked ? asked.part : asked.phase}`;
+}
+
+export function describeAsked(asked: AnyAsked): string {
+  return 'part' in asked ? findSwitchFault(asked.name).does : findFault(asked.name).does;
+}
+
+/** The sides whose backend it breaks. */
+export function findBrokenSides(asked: AnyAsked): readonly Side[] {
+  return ('part' in asked ? findSwitchFault(asked.name).sides : findFault(asked.name).sides) ?? [];
 }
 
 /** Every spelling that `--fault` takes. */
 export function listSpellings(): string[] {
-  return (Object.keys(FAULTS) as FaultName[]).flatMap((name) => [
-    name,
-    ...findFault(name).phases.map((phase) => formatAsked({ name, phase })),
-  ]);
+  return [
+    ...new Set(listFaultRows().flatMap(({ name, phases }) => [name, ...phases.map((phase) => `${name}@${phase}`)])),
+  ];
 }
 
 /**
- * Reads `NAME` or `NAME@PHASE`.
+ * Reads `NAME`, `NAME@PHASE` or, of a switch, `NAME@PART`.
  *
  * @throws Error that says what there is
  */
-export function parseAsked(text: string): AskedFault {
-  const [name = '', phase, ...more] = text.split('@');
-  if (!isFaultName(name)) {
-    throw new Error(`must be one of ${Object.keys(FAULTS).join(', ')} (see --list-faults), got '${text}'`);
+export function parseAsked(text: string): AnyAsked {
+  const [name = '', place, ...more] = text.split('@');
+  const known = listAskedOf(name);
+  if (known.length === 0) {
+    const names = [...new Set(listFaultRows().map((row) => row.name))];
+    throw new Error(`must be one of ${names.join(', ')} (see --list-faults), got '${text}'`);
   }
-  const { phases } = findFault(name);
-  const found = phase === undefined ? phases[0] : phases.find((each) => each === phase);
+  const found = place === undefined ? known[0] : known.find((each) => formatAsked(each) === `${name}@${place}`);
   if (!found || more.length > 0) {
-    const spellings = phases.map((each) => formatAsked({ name, phase: each })).join(', ');
-    throw new Error(`must be ${name} or one of ${spellings}, got '${text}'`);
+    throw new Error(`must be ${name} or one of ${known.map(formatAsked).join(', ')}, got '${text}'`);
   }
-  return { name, phase: found };
+  return found;
+}
+
+function listAskedOf(name: string): AnyAsked[] {
+  const parts = REHEARSED_SWITCH_FAULTS.find((each) => each.name === name)?.parts ?? [];
+  const phases = isFaultName(name) ? findFault(name).phases.map((phase): AskedFault => ({ name, phase })) : [];
+  return [...phases, ...parts.map((part): AskedSwitchFault => ({ name, part }))];
 }
 
 function isFaultName(name: string): name is FaultName {

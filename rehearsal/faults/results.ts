@@ -1,5 +1,6 @@
-import { PHASES, type Phase } from './phases';
-import { FAULTS, findFault, listAsked, type FaultName } from './table';
+import { PHASES } from './phases';
+import { SWITCH_FAULTS, SWITCH_PARTS } from './switch-table';
+import { FAULTS, findFault, type FaultName } from './table';
 
 /** What one row of `npm run bench:faults` has found. */
 export interface MeasuredRow {
@@ -21,15 +22,33 @@ const WORDS: Readonly<Record<string, string>> = {
   refused: 'rejected',
 };
 
+interface Place {
+  /** As results name it: `switch:function-killed`. */
+  readonly fault: string;
+  readonly phases: readonly string[];
+}
+
+const ofCutover = (): Place[] =>
+  (Object.keys(FAULTS) as FaultName[]).map((name) => ({ fault: name, phases: findFault(name).phases }));
+const ofSwitch = (): Place[] => SWITCH_FAULTS.map(({ name, parts }) => ({ fault: `switch:${name}`, phases: parts }));
+
 /** The matrix of a Markdown page: a fault a row, a phase a column, in each cell how its cutover ended. */
 export function formatMatrix(results: readonly MeasuredRow[]): string {
-  const phases = Object.keys(PHASES) as Phase[];
+  return formatCells(ofCutover(), Object.keys(PHASES), results);
+}
+
+/** The same of a switch, with the parts of its step. */
+export function formatSwitchMatrix(results: readonly MeasuredRow[]): string {
+  return formatCells(ofSwitch(), Object.keys(SWITCH_PARTS), results);
+}
+
+function formatCells(faults: readonly Place[], phases: readonly string[], results: readonly MeasuredRow[]): string {
   const head = ['fault', ...phases];
-  const rows = (Object.keys(FAULTS) as FaultName[]).map((name) => [
-    `\`${name}\``,
+  const rows = faults.map(({ fault, phases: own }) => [
+    `\`${fault}\``,
     ...phases.map((phase) => {
-      if (!findFault(name).phases.includes(phase)) return '';
-      return formatCell(results.find((each) => each.fault === name && each.phase === phase));
+      if (!own.includes(phase)) return '';
+      return formatCell(results.find((each) => each.fault === fault && each.phase === phase));
     }),
   ]);
   return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
@@ -46,9 +65,9 @@ function formatCell(result: MeasuredRow | undefined): string {
 
 /** What all rows together say, in one paragraph; and each that was wrong. */
 export function formatTotals(results: readonly MeasuredRow[]): string {
-  const all = listAsked();
+  const all = [...ofCutover(), ...ofSwitch()].flatMap(({ fault, phases }) => phases.map((phase) => ({ fault, phase })));
   const run = all.flatMap(
-    ({ name, phase }) => results.find((each) => each.fault === name && each.phase === phase) ?? [],
+    ({ fault, phase }) => results.find((each) => each.fault === fault && each.phase === phase) ?? [],
   );
   const wrong = run.filter((each) => each.wrong.length > 0);
   const sum = (count: (row: MeasuredRow) => number) =>

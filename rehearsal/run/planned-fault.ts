@@ -3,26 +3,35 @@ import type { Backends } from '../backend/backends';
 import type { LocalCloud } from '../cloud/local-cloud';
 import type { PlannedFault } from '../cloud/running-rehearsal';
 import { UsageError } from '../errors/usage-error';
-import { formatAsked } from '../faults/describe';
+import { describeAsked, formatAsked, type AnyAsked } from '../faults/describe';
 import { FaultInjector } from '../faults/injector';
-import { findFault, type AskedFault } from '../faults/table';
+import { SwitchInjector } from '../faults/switch-injector';
+import { MIN_BAKE_SECONDS, findFault } from '../faults/table';
+import type { Breakables } from '../faults/breakables';
 import type { ProgressReporter } from '../progress/progress-reporter';
 import type { ExecutionDescription } from '../state-machine/model';
 import { watchedAlarms } from '../template/model/outputs';
 import type { StackModel } from '../template/model/stack-model';
 
 /** @throws UsageError for a fault that has nothing to work on */
-export function checkFault({ machine }: StackModel, plan: Plan, asked: AskedFault | undefined): void {
+export function checkFault({ machine }: StackModel, plan: Plan, asked: AnyAsked | undefined): void {
   if (!asked) return;
-  if (findFault(asked.name).needs === 'alarm' && watchedAlarms(machine).length === 0) {
-    throw new UsageError(`'--fault ${asked.name}' must have an alarm that the cutover watches, got none`);
+  const must = (rule: string, got: string) =>
+    new UsageError(`'--fault ${formatAsked(asked)}' must ${rule}, got ${got}`);
+  if ('part' in asked) {
+    if (!plan.switch) throw must('have a plan that switches (--strategy drain-then-shift)', 'one that does not');
+    return;
+  }
+  const { needs } = findFault(asked.name);
+  const bake = Math.min(...plan.stages.map(({ bakeSeconds }) => bakeSeconds));
+  if (needs === 'longBakes' && bake < MIN_BAKE_SECONDS) {
+    throw must(`have bakes of ${MIN_BAKE_SECONDS} s or more, divided by --speed`, `one of ${bake} s`);
+  }
+  if (needs === 'alarm' && watchedAlarms(machine).length === 0) {
+    throw must('have an alarm that the cutover watches', 'none');
   }
   const isOfShift = asked.phase === 'shift' || asked.phase === 'last-shift';
-  if (isOfShift && plan.switch) {
-    throw new UsageError(
-      `'--fault ${formatAsked(asked)}' must begin at a phase of the plan, got a plan that switches and shifts no stage`,
-    );
-  }
+  if (isOfShift && plan.switch) throw must('begin at a phase of the plan', 'a plan that switches and shifts no stage');
 }
 
 export interface PlannedFaultOfRehearsal extends PlannedFault {
@@ -38,13 +47,14 @@ interface PlannedOn {
   readonly reporter: ProgressReporter;
 }
 
-export function planFault(asked: AskedFault, { cloud, backends, plan, reporter }: PlannedOn): PlannedFaultOfRehearsal {
-  const parts = { cloud, sides: backends.faulty, stopTraffic: () => planned.stopTraffic() };
+export function planFault(asked: AnyAsked, { cloud, backends, plan, reporter }: PlannedOn): PlannedFaultOfRehearsal {
   const name = formatAsked(asked);
-  const injector = new FaultInjector(asked, parts, {
-    stages: plan.stages.length,
-    onBegin: () => reporter.step(`fault ${name} begins: ${findFault(asked.name).does}`),
-  });
+  const parts: Breakables = { cloud, sides: backends.faulty, stopTraffic: () => planned.stopTraffic() };
+  const onBegin = () => reporter.step(`fault ${name} begins: ${describeAsked(asked)}`);
+  const injector =
+    'part' in asked
+      ? new SwitchInjector(asked, parts, onBegin)
+      : new FaultInjector(asked, parts, { stages: plan.stages.length, onBegin });
   const planned: PlannedFaultOfRehearsal = {
     name,
     get beganMs() {
@@ -52,8 +62,8 @@ export function planFault(asked: AskedFault, { cloud, backends, plan, reporter }
     },
     stopTraffic: () => undefined,
     see: (execution) => injector.see(execution),
-    prepare: (signal) => injector.prepare(signal),
-    finish: () => injector.finish(),
+    prepare: async (signal) => ('prepare' in injector ? injector.prepare(signal) : undefined),
+    finish: () => ('finish' in injector ? injector.finish() : undefined),
   };
   return planned;
 }

@@ -13,7 +13,7 @@ import { withoutEffect } from '../template/model/without-effect';
 import { freshRequests, withEnoughRequests } from './enough-requests';
 import { findScenario, hasScenario } from './scenario';
 import { PlannedFaultOfRehearsal, checkFault, planFault } from './planned-fault';
-import { AskedFault, findFault } from '../faults/table';
+import { AnyAsked, findBrokenSides } from '../faults/describe';
 import { errorMessage } from '../functions/error-message';
 import { variableName } from '../../core/proxy/settings/setting-names';
 import { StrategyName, floorProblems, rehearsedPlan } from './plan';
@@ -59,7 +59,7 @@ export interface RehearsalOptions {
   readonly har?: string;
   /** Of which requests of the recording are taken. @default - that of its first page */
   readonly harHost?: string;
-  readonly fault?: AskedFault;
+  readonly fault?: AnyAsked;
   /** Another assembly of the same app, which is deployed in the middle of the first bake. */
   readonly redeploy?: string;
   /**
@@ -116,9 +116,9 @@ export async function standUp(
   const { fault, seed } = options;
   const hasOwnAddresses = await hasLoopbackNetwork();
   if (!hasOwnAddresses) reporter.step(ONE_ADDRESS);
-  const broken = fault && findFault(fault.name).sides;
+  const broken = fault ? findBrokenSides(fault) : [];
   const smoke = buildSmoke(plan, model);
-  const starting = startBackends(options, { ...(broken && { broken }), smoke, seed, hasOwnAddresses }, signal);
+  const starting = startBackends(options, { broken, smoke, seed, hasOwnAddresses }, signal);
   const backends = await startedUnless(starting, signal, START_GRACE_MS);
   const stops: (() => Promise<void>)[] = [() => backends.stop()];
   const stop = async () => {

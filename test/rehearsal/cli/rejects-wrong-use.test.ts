@@ -39,6 +39,28 @@ test('an unknown option, an unknown fault, a value out of range: exit code 64 an
   expect(await run(['migrate'])).toMatchObject({ code: 64 });
 });
 
+test('a fault that has nothing to work on is rejected before anything starts', async () => {
+  const decide = await rehearse('--fault', 'function-killed@decide');
+  expect([decide.code, last(decide.output)]).toEqual([
+    64,
+    "drainshift: '--fault function-killed@decide' must have a plan that switches (--strategy drain-then-shift), got one that does not",
+  ]);
+  const late = await rehearse('--fault', 'weights-in-part', '--speed', '60');
+  expect([late.code, last(late.output)]).toEqual([
+    64,
+    "drainshift: '--fault weights-in-part@shift' must have bakes of 30 s or more, divided by --speed, got one of 5 s",
+  ]);
+  const listed = await run(['rehearse', '--list-faults', '--json']);
+  expect(JSON.parse(listed.output)).toContainEqual(
+    expect.objectContaining({ name: 'target-dead', outcomes: ['rolled-back'], exitCodes: [2, 3], restoredWithin: 10 }),
+  );
+  expect((await run(['rehearse', '--list-faults'])).output).toContain('second-cutover\n  A second cutover is started');
+  expect(await rehearse('--json')).toMatchObject({
+    code: 64,
+    output: "error: '--json' must name a file for the evidence, got none\n",
+  });
+});
+
 test('a scenario that breaks rules, each with its line, and a recording that is none, before anything starts', async () => {
   const file = join(folder, 'scenario.yaml');
   writeFileSync(file, 'requests:\n  - path: /\n    weight: 0\n    expect: { status: 1 }\n');

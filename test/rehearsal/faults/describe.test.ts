@@ -13,6 +13,10 @@ test('a fault is asked for by its name, and by the phase at which it begins', ()
   expect(parseAsked('proxy-crash-loop')).toEqual({ name: 'proxy-crash-loop', phase: 'shift' });
   expect(parseAsked('stop')).toEqual({ name: 'stop', phase: 'bake' });
   expect(parseAsked('alarm')).toEqual({ name: 'alarm', phase: 'confirm' });
+  // Of a switch, at a part of its step.
+  expect(parseAsked('function-killed@decide')).toEqual({ name: 'function-killed', part: 'decide' });
+  expect(parseAsked('store-away@drain')).toEqual({ name: 'store-away', phase: 'drain' });
+  expect(parseAsked('store-away@settle')).toEqual({ name: 'store-away', part: 'settle' });
 });
 
 test.each([
@@ -20,6 +24,9 @@ test.each([
   ['constructor@bake', /^must be one of target-dead, /],
   ['', /got ''$/],
   ['alarm@lock', /^must be alarm or one of alarm@confirm, alarm@bake, .*, got 'alarm@lock'$/],
+  ['function-killed@bake', /^must be function-killed or one of function-killed@claim, .*, got 'function-killed@bake'$/],
+  // It takes a plan with a hook.
+  ['hook-fails', /got 'hook-fails'$/],
   ['alarm@', /got 'alarm@'$/],
   ['alarm@bake@drain', /got 'alarm@bake@drain'$/],
   ['alarm@toString', /got 'alarm@toString'$/],
@@ -39,7 +46,8 @@ test('every fault says what it does, begins at phases that there are, and says h
 
 test('what is listed has the ending of each phase, and the exit code of it', () => {
   const rows = listFaultRows();
-  const listed = rows.flatMap(({ name, phases }) => phases.map((phase) => `${name}@${phase}`));
+  const gradual = rows.filter(({ isOfSwitch }) => !isOfSwitch);
+  const listed = gradual.flatMap(({ name, phases }) => phases.map((phase) => `${name}@${phase}`));
   expect(listed.sort()).toEqual(
     listAsked()
       .map(({ name, phase }) => `${name}@${phase}`)
@@ -50,9 +58,9 @@ test('what is listed has the ending of each phase, and the exit code of it', () 
     { phases: ['last-bake', 'drain'], outcomes: ['completed'], exitCodes: [0, 4] },
   ]);
   expect(rows.find(({ name }) => name === 'second-cutover')).toMatchObject({ exitCodes: [0], losses: 'none' });
-  for (const { name } of rows) {
-    expect(formatFaults()).toContain(`\n${name}\n  ${FAULTS[name].does}\n`);
-    expect(formatFaultTable()).toContain(`| \`${name}\`: ${FAULTS[name].does} |`);
+  for (const { name, does, isOfSwitch } of rows) {
+    expect(formatFaults()).toContain(`\n${name}\n  ${does}\n`);
+    expect(formatFaultTable(isOfSwitch)).toContain(`| \`${name}\`: ${does} |`);
   }
 });
 

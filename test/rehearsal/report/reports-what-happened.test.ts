@@ -426,6 +426,17 @@ test('a switch that did not keep to the protocol fails the rehearsal, and says t
   );
 });
 
+test('a fault that never began fails the rehearsal; one that began is named with its time', () => {
+  const withFault = (more: object) => {
+    const { rehearsal, ...rest } = evidence();
+    return { ...rest, rehearsal: { ...rehearsal, fault: 'target-errors@drain', ...more } };
+  };
+  const began = withFault({ faultBeganSeconds: 12.34 });
+  expect([chooseExitCode(began), chooseExitCode(withFault({}))]).toEqual([0, 1]);
+  expect(summarize(began)).toContain('\n  fault      target-errors@drain began 12.3 s after the start');
+  expect(summarize(withFault({}))).toContain('target-errors@drain NEVER BEGAN: the cutover did not come to its phase');
+});
+
 /** One attempt that was committed, one that held nothing, and one whose trace no switch can have written. */
 const attempts = [
   { epoch: 1, outcome: 'abort', why: 'no <b>' },
