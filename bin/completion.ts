@@ -119,8 +119,8 @@ ${words.join('\n')}
     esac
   fi
   COMPREPLY=($(compgen -W "$words" -- "$current"))
-  cut="\${current%"$raw"}"
-  [ "$raw" = '@' ] && cut="$current"
+  # What it then replaces begins with the break.
+  [ "$raw" = "$current" ] || cut="\${current%@*}"
   COMPREPLY=("\${COMPREPLY[@]#"$cut"}")
 }
 complete -o default -F _drainshift drainshift

@@ -159,7 +159,7 @@ export function listSpellings(): string[] {
  */
 export function parseAsked(text: string): AnyAsked {
   const [name = '', place, ...more] = text.split('@');
-  const known = listAskedOf(name);
+  const known = listAskedNamed(name);
   if (known.length === 0) {
     const names = [...new Set(listFaultRows().map((row) => row.name))];
     throw new Error(`must be one of ${names.join(', ')} (see --list-faults), got '${text}'`);
@@ -171,7 +171,7 @@ export function parseAsked(text: string): AnyAsked {
   return found;
 }
 
-function listAskedOf(name: string): AnyAsked[] {
+function listAskedNamed(name: string): AnyAsked[] {
   const parts = REHEARSED_SWITCH_FAULTS.find((each) => each.name === name)?.parts ?? [];
   const phases = isFaultName(name) ? findFault(name).phases.map((phase): AskedFault => ({ name, phase })) : [];
   return [...phases, ...parts.map((part): AskedSwitchFault => ({ name, part }))];

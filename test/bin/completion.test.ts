@@ -41,9 +41,9 @@ testIn('bash')('bash completes commands, their options and the values of these',
     'weights-late@shift',
     'weights-late@last-shift',
   ]);
-  // As bash itself breaks the words; what is completed is what stands behind the last break.
-  expect(bash('rehearse', '--fault', 'target-errors', '@', 'd')).toEqual(['drain']);
-  expect(bash('rehearse', '--fault', 'weights-late', '@')).toEqual(['shift', 'last-shift']);
+  // As bash itself breaks the words; what it replaces begins with the break.
+  expect(bash('rehearse', '--fault', 'target-errors', '@', 'd')).toEqual(['@drain']);
+  expect(bash('rehearse', '--fault', 'weights-late', '@')).toEqual(['@shift', '@last-shift']);
   expect(bash('rehearse', '--fault', 'alarm@bake', '--li')).toEqual(['--list-faults']);
   expect(bash('completion', 'z')).toEqual(['zsh']);
   expect(bash('proxy', '--upstream-ping')).toEqual(['--upstream-ping-seconds']);
