@@ -118,6 +118,12 @@ function readSaved(file: string | undefined): ReadonlyMap<string, RowResult> {
   return new Map(saved.map((result) => [findKey(result), result]));
 }
 
+/** In the order of the table, so that a file changes where a result does. */
+function save(json: string, known: ReadonlyMap<string, RowResult>): void {
+  const results = listRows().flatMap((row) => known.get(formatRow(row)) ?? []);
+  writeFileSync(json, `${JSON.stringify(results, undefined, 2)}\n`);
+}
+
 /** @returns the results of these rows; in the file there may be more */
 async function runAll(
   rows: readonly Row[],
@@ -133,7 +139,7 @@ async function runAll(
       const row = open[at] as Row;
       const result = await runApart(apps, row);
       known.set(formatRow(row), result);
-      if (json !== undefined) writeFileSync(json, `${JSON.stringify([...known.values()], undefined, 2)}\n`);
+      if (json !== undefined) save(json, known);
       const { wrong, outcome } = result;
       const verdict = wrong.length === 0 ? 'as it must' : `WRONG: ${wrong.join('; ')}`;
       process.stderr.write(`${at + 1}/${open.length} ${formatRow(row)}: ${outcome}, ${verdict}\n`);
