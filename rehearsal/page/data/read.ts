@@ -128,12 +128,17 @@ type Reader<T> = (value: unknown) => T | undefined;
 /** The end of time by ECMA-262; what is behind it is no time. */
 const MAX_MS = 8.64e15;
 
-const readNumber: Reader<number> = (value) => (typeof value === 'number' && Number.isFinite(value) ? value : undefined);
+/** Sums of larger ones are no numbers any more; nothing that is counted or timed comes near. */
+const MAX = Number.MAX_SAFE_INTEGER;
+const readNumber: Reader<number> = (value) => (typeof value === 'number' && Math.abs(value) <= MAX ? value : undefined);
 const readText: Reader<string> = (value) => (typeof value === 'string' ? value : undefined);
 const readCount: Reader<number> = (value) => {
   const count = readNumber(value);
   return count === undefined || count < 0 ? undefined : count;
 };
+/** However large: they are drawn by their logarithm, and never added. */
+const readOdds: Reader<number> = (value) =>
+  typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : undefined;
 const readMs: Reader<number> = (value) => {
   const ms = readNumber(value);
   return ms === undefined || Math.abs(ms) > MAX_MS ? undefined : ms;
@@ -221,7 +226,7 @@ function readStage(value: unknown): StageSeen | undefined {
       judge === undefined
         ? undefined
         : {
-            odds: readCount(get(judge, 'odds')),
+            odds: readOdds(get(judge, 'odds')),
             parts: readList(get(judge, 'parts'), readText),
             arrivals: readText(get(judge, 'arrivals')) ?? '',
             missing: readText(get(judge, 'missing')),
@@ -260,7 +265,7 @@ function readPoll(value: unknown): Poll | undefined {
     until,
     windows: source && target && { source: source.all, target: target.all },
     routes: { source: source?.routes ?? {}, target: target?.routes ?? {} },
-    odds: readCount(get(value, 'odds')),
+    odds: readOdds(get(value, 'odds')),
     said: readText(get(value, 'said')),
   };
 }

@@ -103,6 +103,13 @@ test('no evidence breaks the page: it is well-formed, has all of its parts and n
   );
 });
 
+test('numbers whose sum is none are not drawn', () => {
+  const [at, drain] = ['2026-01-31T23:00:00.000Z', { source: { http: Number.MAX_VALUE, websocket: 1e300 } }];
+  const page = htmlPage({ drain, timeline: [{ state: 'Drain', at }] } as unknown as Evidence);
+  expect(page).not.toMatch(NO_NUMBER);
+  expect(readPage(page)).toContain('## The drain');
+});
+
 test('a part of the evidence that is of another version, or damaged, is said and the others stand', () => {
   const given = { traffic: {}, rehearsal: { weights: 7 }, startedAt: '2026-01-31T23:00:00.000Z', outcome: 'completed' };
   const lines = readPage(htmlPage(given as unknown as Evidence));
