@@ -12,14 +12,18 @@ export function beginDrain(run: CutoverRun, tasks: readonly TaskReading[], nowMs
   // Two polls of margin: one for the order to reach every task, one for the last look.
   const limitSeconds = Math.max(0, ...limits) + 2 * run.plan.pollSeconds;
   const active = sumActive(tasks);
+  const counts = findCounts(run);
+  const { lost, unknown } = run.judgedCounts ?? counts;
+  const goneBefore = counts.lost - lost + counts.unknown - unknown;
   return {
     startedAtMs: nowMs,
     limitMs: limitSeconds * 1000,
     atStart: active,
     active,
     unknownTasks: unknownTasks(tasks).length,
-    before: findCounts(run),
-    ended: { moved: 0, closed: 0, forced: 0, lost: 0, unknown: 0 },
+    before: { ...counts, lost, unknown },
+    ...(goneBefore > 0 && { goneBefore }),
+    ended: { moved: 0, closed: 0, forced: 0, lost: counts.lost - lost, unknown: counts.unknown - unknown },
   };
 }
 

@@ -122,7 +122,8 @@ function summarizeRollback(run: CutoverRun, outcome: Outcome): Pick<Evidence, 'r
 function listEndings({ drain }: CutoverRun): DrainEndings & { completed: number } {
   if (!drain) return { completed: 0, moved: 0, closed: 0, forced: 0, lost: 0, unknown: 0 };
   const { moved, closed, forced, lost, unknown } = drain.ended;
-  const completed = total(drain.atStart) - total(drain.active) - moved - closed - forced - lost - unknown;
+  const gone = total(drain.atStart) + (drain.goneBefore ?? 0) - total(drain.active);
+  const completed = gone - moved - closed - forced - lost - unknown;
   // Connections that arrived during the drain (a request of a sticky client) may have been closed too.
   return { completed: Math.max(0, completed), moved, closed, forced, lost, unknown };
 }

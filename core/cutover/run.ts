@@ -51,6 +51,8 @@ export interface CutoverRun {
   readonly escalation?: Escalation | undefined;
   readonly escalations?: number;
   readonly decidedAtMs?: number;
+  /** Of the side that is left at the verdict of the last stage: what its tasks lose from then on is of the drain. */
+  readonly judgedCounts?: Pick<SideCounts, 'lost' | 'unknown'>;
   readonly drain?: DrainProgress;
   /** The attempts to switch, of a plan that does: the last ones, and those of the rollback. */
   readonly switches?: readonly SwitchRecord[];
@@ -189,8 +191,10 @@ export interface DrainProgress {
   readonly unknownTasks: number;
   /** Requests of clients that a cookie had bound to that side, since the look before. */
   readonly returning?: number;
-  /** The counts of that side when the drain began. */
+  /** The counts of that side when the drain began, without what its tasks lost since the last verdict. */
   readonly before: SideCounts;
+  /** Connections that were gone with their tasks when the drain began: they are in `ended`, and not in `atStart`. */
+  readonly goneBefore?: number;
   readonly ended: DrainEndings;
 }
 

@@ -2,6 +2,7 @@ import { pendingGate } from '../approval/approval';
 import { ask, mayAsk } from './escalation';
 import { CutoverRun, StageJudged, StageProgress, StageRecord, Verdict, rollBack } from './run';
 import { BakeVerdict, breakerTrip, unproven } from '../judge/judge';
+import { findDirection } from '../plan/direction';
 import type { Stage } from '../plan/stages';
 import { describeParts, describeShare, findOddsAgainst } from '../judge/comparison';
 import type { Plan } from '../plan/plan';
@@ -15,7 +16,12 @@ export function afterBake(
   nowMs: number,
 ): CutoverRun {
   if (verdict === 'wait') return { ...run, verdict: 'wait', waitSeconds: run.plan.pollSeconds };
-  const ended = { ...run, stages: [...run.stages, buildRecord(stage, progress, watch, verdict, run.plan, nowMs)] };
+  const { lost, unknown } = watch.tallies[findDirection(run.plan).from].counts;
+  const ended = {
+    ...run,
+    stages: [...run.stages, buildRecord(stage, progress, watch, verdict, run.plan, nowMs)],
+    judgedCounts: { lost, unknown },
+  };
   if (verdict === 'rollBack') {
     return rollBack(ended, 'BreakerTripped', breakerTrip(watch, run.plan)?.message ?? 'the breaker tripped');
   }

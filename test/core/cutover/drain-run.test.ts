@@ -1,5 +1,6 @@
 import { NO_CONNECTIONS, NO_ENDINGS } from '../../../core/proxy/connections';
 import { CutoverRun, begin } from '../../../core/cutover/run';
+import { afterBake } from '../../../core/cutover/stage';
 import { beginDrain, describeLive, drainSeen, observeDrain, unseenEnd } from '../../../core/cutover/drain-run';
 import { buildEvidence } from '../../../core/cutover/evidence';
 import { MAX_DRAIN_LOOKS, parsePlan } from '../../../core/plan/plan';
@@ -205,6 +206,26 @@ test('a run that has watched nothing counts from zero', () => {
     active: { websocket: 2 },
     ended: { moved: 0, closed: 0, forced: 0, lost: 0, unknown: 0 },
   });
+});
+
+test('what died with a task between the last verdict and the first look of the drain is lost, and was not completed', () => {
+  const watch = beginWatch({ source: [task('a', 3), task('b', 2)], target: [] }, 0);
+  const plan = parsePlan({ stages: [{ weights: { source: 0, target: 100 }, bakeSeconds: 60 }] });
+  const [stage] = plan.stages;
+  const baked = afterBake(
+    { ...begin('e', '2026-01-01T00:00:00Z', plan), watch },
+    { stage: stage!, progress: { index: 0, shiftedAtMs: 0, confirmedAtMs: 0 }, watch, verdict: 'promote' },
+    1000,
+  );
+  expect(baked.verdict).toBe('drain');
+  const tasks = [stopped('a', 137), task('b', 2)];
+  const seen = observe(watch, { source: tasks }, { source: 0, target: 0 }, 2000, 'source');
+  const begun = { ...baked, watch: seen };
+  const drain = beginDrain(begun, tasks, 2000);
+  expect(drain).toMatchObject({ atStart: { websocket: 2 }, ended: { lost: 3, unknown: 0 } });
+  const done = observeDrain({ ...begun, drain }, drain, [task('b', 0)], 3000);
+  const evidence = buildEvidence(done, 'completed', 4000);
+  expect(evidence.drain).toMatchObject({ lost: 3, completed: 2, unknown: 0 });
 });
 
 test('counts begin where the watch was when the drain began', () => {
