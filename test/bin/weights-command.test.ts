@@ -122,7 +122,8 @@ test('set gives the lock back when it fails', async () => {
   const { code, output } = await set('0', '1', 'shop', '--yes');
   expect([code, output]).toEqual([
     1,
-    'drainshift: Elastic Load Balancing must respond to ModifyRule, got 403 AccessDenied: not you\n',
+    'drainshift: Elastic Load Balancing must respond to ModifyRule, got 403 AccessDenied: not you\n' +
+      "Your identity lacks this right: see 'Rights' in docs/operating.md.\n",
   ]);
   expect(await storePort('store').holder()).toBeUndefined();
 });
@@ -191,7 +192,8 @@ test('an AWS that is not there is named', async () => {
   process.env.AWS_ENDPOINT_URL = endpoint;
   expect([code, output]).toEqual([
     1,
-    'drainshift: CloudFormation must respond to DescribeStacks, got connect ECONNREFUSED 127.0.0.1:1\n',
+    'drainshift: CloudFormation must respond to DescribeStacks, got connect ECONNREFUSED 127.0.0.1:1\n' +
+      'AWS did not respond as it should. Run the command again; its console and the AWS CLI may meet the same.\n',
   ]);
 });
 
