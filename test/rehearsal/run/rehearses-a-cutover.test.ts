@@ -230,7 +230,7 @@ describe('with a fault', () => {
     expect(codes[1]).toBe(2);
     expect(evidence).toMatchObject({
       outcome: 'rolled-back',
-      failure: { code: 'AlarmRaised', message: expect.stringContaining('fault: alarm') as string },
+      failure: { code: 'AlarmRaised', message: expect.stringContaining('got a fault of the rehearsal') as string },
       finalWeights: { source: 100, target: 0 },
     });
     expect(evidence.stages.length).toBeGreaterThan(0);
