@@ -7,7 +7,7 @@ import { isEcho, signalChild } from '../core/errors/signals';
 import { PROXY_NODE_OPTIONS } from '../lib/shared/assets';
 import { EXIT_CODES } from '../core/errors/exit-codes';
 import { listSettingFlags } from '../core/proxy/settings/describe-settings';
-import { OutputGone, rehearseCommand } from '../rehearsal/cli/command';
+import { OutputGone } from '../rehearsal/cli/output-gone';
 import { AnyAsked, formatFaults, listFaultRows, listSpellings, parseAsked } from '../rehearsal/faults/describe';
 import { STRATEGIES, StrategyName } from '../rehearsal/run/plan';
 import { shellWord } from '../rehearsal/report/shell-word';
@@ -248,6 +248,8 @@ async function rehearse({
   process.on('SIGHUP', stop);
   // A pipe that was closed or a terminal that is gone; without a listener each write would be a crash.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => stopped.abort(new OutputGone()));
+  // The local cloud takes ten times as long to load as all of the rest.
+  const { rehearseCommand } = await import('../rehearsal/cli/command');
   return rehearseCommand(
     {
       ...flags,

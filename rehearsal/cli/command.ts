@@ -13,6 +13,7 @@ import type { Report } from '../report/evidence';
 import { chooseExitCode } from '../report/exit-code';
 import { reachVerdict } from '../report/verdict';
 import type { RunningRehearsal } from '../cloud/running-rehearsal';
+import { OutputGone } from './output-gone';
 import { UsageError } from '../errors/usage-error';
 
 interface CommandOptions extends RehearsalOptions {
@@ -21,11 +22,6 @@ interface CommandOptions extends RehearsalOptions {
   readonly report?: string;
   /** Leave the local cloud up afterwards. */
   readonly keep: boolean;
-}
-
-/** Why a rehearsal was stopped: no reader is left for what it says (`rehearse | head -1`). */
-export class OutputGone extends Error {
-  override readonly name = 'OutputGone';
 }
 
 /**

@@ -10,7 +10,8 @@ import type { RunningRehearsal } from '../cloud/running-rehearsal';
 import { timesScenario } from '../traffic/options';
 import { describeEntry } from '../report/scenario-seen';
 import { startTraffic } from '../traffic/traffic';
-import { OPERATOR_KEY_ID, LocalCloud } from '../cloud/local-cloud';
+import type { LocalCloud } from '../cloud/local-cloud';
+import { OPERATOR_KEY_ID } from '../cloud/operator-key';
 
 /** A little traffic without cookies, so that the shares follow the weights as they are changed by hand. */
 const RATES = {

@@ -54,8 +54,6 @@ interface LocalCloudOptions {
 }
 
 const HOST = '127.0.0.1';
-/** The key id under which a person (or the rehearsal itself) calls the endpoint; it may do everything. */
-export const OPERATOR_KEY_ID = 'OPERATOR';
 
 /**
  * Everything that a template describes, standing up on this machine. It only puts the parts together, starts and stops them:

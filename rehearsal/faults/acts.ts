@@ -1,7 +1,8 @@
 import type { Side } from '../../core/traffic/weights';
 import type { EndpointFault, FaultOptions, FaultScope } from '../aws/endpoint/faults';
 import type { FunctionFault } from '../functions/function';
-import { OPERATOR_KEY_ID, type LocalCloud } from '../cloud/local-cloud';
+import type { LocalCloud } from '../cloud/local-cloud';
+import { OPERATOR_KEY_ID } from '../cloud/operator-key';
 import type { Degraded, FaultySide } from '../backend/faulty-side';
 import type { Propagation } from '../load-balancer/model/model';
 import { sendSignal } from '../processes/signal';

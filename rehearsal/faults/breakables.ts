@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import https from 'node:https';
 import type { Side } from '../../core/traffic/weights';
 import type { FaultySide } from '../backend/faulty-side';
-import { OPERATOR_KEY_ID, type LocalCloud } from '../cloud/local-cloud';
+import type { LocalCloud } from '../cloud/local-cloud';
+import { OPERATOR_KEY_ID } from '../cloud/operator-key';
 import type { ExecutionDescription } from '../state-machine/model';
 
 /** What a fault of a rehearsal, or of a row of the bench, works on. */

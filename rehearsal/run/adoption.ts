@@ -12,7 +12,8 @@ import { requestsAlone } from './scenario';
 import { startTraffic } from '../traffic/traffic';
 import { nothingLost } from '../traffic/counting/tally';
 import { until, waitFor } from '../processes/waiting';
-import { OPERATOR_KEY_ID, LocalCloud } from '../cloud/local-cloud';
+import type { LocalCloud } from '../cloud/local-cloud';
+import { OPERATOR_KEY_ID } from '../cloud/operator-key';
 
 /** As the runbook says it, faster. */
 const PORTIONS = [10, 50, 100];

@@ -1,7 +1,8 @@
 import { XMLParser } from 'fast-xml-parser';
 import { findWeights } from '../../core/traffic/forward';
 import { Weights } from '../../core/traffic/weights';
-import { OPERATOR_KEY_ID, LocalCloud } from '../cloud/local-cloud';
+import type { LocalCloud } from '../cloud/local-cloud';
+import { OPERATOR_KEY_ID } from '../cloud/operator-key';
 
 interface DescribeRules {
   readonly DescribeRulesResponse: {
