@@ -208,7 +208,7 @@ test('a run that has watched nothing counts from zero', () => {
   });
 });
 
-test('what died with a task between the last verdict and the first look of the drain is lost, and was not completed', () => {
+test('what died with a task between the last verdict and the first poll of the drain is lost, and was not completed', () => {
   const watch = beginWatch({ source: [task('a', 3), task('b', 2)], target: [] }, 0);
   const plan = parsePlan({ stages: [{ weights: { source: 0, target: 100 }, bakeSeconds: 60 }] });
   const [stage] = plan.stages;
