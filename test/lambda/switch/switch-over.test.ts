@@ -420,7 +420,10 @@ describe('what must not be wrong, nor hang', () => {
     // Not the abort of a task whose lease ran out behind the other one.
     expect(await switching).toMatchObject({
       by: 'one',
-      why: 'the switch must be decided within 2600 ms, got 2 empty, 1 unknown',
+      // What it was before it hung, for as long as the first call to it has not timed out.
+      why: expect.stringMatching(
+        /^the switch must be decided within 2600 ms, got 2 empty, 1 (unknown|notHolding)$/,
+      ) as string,
     });
     expect(good!.gate.report()).toMatchObject({ state: 'none', epoch: 1 });
   });
