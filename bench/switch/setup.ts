@@ -13,6 +13,7 @@ import { SecretStore } from '../../rehearsal/aws/services/secrets/secret-store';
 import { startBackend, type Running } from '../../rehearsal/backend/backend';
 import { readLogs } from '../../rehearsal/backend/backends';
 import { startStore } from '../../rehearsal/backend/store';
+import { Addresses } from '../../rehearsal/tasks/addresses';
 import { ElbModel } from '../../rehearsal/load-balancer/model/model';
 import type { LoggedWrite } from '../../rehearsal/writes/write-log';
 import { imageFlags } from '../peers/drainshift';
@@ -36,14 +37,8 @@ const TASKS_A_SIDE = 2;
 const TRIAL = 'trial';
 const EMPTY = new Map<string, never>();
 
-let hosts = 0;
-
-/** Of the loopback network; two runs beside each other have others. */
-function nextHost(): string {
-  // No address ends in 0 or 255.
-  hosts += hosts % 256 === 254 ? 3 : 1;
-  return `127.${100 + (process.pid % 100)}.${(hosts >> 8) & 255}.${hosts & 255}`;
-}
+/** Of this process; two runs beside each other have others. */
+let claimed: Promise<Addresses> | undefined;
 
 export interface Task {
   readonly id: string;
@@ -136,7 +131,8 @@ export class SwitchSetup {
     const id = `${home}-${(this.serial += 1)}`;
     const { url } = this.backends[home];
     const { url: other } = this.backends[home === 'source' ? 'target' : 'source'];
-    const host = nextHost();
+    claimed ??= Addresses.claim();
+    const host = (await claimed).take();
     const addresses = ['--listen', `${host}:${DATA_PORT}`, '--admin', `${host}:${ADMIN_PORT}`];
     // Under the time after which the backends, as those of Node, close a connection.
     const flags = [...addresses, '--side', home, '--switch-store', BUCKET, '--pool-idle-seconds', '3'];

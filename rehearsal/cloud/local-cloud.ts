@@ -84,11 +84,11 @@ export class LocalCloud {
     private readonly options: LocalCloudOptions,
     private readonly folder: CloudFolder,
     readonly certificate: Certificate,
+    private readonly addresses: Addresses,
   ) {
     const { model, speed, trust, plan } = options;
     const { processes } = folder;
     const { secrets, objects, alarms } = this;
-    const addresses = new Addresses(process.pid);
     this.balancerAddress = addresses.take();
     this.counts = new BalancerCounts((arn) => this.findSide(arn), options.hasLoopbackNetwork);
     this.balancer = new LoadBalancerServer({
@@ -127,7 +127,7 @@ export class LocalCloud {
     const folder = await CloudFolder.create(certificate.cert);
     let cloud: LocalCloud | undefined;
     try {
-      cloud = new LocalCloud(options, folder, certificate);
+      cloud = new LocalCloud(options, folder, certificate, await Addresses.claim());
       await cloud.standUp();
       return cloud;
     } catch (error) {
@@ -198,6 +198,7 @@ export class LocalCloud {
     this.statusRules.stop();
     this.states.stopAll();
     await Promise.all([this.functions.stop(), this.tasks.stop(), this.balancer.stop(), this.started?.stop()]);
+    await this.addresses.release();
     await this.folder.remove(this.isBroken);
   }
 

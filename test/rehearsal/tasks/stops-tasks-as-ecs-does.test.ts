@@ -22,6 +22,12 @@ let registry: Targets;
 let elb: ElbModel;
 let failures: string[];
 let processes: Set<number>;
+let addresses: Addresses;
+
+beforeAll(async () => {
+  addresses = await Addresses.claim();
+});
+afterAll(() => addresses.release());
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'drainshift-task-'));
@@ -38,8 +44,7 @@ beforeEach(() => {
   runner = new TaskRunner({
     elb,
     targets: registry,
-    // Another block than a rehearsal that runs beside the tests.
-    addresses: new Addresses(process.pid + 125),
+    addresses,
     processes: {
       started: (pid) => processes.add(pid),
       ended: (pid) => processes.delete(pid),
