@@ -267,11 +267,17 @@ function approvalLines(run: Announced, places: AnnouncementPlaces): readonly str
 function switchLines({ switches }: Announced): string[] {
   const last = switches?.at(-1);
   if (!last) return [];
-  const { epoch, to, outcome, by, why: reason, maxWaiting, releasedMs } = last;
-  const pause = releasedMs === undefined ? 'Nothing was held' : `Requests waited for at most ${releasedMs} ms`;
+  const { epoch, to, outcome, by, why: reason, maxWaiting, releasedMs, isResumed } = last;
+  const pause = isResumed ? UNKNOWN_PAUSE : describePause(releasedMs);
   const waiting = maxWaiting > 0 ? `, ${maxWaiting} of them at the same time` : '';
   const because = reason === undefined ? '' : ` Why: ${short(reason)}`;
   return [`Epoch ${epoch} to the ${to}: ${outcome}, decided by '${by}'. ${pause}${waiting}.${because}`];
+}
+
+const UNKNOWN_PAUSE = 'Another call of the step had begun it: how long requests waited is unknown';
+
+function describePause(releasedMs: number | undefined): string {
+  return releasedMs === undefined ? 'Nothing was held' : `Requests waited for at most ${releasedMs} ms`;
 }
 
 function frozenLines({ switches }: Announced): string[] {

@@ -19,7 +19,9 @@ export interface SwitchRecord {
   readonly by: string;
   /** ISO 8601. */
   readonly startedAt: string;
-  /** ISO 8601; of the first call to hold. Absent where nothing was held. */
+  /** Another call of the same execution had begun it: what was before this one is in no figure here, and unknown. */
+  readonly isResumed?: true;
+  /** ISO 8601; of the first call to hold. Absent where nothing was held, or another call had held before. */
   readonly heldAt?: string;
   readonly members: number;
   /** What kept the side that was left from writing. */

@@ -562,6 +562,7 @@ class Coordinator {
       ...(decision.why !== undefined && { why: decision.why }),
       by: decision.by,
       startedAt,
+      ...(this.isResumed && { isResumed: true as const }),
       ...(this.firstHoldMs !== undefined && { heldAt: new Date(this.firstHoldMs).toISOString() }),
       members: this.count,
       fence: hook.isFenced && request.plan.fence !== 'epoch' ? 'frozen' : request.plan.fence,
@@ -569,8 +570,7 @@ class Coordinator {
       ...(hook.frozen && { frozen: hook.frozen }),
       abandoned,
       maxWaiting: members.maxWaiting,
-      ...(this.firstHoldMs !== undefined && members.sums),
-      ...marks,
+      ...(this.firstHoldMs !== undefined && { ...members.sums, ...marks }),
       trace: this.trace.build(this.firstHoldMs),
     };
   }

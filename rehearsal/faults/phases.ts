@@ -25,7 +25,7 @@ interface PhaseSpec {
   readonly when: string;
 }
 
-/** They come only where the cutover goes back. */
+/** They come only where the cutover rolls back. */
 export const PHASES_OF_A_ROLLBACK: readonly Phase[] = ['rollback', 'record'];
 
 /** Whether the state that was entered last is the one of the phase. */

@@ -5,7 +5,7 @@ import { scenarioRows } from '../report/scenario-seen';
 import { listFacts } from '../report/summary';
 import { Verdict } from '../report/verdict';
 import { switchChart } from '../timeline/switch-chart';
-import { describeHandover, titleSwitch } from '../timeline/switch-words';
+import { capital, describeHandover, describeUnheld, titleSwitch } from '../timeline/switch-words';
 import { describePhases, findTaskRows, isTraced } from '../timeline/task-phases';
 import type { Handover } from '../writes/handover';
 import { escape, list, note, pill, table } from './markup';
@@ -77,7 +77,7 @@ export function switches({ switches: records = [], switchSeen }: Partial<Rehears
 /** A trace that no switch can have written is a fault of its own, which the summary names: the rest of the page stands. */
 function drawSwitch(record: SwitchRecord, handover: Handover | undefined, id: string): string {
   const why = record.why === undefined ? '' : `<p>${escape(`Because ${record.why}.`)}</p>\n`;
-  if (record.heldAt === undefined) return `${why}${note('No request waited.')}`;
+  if (record.heldAt === undefined) return `${why}${note(`${capital(describeUnheld(record))}.`)}`;
   if (!isTraced(record)) return `${why}${note('The evidence had no room for the trace of this attempt.')}`;
   try {
     const rows = findTaskRows(record.trace).map((row) => [row.label, row.id ?? '', describePhases(row)]);

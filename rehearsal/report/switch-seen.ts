@@ -58,6 +58,13 @@ function describeHold({ epoch, emptyMs, releasedMs }: SwitchRecord): string[] {
   return [`epoch ${epoch} waited ${emptyMs} ms for requests in flight, and ${releasedMs - emptyMs} ms for the rest`];
 }
 
+/** Without the time of the first call to hold what clients waited because of a switch is unknown. */
+function describePause({ p50Ms, p99Ms, maxMs }: Pause, switches: readonly SwitchRecord[]): string {
+  const isUnknown = switches.some(({ isResumed, heldAt }) => isResumed && heldAt === undefined);
+  if (isUnknown) return 'pause as clients saw it unknown: another call had begun to hold';
+  return `pause p50 ${p50Ms} ms, p99 ${p99Ms} ms, max ${maxMs} ms as clients saw it`;
+}
+
 /** In one line. */
 export function switchLine({ writes, pause }: SwitchSeen, switches: readonly SwitchRecord[]): string {
   const held = Math.max(0, ...switches.map(({ maxWaiting }) => maxWaiting));
@@ -65,9 +72,11 @@ export function switchLine({ writes, pause }: SwitchSeen, switches: readonly Swi
   const attempts = switches.map(({ epoch, outcome }) => `epoch ${epoch} ${outcome}`).join(', ');
   return [
     attempts === '' ? 'never begun' : attempts,
-    `pause p50 ${pause.p50Ms} ms, p99 ${pause.p99Ms} ms, max ${pause.maxMs} ms as clients saw it`,
+    describePause(pause, switches),
     ...switches.flatMap(describeHold),
-    `${held.toLocaleString('en-US')} held at most`,
+    switches.some(({ isResumed }) => isResumed)
+      ? `${held.toLocaleString('en-US')} held or more`
+      : `${held.toLocaleString('en-US')} held at most`,
     `${bySide.source.toLocaleString('en-US')} writes had responses of the source, ${bySide.target.toLocaleString('en-US')} of the target`,
     `overlap ${overlaps}, ${lost} lost, ${doubled} doubled`,
   ].join('; ');

@@ -13,10 +13,15 @@ export function describeOutcome(record: SwitchRecord): string {
   const times = [
     ...(decidedMs === undefined ? [] : [`decided ${formatMs(decidedMs)} after the first call to hold`]),
     ...(releasedMs === undefined ? [] : [`released after ${formatMs(releasedMs)}`]),
-    ...(heldAt === undefined ? ['no request waited'] : []),
+    ...(heldAt === undefined ? [describeUnheld(record)] : []),
     ...(why === undefined ? [] : [`because ${why}`]),
   ];
   return [titleSwitch(record), ...times].join(', ');
+}
+
+/** Of one without a first call to hold. What was before a call died is unknown, and not nothing. */
+export function describeUnheld({ isResumed }: SwitchRecord): string {
+  return isResumed ? 'what waited before its last call began is unknown' : 'no request waited';
 }
 
 /** All that its chart shows, for a person who cannot see it. Times are from the first call to hold. */
@@ -59,6 +64,6 @@ function because(why: string | undefined): string {
   return why === undefined ? '' : `, because ${why}`;
 }
 
-function capital(text: string): string {
+export function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -334,6 +334,12 @@ describe('a switch', () => {
     expect(text).toContain('forward to the target, whatever the weights are');
   });
 
+  test('that another call had begun claims no pause', () => {
+    const text = of('switched', { isResumed: true, maxWaiting: 0, releasedMs: 0 });
+    expect(text).toContain('how long requests waited is unknown.');
+    expect(text).not.toContain('0 ms');
+  });
+
   test('that was aborted says why, and whether it is tried again', () => {
     const aborted = { outcome: 'abort', why: 'a task hung', maxWaiting: 0, releasedMs: undefined };
     expect(of('switchAborted', aborted)).toMatch(/Nothing was held\. Why: a task hung/);

@@ -1,6 +1,7 @@
 import { XMLParser, XMLValidator } from 'fast-xml-parser';
 import type { SwitchEvent } from '../../../core/switch/switch-trace';
 import type { SwitchRecord } from '../../../core/switch/switch-record';
+import { switchLine } from '../../../rehearsal/report/switch-seen';
 import { switchChart, switchImage } from '../../../rehearsal/timeline/switch-chart';
 import { listSwitchLines } from '../../../rehearsal/timeline/switch-lines';
 import { describeSwitch } from '../../../rehearsal/timeline/switch-words';
@@ -53,6 +54,23 @@ test('each task: held with its requests, nothing in flight, released, at its own
     'Clients got the last response of the source at 93.5 ms.',
     'They got the first of the target at 118 ms.',
   ]);
+});
+
+test('one that another call had begun: what waited before is unknown, and not nothing', () => {
+  const resumed: SwitchRecord = {
+    ...{ ...record(COMMITTED), heldAt: undefined, isResumed: true, maxWaiting: 0 },
+    ...{ heldMs: undefined, emptyMs: undefined, decidedMs: undefined, releasedMs: undefined },
+  };
+  const [headline] = listSwitchLines(resumed, plain);
+  expect(headline).toContain('what waited before its last call began is unknown');
+  expect(headline).not.toMatch(/no request waited|0 ms/);
+  const writes = { sent: 2, responded: 2, lost: 0, doubled: 0, overlaps: 0, staleEpochs: 0 };
+  const seen = {
+    ...{ pause: { requests: 0, p50Ms: 0, p99Ms: 0, maxMs: 0 }, handovers: [] },
+    writes: { ...writes, bySide: { source: 1, target: 1 }, faults: [] },
+  };
+  expect(switchLine(seen, [resumed])).toMatch(/unknown: another call had begun to hold; 0 held or more;/);
+  expect(switchLine(seen, [record(COMMITTED)])).toMatch(/p99 0 ms, max 0 ms as clients saw it; .*; 40 held at most;/);
 });
 
 const rows: [string, SwitchEvent[], RegExp][] = [
