@@ -213,7 +213,8 @@ describe('status and watch', () => {
   test('on a terminal it is drawn anew in its place, and Ctrl-C leaves the cutover alone', async () => {
     const { state } = await baking();
     night.put('night', 'Bake', state);
-    const command = `'${process.execPath}' dist/bin/drainshift.js watch --stack shop`;
+    // In place of the shell: one that waits says of Ctrl-C what it likes.
+    const command = `exec '${process.execPath}' dist/bin/drainshift.js watch --stack shop`;
     const terminal = spawn('script', ['-qec', command, '/dev/null'], {
       cwd: ROOT,
       env: process.env,
