@@ -28,7 +28,7 @@ const UNSAFE_SECONDS = 60;
 /** How long it waits for a side that has its weight back and does not serve. */
 const STRANDED_SECONDS = 300;
 /** The lock and the alarms are asked, and not waited for. */
-const ASK_MS = 2_500;
+const ASK_MS = 1_500;
 /** What verifying may take: two reads of the rules. A step that has less left leaves it to the next look. */
 const VERIFY_MS = 14_000;
 /** What a look at the side that it leaves may take. */
@@ -77,17 +77,19 @@ interface SeenBoth extends Seen {
 export async function rollback(given: CutoverRun, ports: Ports, nowMs: number): Promise<CutoverRun> {
   const { initial, execution } = given;
   if (!initial) throw new Error("'rollback' must follow a preflight, got none");
-  // Asked at the same time, so that both together cost no more than one.
+  // Asked at the same time, so that all together cost no more than one.
   const alarms = settleWithin(ASK_MS, 'reading the alarms', () => ports.alarms.read(given.alarms));
+  const ahead = given.plan.switch ? undefined : readAhead(given, ports);
   const holder = await settleWithin(ASK_MS, 'reading the lock', () => ports.store.holder());
   if ('value' in holder && holder.value?.execution !== execution) return withoutLock(given);
   const recalled = 'value' in holder ? recallSuspended(given, holder.value) : given;
-  return withRollbackHooks(recalled, ports, nowMs, () => goBack(recalled, { initial, alarms, holder }, ports, nowMs));
+  const asked = { initial, alarms, ahead, holder };
+  return withRollbackHooks(recalled, ports, nowMs, () => goBack(recalled, asked, ports, nowMs));
 }
 
 async function goBack(
   given: CutoverRun,
-  { initial, alarms, holder }: Pick<Going, 'alarms' | 'holder'> & { readonly initial: InitialReading },
+  { initial, alarms, ahead, holder }: Asked & { readonly initial: InitialReading },
   ports: Ports,
   nowMs: number,
 ): Promise<CutoverRun> {
@@ -101,7 +103,7 @@ async function goBack(
     await announceSwitch(run, ports);
     return { ...started, verdict: 'wait', waitSeconds: 1 };
   }
-  const after = await goOn({ run, started, intended, switched, alarms, holder }, ports, nowMs);
+  const after = await goOn({ run, started, intended, switched, alarms, ahead, holder }, ports, nowMs);
   // After the weights: they do not wait for a message.
   if (hasSwitched) await announceSwitch(run, ports);
   return timeLeftMs() < RESUME_MS ? after : resumeScaling(after, ports);
@@ -115,21 +117,27 @@ async function announceSwitch(run: CutoverRun, ports: Ports): Promise<void> {
   if (isBack || last.outcome === 'abort') await announce(isBack ? 'switchedBack' : 'switchAborted', run, ports);
 }
 
-interface Going {
+/** What was asked as the step began. */
+interface Asked {
+  readonly alarms: Promise<Settled<readonly AlarmReading[]>>;
+  /** Undefined where a switch back comes first: what was read before it would say nothing. */
+  readonly ahead: Promise<Ahead> | undefined;
+  readonly holder: Settled<unknown>;
+}
+
+interface Going extends Asked {
   readonly run: CutoverRun;
   readonly started: CutoverRun;
   readonly intended: Forward;
   readonly switched: SwitchedBack;
-  readonly alarms: Promise<Settled<readonly AlarmReading[]>>;
-  readonly holder: Settled<unknown>;
 }
 
 async function goOn(
-  { run, started, intended, switched, alarms, holder }: Going,
+  { run, started, intended, switched, alarms, ahead, holder }: Going,
   ports: Ports,
   nowMs: number,
 ): Promise<CutoverRun> {
-  const before = await look(run, ports);
+  const before = await look(run, ports, ahead);
   if (switched.kind === 'stays')
     return stayWith(started, switched, await lookAtOther(run, before, ports, TELL_MS), ports);
   const more = [...('problem' in holder ? [holder.problem] : []), ...(switched.notDone ? [switched.notDone] : [])];
@@ -195,17 +203,29 @@ function withoutLock(run: CutoverRun): CutoverRun {
   return { ...run, verdict: 'go', failure: { code: 'LockLost', message } };
 }
 
-/** Undrains the side, and reads at the same time what it is and where the weights stand. */
-async function look({ plan }: CutoverRun, ports: Ports): Promise<Seen> {
+/** What is read of the side that gets its weight back, and of where the weights stand. */
+type Ahead = Omit<Seen, 'notDone'>;
+
+async function readBack({ plan }: CutoverRun, ports: Ports): Promise<Ahead> {
   const { loadBalancer } = ports;
-  const { from } = findDirection(plan);
-  const [notDone, back, rules] = await Promise.all([
-    undrain(from, ports),
-    readSide(from, plan, ports, 1),
-    loadBalancer.rules(),
-  ]);
+  const [back, rules] = await Promise.all([readSide(findDirection(plan).from, plan, ports, 1), loadBalancer.rules()]);
   const forward = rules.find(({ arn }) => arn === loadBalancer.ruleArn)?.forward;
-  return { forward, notDone, back: back.state };
+  return { forward, back: back.state };
+}
+
+/** It changes nothing, and so needs no lock: a store that does not respond costs its time once. */
+function readAhead(run: CutoverRun, ports: Ports): Promise<Ahead> {
+  const read = readBack(run, ports);
+  // It fails where it is awaited.
+  read.catch(() => undefined);
+  return read;
+}
+
+/** Undrains the side, and reads at the same time what it is and where the weights stand. */
+async function look(run: CutoverRun, ports: Ports, ahead: Promise<Ahead> | undefined): Promise<Seen> {
+  const { from } = findDirection(run.plan);
+  const [notDone, read] = await Promise.all([undrain(from, ports), ahead ?? readBack(run, ports)]);
+  return { ...read, notDone };
 }
 
 /**

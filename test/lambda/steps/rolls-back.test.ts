@@ -15,6 +15,10 @@ import { MemoryCloud, arns, report, stickiness } from '../world';
 async function shifted(cloud: MemoryCloud, plan: unknown = {}): Promise<CutoverRun> {
   return shift(cloud.ready(plan), cloud.ports, cloud.nowMs);
 }
+function promised(): [promise: Promise<void>, resolve: () => void] {
+  let resolve = () => {};
+  return [new Promise<void>((resolved) => (resolve = resolved)), () => resolve()];
+}
 const onlySource = [{ arn: arns.source, weight: 100 }];
 
 test('errors on the target trip the breaker: the weights roll back, the stage is on record, the lock is free', async () => {
@@ -143,6 +147,26 @@ test('the one who has lost the lock touches nothing any more', async () => {
   expect((await record(back, cloud.ports, cloud.nowMs)).outcome).toBe('failed');
   expect(cloud.calls).toEqual(calls);
   expect(cloud.lock.execution).toBe('another');
+});
+
+test('what it reads waits for no lock; what it changes does', async () => {
+  const cloud = new MemoryCloud();
+  const run = await shifted(cloud);
+  const { store, loadBalancer } = cloud.ports;
+  const [read, wasRead] = promised();
+  const [responds, respond] = promised();
+  const holder = () => responds.then(() => store.holder());
+  const rules = () => {
+    wasRead();
+    return loadBalancer.rules();
+  };
+  const ports = { ...cloud.ports, store: { ...store, holder }, loadBalancer: { ...loadBalancer, rules } };
+  const calls = [...cloud.calls];
+  const restoring = rollback(run, ports, cloud.nowMs);
+  await read;
+  expect(cloud.calls).toEqual(calls);
+  respond();
+  expect((await restoring).verdict).toBe('restored');
 });
 
 test('an input that is not {} or {"plan": …} starts nothing', async () => {
