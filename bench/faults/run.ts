@@ -4,7 +4,7 @@ import { eachKind } from '../../core/proxy/connections';
 import type { Outcome } from '../../core/cutover/run';
 import { formatWeights } from '../../core/traffic/weights';
 import { FaultInjector } from '../../rehearsal/faults/injector';
-import { MIN_BAKE_SECONDS, findEnding, findFault, type AskedFault } from '../../rehearsal/faults/table';
+import { findEnding, type AskedFault } from '../../rehearsal/faults/table';
 import { machineTime } from '../../rehearsal/processes/machine-time';
 import { readBackWeights } from '../../rehearsal/run/read-back';
 import { isLost, type Seen, type SeenRequest } from './seen';
@@ -45,11 +45,6 @@ const PLAN = {
   judge: { errorBudget: 0.46, inconclusive: 'rollBack' },
   drain: { perKindSeconds: { ...eachKind(() => 2), websocket: 4 } },
 };
-function choosePlan({ name }: AskedFault): object {
-  if (findFault(name).needs !== 'longBakes') return PLAN;
-  const stages = PLAN.stages.map((stage) => ({ ...stage, bakeSeconds: MIN_BAKE_SECONDS }));
-  return { ...PLAN, stages };
-}
 
 const WARM_UP_MS = 1_500;
 const AFTERWARDS_MS = 2_000;
@@ -62,7 +57,7 @@ const SWITCH_MS = 300;
 const MOMENT_MS = 30_000;
 
 export async function runRow(app: string, asked: AskedFault): Promise<RowResult> {
-  const row = await startRow(app, choosePlan(asked));
+  const row = await startRow(app, PLAN);
   try {
     return await attack(row, asked);
   } finally {

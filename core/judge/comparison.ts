@@ -39,6 +39,8 @@ const DESCRIBED_PARTS = 3;
 const MIN_ROUTE_REQUESTS = 100;
 /** Weights that have not spread by then are not in force. No figure is published; field reports say some ten seconds. */
 const SPREAD_SECONDS = 25;
+/** Of weights that are in force it is seen once in ten stages at the most, and passes. */
+const DOUBTFUL_ODDS = 10;
 
 type Readings = Readonly<Partial<Record<Side, readonly TaskReading[]>>>;
 
@@ -53,8 +55,16 @@ export function orderWindow(comparison: Comparison | undefined, watch: string, p
 /** What each side did in one window. */
 export type SideWindows = Readonly<Record<Side, WindowReport>>;
 
+/** Where a task that takes requests does not say how many, no side's share is known: then no arrivals are compared. */
 export function sumSides({ source = [], target = [] }: Readings): SideWindows {
-  return { source: sumWindows(source), target: sumWindows(target) };
+  const sums = { source: sumWindows(source), target: sumWindows(target) };
+  const isKnown = [...source, ...target].every(({ life, window }) => life !== 'running' || window !== undefined);
+  if (isKnown) return sums;
+  return { source: withoutArrivals(sums.source), target: withoutArrivals(sums.target) };
+}
+
+function withoutArrivals(sum: WindowReport): WindowReport {
+  return { ...sum, all: { ...sum.all, unbound: 0 } };
 }
 
 /**
@@ -134,9 +144,13 @@ function addShare(
   return isSpreading && findShareOdds(next).wrong >= MAX_ODDS ? NO_SHARE_ODDS : next;
 }
 
-/** Whether what arrives proves that the weights are in force. Too little traffic proves nothing. */
+/**
+ * Whether what arrives proves that the weights are in force, and says nothing against it. Too little traffic proves nothing. What
+ * did not fit while the weights spread is forgotten, and the proof that came before it, too.
+ */
 export function areInForce({ share }: Comparison): boolean {
-  return findShareOdds(share).inForce >= MAX_ODDS;
+  const { inForce, wrong } = findShareOdds(share);
+  return inForce >= MAX_ODDS && wrong < DOUBTFUL_ODDS;
 }
 
 /** The odds against the side that gets the traffic. */
@@ -158,7 +172,9 @@ export function describeParts({ odds }: Comparison, plan: Plan): string[] {
  */
 export function describeShare(comparison: Comparison): string {
   if (areInForce(comparison)) return 'the arrivals fit the weights';
-  const { inForce } = findShareOdds(comparison.share);
+  const { inForce, wrong } = findShareOdds(comparison.share);
+  if (wrong >= DOUBTFUL_ODDS)
+    return `the arrivals do not fit the weights, got odds of ${formatOdds(wrong)} against them`;
   return `too few arrivals to prove the weights, got odds of ${formatOdds(inForce)} for them`;
 }
 

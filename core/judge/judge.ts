@@ -3,6 +3,7 @@ import { findDirection } from '../plan/direction';
 import { Plan } from '../plan/plan';
 import { Stage, findMaximumBake } from '../plan/stages';
 import type { Side } from '../traffic/weights';
+import { areInForce, describeShare } from './comparison';
 import { Counted, findMissing } from './promotion';
 import { SideCounts, computeDifference, pendingRequests } from './tally';
 import { Sample, Watch, lastSample } from './watch';
@@ -25,7 +26,7 @@ export interface Trip {
 }
 
 export interface Lack {
-  readonly code: Extract<ErrorCode, 'TooFewRequests' | 'TargetNotProven'>;
+  readonly code: Extract<ErrorCode, 'TooFewRequests' | 'TargetNotProven' | 'ShiftNotConfirmed'>;
   readonly message: string;
 }
 
@@ -77,8 +78,8 @@ function isOverLimit({ errors, responded }: WindowCounts, { breaker }: Plan): bo
 }
 
 /**
- * What to do with a stage. The breaker decides at every look; a promotion needs the whole bake, enough responses, and a
- * last minute and a stage that are within the error rate. Else the bake goes on, up to its maximum.
+ * What to do with a stage. The breaker decides at every look; a promotion needs the whole bake, enough responses, a
+ * last minute and a stage that are within the error rate, and arrivals by the weights. Else the bake goes on, up to its maximum.
  */
 export function bakeVerdict(
   bake: { readonly elapsedSeconds: number; readonly stage: Stage; readonly canPromote: boolean },
@@ -107,9 +108,20 @@ export function unproven(watch: Watch, plan: Plan): Lack | undefined {
   if (stage.errors + unanswered(watch, plan) > stage.requests * breaker.maximumErrorRate) {
     return notProven(rateMessage(plan, unansweredText(stage)));
   }
-  if (short.tasksLost === 0) return undefined;
-  const rule = `no proxy of the ${to} must end unasked in the last ${whole(short.seconds)} s of a bake`;
-  return notProven(`${rule}, got ${short.tasksLost}`);
+  if (short.tasksLost > 0) {
+    const rule = `no proxy of the ${to} must end unasked in the last ${whole(short.seconds)} s of a bake`;
+    return notProven(`${rule}, got ${short.tasksLost}`);
+  }
+  return notInForce(watch);
+}
+
+/** Weights that read back may spread for a while: a stage goes on until what arrives has shown them. */
+function notInForce({ comparison }: Watch): Lack | undefined {
+  if (!comparison || areInForce(comparison)) return undefined;
+  return {
+    code: 'ShiftNotConfirmed',
+    message: `what arrives must prove that the weights are in force, got ${describeShare(comparison)}`,
+  };
 }
 
 function countStage({ responded, errors }: WindowCounts): Counted {

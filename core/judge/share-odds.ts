@@ -3,7 +3,8 @@
  * nodes, or for ever. Counted are requests that the weights decide on: with sticky sessions those without a cookie of one.
  *
  * Both odds are e-values: while arrivals follow the weights, `wrong` reaches 1/α with a probability of at most α at any time;
- * while they have gone half of the way from the weights before at the most, so does `inForce`.
+ * while they have gone half of the way from the weights before at the most, so does `inForce`. A step that is too small for that to
+ * be told apart counts as one that is larger.
  */
 import { Weights } from '../traffic/weights';
 
@@ -25,6 +26,10 @@ const BETWEEN: readonly number[] = [0, 0.25, 0.5, 0.75];
 const MORE = 1.5;
 /** Nodes that were told late and a draw that is not quite random are no fault: shares this close to the weights fit. */
 const TOLERANCE = 0.1;
+/** The odds between both sides must differ by so much to be told apart by some 230 arrivals: 50 % and 40 % do. */
+const APART = 1.5;
+/** Of a side that is to get everything, or nothing: no more than this is left to be told apart. */
+const NEARLY_ALL = 0.985;
 /** No share is certain: one stray request must not prove anything. */
 const STRAY = 0.0005;
 
@@ -43,8 +48,27 @@ export function addArrivals(
   });
   return {
     wrong: logs.map((log, index) => round((wrong[index] ?? 0) + log)),
-    inForce: round(inForce + logRatio(arrivals, now, (now + then) / 2)),
+    inForce: round(inForce + logRatio(arrivals, now, stoppedShare(now, then))),
   };
+}
+
+/** How many arrivals by the new weights prove on average that these are in force. */
+export function arrivalsToProve(
+  { weights, before }: { readonly weights: Weights; readonly before: Weights },
+  odds: number,
+): number {
+  const [now, then] = [targetShare(weights), targetShare(before)];
+  return Math.ceil(Math.log(odds) / logRatio({ source: 1 - now, target: now }, now, stoppedShare(now, then)));
+}
+
+/** The share of a change that has stopped half way; of a small one, further behind. */
+function stoppedShare(now: number, then: number): number {
+  const half = (now + then) / 2;
+  const isMore = now === then ? now > 0.5 : now > then;
+  const near = Math.min(NEARLY_ALL, Math.max(1 - NEARLY_ALL, now));
+  const odds = (near / (1 - near)) * (isMore ? 1 / APART : APART);
+  const apart = odds / (1 + odds);
+  return isMore ? Math.min(half, apart) : Math.max(half, apart);
 }
 
 /** The odds against weights that are in force, and those against weights that are not; 1 at the beginning. */

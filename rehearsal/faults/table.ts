@@ -35,14 +35,11 @@ export interface Fault {
   readonly sides?: readonly Side[];
   /** The side of which it needs a second proxy. @default - none */
   readonly secondProxy?: Side;
-  /** What it needs: an alarm that the cutover watches, or bakes of `MIN_BAKE_SECONDS`. @default - nothing */
-  readonly needs?: 'alarm' | 'longBakes';
+  /** What it needs: an alarm that the cutover watches. @default - nothing */
+  readonly needs?: 'alarm';
   /** Whether it makes the cutover roll back by itself. @default - no: an abort does, for the phases of a rollback */
   readonly rollsBack?: boolean;
 }
-
-/** A load balancer may take 25 s until weights are in force everywhere: what is found by arrivals is found after them. */
-export const MIN_BAKE_SECONDS = 30;
 
 const BACK: Ending = { outcomes: ['rolled-back'] };
 const BACK_SOON: Ending = { outcomes: ['rolled-back'], restoredWithin: 10 };
@@ -416,18 +413,16 @@ const WEIGHTS = {
     ends: BACK,
   },
   'weights-not-in-force': {
-    does: 'ModifyRule responds, its weights read back, and requests go on by those before. It takes bakes of 30 s to be found: a load balancer may take a while.',
+    does: 'ModifyRule responds, its weights read back, and requests go on by those before.',
     phases: SHIFTS,
     losses: 'none',
     ends: BACK,
-    needs: 'longBakes',
   },
   'weights-in-part': {
-    does: 'ModifyRule responds, its weights read back, and half of the load balancer goes on by those before. It takes bakes of 30 s to be found, too.',
+    does: 'ModifyRule responds, its weights read back, and half of the load balancer goes on by those before.',
     phases: SHIFTS,
     losses: 'none',
     ends: BACK,
-    needs: 'longBakes',
   },
   'weights-by-hand': {
     does: 'A person sets other weights.',

@@ -1,5 +1,7 @@
 import { findDirection } from '../../core/plan/direction';
-import { budgetProvenBy, requestsToProve } from '../../core/plan/judge-plan';
+import { findShift } from '../../core/judge/comparison';
+import { arrivalsToProve } from '../../core/judge/share-odds';
+import { MAX_ODDS, budgetProvenBy, requestsToProve } from '../../core/plan/judge-plan';
 import { Plan } from '../../core/plan/plan';
 import { Stage, findMaximumBake } from '../../core/plan/stages';
 import { formatWeights } from '../../core/traffic/weights';
@@ -12,6 +14,8 @@ const MAX_BY_CHANCE = 0.001;
 const SLOW_SHARE = 0.25;
 /** With fewer requests at the usual traffic a rehearsal proves nothing. */
 const MIN_REQUESTS = 10;
+/** Arrivals prove their weights by chance: nearly always by so many times as many as on average. */
+const SURELY = 4;
 
 interface Asked {
   /** As they will be used: multiplied already. */
@@ -23,12 +27,29 @@ interface Asked {
 }
 
 /**
- * The plan, with an `errorBudget` that its short stages can prove: a night has more requests. Else a cutover that is in order
- * would roll back, always or by chance.
+ * The plan, with an `errorBudget` that its short stages can prove, and maximum bakes in which what arrives can prove the weights: a
+ * night has more requests. Else a cutover that is in order would roll back, always or by chance.
  *
  * @throws UsageError where too few requests come for any proof
  */
 export function withEnoughRequests(plan: Plan, asked: Asked): Plan {
+  return withTimeToArrive(withProvableBudget(plan, asked), freshRequests(asked.rates));
+}
+
+function withTimeToArrive(plan: Plan, perSecond: number): Plan {
+  const stages = plan.stages.map((stage, index) => {
+    const needed = Math.ceil(countArrivals(plan, index) / Math.max(1, perSecond * SLOW_SHARE));
+    return needed <= findMaximumBake(stage) ? stage : { ...stage, maximumBakeSeconds: needed };
+  });
+  return stages.every((stage, index) => stage === plan.stages[index]) ? plan : { ...plan, stages };
+}
+
+/** So many nearly always prove the weights of a stage. */
+function countArrivals(plan: Plan, stage: number): number {
+  return SURELY * arrivalsToProve(findShift(plan, stage), MAX_ODDS);
+}
+
+function withProvableBudget(plan: Plan, asked: Asked): Plan {
   const needed = requestsToProve(plan.judge.errorBudget);
   const fewest = Math.min(needed, Math.max(1, Math.floor(MIN_REQUESTS * (asked.share ?? asked.traffic))));
   const { stage, index, expected } = findTightest(plan, freshRequests(asked.rates));
@@ -57,9 +78,13 @@ export function withEnoughRequests(plan: Plan, asked: Asked): Plan {
  */
 export function minShare(plan: Plan, rates: TrafficRates): number {
   const needed = requestsToProve(plan.judge.errorBudget);
-  const { expected } = findTightest(plan, freshRequests(rates));
+  const perSecond = freshRequests(rates);
+  const { expected } = findTightest(plan, perSecond);
+  const arrives = plan.stages.map((stage, index) => (perSecond * findMaximumBake(stage)) / countArrivals(plan, index));
+  const floor = Math.min(1, 1 / Math.min(...arrives));
   for (let percent = 100 * MIN_SHARE; percent < 100; percent += 5) {
-    if (poissonBelow(needed, expected * (percent / 100)) <= MAX_BY_CHANCE) return percent / 100;
+    const share = percent / 100;
+    if (share >= floor && poissonBelow(needed, expected * share) <= MAX_BY_CHANCE) return share;
   }
   return 1;
 }

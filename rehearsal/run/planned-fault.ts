@@ -6,7 +6,7 @@ import { UsageError } from '../errors/usage-error';
 import { describeAsked, formatAsked, type AnyAsked } from '../faults/describe';
 import { FaultInjector } from '../faults/injector';
 import { SwitchInjector } from '../faults/switch-injector';
-import { MIN_BAKE_SECONDS, findFault } from '../faults/table';
+import { findFault } from '../faults/table';
 import type { Breakables } from '../faults/breakables';
 import type { ProgressReporter } from '../progress/progress-reporter';
 import type { ExecutionDescription } from '../state-machine/model';
@@ -23,10 +23,6 @@ export function checkFault({ machine }: StackModel, plan: Plan, asked: AnyAsked 
     return;
   }
   const { needs } = findFault(asked.name);
-  const bake = Math.min(...plan.stages.map(({ bakeSeconds }) => bakeSeconds));
-  if (needs === 'longBakes' && bake < MIN_BAKE_SECONDS) {
-    throw must(`have bakes of ${MIN_BAKE_SECONDS} s or more, divided by --speed`, `one of ${bake} s`);
-  }
   if (needs === 'alarm' && watchedAlarms(machine).length === 0) {
     throw must('have an alarm that the cutover watches', 'none');
   }

@@ -35,6 +35,11 @@ export const ALARMS: CheckedAlarms = {
   target: { metric: ['checkout-5xx'], other: ['latency'] },
 };
 
+/** In each look. */
+const NEW_CLIENTS = 2_000;
+/** What is asked for before the first shift. */
+const PAST_SECONDS = 290;
+
 /** A whole cutover's surroundings in memory: what the steps read and write, and nothing of how AWS does it. */
 export class MemoryCloud {
   forward: Forward = {
@@ -83,6 +88,8 @@ export class MemoryCloud {
   diagnosed: Diagnosis[] = [];
   /** What the judge was given, by the number of the object. */
   looks: (readonly LookRecord[])[] = [];
+  /** Whether new clients come to both sides by the weights, where nothing else is said. */
+  followsWeights = true;
   /** What a side's first task did in the seconds that it is asked for. */
   window: (side: Side, order: WindowOrder) => WindowReport | undefined = () => undefined;
   alarms: AlarmReading[] = [];
@@ -287,13 +294,23 @@ export class MemoryCloud {
   /** One task did all of it: the sum counts. */
   private withWindows(side: Side, order: WindowOrder | undefined): TaskReading[] {
     const readings = this.taskReadings(side);
-    const window = order && (this.window(side, order) ?? this.arrivedWindow(side));
+    const window = order && (this.window(side, order) ?? this.arrivedWindow(side) ?? this.weighedWindow(side, order));
     const first = readings.findIndex(({ report }) => report !== undefined);
     if (!window) return readings;
     return readings.map((reading, index) => {
       if (!reading.report) return reading;
       return { ...reading, window: index === first ? window : { ...window, all: NO_WINDOW } };
     });
+  }
+
+  /** New clients by the weights, of which nothing else is known. */
+  private weighedWindow(side: Side, { until, after }: WindowOrder): WindowReport | undefined {
+    const isPast = until - after >= PAST_SECONDS;
+    if (!this.followsWeights || isPast) return undefined;
+    const sum = this.forward.groups.reduce((total, { weight }) => total + weight, 0);
+    const weight = this.forward.groups.find(({ arn }) => arn === arns[side])?.weight ?? 0;
+    const unbound = Math.round((NEW_CLIENTS * weight) / sum);
+    return { aheadSeconds: 0, all: { ...NO_WINDOW, requests: unbound, unbound }, routes: {}, segments: {} };
   }
 
   private arrivedWindow(side: Side): WindowReport | undefined {

@@ -138,3 +138,20 @@ test('a side is the sum of its tasks, also of those that are gone or have nothin
   });
   expect([source.all.requests, target.all.requests]).toEqual([12, 0]);
 });
+
+test('the share of tasks that do not all respond is not known: no arrivals are held against the weights', () => {
+  const task = (id: string, life: TaskReading['life'], window?: WindowReport): TaskReading => ({
+    ...{ id, address: id, life },
+    ...(window && { window }),
+  });
+  const source = [task('a', 'running', report(requests(180)))];
+  const one = task('b', 'running', report(requests(10)));
+  const sum = (...target: TaskReading[]) => sumSides({ source, target });
+  const hung = sum(one, task('c', 'running'));
+  expect([hung.source.all.unbound, hung.target.all.unbound, hung.target.all.responded]).toEqual([0, 0, 10]);
+  // What is leaving gets no new requests, and what has stopped gets none.
+  expect(sum(one, task('c', 'leaving'), task('d', 'stopped')).source.all.unbound).toBe(180);
+  let next = begun();
+  for (let look = 0; look < 60; look += 1) next = after(next, 1, hung.source, hung.target);
+  expect([findMisfit(next), areInForce(next)]).toEqual([undefined, false]);
+});

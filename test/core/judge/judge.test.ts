@@ -1,3 +1,6 @@
+import { addToComparison, beginComparison, warmUp } from '../../../core/judge/comparison';
+import { arrivalsToProve } from '../../../core/judge/share-odds';
+import { NO_WINDOW } from '../../../core/proxy/window';
 import { since } from '../../../core/proxy/counters';
 import { bakeVerdict, breakerTrip, unproven } from '../../../core/judge/judge';
 import { parsePlan } from '../../../core/plan/plan';
@@ -8,6 +11,9 @@ import { report } from '../../lambda/world';
 const plan = (over: object = {}) =>
   parsePlan({ stages: [{ weights: { source: 0, target: 1 }, bakeSeconds: 60 }], ...over });
 const PLAN = plan();
+const SPLIT = plan({
+  stages: [{ weights: { source: 1, target: 1 }, bakeSeconds: 5 }, { weights: { source: 0, target: 1 } }],
+});
 
 interface Counted {
   readonly total: number;
@@ -41,6 +47,24 @@ const bake = (elapsedSeconds: number, watch: Watch, given = PLAN, canPromote = t
     watch,
     given,
   );
+
+/** A stage of which new clients came to both sides in `seconds`, that many in each. */
+function arrived(perSecond: { source: number; target: number }, seconds: number, before?: Watch): Watch {
+  const past = { aheadSeconds: 0, all: NO_WINDOW, routes: {}, segments: {} };
+  const begun = beginComparison(past, { routes: [], until: 0 }, SPLIT);
+  const start = { ...watched([30, { total: 1000 }]), comparison: warmUp(begun, 60, SPLIT, 0) };
+  let { comparison } = before ?? start;
+  const [source, target] = [perSecond.source, perSecond.target].map((unbound) => ({
+    ...past,
+    all: { ...NO_WINDOW, unbound },
+  }));
+  for (let second = 0; second < seconds; second += 1) {
+    const order = { after: comparison!.until, until: comparison!.until + 1 };
+    const shift = { weights: SPLIT.stages[0]!.weights, before: SPLIT.initialWeights };
+    comparison = addToComparison(comparison!, { source: source!, target: target! }, order, SPLIT, shift);
+  }
+  return { ...start, comparison: comparison! };
+}
 const look = (elapsedSeconds: number, total: number, errors = 0) =>
   bake(elapsedSeconds, watched([elapsedSeconds, { total, errors }]));
 const trips = (total: number, errors: number) => breakerTrip(watched([10, { total, errors }]), PLAN) !== undefined;
@@ -57,6 +81,63 @@ test('no traffic is no pass: after twice its length a bake is inconclusive', () 
   const anything = plan({ judge: { errorBudget: 1 } });
   expect(bake(120, watched([120, { total: 0 }]), anything)).toBe('inconclusive');
   expect(bake(60, watched([60, { total: 1 }]), anything)).toBe('promote');
+});
+
+test('a bake that is shorter than weights take to spread ends when what arrives has proven them', () => {
+  const stage = { ...SPLIT.stages[0]!, maximumBakeSeconds: 40 };
+  const verdict = (elapsedSeconds: number, watch: Watch) =>
+    bakeVerdict({ elapsedSeconds, stage, canPromote: true }, watch, SPLIT);
+  const fitting = arrived({ source: 25, target: 25 }, 6);
+  expect(verdict(6, fitting)).toBe('promote');
+  // Nothing moved, it moved in part, or too far: what is forgotten while the weights spread is no proof either.
+  for (const perSecond of [
+    { source: 50, target: 0 },
+    { source: 36, target: 14 },
+    { source: 10, target: 40 },
+  ]) {
+    for (const seconds of [1, 6, 12, 20]) expect(verdict(seconds, arrived(perSecond, seconds))).not.toBe('promote');
+    const late = arrived({ source: 25, target: 25 }, 9, arrived(perSecond, 12));
+    expect(verdict(21, late)).toBe('promote');
+  }
+  // They came first, and then went back.
+  const turned = arrived({ source: 50, target: 0 }, 4, fitting);
+  expect(verdict(10, turned)).toBe('wait');
+  expect(verdict(40, turned)).toBe('inconclusive');
+  expect(unproven(turned, SPLIT)).toEqual({
+    code: 'ShiftNotConfirmed',
+    message: expect.stringMatching(
+      /^what arrives must prove that the weights are in force, got too few arrivals/,
+    ) as string,
+  });
+});
+
+test('of small steps, and of the last one, some hundred arrivals prove the weights', () => {
+  const needed = (before: number, now: number) =>
+    arrivalsToProve(
+      { before: { source: 100 - before, target: before }, weights: { source: 100 - now, target: now } },
+      100,
+    );
+  const steps: [number, number][] = [
+    ...([
+      [0, 10],
+      [10, 50],
+      [50, 90],
+      [90, 100],
+      [48, 50],
+      [50, 60],
+      [98, 100],
+      [50, 50],
+      [100, 100],
+    ] as const),
+    ...([
+      [100, 50],
+      [10, 0],
+      [2, 0],
+      [0, 0],
+    ] as const),
+  ].map(([before, now]) => [before, now]);
+  for (const [before, now] of steps) expect(needed(before, now)).toBeLessThan(300);
+  expect([needed(0, 10), needed(50, 90), needed(90, 100)]).toEqual([223, 40, 91]);
 });
 
 test('a stage may say how long its bake goes on', () => {
