@@ -10,6 +10,7 @@ export {
   CutoverPlan,
   CutoverPlanOptions,
   CutoverPlanPart,
+  CutoverRollbackPace,
   CutoverSmokeRequest,
   CutoverStage,
   CutoverStickiness,
@@ -18,6 +19,7 @@ export {
   GradualPlanProps,
   JudgeAction,
   PointOfNoReturn,
+  RollbackCapacity,
   SwitchFence,
   SwitchRollback,
 } from './plan/cutover-plan';

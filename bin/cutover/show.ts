@@ -55,7 +55,7 @@ function describeState({ status, state, outcome, stage, rollsBackBecause, cause 
 }
 
 function listFigures(execution: ShownExecution, at: string): [string, string][] {
-  const { sides, live, judge, gate, next } = execution;
+  const { sides, live, judge, gate, next, pace } = execution;
   const ofSides = SIDES.flatMap((side): [string, string][] => {
     const said = [...(sides ? [describeSide(sides[side])] : []), ...(live?.[side] ? [describeLive(live[side])] : [])];
     return said.length > 0 ? [[side, said.join('; live ')]] : [];
@@ -63,6 +63,7 @@ function listFigures(execution: ShownExecution, at: string): [string, string][] 
   return [
     ...ofSides,
     ...(judge ? listJudge(judge) : []),
+    ...(pace && pace.length > 0 ? [['pace', pace.join('; ')] as [string, string]] : []),
     ...(gate === undefined ? [] : ([['waits', `for a person at '${gate}'`]] as [string, string][])),
     ...(next ? ([['next', `${next.what}, ${formatWhen(next.at, at)}`]] as [string, string][]) : []),
   ];

@@ -81,6 +81,6 @@ function sparingly(print: Print, findChanges: (snapshot: Snapshot) => string): P
 
 /** Of a line for a person: figures alone are no news. */
 function findNews({ weights, execution, unknown }: Snapshot): string {
-  const { state, stage, gate, outcome, rollsBackBecause, countedAt } = execution ?? {};
-  return JSON.stringify([weights, state, stage, gate, outcome, rollsBackBecause, countedAt, unknown]);
+  const { state, stage, gate, outcome, rollsBackBecause, pace, countedAt } = execution ?? {};
+  return JSON.stringify([weights, state, stage, gate, outcome, rollsBackBecause, pace, countedAt, unknown]);
 }

@@ -1,5 +1,6 @@
 import { ApprovalGate, Decision, approvalKey, deadlineMs, findStageBehind } from '../approval/approval';
 import { CutoverRun, Failure, findFailure } from './run';
+import { describePace, mayPace } from './pacing';
 import { oneLine, printable } from '../text/one-line';
 import { findDirection } from '../plan/direction';
 import { estimateSeconds } from '../plan/plan';
@@ -119,11 +120,13 @@ const TEXTS: Readonly<Record<AnnouncementKind, Lines>> = {
   rollingBack: (run, places) => [
     ...why(run),
     `The cutover rolls back to ${initial(run)}. A message follows when they read back.`,
+    ...paceLines(run),
     `If none comes within ten minutes, look yourself: ${describeRule(places)}`,
   ],
   stuck: (run, places) => [
     ...why(run),
     ...sideLines(run),
+    ...paceLines(run),
     stuckLine(run),
     `1. Get one of the two sides to serve. The weights in force: ${describeRule(places)}`,
     '2. Then, if it has ended: drainshift weights set --stack STACK --source S --target T, after you have deleted the lock.',
@@ -131,6 +134,7 @@ const TEXTS: Readonly<Record<AnnouncementKind, Lines>> = {
   rolledBack: (run, places) => [
     ...why(run),
     `${initialWeights(run)} are in force again, and the ${findDirection(run.plan).from} responds. Nothing is urgent.`,
+    ...paceLines(run),
     `When you are awake: read the evidence, fix the reason, start under another name. ${readEvidence(run, places)}`,
   ],
   refused: (run, places) => [
@@ -200,10 +204,24 @@ function sideLines({ rollback }: Announced): string[] {
   return rollback?.sides ? SIDES.map((side) => describeSide(side, rollback.sides![side])) : [];
 }
 
+/** What the pace of the plan did, and whether it goes on. */
+function paceLines({ plan, stage, rollback }: Announced): string[] {
+  if (!plan || !rollback?.pace) return [];
+  const { from } = findDirection(plan);
+  const done = `The pace of the rollback, in shares of the ${from}: ${describePace(rollback.pace).join('; ')}.`;
+  const goesOn = mayPace({ plan, ...(stage && { stage }), rollback });
+  return [
+    goesOn
+      ? `${done} It goes on step by step, while the ${from} serves. A side that serves nothing is left at once.`
+      : done,
+  ];
+}
+
 function failedLines(run: Announced, places: AnnouncementPlaces): readonly string[] {
   return [
     ...why(run),
     ...sideLines(run),
+    ...paceLines(run),
     `1. Look at the weights in force: ${describeRule(places)}`,
     `2. If they are not what you want, set them by hand; the cutover began with ${initial(run)}.`,
     `3. The lock is kept on purpose, so that no other cutover starts before you have checked. Then: aws s3 rm s3://${places.storeBucket}/lock.json`,

@@ -1,4 +1,5 @@
 import { findDirection } from '../plan/direction';
+import { describePace } from './pacing';
 import type { CutoverRun } from './run';
 import { total } from '../proxy/connections';
 import { formatWeights } from '../traffic/weights';
@@ -30,7 +31,7 @@ export function describeLook({ state = 'starting', run }: ExecutionLook): string
   return [state, ...(run ? listFacts(run) : [])].join(', ');
 }
 
-function listFacts({ stage, plan, drain, switches, approval, verdict, failure }: CutoverRun): string[] {
+function listFacts({ stage, plan, drain, switches, approval, verdict, failure, rollback }: CutoverRun): string[] {
   const last = switches?.at(-1);
   const present = stage && plan.stages[stage.index];
   const { from } = findDirection(plan);
@@ -40,6 +41,7 @@ function listFacts({ stage, plan, drain, switches, approval, verdict, failure }:
     ...(approval ? [`it waits for an approval at '${approval.gate}'`] : []),
     ...(drain ? [`the ${from} has ${total(drain.active)} live connections`] : []),
     ...(verdict === 'rollBack' && failure ? [`it rolls back: ${failure.message.split('\n')[0]}`] : []),
+    ...(rollback?.pace ? [`pace of the rollback: ${describePace(rollback.pace).join('; ')}`] : []),
   ];
 }
 

@@ -7,6 +7,7 @@ import { findDirection } from '../plan/direction';
 import { MAX_ODDS } from '../plan/judge-plan';
 import { findMaximumBake } from '../plan/stages';
 import { SIDES, Side, Weights } from '../traffic/weights';
+import { describePace, findNextStep } from './pacing';
 import type { CutoverRun, StageProgress } from './run';
 import { summarizeObserved } from './stage';
 
@@ -30,6 +31,8 @@ export interface Progress {
   readonly judge?: JudgeFigures;
   /** Why it rolls back. */
   readonly rollsBackBecause?: string;
+  /** What the pace of the rollback did, one line each. */
+  readonly pace?: readonly string[];
 }
 
 export interface SideFigures {
@@ -59,7 +62,7 @@ export interface NextEvent {
 }
 
 export function findProgress(run: CutoverRun, nowMs: number): Progress {
-  const { plan, stage, watch, approval, verdict, failure } = run;
+  const { plan, stage, watch, approval, verdict, failure, rollback } = run;
   const present = stage && plan.stages[stage.index];
   const next = findNextEvent(run, nowMs);
   return {
@@ -71,6 +74,7 @@ export function findProgress(run: CutoverRun, nowMs: number): Progress {
     ...(watch?.live && { live: watch.live }),
     ...(watch?.comparison && { judge: findJudge(run, watch, watch.comparison) }),
     ...(verdict === 'rollBack' && failure && { rollsBackBecause: failure.message }),
+    ...(rollback?.pace && { pace: describePace(rollback.pace) }),
   };
 }
 
@@ -111,7 +115,7 @@ interface Coming {
 /** What ends the present wait at the latest, or at the earliest; undefined of a step that does not wait. */
 function findNextEvent(run: CutoverRun, nowMs: number): Coming | undefined {
   const { plan, approval, window, drain, stage, stages, verdict, initial } = run;
-  if (verdict === 'rollBack' || run.rollback) return undefined;
+  if (verdict === 'rollBack' || run.rollback) return findNextStep(run);
   if (approval) {
     const end = initial ? 'it rolls back without an approval' : 'it ends without an approval';
     return { what: end, atMs: deadlineMs(approval.askedAtMs, plan.approval) };

@@ -131,6 +131,8 @@ export interface InitialReading {
   readonly others: OtherRules;
   /** The digest of our own rule's priority and conditions: when it catches what. */
   readonly ownDigest: string;
+  /** Of the side that is left; absent when the load balancer did not say. */
+  readonly healthyTargets?: number;
 }
 
 export interface StageProgress {
@@ -221,12 +223,39 @@ export interface RollbackRecord {
   readonly hasReadBack?: boolean;
   /** When the side that was left, which has its weight back, was first seen not to serve. It may have served in between. */
   readonly strandedAt?: string;
+  /** What the pace of the plan did, where there is one. */
+  readonly pace?: PaceRecord;
   /** What operators were notified of last: that the weights stay, or that the side that was left has its own back and does not serve. */
   readonly notifiedOf?: 'staying' | 'stranded';
   /** What could not be done, or read, on the way: one line each. */
   readonly notDone?: readonly string[];
   /** Set while the side that was left must not be given its weight back, or has it and does not serve: what each side was at the last look. */
   readonly sides?: Readonly<Record<Side, SideState>>;
+}
+
+/** How a rollback gave the traffic back. All times are ISO 8601. */
+export interface PaceRecord {
+  /** Each change of the weights: the percentage of new clients that the side that was left had from then on. */
+  readonly steps: readonly { readonly percent: number; readonly at: string }[];
+  /** What was seen of its healthy targets before the first one. */
+  readonly capacity?: PaceCapacity;
+  /** When the side was last seen to fail: the time of the step counts from then. */
+  readonly failedAt?: string;
+  /** Why it got the rest at once. */
+  readonly atOnce?: string;
+}
+
+export interface PaceCapacity {
+  readonly needed: number;
+  /** At the last look; absent when the load balancer did not say. */
+  readonly healthy?: number;
+  readonly since: string;
+  /** Of waiting. */
+  readonly seconds: number;
+  /** What the desired count of the ECS service was raised to. */
+  readonly scaledOutTo?: number;
+  /** It went on with fewer. */
+  readonly isLacking?: true;
 }
 
 export interface Failure {

@@ -17,6 +17,7 @@ import {
   gatePollSeconds,
 } from './plan';
 import { MAX_ODDS, requestsToProve } from './judge-plan';
+import { RollbackPace, isPaced, measurePace } from './rollback-pace';
 import { formatWindow } from './windows-plan';
 import { Stage, findMaximumBake } from './stages';
 import type { SwitchPlan } from './switch-plan';
@@ -70,6 +71,7 @@ export function describePlan(plan: Plan): string {
     ...(plan.windows.length > 0 ? ([['Windows', describeWindows(plan)]] as const) : []),
     ...(plan.hooks.length > 0 ? ([['Hooks', plan.hooks.map(describePhaseHook)]] as const) : []),
     ['Checks', describeChecks(plan)],
+    ...(isPaced(plan.rollbackPace) ? ([['Rollback', describeRollbackPace(plan, plan.rollbackPace)]] as const) : []),
     ['Approvals', describeApprovals(plan, explained)],
     [`Drain of the ${findDirection(plan).from}`, describeDrain(plan)],
     ['Duration', describeDuration(plan, explained)],
@@ -103,6 +105,26 @@ function describeWindows({ windows }: Plan): string[] {
   return [
     ...windows.map((window) => `A shift may begin ${formatWindow(window)}.`),
     'Outside of them it waits, and both sides are judged. The waits are in no duration below. A rollback waits for none.',
+  ];
+}
+
+function describeRollbackPace(plan: Plan, pace: RollbackPace): string[] {
+  const { from, to } = findDirection(plan);
+  const { steps, lookSeconds, capacity, minimumHealthyTargets, waitSeconds } = pace;
+  const needed =
+    minimumHealthyTargets === 0
+      ? 'as many healthy targets as at preflight'
+      : `${minimumHealthyTargets} healthy targets`;
+  const raised = capacity === 'scaleOut' ? ' The desired count of its ECS service is raised to that.' : '';
+  const percentages = [...steps.map((step) => `${step} %`), formatWeights(plan.initialWeights)].join(', ');
+  return [
+    ...(capacity === 'ignore'
+      ? []
+      : [`It waits up to ${formatSeconds(waitSeconds)} until the ${from} has ${needed}.${raised}`]),
+    ...(steps.length === 0
+      ? []
+      : [`The ${from} gets ${percentages}, ${formatSeconds(lookSeconds)} apart, while it serves.`]),
+    `In all up to ${formatSeconds(measurePace(pace))}. A ${to} that does not serve is left at once.`,
   ];
 }
 

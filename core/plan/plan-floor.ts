@@ -4,6 +4,7 @@ import { findDirection } from './direction';
 import { Plan } from './plan';
 import { reversePlan } from './reverse-plan';
 import type { Stage } from './stages';
+import { CAPACITIES, isPaced } from './rollback-pace';
 import { areWithin, formatWindow } from './windows-plan';
 import { findLooseStage } from './stickiness-plan';
 import { Problems } from '../validation/problems';
@@ -21,6 +22,7 @@ export const PLAN_PARTS = [
   'drain',
   'stickiness',
   'windows',
+  'rollbackPace',
   'approval',
   'switch',
 ] as const;
@@ -81,6 +83,7 @@ const CHECKS: Readonly<Record<PlanPart, Check>> = {
   ),
   stickiness: checkStickiness,
   windows: checkWindows,
+  rollbackPace: checkRollbackPace,
   approval: checkApproval,
   switch: checkSwitch,
 };
@@ -155,6 +158,27 @@ function checkWindows({ windows }: Plan, floor: Plan, problems: Problems): void 
   if (areWithin(windows, floor.windows)) return;
   const within = floor.windows.map(formatWindow).join('; ');
   problems.add('windows', `windows within those deployed (${within})`, windows.map(formatWindow).join('; '));
+}
+
+/** Steps may be added, and none left out. The rights to raise a desired count are those of the deployed plan. */
+function checkRollbackPace({ rollbackPace: given }: Plan, { rollbackPace: floor }: Plan, problems: Problems): void {
+  if (!given || !floor) return;
+  const add = (name: string, rule: string, got: unknown) =>
+    problems.add(`rollbackPace.${name}`, `${rule}, as deployed`, got);
+  if (given.capacity === 'scaleOut' && floor.capacity !== 'scaleOut') add('capacity', 'ignore or wait', given.capacity);
+  if (!isPaced(floor)) return;
+  const left = floor.steps.filter((step) => !given.steps.includes(step));
+  if (left.length > 0) add('steps', `a list with ${floor.steps.join(', ')}`, given.steps);
+  if (given.lookSeconds < floor.lookSeconds && floor.steps.length > 0)
+    add('lookSeconds', `at least ${floor.lookSeconds}`, given.lookSeconds);
+  if (floor.capacity === 'ignore') return;
+  if (CAPACITIES.indexOf(given.capacity) < CAPACITIES.indexOf(floor.capacity))
+    add('capacity', floor.capacity, given.capacity);
+  if (given.waitSeconds < floor.waitSeconds) add('waitSeconds', `at least ${floor.waitSeconds}`, given.waitSeconds);
+  const [needed, asked] = [floor.minimumHealthyTargets, given.minimumHealthyTargets];
+  // 0 is a number that is not known here.
+  const isLess = needed === 0 ? asked !== 0 : asked < needed;
+  if (isLess) add('minimumHealthyTargets', needed === 0 ? '0' : `at least ${needed}`, asked);
 }
 
 function checkSmoke({ smoke }: Plan, floor: Plan, problems: Problems): void {

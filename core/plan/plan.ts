@@ -11,6 +11,7 @@ import { exchangeWeights, findDirection } from './direction';
 import { JUDGE_FIELD, JudgePlan } from './judge-plan';
 import { DEFAULT_STAGES, STAGES_FIELD, Stage, expandStages, findMaximumBake } from './stages';
 import { WINDOWS_FIELD, Window } from './windows-plan';
+import { PACE_FIELD, RollbackPace, checkPace } from './rollback-pace';
 import { STICKINESS_FIELD, StickinessPlan, checkStickiness, keepLooks } from './stickiness-plan';
 import { checkHook } from './hook-plan';
 import { HOOKS_FIELD, PhaseHook, countHookCalls } from './phase-hooks';
@@ -62,6 +63,8 @@ export interface Plan {
   readonly stickiness: StickinessPlan;
   /** When a shift may begin; without any at any time. */
   readonly windows: readonly Window[];
+  /** How a rollback gives traffic back; absent in a plan that an older version has written. */
+  readonly rollbackPace?: RollbackPace;
   /** Where a person has to agree before it goes on. */
   readonly approval: Approval;
   /** What is called before and after its phases. */
@@ -208,6 +211,7 @@ export const PLAN_FIELDS = {
   drain: DRAIN_FIELD,
   stickiness: STICKINESS_FIELD,
   windows: WINDOWS_FIELD,
+  rollbackPace: PACE_FIELD,
   switch: SWITCH_FIELD,
   approval: APPROVAL_FIELD,
   hooks: HOOKS_FIELD,
@@ -230,6 +234,7 @@ export function parsePlan(value: unknown): Plan {
   checkLastStage(read, problems);
   const plan = forStrategy(read, value, problems);
   checkStickiness(plan, problems);
+  checkPace({ ...plan, rollbackPace: read.rollbackPace }, problems);
   checkGates(plan, problems);
   if (problems.all.length === 0) checkEventBudget(plan, problems);
   problems.throwIfAny('PlanInvalid');
@@ -423,11 +428,16 @@ export function scaleDurations(plan: Plan, speed: number): Plan {
     ...(plan.switch && { switch: { ...plan.switch, attemptSeconds: shorter(plan.switch.attemptSeconds) } }),
     stages: plan.stages.map((stage) => scaleStage(stage, shorter)),
     stickiness: { ...plan.stickiness, keepSeconds: shorter(plan.stickiness.keepSeconds) },
+    ...(plan.rollbackPace && { rollbackPace: scalePace(plan.rollbackPace, shorter) }),
     drain: {
       ...plan.drain,
       perKindSeconds: eachKind((kind) => shorter(plan.drain.perKindSeconds[kind])),
     },
   };
+}
+
+function scalePace(pace: RollbackPace, shorter: (seconds: number) => number): RollbackPace {
+  return { ...pace, lookSeconds: shorter(pace.lookSeconds), waitSeconds: shorter(pace.waitSeconds) };
 }
 
 /** A maximum is a limit, and not a wait: what a plan grants beyond a bake is hardly for a look of a slow machine, divided. */

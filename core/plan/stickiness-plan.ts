@@ -84,7 +84,12 @@ function planStickiness(plan: Sticky, index: number, initial: Forward['stickines
   if (!initial.enabled || !isShared || policy === 'keep') return initial;
   if (policy === 'shorten') return { ...initial, seconds: Math.min(initial.seconds, shortenSeconds) };
   const isLoose = index >= (findLooseStage(plan) ?? Number.POSITIVE_INFINITY);
-  return isLoose ? { ...initial, seconds: SHORTEST_COOKIE_SECONDS } : initial;
+  return isLoose ? loosen(initial) : initial;
+}
+
+/** The stickiness that binds no new client. */
+export function loosen(initial: Forward['stickiness']): Forward['stickiness'] {
+  return initial.enabled ? { ...initial, seconds: SHORTEST_COOKIE_SECONDS } : initial;
 }
 
 /** The action that ends `keep`: without the side that is left. */

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { partition } from '@aws-sdk/core/client';
-import { DescribeServicesCommand, ECSClient } from '@aws-sdk/client-ecs';
+import { DescribeServicesCommand, ECSClient, UpdateServiceCommand } from '@aws-sdk/client-ecs';
 import { SignatureV4 } from '@smithy/signature-v4';
 import { CutoverError } from '../../core/errors/errors';
 import type { CutoverConfig } from '../../core/cutover/cutover-config';
@@ -35,10 +35,13 @@ export function servicesPort({ clusterArn, serviceNames }: CutoverConfig): Servi
     ResourceId: `service/${clusterArn.split('/').at(-1)}/${serviceNames[side]}`,
     ScalableDimension: DIMENSION,
   });
+  const describe = async (side: Side) => {
+    const asked = new DescribeServicesCommand({ cluster: clusterArn, services: [serviceNames[side]] });
+    return (await ecs.send(asked)).services?.[0];
+  };
   return {
     deployment: async (side) => {
-      const asked = new DescribeServicesCommand({ cluster: clusterArn, services: [serviceNames[side]] });
-      const service = (await ecs.send(asked)).services?.[0];
+      const service = await describe(side);
       if (!service) return 'no service of that name';
       const { deployments = [] } = service;
       if (deployments.length > 1) return `${deployments.length} deployments`;
@@ -66,6 +69,14 @@ export function servicesPort({ clusterArn, serviceNames }: CutoverConfig): Servi
       };
       // What is not named stays as it is.
       await call('RegisterScalableTarget', { ...target(side), SuspendedState });
+    },
+    scaleOut: async (side, desiredCount) => {
+      const { desiredCount: before } = (await describe(side)) ?? {};
+      if (before === undefined) {
+        throw new CutoverError('AwsUnavailable', `ECS must have the service '${serviceNames[side]}', got none`);
+      }
+      if (before >= desiredCount) return;
+      await ecs.send(new UpdateServiceCommand({ cluster: clusterArn, service: serviceNames[side], desiredCount }));
     },
   };
 }

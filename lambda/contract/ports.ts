@@ -105,6 +105,8 @@ export interface ServicesPort {
   scaling(side: Side): Promise<ScalingState | undefined>;
   /** Sets what is suspended. Doing it twice is doing it once. */
   suspend(side: Side, state: ScalingState): Promise<void>;
+  /** Raises the desired count of a side to this, where it is lower. */
+  scaleOut(side: Side, desiredCount: number): Promise<void>;
 }
 
 export interface ProxiesPort {

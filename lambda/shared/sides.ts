@@ -9,6 +9,8 @@ export interface SeenSide {
   readonly state: SideState;
   /** Smoke requests that reached its proxies, as far as is known: they count them among those of clients. */
   readonly smoked: number;
+  /** Undefined when the load balancer did not say. */
+  readonly healthyTargets: number | undefined;
 }
 
 /**
@@ -34,6 +36,7 @@ export async function readSide(
   const notAsked = results.flatMap(({ probed }) => ('problem' in probed ? [probed.problem] : []));
   return {
     state: sideState(side, { healthyTargets, smoke: asked, notAsked }, minimumHealthyTargets),
+    healthyTargets,
     smoked: asked.reduce((sum, { attempts }) => sum + attempts, 0),
   };
 }

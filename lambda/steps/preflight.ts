@@ -43,7 +43,7 @@ export async function preflight(given: CutoverRun, ports: Ports, nowMs: number):
   if (early) return early;
   const { readings, own, forward, weights } = await readRule(ports);
   const run = await endLeftSwitch(given, ports);
-  const { findings, past, shown } = await findFindings(run, weights, ports, 'mayChange');
+  const { findings, past, shown, healthyTargets } = await findFindings(run, weights, ports, 'mayChange');
   const [first] = findings;
   if (first) throw new CutoverError(first.code, findings.map(({ message }) => message).join('\n'));
 
@@ -55,6 +55,7 @@ export async function preflight(given: CutoverRun, ports: Ports, nowMs: number):
     stickiness: forward.stickiness,
     others: otherRules(readings, loadBalancer.ruleArn),
     ownDigest: own.matchDigest,
+    ...(healthyTargets !== undefined && { healthyTargets }),
   };
   const verdict = run.plan.strategy === 'drainThenShift' ? 'switch' : 'go';
   const ready = note({ ...run, initial, verdict }, nowMs, 'Preflight', { ...seen, ...(shown && { switch: shown }) });
@@ -88,13 +89,20 @@ export async function findFindings(
   weights: Weights,
   ports: Ports,
   means: Means,
-): Promise<Pick<SwitchLook, 'shown'> & { readonly findings: readonly Finding[]; readonly past: Past }> {
+): Promise<
+  Pick<SwitchLook, 'shown'> & {
+    readonly findings: readonly Finding[];
+    readonly past: Past;
+    /** Of the side that is left. */
+    readonly healthyTargets: number | undefined;
+  }
+> {
   const mayChange = means === 'mayChange';
   const ofWeights = weightFindings(run, weights);
   const ofThaw = mayChange ? await thawFindings(run, ports) : [];
   // First: until the proxies of a side forward to its own backend, no smoke request says anything of it.
   const ofRegime = await findInRegime(run, ofWeights.length === 0, ports, mayChange);
-  const [ofSwitch, tasks, ...others] = await Promise.all([
+  const [ofSwitch, tasks, trust, sides, ...others] = await Promise.all([
     lookAtSwitch(run, ports, mayChange),
     taskFindings(run, ports, mayChange),
     trustFindings(ports),
@@ -103,8 +111,18 @@ export async function findFindings(
     hookFindings(run, ports, mayChange),
     phaseHookFindings(run, ports),
   ]);
-  const findings = [...ofWeights, ...ofThaw, ...ofRegime, ...tasks.findings, ...others.flat(), ...ofSwitch.findings];
-  return { findings, past: tasks.past, ...(ofSwitch.shown && { shown: ofSwitch.shown }) };
+  const findings = [
+    ...ofWeights,
+    ...ofThaw,
+    ...ofRegime,
+    ...tasks.findings,
+    ...trust,
+    ...sides.findings,
+    ...others.flat(),
+    ...ofSwitch.findings,
+  ];
+  const { healthyTargets } = sides;
+  return { findings, past: tasks.past, healthyTargets, ...(ofSwitch.shown && { shown: ofSwitch.shown }) };
 }
 
 /** A switch that was left is ended by the cutover, where its plan switches. */
@@ -151,16 +169,24 @@ async function trustFindings({ smoke }: Ports): Promise<Finding[]> {
 }
 
 /** The target may be what failed, and why a switch leaves it: after the commit it has no weight, and nothing is asked of it. */
-async function sideFindings({ plan }: CutoverRun, ports: Ports): Promise<Finding[]> {
-  const sides = plan.from === 'target' && plan.switch ? [findDirection(plan).to] : SIDES;
-  const states = await Promise.all(
-    sides.map(async (side) => (await readSide(side, plan, ports, plan.minimumHealthyTargets, 'every')).state),
+async function sideFindings(
+  { plan }: CutoverRun,
+  ports: Ports,
+): Promise<{ readonly findings: Finding[]; readonly healthyTargets: number | undefined }> {
+  const { from, to } = findDirection(plan);
+  const sides = plan.from === 'target' && plan.switch ? [to] : SIDES;
+  const seen = await Promise.all(
+    sides.map(async (side) => ({
+      side,
+      ...(await readSide(side, plan, ports, plan.minimumHealthyTargets, 'every')),
+    })),
   );
-  return states.flatMap((state) => {
+  const findings = seen.flatMap(({ state }): Finding[] => {
     if (state.serves === true) return [];
     const code = state.serves === 'unknown' ? 'AwsUnavailable' : state.code;
     return [{ code, message: state.reason }];
   });
+  return { findings, healthyTargets: seen.find(({ side }) => side === from)?.healthyTargets };
 }
 
 /** How many requests came back in the last minutes. */

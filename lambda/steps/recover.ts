@@ -121,6 +121,9 @@ async function lookTwice({ plan }: CutoverRun, side: Side, ports: Ports): Promis
   return (await readSide(side, plan, ports, 1)).state;
 }
 
+/** A recovery has no time for a pace, and its execution was ended by a person or is broken. */
+const AT_ONCE = 'the execution has ended';
+
 /**
  * The weights are restored at once, and again when no step of that execution can be at work any more: one that was about to
  * call ModifyRule when the execution was stopped still does. Once both are done it is on record in the lock, and no later
@@ -128,13 +131,13 @@ async function lookTwice({ plan }: CutoverRun, side: Side, ports: Ports): Promis
  */
 async function restore(stopped: CutoverRun, ports: Ports, nowMs: number): Promise<CutoverRun> {
   const { store } = ports;
-  if (stopped.rollback?.hasReadBack) return rollback(stopped, ports, nowMs);
-  const first = await rollback(stopped, ports, nowMs);
+  if (stopped.rollback?.hasReadBack) return rollback(stopped, ports, nowMs, AT_ONCE);
+  const first = await rollback(stopped, ports, nowMs, AT_ONCE);
   const started: CutoverRun = { ...first, verdict: stopped.verdict, ...withoutEnd(first) };
   // The next call goes on from here: it does not notify operators again, and in the end leaves a task that cannot be reached.
   if (started.rollback && !stopped.rollback) await store.save(started);
   await ports.pause(findStragglerSeconds(stopped.plan) * 1000);
-  const again = await rollback(started, ports, ports.now());
+  const again = await rollback(started, ports, ports.now(), AT_ONCE);
   if (again.rollback?.hasReadBack) await store.save({ ...again, verdict: stopped.verdict });
   return again;
 }

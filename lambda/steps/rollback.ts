@@ -2,14 +2,16 @@ import { AlarmReading, checkAlarms } from '../../core/judge/alarm-check';
 import { CutoverRun, InitialReading, RollbackRecord, findFailure, note } from '../../core/cutover/run';
 import { findDirection } from '../../core/plan/direction';
 import { CutoverError } from '../../core/errors/errors';
-import { Forward, forwardFor, sameForward } from '../../core/traffic/forward';
-import { CONFIRM_POLL_SECONDS } from '../../core/plan/plan';
+import { Forward, findWeights, forwardFor, sameForward } from '../../core/traffic/forward';
+import { CONFIRM_POLL_SECONDS, LOOKING_SECONDS } from '../../core/plan/plan';
 import { SideState, describeSide, mayTakeBack } from '../../core/judge/side-state';
 import { formatMark, mayBeVerified } from '../../core/cutover/verified-mark';
 import { interruptedStage } from '../../core/cutover/stage';
+import { PaceDecision, decidePace, findPaceMs, mayPace } from '../../core/cutover/pacing';
+import { loosen } from '../../core/plan/stickiness-plan';
 import { announce } from '../shared/announce';
 import { readRules } from '../shared/observe';
-import type { Ports } from '../contract/ports';
+import type { HeldLock, Ports } from '../contract/ports';
 import { Settled, settle, settleWithin } from '../contract/settle';
 import { readSide } from '../shared/sides';
 import { createHandler } from '../shared/step';
@@ -41,6 +43,12 @@ const AFTER_SWITCH_MS = 16_000;
 const UNKNOWN_SECONDS = 3_600;
 /** What a step that died has suspended is resumed with what is left of the time; `Record` does it at the latest. */
 const RESUME_MS = 3_000;
+/** What a look at the side that it leaves may take, for the pace of a plan: one that does not respond by then is left at once. */
+const PACE_LOOK_MS = 2_500;
+/** What raising a desired count may take: the next look tries again. */
+const SCALE_OUT_MS = 5_000;
+/** What another look of the same call must have left: as much as a whole one may take. */
+const NEXT_LOOK_MS = 60_000;
 /** What notifying operators may take, and the rest of a step after it. */
 const TELL_MS = NOTIFY_MS + 500;
 
@@ -49,6 +57,10 @@ interface Seen {
   readonly forward: Forward | undefined;
   /** The side that gets its weight back. */
   readonly back: SideState;
+  /** Of that side; undefined when the load balancer did not say. */
+  readonly healthyTargets?: number | undefined;
+  /** The side that loses the traffic, where a pace asks for it. */
+  readonly left?: SideState;
   /** One line for each thing that could not be done or read. */
   readonly notDone: readonly string[];
 }
@@ -72,24 +84,63 @@ interface SeenBoth extends Seen {
  *
  * The hooks before it are called at the same time, and the weights do not wait for them; those behind it when it is done.
  *
+ * Where the plan has a pace the weights are set step by step: see `decidePace`. While it waits it looks again and again in the same call.
+ *
+ * @param atOnce why the plan's pace is not kept
  * @throws CutoverError `RollbackUnsafe`, `RollbackNotConfirmed`, or `AwsUnavailable` of the load balancer's API
  */
-export async function rollback(given: CutoverRun, ports: Ports, nowMs: number): Promise<CutoverRun> {
-  const { initial, execution } = given;
+export async function rollback(given: CutoverRun, ports: Ports, nowMs: number, atOnce?: string): Promise<CutoverRun> {
+  const { initial } = given;
   if (!initial) throw new Error("'rollback' must follow a preflight, got none");
+  const asked = await ask(given, ports, atOnce);
+  if (!isOwn(given, asked)) return withoutLock(given);
+  const { holder } = asked;
+  const recalled = 'value' in holder && holder.value ? recallSuspended(given, holder.value) : given;
+  return withRollbackHooks(recalled, ports, nowMs, async () => {
+    let run = await goBack(recalled, { initial, ...asked }, ports, nowMs);
+    while (isPacing(run) && ports.now() - nowMs < LOOKING_SECONDS * 1000 && timeLeftMs() > NEXT_LOOK_MS) {
+      await ports.pause(run.waitSeconds * 1000);
+      const again = await lookAgain(run, initial, ports);
+      if (!again) break;
+      run = again;
+    }
+    return run;
+  });
+}
+
+/** @returns undefined when it fails: what was done so far is kept, and the next call looks first */
+async function lookAgain(run: CutoverRun, initial: InitialReading, ports: Ports): Promise<CutoverRun | undefined> {
+  try {
+    const asked = await ask(run, ports, undefined);
+    return isOwn(run, asked) ? await goBack(run, { initial, ...asked }, ports, ports.now()) : withoutLock(run);
+  } catch {
+    return undefined;
+  }
+}
+
+async function ask(given: CutoverRun, ports: Ports, atOnce: string | undefined): Promise<Asked> {
   // Asked at the same time, so that all together cost no more than one.
   const alarms = settleWithin(ASK_MS, 'reading the alarms', () => ports.alarms.read(given.alarms));
-  const ahead = given.plan.switch ? undefined : readAhead(given, ports);
+  const ahead = given.plan.switch ? undefined : readAhead(given, ports, atOnce);
   const holder = await settleWithin(ASK_MS, 'reading the lock', () => ports.store.holder());
-  if ('value' in holder && holder.value?.execution !== execution) return withoutLock(given);
-  const recalled = 'value' in holder ? recallSuspended(given, holder.value) : given;
-  const asked = { initial, alarms, ahead, holder };
-  return withRollbackHooks(recalled, ports, nowMs, () => goBack(recalled, asked, ports, nowMs));
+  return { alarms, ahead, holder, atOnce };
 }
+
+/** A lock that cannot be read is taken for its own. */
+function isOwn({ execution }: CutoverRun, { holder }: Asked): boolean {
+  return !('value' in holder) || holder.value?.execution === execution;
+}
+
+/** Whether it waits for the pace of its plan alone. */
+function isPacing(run: CutoverRun): boolean {
+  return run.verdict === 'wait' && mayPace(run) && run.rollback?.pace !== undefined && run.rollback.sides === undefined;
+}
+
+type GoingBack = Asked & { readonly initial: InitialReading };
 
 async function goBack(
   given: CutoverRun,
-  { initial, alarms, ahead, holder }: Asked & { readonly initial: InitialReading },
+  { initial, alarms, ahead, holder, atOnce }: GoingBack,
   ports: Ports,
   nowMs: number,
 ): Promise<CutoverRun> {
@@ -103,7 +154,7 @@ async function goBack(
     await announceSwitch(run, ports);
     return { ...started, verdict: 'wait', waitSeconds: 1 };
   }
-  const after = await goOn({ run, started, intended, switched, alarms, ahead, holder }, ports, nowMs);
+  const after = await goOn({ run, started, intended, switched, alarms, ahead, holder, atOnce }, ports, nowMs);
   // After the weights: they do not wait for a message.
   if (hasSwitched) await announceSwitch(run, ports);
   return timeLeftMs() < RESUME_MS ? after : resumeScaling(after, ports);
@@ -122,7 +173,9 @@ interface Asked {
   readonly alarms: Promise<Settled<readonly AlarmReading[]>>;
   /** Undefined where a switch back comes first: what was read before it would say nothing. */
   readonly ahead: Promise<Ahead> | undefined;
-  readonly holder: Settled<unknown>;
+  readonly holder: Settled<HeldLock | undefined>;
+  /** Why the plan's pace is not kept. */
+  readonly atOnce: string | undefined;
 }
 
 interface Going extends Asked {
@@ -133,17 +186,17 @@ interface Going extends Asked {
 }
 
 async function goOn(
-  { run, started, intended, switched, alarms, ahead, holder }: Going,
+  { run, started, intended, switched, alarms, ahead, holder, atOnce }: Going,
   ports: Ports,
   nowMs: number,
 ): Promise<CutoverRun> {
-  const before = await look(run, ports, ahead);
+  const before = await look(run, ports, { ahead, atOnce });
   if (switched.kind === 'stays')
     return stayWith(started, switched, await lookAtOther(run, before, ports, TELL_MS), ports);
   const more = [...('problem' in holder ? [holder.problem] : []), ...(switched.notDone ? [switched.notDone] : [])];
   const seen = { ...before, notDone: [...more, ...before.notDone] };
   if (run.rollback?.hasReadBack) return settleWeights(started, intended, seen, ports, nowMs);
-  return moveBack({ run, started, intended, seen, alarms }, ports, nowMs);
+  return moveBack({ run, started, intended, seen, alarms, atOnce }, ports, nowMs);
 }
 
 interface Moving {
@@ -152,23 +205,87 @@ interface Moving {
   readonly intended: Forward;
   readonly seen: Seen;
   readonly alarms: Promise<Settled<readonly AlarmReading[]>>;
+  readonly atOnce: string | undefined;
 }
 
-/** Sets the weights, where they are others and the side may be given them. */
+/** Sets the weights, where they are others and the side may be given them: all at once, or as far as the pace of the plan says. */
 async function moveBack(
-  { run, started, intended, seen, alarms }: Moving,
+  { run, started, intended, seen, alarms, atOnce }: Moving,
   ports: Ports,
   nowMs: number,
 ): Promise<CutoverRun> {
-  const isMoved = mustBeSet(run, seen, intended);
-  const staying = isMoved ? await mustStay(run, seen, alarms, ports) : undefined;
-  if (staying) return stay(started, staying, ports, nowMs);
-  if (isMoved) await ports.loadBalancer.setForward(intended);
-  // After the weights: they do not wait for a message.
-  if (!run.rollback) await announce('rollingBack', started, ports);
-  if (!isMoved) return settleWeights(started, intended, seen, ports, nowMs);
-  const moved = { ...started, rollback: { ...findStart(started, nowMs), hasSet: true } };
+  if (!mustBeSet(run, seen, intended)) {
+    if (!run.rollback) await announce('rollingBack', started, ports);
+    return settleWeights(started, intended, seen, ports, nowMs);
+  }
+  const staying = await mustStay(run, seen, alarms, ports);
+  const weights = seen.forward && findWeights(seen.forward, ports.loadBalancer.groupArns);
+  const paceSeen = {
+    mustStay: staying !== undefined,
+    other: seen.left,
+    ...{ healthyTargets: seen.healthyTargets, weights, atOnce },
+  };
+  const decision = decidePace(started, paceSeen, ports.now());
+  const paced = withPace(started, decision, nowMs);
+  if (staying) return stay(paced, staying, ports, nowMs);
+  if (decision.kind === 'wait' || decision.kind === 'step') {
+    const kept = await keepPace(paced, decision, seen, ports);
+    if (run.rollback) return kept;
+    // After the weights: they do not wait for a message.
+    await announce('rollingBack', kept, ports);
+    return kept;
+  }
+  await ports.loadBalancer.setForward(intended);
+  if (!run.rollback) await announce('rollingBack', paced, ports);
+  const moved = { ...paced, rollback: { ...findStart(paced, nowMs), hasSet: true } };
   return settleWeights(moved, intended, await verifyBack(run, seen, ports, intended), ports, nowMs);
+}
+
+function withPace(run: CutoverRun, { pace }: PaceDecision, nowMs: number): CutoverRun {
+  return pace ? { ...run, rollback: { ...findStart(run, nowMs), pace } } : run;
+}
+
+/** Sets a step of the pace, or waits for the next one. That it serves then is found by the next look. */
+async function keepPace(
+  run: CutoverRun,
+  decision: Extract<PaceDecision, { kind: 'wait' | 'step' }>,
+  seen: Seen,
+  ports: Ports,
+): Promise<CutoverRun> {
+  const { loadBalancer, metrics } = ports;
+  const waiting = (kept: CutoverRun, notDone: readonly string[]): CutoverRun => {
+    const rollback = { ...findStart(kept, ports.now()), ...(notDone.length > 0 && { notDone }) };
+    return { ...kept, rollback, verdict: 'wait', waitSeconds: CONFIRM_POLL_SECONDS };
+  };
+  if (decision.kind === 'wait') {
+    const scaled =
+      decision.scaleOutTo === undefined ? { run, notDone: [] } : await scaleOut(run, decision.scaleOutTo, ports);
+    return waiting(scaled.run, [...seen.notDone, ...scaled.notDone]);
+  }
+  const { weights, percent } = decision;
+  const stickiness = loosen(run.initial!.stickiness);
+  await loadBalancer.setForward(forwardFor(weights, loadBalancer.groupArns, stickiness));
+  metrics.weights(weights, ports.now());
+  const { capacity } = run.rollback?.pace ?? {};
+  const isFirst = run.rollback?.pace?.steps.length === 1;
+  const detail = { step: weights, percent, ...(isFirst && capacity && { capacity }) };
+  return waiting(note(run, ports.now(), 'Rollback', detail), seen.notDone);
+}
+
+/** A service that cannot be told is waited for all the same: it may scale by itself. */
+async function scaleOut(
+  run: CutoverRun,
+  desiredCount: number,
+  ports: Ports,
+): Promise<{ readonly run: CutoverRun; readonly notDone: readonly string[] }> {
+  const { from } = findDirection(run.plan);
+  const work = () => ports.services.scaleOut(from, desiredCount);
+  const done = await settleWithin(SCALE_OUT_MS, `raising the desired count of the ${from}`, work);
+  const { rollback } = run;
+  if ('problem' in done || !rollback?.pace?.capacity) return { run, notDone: 'problem' in done ? [done.problem] : [] };
+  const pace = { ...rollback.pace, capacity: { ...rollback.pace.capacity, scaledOutTo: desiredCount } };
+  const detail = { scaledOut: from, desiredCount };
+  return { run: note({ ...run, rollback: { ...rollback, pace } }, ports.now(), 'Rollback', detail), notDone: [] };
 }
 
 /** After a shift the first look sets them whatever it reads: an API that lags behind may still show what was before. */
@@ -203,29 +320,43 @@ function withoutLock(run: CutoverRun): CutoverRun {
   return { ...run, verdict: 'go', failure: { code: 'LockLost', message } };
 }
 
-/** What is read of the side that gets its weight back, and of where the weights stand. */
+/** What is read of the side that gets its weight back, and of where the weights stand; for a pace of the other side, too. */
 type Ahead = Omit<Seen, 'notDone'>;
 
-async function readBack({ plan }: CutoverRun, ports: Ports): Promise<Ahead> {
+async function readBack(run: CutoverRun, ports: Ports, atOnce: string | undefined): Promise<Ahead> {
   const { loadBalancer } = ports;
-  const [back, rules] = await Promise.all([readSide(findDirection(plan).from, plan, ports, 1), loadBalancer.rules()]);
+  const { plan } = run;
+  const { from, to } = findDirection(plan);
+  const readLeft = () =>
+    settleWithin(PACE_LOOK_MS, `reading the ${to}`, async () => (await readSide(to, plan, ports, 1)).state);
+  const [back, rules, left] = await Promise.all([
+    readSide(from, plan, ports, 1),
+    loadBalancer.rules(),
+    atOnce === undefined && mayPace(run) ? readLeft() : undefined,
+  ]);
   const forward = rules.find(({ arn }) => arn === loadBalancer.ruleArn)?.forward;
-  return { forward, back: back.state };
+  const { state, healthyTargets } = back;
+  return { forward, back: state, healthyTargets, ...(left && { left: unknownWithout(left) }) };
 }
 
 /** It changes nothing, and so needs no lock: a store that does not respond costs its time once. */
-function readAhead(run: CutoverRun, ports: Ports): Promise<Ahead> {
-  const read = readBack(run, ports);
+function readAhead(run: CutoverRun, ports: Ports, atOnce: string | undefined): Promise<Ahead> {
+  const read = readBack(run, ports, atOnce);
   // It fails where it is awaited.
   read.catch(() => undefined);
   return read;
 }
 
 /** Undrains the side, and reads at the same time what it is and where the weights stand. */
-async function look(run: CutoverRun, ports: Ports, ahead: Promise<Ahead> | undefined): Promise<Seen> {
+async function look(run: CutoverRun, ports: Ports, { ahead, atOnce }: Pick<Asked, 'ahead' | 'atOnce'>): Promise<Seen> {
   const { from } = findDirection(run.plan);
-  const [notDone, read] = await Promise.all([undrain(from, ports), ahead ?? readBack(run, ports)]);
+  const [notDone, read] = await Promise.all([undrain(from, ports), ahead ?? readBack(run, ports, atOnce)]);
   return { ...read, notDone };
+}
+
+/** A side that was not seen in time is unknown. */
+function unknownWithout(read: Settled<SideState>): SideState {
+  return 'value' in read ? read.value : { serves: 'unknown', isHealthy: false, reason: read.problem };
 }
 
 /**
@@ -290,10 +421,9 @@ async function stayWith(
 /** In what is left of the step without the time for what comes after it: a side that was not seen by then is unknown. */
 async function lookAtOther({ plan }: CutoverRun, seen: Seen, ports: Ports, leaveMs: number): Promise<SeenBoth> {
   const { to } = findDirection(plan);
-  const read = () => settleWithin(OTHER_MS, `reading the ${to}`, () => readSide(to, plan, ports, 1));
-  const found = await leavingTime(leaveMs, read);
-  if ('value' in found) return { ...seen, other: found.value.state };
-  return { ...seen, other: { serves: 'unknown', isHealthy: false, reason: found.problem } };
+  const read = () =>
+    settleWithin(OTHER_MS, `reading the ${to}`, async () => (await readSide(to, plan, ports, 1)).state);
+  return { ...seen, other: unknownWithout(await leavingTime(leaveMs, read)) };
 }
 
 /** Within the time of the step: what it does not see, the next look does. That the weights were set is not forgotten over it. */
@@ -315,7 +445,7 @@ async function stay(run: CutoverRun, both: SeenBoth, ports: Ports, nowMs: number
   const started = { ...findStart(run, nowMs), strandedAt: undefined };
   const record: RollbackRecord = { ...started, sides: listSides(run, both), ...listNotDone(both) };
   const waiting = await tellStuck(run, record, 'staying', ports);
-  const seconds = (ports.now() - Date.parse(record.startedAt)) / 1000;
+  const seconds = (ports.now() - findLastMs(record)) / 1000;
   const limit = both.other.serves === true ? UNSAFE_SECONDS : CONFIRM_SECONDS;
   if (seconds < limit) return waiting;
   const { from } = findDirection(run.plan);
@@ -382,7 +512,7 @@ function restored(run: CutoverRun, beganMs: number, { metrics, now }: Ports): Cu
 function afterLook(run: CutoverRun, seen: Seen, ports: Ports, nowMs: number): CutoverRun {
   const record: RollbackRecord = { ...findStart(run, nowMs), ...listNotDone(seen) };
   const kept: CutoverRun = { ...run, rollback: record };
-  const isLate = nowMs - Date.parse(record.startedAt) >= CONFIRM_SECONDS * 1000;
+  const isLate = nowMs - findLastMs(record) >= CONFIRM_SECONDS * 1000;
   const isRestored = record.restoredAt !== undefined;
   if (isRestored && (seen.notDone.length === 0 || isLate)) {
     const detail = { weights: run.plan.initialWeights, ...listNotDone(seen) };
@@ -405,6 +535,11 @@ function listNotDone({ notDone }: Seen): Pick<RollbackRecord, 'notDone'> {
 function findStart({ rollback: started }: CutoverRun, nowMs: number): RollbackRecord {
   if (!started) return { startedAt: new Date(nowMs).toISOString() };
   return { ...started, sides: undefined, notDone: undefined };
+}
+
+/** When it last did something that takes time: a pace has its own. */
+function findLastMs({ startedAt, pace }: RollbackRecord): number {
+  return findPaceMs(pace) ?? Date.parse(startedAt);
 }
 
 function beginRollback(run: CutoverRun, nowMs: number): CutoverRun {

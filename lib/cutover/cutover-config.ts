@@ -113,6 +113,10 @@ const PATHS = new PathResolver({ join: (left: unknown, right: unknown) => [left,
 /** More ARNs of the longest names would not fit into a policy beside the other rights. */
 const MAX_NAMED_ALARMS = 15;
 
+function listServices({ source, target }: ConfigParts): string[] {
+  return [source, target].map(({ service }) => service.serviceArn);
+}
+
 /** What the steps' rights are about. */
 export function listResources(scope: Construct, props: ConfigParts, eventBus: IEventBus): StepResources {
   const { cluster } = props.source;
@@ -121,7 +125,8 @@ export function listResources(scope: Construct, props: ConfigParts, eventBus: IE
     weightedRuleArn: props.loadBalancer.weightedRule.listenerRuleArn,
     clusterArn: cluster.clusterArn,
     taskArns: Stack.of(scope).formatArn({ service: 'ecs', resource: 'task', resourceName: `${cluster.clusterName}/*` }),
-    serviceArns: props.plan?._switches ? [props.source, props.target].map(({ service }) => service.serviceArn) : [],
+    serviceArns: props.plan?._switches ? listServices(props) : [],
+    scaledOutArns: props.plan?._scalesOut ? listServices(props) : [],
     scalableTargetArns: Stack.of(scope).formatArn({
       service: 'application-autoscaling',
       resource: 'scalable-target',

@@ -15,6 +15,8 @@ export interface StepRights {
   readonly callProxies: boolean;
   /** Of the services of both sides: whether it looks at deployments, whether it suspends and resumes their autoscaling. */
   readonly services: readonly ('deployments' | 'suspend' | 'resume')[];
+  /** Whether it may raise the desired count of the services of both sides, where the plan says so. */
+  readonly scaleOut: boolean;
   /** Which functions of the plan it calls: that of a switch's hook, those of the hooks of phases. */
   readonly callHooks: readonly ('switch' | 'phases')[];
   /** Whether it makes smoke requests, and reads whom they trust. */
@@ -33,6 +35,7 @@ type StoreKey =
 
 const NONE = {
   ...{ read: [], modifyRule: false, marks: [], callProxies: false, services: [], smoke: false },
+  scaleOut: false,
   ...{ readAlarms: false, notify: false, callHooks: [], store: {} },
 } as const;
 const LOOK_FOR_ABORT: StoreKey[] = ['abort/*'];
@@ -98,6 +101,7 @@ export const STEP_RIGHTS: Record<Step, StepRights> = {
     ...{
       ...JUDGE,
       services: ALL_SERVICES,
+      scaleOut: true,
       modifyRule: true,
       marks: ['rollingBack'],
       notify: true,
@@ -139,6 +143,8 @@ export interface StepResources {
   readonly taskArns: string;
   /** The services of both sides, where the plan switches. */
   readonly serviceArns: readonly string[];
+  /** Those whose desired count a rollback may raise: of both sides, where the plan says so. */
+  readonly scaledOutArns: readonly string[];
   /** Application Auto Scaling draws the rest of each: `…:scalable-target/*`. */
   readonly scalableTargetArns: string;
   /** Of the plan's hooks, where they are functions. */
@@ -178,6 +184,9 @@ export function statementsFor(rights: StepRights, resources: StepResources): Pol
     statements.push(allow(['ecs:ListTasks'], ['*'], inCluster), allow(['ecs:DescribeTasks'], [resources.taskArns]));
   }
   statements.push(...servicesStatements(rights.services, resources));
+  if (rights.scaleOut && resources.scaledOutArns.length > 0) {
+    statements.push(allow(['ecs:DescribeServices', 'ecs:UpdateService'], [...resources.scaledOutArns]));
+  }
   if (rights.readAlarms && resources.readsAnyAlarm) {
     // CloudWatch describes a composite alarm only to roles that may read all alarms.
     statements.push(allow(['cloudwatch:DescribeAlarms'], ['*']));

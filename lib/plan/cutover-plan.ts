@@ -30,6 +30,8 @@ export enum CutoverPlanPart {
   STICKINESS = 'stickiness',
   /** Windows within the deployed ones. */
   WINDOWS = 'windows',
+  /** More steps of a rollback, and more time for each. */
+  ROLLBACK_PACE = 'rollbackPace',
   /** More gates, a shorter wait. */
   APPROVAL = 'approval',
   /** A shorter pause, fewer attempts, a dry run. */
@@ -42,6 +44,16 @@ export enum JudgeAction {
   PAUSE = 'pause',
   /** The cutover rolls back. */
   ROLL_BACK = 'rollBack',
+}
+
+/** What happens when a rollback finds too few healthy targets at the side that gets its traffic back. */
+export enum RollbackCapacity {
+  /** They are not counted. */
+  IGNORE = 'ignore',
+  /** It waits for them. */
+  WAIT = 'wait',
+  /** It also raises the desired count of the ECS service. The function of the rollback gets the right to do so. */
+  SCALE_OUT = 'scaleOut',
 }
 
 /** What keeps the side that is left from writing after the decision of a switch. */
@@ -323,6 +335,52 @@ export interface CutoverWindow {
   readonly zone?: TimeZone;
 }
 
+/**
+ * How a rollback gives traffic to a side that has been without it: one that was scaled in, or whose caches are cold. All steps and
+ * the wait take less than four minutes together. A side that serves nothing is left at once.
+ *
+ * @example
+ * const plan = CutoverPlan.gradual({
+ *   rollbackPace: {
+ *     steps: [25, 50],
+ *     look: Duration.seconds(30),
+ *     capacity: RollbackCapacity.SCALE_OUT,
+ *     wait: Duration.minutes(2),
+ *   },
+ * });
+ */
+export interface CutoverRollbackPace {
+  /**
+   * The percentage of new clients that the side that was left has after each step, ascending. The initial weights follow.
+   * @default - none: it has the initial weights at once
+   */
+  readonly steps?: number[];
+
+  /**
+   * How long the side must serve at a step before the next one.
+   * @default Duration.seconds(20)
+   */
+  readonly look?: Duration;
+
+  /**
+   * What happens when it has too few healthy targets for the first step.
+   * @default RollbackCapacity.IGNORE
+   */
+  readonly capacity?: RollbackCapacity;
+
+  /**
+   * How many healthy targets it needs.
+   * @default - as many as at preflight
+   */
+  readonly minimumHealthyTargets?: number;
+
+  /**
+   * How long to wait for them. Then it goes on, and says so.
+   * @default Duration.minutes(1)
+   */
+  readonly wait?: Duration;
+}
+
 /** What a plan of any strategy has. */
 export interface CutoverPlanOptions {
   /**
@@ -386,6 +444,12 @@ export interface CutoverPlanOptions {
    * @default - at any time
    */
   readonly windows?: CutoverWindow[];
+
+  /**
+   * How a rollback gives traffic back to a side that has been without it. A switch moves all at once.
+   * @default - the initial weights at once
+   */
+  readonly rollbackPace?: CutoverRollbackPace;
 
   /**
    * Where a person has to agree before it goes on.
@@ -593,6 +657,15 @@ export class CutoverPlan {
   }
 
   /**
+   * Whether a rollback may raise the desired count of a side.
+   *
+   * @internal
+   */
+  public get _scalesOut(): boolean {
+    return this.props.rollbackPace?.capacity === RollbackCapacity.SCALE_OUT;
+  }
+
+  /**
    * The functions that its hooks call.
    *
    * @internal
@@ -758,6 +831,14 @@ function renderOptions(props: CutoverPlanOptions, { number: read, path: readPath
       to,
       zone: zone?.timezoneName,
     })),
+    rollbackPace: props.rollbackPace && {
+      // Any ascending list stands for one that is known at deployment.
+      steps: props.rollbackPace.steps?.map((step, index) => read(step, index + 1)),
+      lookSeconds: seconds(props.rollbackPace.look),
+      capacity: props.rollbackPace.capacity,
+      minimumHealthyTargets: read(props.rollbackPace.minimumHealthyTargets),
+      waitSeconds: seconds(props.rollbackPace.wait),
+    },
     approval: props.approval && {
       beforeFirstShift: props.approval.beforeFirstShift,
       beforeLastStage: props.approval.beforeLastStage,

@@ -80,6 +80,7 @@ export const STRUCTS = {
     judge: 'CutoverJudge?',
     minimumHealthyTargets: 'number?',
     poll: 'Duration?',
+    rollbackPace: 'CutoverRollbackPace?',
     smoke: 'CutoverSmokeRequest[]?',
     stickiness: 'CutoverStickiness?',
     windows: 'CutoverWindow[]?',
@@ -110,6 +111,13 @@ export const STRUCTS = {
   CutoverReadiness: {
     every: 'Duration?',
     topic: 'ITopic?',
+  },
+  CutoverRollbackPace: {
+    capacity: 'RollbackCapacity?',
+    look: 'Duration?',
+    minimumHealthyTargets: 'number?',
+    steps: 'number[]?',
+    wait: 'Duration?',
   },
   CutoverSchedule: {
     at: 'ScheduleExpression',
@@ -154,6 +162,7 @@ export const STRUCTS = {
     poll: 'Duration?',
     rampPerSecond: 'number?',
     rollback: 'SwitchRollback?',
+    rollbackPace: 'CutoverRollbackPace?',
     smoke: 'CutoverSmokeRequest[]?',
     stickiness: 'CutoverStickiness?',
     windows: 'CutoverWindow[]?',
@@ -179,6 +188,7 @@ export const STRUCTS = {
     judge: 'CutoverJudge?',
     minimumHealthyTargets: 'number?',
     poll: 'Duration?',
+    rollbackPace: 'CutoverRollbackPace?',
     smoke: 'CutoverSmokeRequest[]?',
     stages: 'CutoverStage[]?',
     stickiness: 'CutoverStickiness?',
@@ -569,12 +579,18 @@ export const ENUMS: Readonly<Record<string, object>> = {
     DRAIN: 'drain',
     STICKINESS: 'stickiness',
     WINDOWS: 'windows',
+    ROLLBACK_PACE: 'rollbackPace',
     APPROVAL: 'approval',
     SWITCH: 'switch',
   },
   SmokeRoute: {
     LOAD_BALANCER: 'loadBalancer',
     TARGETS: 'targets',
+  },
+  RollbackCapacity: {
+    IGNORE: 'ignore',
+    WAIT: 'wait',
+    SCALE_OUT: 'scaleOut',
   },
   CutoverDay: {
     MONDAY: 'mon',

@@ -1,3 +1,4 @@
+import { describePace } from '../../core/cutover/pacing';
 import { findDirection } from '../../core/plan/direction';
 import { CONNECTION_KINDS, NO_CONNECTIONS } from '../../core/proxy/connections';
 import { printableLine } from '../../core/text/printable';
@@ -77,8 +78,7 @@ export function listFacts(evidence: RehearsalEvidence): [string, string][] {
   const recovery = evidence.rehearsal.recovery && recoveryLine(evidence.rehearsal.recovery);
   if (recovery !== undefined) lines.push(['recovery', recovery]);
   if (evidence.failure) lines.push(['because', `${evidence.failure.code}: ${evidence.failure.message}`]);
-  const rollback = evidence.rollback && rollbackLine(evidence.rollback);
-  if (rollback !== undefined) lines.push(['rollback', rollback]);
+  if (evidence.rollback) lines.push(...rollbackFacts(evidence.rollback));
   return lines;
 }
 
@@ -92,6 +92,14 @@ function listHooks({ hooks = [], hooksLeftOut = 0 }: RehearsalEvidence): [string
     return `'${name}' (${place}) failed: ${why}`;
   });
   return [['hooks', [`${passed} ${passed === 1 ? 'call' : 'calls'} passed`, ...shown].join('; ')]];
+}
+
+function rollbackFacts(rollback: NonNullable<RehearsalEvidence['rollback']>): [string, string][] {
+  const line = rollbackLine(rollback);
+  return [
+    ...(line === undefined ? [] : [['rollback', line] satisfies [string, string]]),
+    ...(rollback.pace ? [['pace', describePace(rollback.pace).join('; ')] satisfies [string, string]] : []),
+  ];
 }
 
 function rollbackLine(rollback: NonNullable<RehearsalEvidence['rollback']>): string | undefined {

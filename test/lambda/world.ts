@@ -145,6 +145,8 @@ export class MemoryCloud {
           this.calls.push(`${state.scaleIn ? 'suspend' : 'resume'} ${side}`);
           this.scaling[side] = state;
         }),
+      scaleOut: async (side, desiredCount) =>
+        this.reach('ecs', () => void this.calls.push(`scale out ${side} to ${desiredCount}`)),
     },
     proxies: {
       open: () => this.reach('ecs', () => this.switchTasks()),

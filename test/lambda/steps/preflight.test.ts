@@ -42,7 +42,7 @@ test('a side that is out of the action counts as weight 0', async () => {
   const cloud = new MemoryCloud();
   cloud.forward = { groups: [{ arn: arns.source, weight: 100 }], stickiness };
   const run = await preflight(cloud.ready(), cloud.ports, cloud.nowMs);
-  expect(run.initial).toEqual({ stickiness, others: cloud.otherDigests(), ownDigest: 'own' });
+  expect(run.initial).toEqual({ stickiness, others: cloud.otherDigests(), ownDigest: 'own', healthyTargets: 2 });
   expect(cloud.lock).toEqual(run);
 });
 

@@ -1,6 +1,6 @@
 import { Step, STEPS } from '../../../core/cutover/cutover-config';
 import { Template } from 'aws-cdk-lib/assertions';
-import { CutoverPlan, PointOfNoReturn } from '../../../lib';
+import { CutoverPlan, PointOfNoReturn, RollbackCapacity } from '../../../lib';
 import { defaultMigration, newMigration, newStack, Resource, resourceLike, listResources } from '../fixture';
 
 interface Statement {
@@ -223,4 +223,20 @@ describe('where the plan switches', () => {
       });
     }
   });
+});
+
+test('the rollback alone may raise a desired count, of the services of both sides, and where the plan says so', () => {
+  const mayScale = (template: Template) =>
+    STEPS.flatMap((step) => listStatements(step, template).map((statement) => ({ step, ...statement }))).filter(
+      ({ Action }) => findList(Action).includes('ecs:UpdateService'),
+    );
+  expect(mayScale(defaultMigration())).toEqual([]);
+  const stack = newStack();
+  const rollbackPace = { capacity: RollbackCapacity.SCALE_OUT };
+  newMigration(stack, { plan: CutoverPlan.gradual({ rollbackPace }) });
+  const template = Template.fromStack(stack);
+  const services = Object.keys(listResources(template, 'AWS::ECS::Service')).map((Ref) => ({ Ref }));
+  expect(mayScale(template)).toMatchObject([
+    { step: 'rollback', Action: ['ecs:DescribeServices', 'ecs:UpdateService'], Resource: services },
+  ]);
 });

@@ -14,6 +14,7 @@ import {
   CutoverStickiness,
   JudgeAction,
   DrainThenShiftPlanProps,
+  RollbackCapacity,
   GradualPlanProps,
   MigrationProps,
   PointOfNoReturn,
@@ -65,6 +66,13 @@ test('custom: every prop arrives where the steps read it', () => {
         closeRatePerSecond: 50,
       },
       stickiness: CutoverStickiness.shorten(Duration.minutes(2)),
+      rollbackPace: {
+        steps: [25, 50],
+        look: Duration.seconds(30),
+        capacity: RollbackCapacity.SCALE_OUT,
+        minimumHealthyTargets: 3,
+        wait: Duration.minutes(2),
+      },
       windows: [
         { from: '01:00', to: '05:00' },
         { days: [CutoverDay.FRIDAY], from: '22:00', to: '04:00', zone: TimeZone.EUROPE_BERLIN },
@@ -103,6 +111,13 @@ test('custom: every prop arrives where the steps read it', () => {
       jitter: 0.2,
     },
     stickiness: { policy: 'shorten', keepSeconds: 3600, shortenSeconds: 120, endAtStage: 0 },
+    rollbackPace: {
+      steps: [25, 50],
+      lookSeconds: 30,
+      capacity: 'scaleOut',
+      minimumHealthyTargets: 3,
+      waitSeconds: 120,
+    },
     windows: [
       { days: [], from: '01:00', to: '05:00', zone: 'UTC' },
       { days: ['fri'], from: '22:00', to: '04:00', zone: 'Europe/Berlin' },
