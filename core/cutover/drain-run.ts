@@ -6,6 +6,14 @@ import { findDirection } from '../plan/direction';
 import { MAX_DRAIN_LOOKS } from '../plan/plan';
 import { NO_COUNTS, TaskReading, computeDifference, unknownTasks } from '../judge/tally';
 
+/**
+ * How much longer a drain waits where nothing is live but what is unknown: ECS stops a task that fails its health checks, within its
+ * stop timeout of up to two minutes, and then it is known. The side with the traffic serves meanwhile; a rollback would send it to a
+ * side of which a task hangs.
+ */
+export const MAX_UNKNOWN_MS = 300_000;
+const UNKNOWN_POLL_SECONDS = 10;
+
 /** What the first look at the ledgers of the side that is left makes of the drain. */
 export function beginDrain(run: CutoverRun, tasks: readonly TaskReading[], nowMs: number): DrainProgress {
   const limits = tasks.map(({ report }) => drainLimitSeconds(run.plan.drain, report?.active ?? NO_CONNECTIONS));
@@ -41,11 +49,13 @@ export function observeDrain(
   // A task that did not respond holds an unknown number of connections.
   const returning = seen.returning ?? 0;
   const live = total(active) + unknown.length + returning;
-  const limitMs = drain.limitMs + lateMs(drain, tasks, nowMs);
+  const isUnknown = unknown.length > 0 && unknown.length === live;
+  const limitMs = drain.limitMs + lateMs(drain, tasks, nowMs) + (isUnknown ? MAX_UNKNOWN_MS : 0);
   const verdict = drainVerdict({ active: live, startedMs: drain.startedAtMs, limitMs }, nowMs);
   if (verdict === 'drained') return { ...next, verdict: 'drained' };
   if (verdict === 'wait') {
-    const pace = Math.ceil(drain.limitMs / 1000 / MAX_DRAIN_LOOKS);
+    const isLate = isUnknown && nowMs - drain.startedAtMs >= drain.limitMs;
+    const pace = isLate ? UNKNOWN_POLL_SECONDS : Math.ceil(drain.limitMs / 1000 / MAX_DRAIN_LOOKS);
     return { ...next, verdict: 'wait', waitSeconds: Math.max(run.plan.pollSeconds, pace) };
   }
   const seconds = Math.round(limitMs / 1000);
@@ -85,8 +95,9 @@ export function unseenEnd(drain: DrainProgress): DrainProgress {
  * the drain takes twice its time at most.
  */
 function lateMs({ startedAtMs, limitMs }: DrainProgress, tasks: readonly TaskReading[], nowMs: number): number {
-  const remaining = tasks.map(({ report }) => report?.drainRemainingSeconds ?? 0);
-  const endsMs = nowMs + Math.max(0, ...remaining) * 1000;
+  const remaining = Math.max(0, ...tasks.map(({ report }) => report?.drainRemainingSeconds ?? 0));
+  if (remaining === 0) return 0;
+  const endsMs = nowMs + remaining * 1000;
   return Math.min(limitMs, Math.max(0, endsMs - startedAtMs - limitMs));
 }
 

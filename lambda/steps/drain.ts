@@ -1,6 +1,6 @@
 import { CutoverRun, note, rollBack } from '../../core/cutover/run';
 import { callHooksFirst } from '../../core/cutover/hooks';
-import { beginDrain, observeDrain } from '../../core/cutover/drain-run';
+import { MAX_UNKNOWN_MS, beginDrain, observeDrain } from '../../core/cutover/drain-run';
 import { endOfReturning, keepsClients, noteReturning } from '../../core/cutover/returning';
 import { CONFIRM_POLL_SECONDS } from '../../core/plan/plan';
 import { keepPollSeconds } from '../../core/plan/stickiness-plan';
@@ -69,7 +69,7 @@ function waitForTasks(run: CutoverRun, nowMs: number): CutoverRun {
   const { drain: progress, plan } = run;
   const { from } = findDirection(plan);
   const sinceMs = progress?.startedAtMs ?? run.watch?.blindSinceMs[`${from}Tasks`] ?? nowMs;
-  const limitMs = progress?.limitMs ?? MAX_BLIND_MS;
+  const limitMs = progress ? progress.limitMs + MAX_UNKNOWN_MS : MAX_BLIND_MS;
   if (nowMs - sinceMs < limitMs) return { ...run, verdict: 'wait', waitSeconds: plan.pollSeconds };
   const rule = `the tasks of the ${from} must be listed within ${Math.round(limitMs / 1000)} s of the drain`;
   return rollBack(run, 'DrainOverdue', `${rule}, got no response of ECS`);

@@ -121,6 +121,19 @@ test('a drain that is overdue rolls back, and says what was left and who did not
   expect(overdue.failure?.message).toContain('got 2 websocket, and 1 tasks that did not respond: b (ETIMEDOUT)');
 });
 
+test('where nothing is live but what is unknown, the drain waits until ECS has replaced a task that hangs', () => {
+  const look = draining([task('a', 2), task('b', 1)]);
+  const limitMs = look([task('a', 0), silent('b')], 1000).drain!.limitMs;
+  expect(look([task('a', 0), silent('b')], limitMs)).toMatchObject({ verdict: 'wait', waitSeconds: 10 });
+  expect(look([task('a', 0), silent('b')], limitMs + 299_999).verdict).toBe('wait');
+  const overdue = look([task('a', 0), silent('b')], limitMs + 300_000);
+  expect(overdue.failure?.message).toContain('got none live, and 1 tasks that did not respond: b (ETIMEDOUT)');
+  expect(look([task('a', 0), stopped('b', 137)], limitMs + 60_000)).toMatchObject({
+    verdict: 'drained',
+    drain: { ended: { lost: 1 } },
+  });
+});
+
 test('a request that arrived in the drain has its full time, up to twice that of the drain', () => {
   const late = (seconds: number): TaskReading => {
     const reading = task('a', 1);
