@@ -1,7 +1,7 @@
 import { Role, findDirection } from '../plan/direction';
 import { MAX_ODDS } from '../plan/judge-plan';
 import { LOOK_SECONDS, Plan, countLooks } from '../plan/plan';
-import { MAX_ROUTES, RouteWindow, WindowOrder, WindowReport, mergeWindows } from '../proxy/window';
+import { MAX_ROUTES, RouteWindow, WindowOrder, WindowReport, isRoute, mergeWindows } from '../proxy/window';
 import { Side, Weights } from '../traffic/weights';
 import {
   Odds,
@@ -213,7 +213,9 @@ function toCounts(window: RouteWindow | undefined): RouteCounts {
 function chooseRoutes({ all, segments }: WindowReport): string[] {
   const sampled = Object.values(segments).reduce((sum, count) => sum + count, 0);
   const isEnough = (count: number) => (count / sampled) * all.responded >= MIN_ROUTE_REQUESTS;
-  const chosen = Object.entries(segments).filter(([segment, count]) => segment !== '/' && isEnough(count));
+  const chosen = Object.entries(segments).filter(
+    ([segment, count]) => segment !== '/' && isRoute(segment) && isEnough(count),
+  );
   return chosen.slice(0, MAX_ROUTES).map(([segment]) => segment);
 }
 

@@ -23,7 +23,7 @@ export interface WindowOrder {
   readonly after: number;
   /** The last second of this one. */
   readonly until: number;
-  /** Path prefixes that requests are counted by, too: from now on, where they are others than before. */
+  /** Path prefixes that requests are counted by, too: from now on, where they are others than before. What is none is left out. */
   readonly routes: readonly string[];
 }
 
@@ -104,7 +104,15 @@ const NAMES = ['watch', 'now', 'after', 'until', 'routes'];
 const WATCH = /^[!-~]{1,256}$/;
 const ROUTE = new RegExp(requestPath(256).pattern);
 
-/** Reads a window order out of JSON; problems go to `problems` under `name`. */
+/** What requests can be counted by. A client sends what it likes: not each first segment is one. */
+export function isRoute(path: unknown): path is string {
+  return typeof path === 'string' && ROUTE.test(path);
+}
+
+/**
+ * Reads a window order out of JSON; problems go to `problems` under `name`. A route that is none must not blind its caller for all
+ * the others.
+ */
 export function readWindowOrder(name: string, value: unknown, problems: Problems): WindowOrder {
   const { watch, now, after, until, routes = [] } = problems.object(name, value, NAMES);
   const isName = typeof watch === 'string' && WATCH.test(watch);
@@ -116,16 +124,13 @@ export function readWindowOrder(name: string, value: unknown, problems: Problems
     problems.add(NAMES[index + 2]!, 'a whole number of seconds', second);
     return 0;
   });
-  const isList = Array.isArray(routes) && routes.length <= MAX_ROUTES;
-  const isRoutes = isList && routes.every((route) => typeof route === 'string' && ROUTE.test(route));
-  if (!isRoutes) {
-    problems.add('routes', `a list of at most ${MAX_ROUTES} paths that start with '/' and have no space`, routes);
-  }
+  const isList = Array.isArray(routes);
+  if (!isList) problems.add('routes', 'a list of paths', routes);
   return {
     watch: isName ? watch : '',
     now: isTime ? now : 0,
     after: first!,
     until: last!,
-    routes: isRoutes ? (routes as string[]) : [],
+    routes: isList ? routes.filter(isRoute).slice(0, MAX_ROUTES) : [],
   };
 }

@@ -1,6 +1,14 @@
 import { SMOKE_AGENT } from '../../core/plan/smoke';
 import { BUCKETS, findBucket } from '../../core/proxy/latency-buckets';
-import { KEPT_SECONDS, RouteWindow, WindowOrder, WindowReport, isInRoute, listFrequent } from '../../core/proxy/window';
+import {
+  KEPT_SECONDS,
+  RouteWindow,
+  WindowOrder,
+  WindowReport,
+  isInRoute,
+  isRoute,
+  listFrequent,
+} from '../../core/proxy/window';
 
 /** What is counted of a route in each second; the latency buckets follow. */
 const [REQUESTS, UNBOUND, RESPONDED, ERRORS, ERRING, LATENCIES] = [0, 1, 2, 3, 4, 5];
@@ -151,6 +159,7 @@ export class RecentTraffic {
   private sample(path: string): void {
     const end = path.slice(1).search(/[/?]/);
     const segment = end < 0 ? path : path.slice(0, end + 1);
+    if (!isRoute(segment)) return;
     const count = this.segments.get(segment);
     if (count !== undefined || this.segments.size < MAX_COUNTED) this.segments.set(segment, (count ?? 0) + 1);
   }

@@ -16,7 +16,8 @@ import {
 } from '../../../core/judge/comparison';
 import { TaskReading } from '../../../core/judge/tally';
 import { parsePlan } from '../../../core/plan/plan';
-import { NO_WINDOW, RouteWindow, WindowReport } from '../../../core/proxy/window';
+import { NO_WINDOW, RouteWindow, WindowReport, readWindowOrder } from '../../../core/proxy/window';
+import { Problems } from '../../../core/validation/problems';
 
 const PLAN = parsePlan({
   stages: [{ weights: { source: 90, target: 10 }, bakeSeconds: 600 }, { weights: { source: 0, target: 1 } }],
@@ -71,6 +72,23 @@ test('route classes are those of the plan, or the most frequent segments that sa
   expect(Object.keys(begun(PLAN, past).odds.routes)).toEqual(['/cart', '/pay']);
   const named = parsePlan({ judge: { routes: [{ path: '/x' }] } });
   expect(Object.keys(begun(named, past).odds.routes)).toEqual(['/x']);
+});
+
+test.each([
+  ['long', `/${'a'.repeat(256)}`],
+  ['not of visible ASCII', '/caf\u00e9'],
+  ['with a space', '/a b'],
+  ['with a fragment', '/a#b'],
+  ['of an absolute URL', 'http:'],
+  ['of OPTIONS', '*'],
+])('a first segment that is no route, %s, becomes none: every proxy accepts the orders that follow', (_, segment) => {
+  const past = report(requests(10_000), { segments: { [segment]: 500, '/cart': 300 } });
+  const order = orderWindow(begun(PLAN, past), 'night', PLAN, START_MS + 10_000);
+  expect(order.routes).toEqual(['/cart']);
+  // An order of a caller before this one, or after: what is no route is left out, and all the others count.
+  const problems = new Problems();
+  expect(readWindowOrder('window', { ...order, routes: [segment, 7, '/cart'] }, problems)).toEqual(order);
+  expect(problems.all).toEqual([]);
 });
 
 test('a target that is warming up is not compared', () => {

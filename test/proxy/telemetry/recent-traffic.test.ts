@@ -149,6 +149,12 @@ test('the most frequent segments are named, and no crawler fills the memory with
   expect(Object.keys(segments)).toHaveLength(20);
 });
 
+test('a first segment that is no route is not named', () => {
+  for (let count = 0; count < 16 * 40; count += 1) request(`/${'a'.repeat(300)}/${count}`);
+  for (let count = 0; count < 16; count += 1) request('/cart/1');
+  expect(look().segments).toEqual({ '/cart': 1 });
+});
+
 test('smoke requests of the cutover count nowhere: they follow no weights, and prove nothing of clients', () => {
   const taken = request('/', { agent: SMOKE_AGENT });
   recent.failed(taken, '10.0.0.1', nowMs);
