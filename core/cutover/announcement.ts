@@ -134,6 +134,7 @@ const TEXTS: Readonly<Record<AnnouncementKind, Lines>> = {
   rolledBack: (run, places) => [
     ...why(run),
     `${initialWeights(run)} are in force again, and the ${findDirection(run.plan).from} responds. Nothing is urgent.`,
+    ...(run.rollback?.arrived === undefined ? [] : [`What has arrived since: ${run.rollback.arrived}.`]),
     ...paceLines(run),
     `When you are awake: read the evidence, fix the reason, start under another name. ${readEvidence(run, places)}`,
   ],
@@ -220,6 +221,7 @@ function paceLines({ plan, stage, rollback }: Announced): string[] {
 function failedLines(run: Announced, places: AnnouncementPlaces): readonly string[] {
   return [
     ...why(run),
+    ...whyNotBack(run),
     ...sideLines(run),
     ...paceLines(run),
     `1. Look at the weights in force: ${describeRule(places)}`,
@@ -313,6 +315,12 @@ function attemptLines({ plan, switches = [] }: Announced): string[] {
 function why(run: Announced): string[] {
   const failure = findFailure(run);
   return failure ? [`Why: ${failure.code}: ${short(failure.message)}`] : [];
+}
+
+/** Beside the reason for a rollback that of its failure. */
+function whyNotBack({ failure, error }: Announced): string[] {
+  const thrown = failure && findFailure({ error });
+  return thrown ? [`The rollback did not succeed: ${thrown.code}: ${short(thrown.message)}`] : [];
 }
 
 /** A message may hold a line for each of many findings, or a whole response of a service. */

@@ -9,6 +9,7 @@ import { OtherRules } from '../traffic/listener-rules';
 import { printable } from '../text/one-line';
 import { Plan } from '../plan/plan';
 import type { Sessions } from '../judge/sessions';
+import type { ShareOdds } from '../judge/share-odds';
 import { SideState } from '../judge/side-state';
 import { SideCounts } from '../judge/tally';
 import { Watch } from '../judge/watch';
@@ -219,6 +220,10 @@ export interface RollbackRecord {
   readonly restoredAt?: string;
   /** Whether this rollback has set the weights; they may have been the initial ones all along. */
   readonly hasSet?: boolean;
+  /** What arrives since then, while and after it is compared with the weights. */
+  readonly arrivals?: ArrivalsBack | undefined;
+  /** What that says of the weights, once it is done. */
+  readonly arrived?: string | undefined;
   /** Whether the weights have read back as set: who changes them from then on does so by hand. */
   readonly hasReadBack?: boolean;
   /** When the side that was left, which has its weight back, was first seen not to serve. It may have served in between. */
@@ -256,6 +261,18 @@ export interface PaceCapacity {
   readonly scaledOutTo?: number;
   /** It went on with fewer. */
   readonly isLacking?: true;
+}
+
+/** What arrives after a rollback has set the weights, compared with these. It travels in the state. */
+export interface ArrivalsBack {
+  readonly setAtMs: number;
+  /** How often they were set for it. */
+  readonly timesSet: number;
+  /** The last second that was counted. */
+  readonly until: number;
+  readonly share: ShareOdds;
+  /** Whether any new client was seen, and each proxy that takes requests had said how many. */
+  readonly isKnown: boolean;
 }
 
 export interface Failure {

@@ -133,7 +133,10 @@ export const ERRORS = {
     meaning: 'A person was asked whether to go on, and no valid approval arrived in time.',
   },
   Aborted: { retry: false, meaning: 'An operator asked for the cutover to stop.' },
-  RollbackNotConfirmed: { retry: true, meaning: 'The initial weights do not read back yet.' },
+  RollbackNotConfirmed: {
+    retry: true,
+    meaning: 'The initial weights do not read back yet, or what arrives says that they are not in force.',
+  },
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -14,7 +14,7 @@ import {
   restartOdds,
   totalOdds,
 } from './odds';
-import { Arrivals, NO_SHARE_ODDS, ShareOdds, addArrivals, findShareOdds } from './share-odds';
+import { NO_SHARE_ODDS, ShareOdds, addArrivals, findShareOdds } from './share-odds';
 import { TaskReading } from './tally';
 
 /** The side that gets the traffic compared with the one that is left, window by window. It travels from step to step. */
@@ -38,11 +38,11 @@ const DESCRIBED_PARTS = 3;
 /** A class with fewer requests in that time says too little. */
 const MIN_ROUTE_REQUESTS = 100;
 /** Weights that have not spread by then are not in force. No figure is published; field reports say some ten seconds. */
-const SPREAD_SECONDS = 25;
+export const SPREAD_SECONDS = 25;
 /** Of weights that are in force it is seen once in ten stages at the most, and passes. */
 const DOUBTFUL_ODDS = 10;
 
-type Readings = Readonly<Partial<Record<Side, readonly TaskReading[]>>>;
+export type Readings = Readonly<Partial<Record<Side, readonly TaskReading[]>>>;
 
 /** What each task is asked for: what it did since the last look. Before the first shift: what is slow at the source. */
 export function orderWindow(comparison: Comparison | undefined, watch: string, plan: Plan, nowMs: number): WindowOrder {
@@ -56,11 +56,15 @@ export function orderWindow(comparison: Comparison | undefined, watch: string, p
 export type SideWindows = Readonly<Record<Side, WindowReport>>;
 
 /** Where a task that takes requests does not say how many, no side's share is known: then no arrivals are compared. */
-export function sumSides({ source = [], target = [] }: Readings): SideWindows {
+export function sumSides(readings: Readings): SideWindows {
+  const { source = [], target = [] } = readings;
   const sums = { source: sumWindows(source), target: sumWindows(target) };
-  const isKnown = [...source, ...target].every(({ life, window }) => life !== 'running' || window !== undefined);
-  if (isKnown) return sums;
+  if (areArrivalsKnown(readings)) return sums;
   return { source: withoutArrivals(sums.source), target: withoutArrivals(sums.target) };
+}
+
+export function areArrivalsKnown({ source = [], target = [] }: Readings): boolean {
+  return [...source, ...target].every(({ life, window }) => life !== 'running' || window !== undefined);
 }
 
 function withoutArrivals(sum: WindowReport): WindowReport {
@@ -122,24 +126,19 @@ export function addToComparison(
   return {
     ...comparison,
     odds: isCold ? comparison.odds : addToOdds(comparison.odds, pair, tolerances),
-    share: addShare(
-      comparison,
-      { source: windows.source.all.unbound, target: windows.target.all.unbound },
-      order,
-      shift,
-    ),
+    share: addWindows(comparison, windows, order, shift),
     until: order.until,
   };
 }
 
 /** What does not fit is forgotten while the weights spread. */
-function addShare(
-  { share, spreadingUntil }: Comparison,
-  arrivals: Arrivals,
+export function addWindows(
+  { share, spreadingUntil }: Pick<Comparison, 'share' | 'spreadingUntil'>,
+  { source, target }: SideWindows,
   { after }: Pick<WindowOrder, 'after'>,
   shift: Shift,
 ): ShareOdds {
-  const next = addArrivals(share, arrivals, shift);
+  const next = addArrivals(share, { source: source.all.unbound, target: target.all.unbound }, shift);
   const isSpreading = after < spreadingUntil;
   return isSpreading && findShareOdds(next).wrong >= MAX_ODDS ? NO_SHARE_ODDS : next;
 }
@@ -148,7 +147,7 @@ function addShare(
  * Whether what arrives proves that the weights are in force, and says nothing against it. Too little traffic proves nothing. What
  * did not fit while the weights spread is forgotten, and the proof that came before it, too.
  */
-export function areInForce({ share }: Comparison): boolean {
+export function areInForce({ share }: Pick<Comparison, 'share'>): boolean {
   const { inForce, wrong } = findShareOdds(share);
   return inForce >= MAX_ODDS && wrong < DOUBTFUL_ODDS;
 }
@@ -170,7 +169,7 @@ export function describeParts({ odds }: Comparison, plan: Plan): string[] {
  *
  * @returns how many arrivals there were, where they prove nothing yet
  */
-export function describeShare(comparison: Comparison): string {
+export function describeShare(comparison: Pick<Comparison, 'share'>): string {
   if (areInForce(comparison)) return 'the arrivals fit the weights';
   const { inForce, wrong } = findShareOdds(comparison.share);
   if (wrong >= DOUBTFUL_ODDS)
@@ -189,7 +188,7 @@ export function findSuspicion({ odds }: Comparison, plan: Plan): string | undefi
 }
 
 /** Why what arrives does not fit the weights; undefined while that is not sure. */
-export function findMisfit({ share }: Comparison): string | undefined {
+export function findMisfit({ share }: Pick<Comparison, 'share'>): string | undefined {
   const { wrong } = findShareOdds(share);
   if (wrong < MAX_ODDS) return undefined;
   return `what arrives must fit the weights, got odds of ${formatOdds(wrong)} against it`;

@@ -131,20 +131,27 @@ const AT_ONCE = 'the execution has ended';
  */
 async function restore(stopped: CutoverRun, ports: Ports, nowMs: number): Promise<CutoverRun> {
   const { store } = ports;
-  if (stopped.rollback?.hasReadBack) return rollback(stopped, ports, nowMs, AT_ONCE);
-  const first = await rollback(stopped, ports, nowMs, AT_ONCE);
+  if (stopped.rollback?.hasReadBack) return goOn(stopped, ports, nowMs);
+  // It is set again: what arrives says nothing before that.
+  const first = await rollback(stopped, ports, nowMs, { atOnce: AT_ONCE, isProven: false });
   const started: CutoverRun = { ...first, verdict: stopped.verdict, ...withoutEnd(first) };
   // The next call goes on from here: it does not notify operators again, and in the end leaves a task that cannot be reached.
   if (started.rollback && !stopped.rollback) await store.save(started);
   await ports.pause(findStragglerSeconds(stopped.plan) * 1000);
-  const again = await rollback(started, ports, ports.now(), AT_ONCE);
-  if (again.rollback?.hasReadBack) await store.save({ ...again, verdict: stopped.verdict });
-  return again;
+  return goOn(started, ports, ports.now());
+}
+
+/** What has read back, and what arrives since, is not begun again by the next call. */
+async function goOn(started: CutoverRun, ports: Ports, nowMs: number): Promise<CutoverRun> {
+  const back = await rollback(started, ports, nowMs, { atOnce: AT_ONCE });
+  if (back.rollback?.hasReadBack) await ports.store.save({ ...back, verdict: started.verdict });
+  return back;
 }
 
 function withoutEnd({ rollback: started }: CutoverRun): Pick<CutoverRun, 'rollback'> {
   if (!started) return {};
-  return { rollback: { ...started, restoredAt: undefined, hasReadBack: undefined, notDone: undefined } };
+  const again = { restoredAt: undefined, hasReadBack: undefined, arrivals: undefined, arrived: undefined };
+  return { rollback: { ...started, ...again, notDone: undefined } };
 }
 
 function hasCode(error: unknown, code: ErrorCode): error is CutoverError {

@@ -19,6 +19,7 @@ import { NOTIFY_MS, leavingTime, timeLeftMs } from '../contract/time-left';
 import { StayReason, SwitchedBack, switchBack } from '../switch/switch-back';
 import { withRollbackHooks } from '../hooks/bounded-hooks';
 import { recallSuspended, resumeScaling } from '../shared/scaling';
+import { proveBack } from '../shared/prove-back';
 import { undrain } from '../shared/undrain';
 
 /**
@@ -70,6 +71,13 @@ interface SeenBoth extends Seen {
   readonly other: SideState;
 }
 
+export interface RollbackOptions {
+  /** Why the plan's pace is not kept. @default - it is */
+  readonly atOnce?: string;
+  /** Whether what arrives is looked at. @default true */
+  readonly isProven?: boolean;
+}
+
 /**
  * Gives the side that the cutover left its weight back, in this order: undrains it, sets the initial weights, reads them back,
  * verifies that the side responds. Repeated until all of it holds. It needs the load balancer's API alone: what the store, ECS, a secret or a
@@ -82,14 +90,20 @@ interface SeenBoth extends Seen {
  * the side dies with its weight back. Weights that have read back are not set again, because who changes them then does so
  * by hand. A cutover that has lost the lock touches nothing: the traffic is another's by now.
  *
+ * Once all of it holds it looks whether what arrives fits the weights: see `proveBack`.
+ *
  * The hooks before it are called at the same time, and the weights do not wait for them; those behind it when it is done.
  *
  * Where the plan has a pace the weights are set step by step: see `decidePace`. While it waits it looks again and again in the same call.
  *
- * @param atOnce why the plan's pace is not kept
  * @throws CutoverError `RollbackUnsafe`, `RollbackNotConfirmed`, or `AwsUnavailable` of the load balancer's API
  */
-export async function rollback(given: CutoverRun, ports: Ports, nowMs: number, atOnce?: string): Promise<CutoverRun> {
+export async function rollback(
+  given: CutoverRun,
+  ports: Ports,
+  nowMs: number,
+  { atOnce, isProven = true }: RollbackOptions = {},
+): Promise<CutoverRun> {
   const { initial } = given;
   if (!initial) throw new Error("'rollback' must follow a preflight, got none");
   const asked = await ask(given, ports, atOnce);
@@ -104,7 +118,7 @@ export async function rollback(given: CutoverRun, ports: Ports, nowMs: number, a
       if (!again) break;
       run = again;
     }
-    return run;
+    return isProven ? proveBack(run, ports) : run;
   });
 }
 
@@ -514,6 +528,8 @@ function afterLook(run: CutoverRun, seen: Seen, ports: Ports, nowMs: number): Cu
   const kept: CutoverRun = { ...run, rollback: record };
   const isLate = nowMs - findLastMs(record) >= CONFIRM_SECONDS * 1000;
   const isRestored = record.restoredAt !== undefined;
+  // It is noted already: what arrives is looked at.
+  if (isRestored && record.arrivals) return { ...kept, verdict: 'restored' };
   if (isRestored && (seen.notDone.length === 0 || isLate)) {
     const detail = { weights: run.plan.initialWeights, ...listNotDone(seen) };
     return note({ ...kept, verdict: 'restored' }, ports.now(), 'Rollback', detail);

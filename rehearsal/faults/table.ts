@@ -414,13 +414,13 @@ const WEIGHTS = {
   },
   'weights-not-in-force': {
     does: 'ModifyRule responds, its weights read back, and requests go on by those before.',
-    phases: SHIFTS,
+    phases: [...SHIFTS, 'rollback'],
     losses: 'none',
     ends: BACK,
   },
   'weights-in-part': {
     does: 'ModifyRule responds, its weights read back, and half of the load balancer goes on by those before.',
-    phases: SHIFTS,
+    phases: [...SHIFTS, 'rollback'],
     losses: 'none',
     ends: BACK,
   },

@@ -246,6 +246,7 @@ describe('an execution that was stopped by hand, past every Catch', () => {
     const cloud = new MemoryCloud();
     const run = await shifted(cloud);
     cloud.whilePausing = () => {
+      cloud.whilePausing = () => undefined;
       // ModifyRule of the stopped Shift, which was on its way.
       cloud.forward = run.intended ?? cloud.forward;
       void expect(cloud.ports.store.save(run)).rejects.toThrow(/not ours/);
