@@ -17,6 +17,7 @@ import {
   REQUESTS_PER_USER,
   TrafficOptions,
   TrafficRates,
+  findArrivalMs,
   findEndpoints,
   http2Rates,
   scenarioRates,
@@ -31,7 +32,6 @@ import { writer } from './clients/writer';
 import { inTurn } from './schedule/schedule';
 import { WebSocketClient } from './clients/websocket-client';
 
-const ARRIVAL_MS = 4_000;
 const LAST_RESPONSES_MS = 10_000;
 /** Of the WebSocket clients, each fifth closes its connections by itself, as people close a page. */
 const RESTLESS = 5;
@@ -63,11 +63,8 @@ export class Generators {
   private readonly chats: ChatClient[] = [];
   private scenario: readonly LongLivedClient[] = [];
   private readonly lives: Promise<void>[] = [];
+  private readonly arrivalMs: number;
   private decides: NodeJS.Timeout | undefined;
-
-  private get arrivalMs(): number {
-    return this.options.arrivalMs ?? ARRIVAL_MS;
-  }
 
   /** @throws Error when an option is wrong. */
   constructor(private readonly options: TrafficOptions) {
@@ -75,6 +72,7 @@ export class Generators {
     const usual = { ...DEFAULT_RATES, ...options.rates, ...(options.paths ? NO_PAGES_OF_OURS : {}) };
     const rates = options.scenario ? scenarioRates(options.scenario) : usual;
     this.rates = options.isHttp2Only === true ? http2Rates(rates) : rates;
+    this.arrivalMs = options.arrivalMs ?? findArrivalMs(this.rates);
   }
 
   start(): void {

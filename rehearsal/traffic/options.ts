@@ -39,8 +39,8 @@ export interface TrafficOptions {
    */
   readonly hasOwnAddresses?: boolean;
   /**
-   * Clients come over this time, not all at once.
-   * @default 4_000
+   * Clients arrive over this time, not all at once.
+   * @default - as many a second as of the default traffic: `findArrivalMs`
    */
   readonly arrivalMs?: number;
   /**
@@ -104,6 +104,19 @@ export const DEFAULT_RATES: TrafficRates = {
   eventStreams: 20,
   chats: 10,
 };
+
+/** In which the clients of the default traffic arrive. */
+const ARRIVAL_MS = 4_000;
+
+/** How long the clients of such traffic take to arrive: fewer take less time, more take no longer. */
+export function findArrivalMs(rates: TrafficRates): number {
+  return ARRIVAL_MS * Math.min(1, countArrivals(rates) / countArrivals(DEFAULT_RATES));
+}
+
+function countArrivals({ shop, keepAlive, newConnection, http2, echo, writes, ...stay }: TrafficRates): number {
+  const perSecond = shop + keepAlive + newConnection + http2 + echo + writes;
+  return stay.webSockets + stay.eventStreams + stay.chats + perSecond / REQUESTS_PER_USER;
+}
 
 /** Of a plan that switches: it has to show that there is one writer. */
 export const SWITCH_RATES: TrafficRates = { ...DEFAULT_RATES, writes: 60 };
