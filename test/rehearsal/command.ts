@@ -20,10 +20,10 @@ export class Command {
   readonly ended: Promise<Ended>;
   private readonly child: ChildProcess;
   private readonly seen = new Map<string, Process>();
-  private readonly watch: NodeJS.Timeout;
+  private readonly watch: NodeJS.Timeout | undefined;
 
-  /** @param over a working folder, where its temporary files go, and a limit of open files */
-  constructor(args: readonly string[], { cwd = ROOT, temporary = tmpdir(), files = '' } = {}) {
+  /** @param over a working folder, where its temporary files go, a limit of open files, and whether `running` is asked */
+  constructor(args: readonly string[], { cwd = ROOT, temporary = tmpdir(), files = '', isWatched = false } = {}) {
     const env = { ...process.env, TMPDIR: temporary };
     const command = [process.execPath, CLI, ...args];
     const limited = ['/bin/sh', '-c', `ulimit -n ${files} && exec "$@"`, 'sh', ...command];
@@ -31,7 +31,7 @@ export class Command {
     this.child = spawn(file, rest, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.child.stdout?.on('data', (chunk) => (this.output += String(chunk)));
     this.child.stderr?.on('data', (chunk) => (this.output += String(chunk)));
-    this.watch = setInterval(() => this.look(), 250);
+    if (isWatched) this.watch = setInterval(() => this.look(), 250);
     this.ended = new Promise((done) =>
       this.child.on('close', (code) => {
         clearInterval(this.watch);
@@ -40,8 +40,9 @@ export class Command {
     );
   }
 
-  /** Every process that it has started so far and that is still there, by its command line. */
+  /** Every process that a watched one has started so far and that is still there, by its command line. */
   running(): string[] {
+    if (this.watch === undefined) throw new Error('who asks what is left must have it watched from the start');
     this.look();
     return [...this.seen.values()].filter(isAlive).map(({ command }) => command);
   }

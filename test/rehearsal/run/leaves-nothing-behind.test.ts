@@ -30,6 +30,7 @@ afterEach(async () => {
 function rehearse(assembly: string, ...args: string[]): Command {
   const command = new Command(['rehearse', '--app', assembly, '--traffic', '0.1', ...FREE_PORTS, ...args], {
     temporary,
+    isWatched: true,
   });
   commands.push(command);
   return command;
