@@ -1,16 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { AnyResource, twiceIn } from '../lib/twice';
-import {
-  install,
-  pack,
-  remove,
-  ROOT,
-  synthesize,
-  synthesizeByCommand,
-  Synthesized,
-  Tarball,
-} from './support/installed';
+import { install, pack, remove, ROOT, synthesizeAll, Synthesized, Tarball } from './support/installed';
 
 const EXAMPLES = join(ROOT, 'examples');
 
@@ -28,6 +19,13 @@ const SUBJECTS: Record<string, Record<string, number>> = {
 /** Those are synthesized twice that have the most kinds of constructs between them. */
 const TWICE = ['pipeline', 'single-writer', 'websocket-valkey'];
 
+const CARELESS = `
+  const { App, Stack, aws_s3: s3 } = require('aws-cdk-lib');
+  const app = new App();
+  const bucket = new s3.CfnBucket(new Stack(app, 'Careless'), 'Bucket');
+  bucket.addPropertyOverride('AccessControl', 'Everybody');
+  app.synth();`;
+
 interface Template {
   readonly Resources: Record<string, AnyResource>;
 }
@@ -40,10 +38,33 @@ interface Report {
 }
 
 let tarball: Tarball;
+/** By example, and the careless app. */
+const folders = new Map<string, string>();
+const synthesized = new Map<string, Synthesized>();
+const again = new Map<string, Synthesized>();
+
+function keep(
+  all: Map<string, Synthesized>,
+  names: readonly string[],
+  ...how: [string, { validated: boolean }?]
+): void {
+  const results = synthesizeAll(
+    names.map((name) => folders.get(name)!),
+    ...how,
+  );
+  names.forEach((name, index) => all.set(name, results[index]!));
+}
+
 beforeAll(() => {
   tarball = pack();
+  for (const example of Object.keys(SUBJECTS)) folders.set(example, install(tarball, join(EXAMPLES, example)));
+  const careless = install(tarball, join(EXAMPLES, 'minimal'));
+  writeFileSync(join(careless, 'app.js'), CARELESS);
+  folders.set('careless', careless);
+  keep(synthesized, [...folders.keys()], 'cdk.out', { validated: true });
+  keep(again, TWICE, 'again');
 });
-afterAll(() => remove(dirname(tarball.path)));
+afterAll(() => remove(dirname(tarball.path), ...folders.values()));
 
 /** How long a synthesis took, which the command writes beside it where it took long. */
 const MEASURED = 'performance-counters.json';
@@ -66,20 +87,11 @@ function templatesIn(assembly: string): Template[] {
 }
 
 test('the rules are asked: a careless app breaks both kinds', () => {
-  const folder = install(tarball, join(EXAMPLES, 'minimal'));
-  const app = `
-    const { App, Stack, aws_s3: s3 } = require('aws-cdk-lib');
-    const app = new App();
-    const bucket = new s3.CfnBucket(new Stack(app, 'Careless'), 'Bucket');
-    bucket.addPropertyOverride('AccessControl', 'Everybody');
-    app.synth();`;
-  writeFileSync(join(folder, 'app.js'), app);
-  const { status, assembly } = synthesize(folder, { withNag: true, validated: true });
+  const { status, assembly } = synthesized.get('careless')!;
   expect([status, findingsIn(assembly)]).toEqual([
     1,
     expect.arrayContaining(['AwsSolutions: AwsSolutions-S1', expect.stringMatching(/^CloudFormation Validate: /)]),
   ]);
-  remove(folder);
 });
 
 test('every example is here', () => {
@@ -89,13 +101,13 @@ test('every example is here', () => {
 
 describe.each(Object.keys(SUBJECTS))('%s', (example) => {
   let folder: string;
-  let synthesized: Synthesized;
-
+  let status: number | null;
+  let output: string;
+  let assembly: string;
   beforeAll(() => {
-    folder = install(tarball, join(EXAMPLES, example));
-    synthesized = synthesizeByCommand(folder, { withNag: true, validated: true });
+    folder = folders.get(example)!;
+    ({ status, output, assembly } = synthesized.get(example)!);
   });
-  afterAll(() => remove(folder));
 
   test('imports packages alone', () => {
     const app = readFileSync(join(folder, 'app.js'), 'utf8');
@@ -105,23 +117,21 @@ describe.each(Object.keys(SUBJECTS))('%s', (example) => {
   });
 
   test('synthesizes against the packed package, by the rules of CloudFormation and of AwsSolutions', () => {
-    expect([synthesized.status, synthesized.output]).toEqual([0, expect.not.stringMatching(/error/i)]);
-    expect(findingsIn(synthesized.assembly)).toEqual([]);
+    expect([status, output]).toEqual([0, expect.not.stringMatching(/error/i)]);
+    expect(findingsIn(assembly)).toEqual([]);
   });
 
   test('asks for nothing that only an account can say', () => {
-    const manifests = filesIn(synthesized.assembly).filter((name) => name.endsWith('manifest.json'));
+    const manifests = filesIn(assembly).filter((name) => name.endsWith('manifest.json'));
     const missing = manifests.flatMap((name) => {
-      const manifest = JSON.parse(readFileSync(join(synthesized.assembly, name), 'utf8')) as { missing?: unknown[] };
+      const manifest = JSON.parse(readFileSync(join(assembly, name), 'utf8')) as { missing?: unknown[] };
       return manifest.missing ?? [];
     });
     expect([manifests.length > 0, missing]).toEqual([true, []]);
   });
 
   test('has what it is about', () => {
-    const types = templatesIn(synthesized.assembly).flatMap(({ Resources }) =>
-      Object.values(Resources).map(({ Type }) => Type),
-    );
+    const types = templatesIn(assembly).flatMap(({ Resources }) => Object.values(Resources).map(({ Type }) => Type));
     const found = Object.keys(SUBJECTS[example] ?? {}).map((type) => [
       type,
       types.filter((each) => each === type).length,
@@ -130,19 +140,20 @@ describe.each(Object.keys(SUBJECTS))('%s', (example) => {
   });
 
   test('has no two rules that mean the same', () => {
-    expect(templatesIn(synthesized.assembly).flatMap(twiceIn)).toEqual([]);
+    expect(templatesIn(assembly).flatMap(twiceIn)).toEqual([]);
   });
 
   if (!TWICE.includes(example)) return;
   test('synthesizes to the same bytes again', () => {
-    const again = synthesizeByCommand(folder, { assembly: join(folder, 'again'), withNag: true });
-    expect(filesIn(again.assembly).sort()).toEqual(filesIn(synthesized.assembly).sort());
-    const different = readdirSync(again.assembly, { recursive: true, withFileTypes: true })
+    const second = again.get(example)!;
+    expect([second.status, second.output]).toEqual([0, expect.not.stringMatching(/error/i)]);
+    expect(filesIn(second.assembly).sort()).toEqual(filesIn(assembly).sort());
+    const different = readdirSync(second.assembly, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
       // It says which rules were asked, and the second time they are not.
       .filter(({ name }) => name !== 'validation-report.json' && name !== MEASURED)
       .map((entry) => join(entry.parentPath, entry.name))
-      .filter((path) => !readFileSync(path).equals(readFileSync(path.replace(again.assembly, synthesized.assembly))));
+      .filter((path) => !readFileSync(path).equals(readFileSync(path.replace(second.assembly, assembly))));
     expect(different).toEqual([]);
   });
 });

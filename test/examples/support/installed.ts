@@ -5,6 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 
 export const ROOT = resolve(__dirname, '../../..');
 const NAG = join(__dirname, 'with-nag.mjs');
+const RUN_APPS = join(__dirname, 'run-apps.mjs');
 
 /** What `npm pack` made. */
 export interface Tarball {
@@ -70,24 +71,24 @@ export interface Synthesized {
   readonly assembly: string;
 }
 
-interface SynthesisOptions {
-  readonly assembly?: string;
-  /** Whether the rules of cdk-nag are asked. */
-  readonly withNag?: boolean;
-  /** Whether those of CloudFormation are, which take three times as long as all the rest. */
-  readonly validated?: boolean;
+/**
+ * Runs apps with the rules of cdk-nag, all in one process, each into a folder of this name in its own.
+ *
+ * @param validated whether the rules of CloudFormation are asked, too, which take longer to load than an app to synthesize
+ */
+export function synthesizeAll(folders: readonly string[], name: string, { validated = false } = {}): Synthesized[] {
+  const env = { PATH: process.env.PATH, CDK_VALIDATION: String(validated) };
+  const args = ['--import', NAG, RUN_APPS, name, ...folders];
+  return JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8', env })) as Synthesized[];
 }
 
 /** Runs an app as the CDK's own command does, with its `cdk.json`, and without that command, which takes seconds to start. */
-export function synthesize(folder: string, options: SynthesisOptions = {}): Synthesized {
-  const { assembly = join(folder, 'cdk.out'), withNag = false, validated = false } = options;
-  const { app, context } = findSettings(folder);
-  const [, ...args] = app.split(' ');
-  const preload = withNag ? ['--import', NAG] : [];
-  return run([...preload, ...args], folder, assembly, {
-    CDK_OUTDIR: assembly,
-    CDK_CONTEXT_JSON: JSON.stringify(context),
-    CDK_VALIDATION: String(validated),
+export function synthesize(folder: string): Synthesized {
+  const settings = JSON.parse(readFileSync(join(folder, 'cdk.json'), 'utf8')) as { app: string; context: object };
+  const [, ...args] = settings.app.split(' ');
+  return run(args, folder, {
+    CDK_OUTDIR: assemblyOf(folder),
+    CDK_CONTEXT_JSON: JSON.stringify(settings.context),
   });
 }
 
@@ -95,13 +96,9 @@ export function synthesize(folder: string, options: SynthesisOptions = {}): Synt
  * `cdk synth`, the real command, which fails where an app asks for what only an account can say: of its zones, of what
  * `fromLookup` is to find.
  */
-export function synthesizeByCommand(folder: string, options: SynthesisOptions = {}): Synthesized {
-  const { assembly = join(folder, 'cdk.out'), withNag = false, validated = false } = options;
-  const app = withNag ? ['--app', findSettings(folder).app.replace('node ', `node --import ${NAG} `)] : [];
+export function synthesizeByCommand(folder: string): Synthesized {
   const cdk = join(folder, 'node_modules/aws-cdk/bin/cdk');
-  const args = [cdk, 'synth', '--quiet', '--no-lookups', '--output', assembly, ...app];
-  return run(args, folder, assembly, {
-    CDK_VALIDATION: String(validated),
+  return run([cdk, 'synth', '--quiet', '--no-lookups', '--output', assemblyOf(folder)], folder, {
     // Nothing of whoever runs this, no account's credentials above all; and no one is called.
     HOME: folder,
     CDK_DISABLE_CLI_TELEMETRY: 'true',
@@ -109,14 +106,16 @@ export function synthesizeByCommand(folder: string, options: SynthesisOptions = 
   });
 }
 
-function findSettings(folder: string): { readonly app: string; readonly context: object } {
-  return JSON.parse(readFileSync(join(folder, 'cdk.json'), 'utf8')) as { app: string; context: object };
-}
+const assemblyOf = (folder: string) => join(folder, 'cdk.out');
 
-function run(args: readonly string[], cwd: string, assembly: string, env: Record<string, string>): Synthesized {
-  const own = { PATH: `${dirname(process.execPath)}:${process.env.PATH ?? ''}`, ...env };
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd, encoding: 'utf8', env: own });
-  return { status, output: `${stdout}${stderr}`, assembly };
+function run(args: readonly string[], cwd: string, env: Record<string, string>): Synthesized {
+  const path = `${dirname(process.execPath)}:${process.env.PATH ?? ''}`;
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, {
+    cwd,
+    encoding: 'utf8',
+    env: { PATH: path, CDK_VALIDATION: 'false', ...env },
+  });
+  return { status, output: `${stdout}${stderr}`, assembly: assemblyOf(cwd) };
 }
 
 export function temporaryFolder(): string {
