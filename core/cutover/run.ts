@@ -77,6 +77,8 @@ export interface CutoverRun {
   readonly rollback?: RollbackRecord;
   /** When both sides were judged to the end that it rolls back. */
   readonly rollBackAtMs?: number;
+  /** The side that got the traffic, where it served nothing then. */
+  readonly deadSide?: Side;
   /** What the Choice state after a step reads. */
   readonly verdict: Verdict;
   /** How long the Wait state before the next look lasts. */

@@ -108,7 +108,7 @@ function judgeBoth(act: JudgedAct, options: JudgeOptions): Act<CutoverRun, Cutov
     const settled = settleLeft(kept, ownForward(seen.rules, ports));
     const noted = withWhatFits(noteOtherRules(settled, initial, seen.rules, ports, nowMs));
     const bounded = isTooLarge(noted) ? withoutTasks(noted) : noted;
-    if (back) return rollBack(bounded, back.code, back.message);
+    if (back) return rollBack(withDeadSide(bounded, to, seen.sides[to]), back.code, back.message);
     // While a person is asked about just that, it goes on waiting.
     if (said && !run.escalation?.isFailing) return respondTo(bounded, said, options);
     if (bounded !== noted) return rollBack(bounded, 'TooManyTasks', tooManyTasks(noted));
@@ -207,6 +207,12 @@ const isTrue = (settled: Settled<boolean>) => 'value' in settled && settled.valu
 function sideFinding(run: CutoverRun, side: Side, { state }: SeenSide): Finding | undefined {
   const counts = side === findDirection(run.plan).to || hasWeight(run, side);
   return counts && state.serves === false ? { code: state.code, message: state.reason } : undefined;
+}
+
+/** Fewer healthy targets than the plan wants may still serve. */
+function withDeadSide(run: CutoverRun, side: Side, { state, healthyTargets }: SeenSide): CutoverRun {
+  const isDead = state.serves === false && (state.code !== 'TargetsUnhealthy' || healthyTargets === 0);
+  return isDead ? { ...run, deadSide: side } : run;
 }
 
 function hasWeight({ stage, plan }: CutoverRun, side: Side): boolean {

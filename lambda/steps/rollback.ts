@@ -11,6 +11,7 @@ import { PaceDecision, decidePace, findPaceMs, mayPace } from '../../core/cutove
 import { loosen } from '../../core/plan/stickiness-plan';
 import { announce } from '../shared/announce';
 import { readRules } from '../shared/observe';
+import type { Side } from '../../core/traffic/weights';
 import type { HeldLock, Ports } from '../contract/ports';
 import { Settled, settle, settleWithin } from '../contract/settle';
 import { readSide } from '../shared/sides';
@@ -341,16 +342,27 @@ async function readBack(run: CutoverRun, ports: Ports, atOnce: string | undefine
   const { loadBalancer } = ports;
   const { plan } = run;
   const { from, to } = findDirection(plan);
-  const readLeft = () =>
-    settleWithin(PACE_LOOK_MS, `reading the ${to}`, async () => (await readSide(to, plan, ports, 1)).state);
   const [back, rules, left] = await Promise.all([
     readSide(from, plan, ports, 1),
     loadBalancer.rules(),
-    atOnce === undefined && mayPace(run) ? readLeft() : undefined,
+    atOnce === undefined && mayPace(run) ? readLeft(run, to, ports) : undefined,
   ]);
   const forward = rules.find(({ arn }) => arn === loadBalancer.ruleArn)?.forward;
   const { state, healthyTargets } = back;
-  return { forward, back: state, healthyTargets, ...(left && { left: unknownWithout(left) }) };
+  return { forward, back: state, healthyTargets, ...(left && { left }) };
+}
+
+/** For a pace. One that served nothing when it was judged is left at once, without another look at it. */
+async function readLeft(run: CutoverRun, side: Side, ports: Ports): Promise<SideState> {
+  if (!run.rollback && run.deadSide === side) {
+    return {
+      serves: false,
+      code: 'SmokeFailed',
+      reason: findFailure(run)?.message ?? 'it served nothing when it was judged',
+    };
+  }
+  const read = async () => (await readSide(side, run.plan, ports, 1)).state;
+  return unknownWithout(await settleWithin(PACE_LOOK_MS, `reading the ${side}`, read));
 }
 
 /** It changes nothing, and so needs no lock: a store that does not respond costs its time once. */

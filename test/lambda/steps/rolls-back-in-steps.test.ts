@@ -1,5 +1,6 @@
 import { CutoverRun } from '../../../core/cutover/run';
 import { findProgress } from '../../../core/cutover/progress';
+import { bake } from '../../../lambda/steps/bake';
 import { confirm } from '../../../lambda/steps/confirm';
 import { preflight } from '../../../lambda/steps/preflight';
 import { record } from '../../../lambda/steps/record';
@@ -117,6 +118,37 @@ test.each<[string, (cloud: MemoryCloud) => void]>([
   // The first look after it died.
   const { restoredAt, pace } = restored.rollback!;
   expect(Date.parse(restoredAt!) - Date.parse(pace!.steps[0]!.at)).toBe(2_000);
+});
+
+test('one that served nothing when it was judged is left without another look at it', async () => {
+  const cloud = new MemoryCloud();
+  const run = await failing(cloud);
+  const { probe } = cloud.ports.smoke;
+  cloud.smoke.target = 502;
+  const judged = await bake({ ...run, verdict: 'wait' }, cloud.ports, cloud.nowMs);
+  expect(judged).toMatchObject({ verdict: 'rollBack', failure: { code: 'SmokeFailed' }, deadSide: 'target' });
+  const asked: string[] = [];
+  cloud.ports.smoke.probe = (side, ...rest) => {
+    asked.push(side);
+    return probe(side, ...rest);
+  };
+  const { rollback: record } = await rollback(judged, cloud.ports, cloud.nowMs);
+  expect(record!.pace!.atOnce).toContain('the target does not serve (GET / on the target must return 200, got 502)');
+  expect(asked).not.toContain('target');
+});
+
+test('one with fewer healthy targets than the plan wants still serves, and is left by steps', async () => {
+  const cloud = new MemoryCloud();
+  const plan = { ...ALL_AT_ONCE, minimumHealthyTargets: 2, rollbackPace: PACE };
+  const shifted = await shift(cloud.ready(plan), cloud.ports, cloud.nowMs);
+  const run = await confirm(shifted, cloud.ports, cloud.nowMs);
+  cloud.healthy.target = 1;
+  const judged = await bake(run, cloud.ports, cloud.nowMs);
+  expect(judged).toMatchObject({ verdict: 'rollBack', failure: { code: 'TargetsUnhealthy' } });
+  expect(judged.deadSide).toBeUndefined();
+  cloud.calls.length = 0;
+  await rollback(judged, cloud.ports, cloud.nowMs);
+  expect(sets(cloud)).toEqual([STEP_25]);
 });
 
 test('a target that does not respond holds nothing up', async () => {
