@@ -1,3 +1,5 @@
+import { showForm } from './content';
+
 /** Where the value of a variable is found: one of these. */
 export interface Saved {
   readonly json?: string | undefined;
@@ -24,7 +26,7 @@ export function findSaved({ json, matches, header, cookie }: Saved, from: SavedF
 /** Where it was looked for, in words. */
 export function describeSaved({ json, matches, header, cookie }: Saved): string {
   if (json !== undefined) return `at ${json === '' ? 'the root' : json}`;
-  if (matches !== undefined) return `by /${matches}/`;
+  if (matches !== undefined) return `by ${showForm(matches)}`;
   return header !== undefined ? `in the header ${header}` : `in the cookie ${cookie ?? ''}`;
 }
 

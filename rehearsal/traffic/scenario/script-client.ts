@@ -1,6 +1,6 @@
 import { ConnectionOptions } from 'node:tls';
 import { ClientOptions, RawData, WebSocket } from 'ws';
-import { Content, Mismatch, findMismatch, isAnything, showText } from '../../../core/scenario/content';
+import { Content, Mismatch, findMismatch, isAnything, showForm, showText } from '../../../core/scenario/content';
 import type { ScriptStep, ScriptedWebSocket } from '../../../core/scenario/scenario';
 import { fillJson, fillText } from '../../../core/scenario/variables';
 import { machineTime } from '../../processes/machine-time';
@@ -246,5 +246,5 @@ export class ScriptClient extends LongLivedClient {
 function describe(content: Content): string {
   if (isAnything(content)) return 'a message';
   if (content.text !== undefined) return showText(content.text);
-  return content.matches === undefined ? 'a message with this JSON' : `a match of /${content.matches}/`;
+  return content.matches === undefined ? 'a message with this JSON' : `a match of ${showForm(content.matches)}`;
 }

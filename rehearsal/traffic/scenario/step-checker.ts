@@ -1,5 +1,5 @@
 import { brotliDecompressSync, unzipSync } from 'node:zlib';
-import { Mismatch, findMismatch } from '../../../core/scenario/content';
+import { Mismatch, differInHeader, findMismatch } from '../../../core/scenario/content';
 import { describeSaved, findSaved } from '../../../core/scenario/saved';
 import type { Step } from '../../../core/scenario/scenario';
 import { fillText } from '../../../core/scenario/variables';
@@ -57,9 +57,10 @@ export class StepChecker {
     const { status, headers } = response;
     if (status !== expect.status) return { expected: `${expect.status}`, got: `${status}` };
     for (const [name, value] of Object.entries(expect.headers)) {
-      const got = [headers[name.toLowerCase()] ?? 'none'].flat().join(', ');
-      const expected = fillText(value, this.visit.variables);
-      if (got !== expected) return { expected: `${name}: ${expected}`, got };
+      const field = headers[name.toLowerCase()];
+      const got = field === undefined ? undefined : [field].flat().join(', ');
+      const values = this.visit.variables;
+      if (got !== fillText(value, values)) return differInHeader(name, value, got, values);
     }
     const body = decodeBody(response);
     return findMismatch(expect, body, this.visit.variables) ?? this.saveAll(save, body, headers);

@@ -1,5 +1,6 @@
-import { Content, findMismatch } from '../../../core/scenario/content';
+import { Content, differInHeader, findMismatch, showForm } from '../../../core/scenario/content';
 import { describeSaved, findSaved } from '../../../core/scenario/saved';
+import { hideSecrets } from '../../../core/scenario/secrets';
 import { fillJson, fillText, listVariables } from '../../../core/scenario/variables';
 
 const values = { client: '7', csrf: 'a"b' };
@@ -51,6 +52,99 @@ test.each<[string, Content, string, string, string]>([
   expect(judge(content, got)).toEqual({ expected, got: shown });
 });
 
+const JWT = 'eyJhbGciOi.eyJzdWIi.c2ln';
+const NOT_SHOWN = 'a value that is not shown';
+
+test.each<[string, Content, string, string, string]>([
+  [
+    'a body that does not match',
+    { matches: '^ok$' },
+    `{"access_token":"${JWT}"}`,
+    'a match of /^ok$/',
+    `'{"access_token":"***"}'`,
+  ],
+  [
+    'one that is cut off',
+    { matches: '^ok$' },
+    '{"id":1,"access_token":"abc',
+    'a match of /^ok$/',
+    `'{"id":1,"access_token":***'`,
+  ],
+  ['a text', { text: 'ok' }, 'session=abcdef; lang=de', "'ok'", "'session=***; lang=de'"],
+  ['a text that is expected', { text: 'session=abcdef' }, 'none', "'session=***'", "'none'"],
+  [
+    'a text with another one',
+    { text: 'session=abc' },
+    'session=abd',
+    "'session=***'",
+    `the same with ${NOT_SHOWN} in it`,
+  ],
+  ['what is no JSON', { json: {} }, 'user=me&password=hunter2', 'JSON', "'user=me&password=***'"],
+  [
+    'an object',
+    { json: { user: 'me' } },
+    '{"user":{"token":"s3cret","n":1}}',
+    '"me" at /user',
+    '{"token":"***","n":1}',
+  ],
+  [
+    'what is below the name',
+    { json: { session: { id: 1 } } },
+    '{"session":{"id":2}}',
+    `${NOT_SHOWN} at /session/id`,
+    NOT_SHOWN,
+  ],
+  ['an expression', { matches: 'token=abc' }, 'token=abd', 'a match of /token=***/', "'token=***'"],
+  ['a text of a variable', { text: '${csrf}' }, 'other', "'${csrf}'", NOT_SHOWN],
+  ['a value of a variable', { json: { next: '${csrf}' } }, '{"next":"other"}', `${NOT_SHOWN} at /next`, NOT_SHOWN],
+  [
+    'whether there is one is not',
+    { json: { hasSession: true, token: 1 } },
+    '{"hasSession":false}',
+    'true at /hasSession',
+    'false',
+  ],
+  ['that it is missing is not', { json: { token: 'a' } }, '{}', `${NOT_SHOWN} at /token`, 'nothing'],
+])('no report has a secret: %s', (_, content, got, expected, shown) => {
+  expect(judge(content, got)).toEqual({ expected, got: shown });
+});
+
+test.each([
+  ['Set-Cookie', 'sid=abc', 'sid=abd', `Set-Cookie: ${NOT_SHOWN}`, 'another one'],
+  ['Set-Cookie', 'sid=abc', undefined, `Set-Cookie: ${NOT_SHOWN}`, 'none'],
+  ['location', '/done?code=${csrf}', '/done', `location: ${NOT_SHOWN}`, 'another one'],
+  ['location', '/a', '/b?access_token=abc', 'location: /a', '/b?access_token=***'],
+])('no report has the secret of a header field: %s %s', (name, expected, got, wanted, shown) => {
+  expect(differInHeader(name, expected, got, values)).toEqual({ expected: wanted, got: shown });
+});
+
+test.each([
+  ['Authorization: Bearer abcdefgh', 'Authorization: ***'],
+  ['got Bearer abcdefgh here', 'got Bearer *** here'],
+  [`jwt is ${JWT}, ok`, 'jwt is ***, ok'],
+  [
+    '<input type="hidden" name="csrf" value="abc"><b value="x">',
+    '<input type="hidden" name="csrf" value="***"><b value="x">',
+  ],
+  ['<meta content=abc name=csrf-token>', '<meta content="***" name=csrf-token>'],
+  ['<div data-page="{&quot;token&quot;:&quot;abc&quot;}">', '<div data-page="***">'],
+  ['{"body":"{\\"password\\":\\"abc\\"}","a":1}', '{"body":"{\\"password\\":\\"***\\"}","a":1}'],
+  ['log \\"token\\":\\"abc\\" end', 'log \\"token\\":*** end'],
+  ["{'api_key': 'a b', 'c': 1}", "{'api_key': ***, 'c': 1}"],
+  ['user[password]=x&b=1', 'user[password]=***&b=1'],
+  ['{"secrets":{"a":"b"', '{"secrets":***'],
+  ['PHPSESSID=abc; lang=de', 'PHPSESSID=***; lang=de'],
+  ['{"a" : 1, "passengers": 3, "token": null}', '{"a" : 1, "passengers": 3, "token": null}'],
+  ['key: ${x}, price: 7', 'key: ${x}, price: 7'],
+])('%s is shown as %s', (text, shown) => {
+  expect(hideSecrets(text)).toBe(shown);
+});
+
+test('a large body takes no long time, whatever it is made of', () => {
+  const parts = ['a', '"a":{"b":[1,', '<a ', '\\', 'token:', "token='", '&quot;token&quot;:'];
+  for (const part of parts) expect(hideSecrets(part.repeat(20_000)).length).toBeGreaterThan(0);
+});
+
 test('variables stand for values in texts and in JSON; what is doubled stands for itself', () => {
   expect(fillText('${client} $${client} ${other} $client', values)).toBe('7 ${client} ${other} $client');
   expect(fillJson({ '${client}': ['${csrf}', 1, null] }, values)).toEqual({ 7: ['a"b', 1, null] });
@@ -79,4 +173,5 @@ test('values are found in JSON, by an expression, in header fields and in cookie
   ).toEqual(['12', 'true', undefined, undefined, undefined, 'abc', undefined, 'header', 'cookie']);
   expect(findSaved({ json: '/a' }, { ...from, body: 'no JSON' })).toBeUndefined();
   expect(describeSaved({ header: 'x' })).toBe('in the header x');
+  expect(describeSaved({ matches: 'token="abc" id="(.*)"' })).toBe(`by ${showForm('token="***" id="(.*)"')}`);
 });
