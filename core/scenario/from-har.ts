@@ -13,7 +13,7 @@ export interface ConvertedHar {
 
 /** What a client sets by itself, what is of the one visit that was recorded, and what a server does not go by. */
 const LEFT_OUT_HEADERS =
-  /^(:.*|connection|keep-alive|transfer-encoding|upgrade|host|content-length|expect|trailer|te|proxy-.*|http2-settings|cookie|accept-encoding|if-.*|referer|sec-.*|cache-control|pragma|dnt|priority|upgrade-insecure-requests|range|last-event-id|x-client-data)$/i;
+  /^(:.*|connection|keep-alive|transfer-encoding|upgrade|host|content-length|expect|trailer|te|proxy-.*|http2-settings|cookie|accept-encoding|if-.*|referer|sec-.*|cache-control|pragma|dnt|priority|upgrade-insecure-requests|last-event-id|x-client-data)$/i;
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 const MAX_STEPS = 1_000;
 const MAX_MESSAGES = 50;
@@ -51,24 +51,41 @@ export function convertHar(har: unknown, host?: string): ConvertedHar | undefine
   return { value, notes: describe(all, recorded, usable, { host: chosen, cookies: Object.keys(cookies) }) };
 }
 
+/** A redirect to the host that the page is on has a page, too. */
 function findHost(recorded: readonly Recorded[]): string | undefined {
-  const page = recorded.find(({ mimeType, status }) => mimeType === 'text/html' && status > 0);
+  const pages = recorded.filter(({ mimeType, status }) => mimeType === 'text/html' && status > 0);
+  const page = pages.find(({ status }) => status >= 200 && status <= 299) ?? pages[0];
   return (page ?? recorded[0])?.url.host;
 }
 
-/** Why an entry is no request of a scenario; undefined where it is one. */
-function whyNot({ status, isBinary, method }: Recorded): string | undefined {
+/** Why an entry is no request of a scenario, which must be right in each run; undefined where it is one. */
+function whyNot(recorded: Recorded): string | undefined {
+  const { status, isBinary, method, url, redirect } = recorded;
   if (status === 0) return 'without a response';
+  if (!METHODS.includes(method)) return `of the method ${method}`;
   if (isBinary) return 'whose body is not in the recording as a text';
-  return METHODS.includes(method) && status !== 100 ? undefined : `of the method ${method}`;
+  // All clients come by https, and the load balancer redirects the others.
+  if (/^(http|ws):$/.test(url.protocol) && redirect?.protocol === 'https:' && redirect.hostname === url.hostname) {
+    return 'that redirect to https';
+  }
+  if (isWebSocket(recorded) && status !== 101) return 'that are a WebSocket which was rejected';
+  if (status === 412) return 'whose condition did not hold (412)';
+  if (status === 429 || status >= 500) return 'with a status of trouble (429, 500 and above)';
+  return status < 200 && status !== 101 ? `with the status ${status}` : undefined;
 }
 
 type Kind = 'request' | 'webSocket' | 'eventStream' | 'stream';
 
-function findKind({ url, status, mimeType, method }: Recorded): Kind {
-  if (status === 101 || url.protocol.startsWith('ws')) return 'webSocket';
+function findKind(recorded: Recorded): Kind {
+  const { status, mimeType, method } = recorded;
+  if (isWebSocket(recorded)) return 'webSocket';
+  if (status !== 200) return 'request';
   if (mimeType === 'text/event-stream') return method === 'GET' ? 'eventStream' : 'stream';
   return mimeType === 'application/x-ndjson' ? 'stream' : 'request';
+}
+
+function isWebSocket({ status, url }: Recorded): boolean {
+  return status === 101 || url.protocol.startsWith('ws');
 }
 
 const BUILD: Readonly<Record<Kind, (recorded: Recorded) => Raw>> = {
@@ -76,16 +93,18 @@ const BUILD: Readonly<Record<Kind, (recorded: Recorded) => Raw>> = {
   webSocket: (recorded) => ({
     ...buildHead(recorded),
     clients: MAX_LONG_LIVED,
-    ...findSubprotocol(recorded),
+    ...(recorded.subprotocol !== undefined && { subprotocol: recorded.subprotocol }),
     opening: buildScript(recorded.messages),
   }),
   eventStream: (recorded) => ({ ...buildHead(recorded), clients: MAX_LONG_LIVED, maxSilenceSeconds: 60 }),
   stream: (recorded) => ({ ...buildRequest(recorded), clients: MAX_LONG_LIVED, expect: { status: recorded.status } }),
 };
 
-function buildHead({ url, headers, method }: Recorded): Raw {
+function buildHead({ url, headers, method, status }: Recorded): Raw {
   const path = `${url.pathname}${url.search}`;
-  const kept = headers.filter(([name]) => !LEFT_OUT_HEADERS.test(name));
+  // Without it there is no part, and no part that is not there.
+  const isOfPart = status === 206 || status === 416;
+  const kept = headers.filter(([name]) => !LEFT_OUT_HEADERS.test(name) && (isOfPart || name.toLowerCase() !== 'range'));
   const isOwnOrigin = (name: string, value: string) =>
     name.toLowerCase() === 'origin' && URL.parse(value)?.host === url.host;
   return {
@@ -113,11 +132,6 @@ function buildRequest(recorded: Recorded): Raw {
     // A recorded browser had it already, a new client has not.
     expect: { status: status === 304 ? 200 : status },
   };
-}
-
-function findSubprotocol({ headers }: Recorded): Raw {
-  const asked = headers.find(([name]) => name.toLowerCase() === 'sec-websocket-protocol')?.[1];
-  return asked === undefined || asked === '' ? {} : { subprotocol: asked.split(',')[0]?.trim() };
 }
 
 /** What was sent, and that something came where something came soon after. */

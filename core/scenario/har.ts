@@ -16,8 +16,13 @@ export interface Recorded {
   readonly body: string | undefined;
   /** It had a body, which is not in the recording as a text. */
   readonly isBinary: boolean;
+  /** 0 of no response. */
   readonly status: number;
   readonly mimeType: string;
+  /** Where a redirect leads. */
+  readonly redirect: URL | undefined;
+  /** Of a WebSocket: the one that was chosen. */
+  readonly subprotocol: string | undefined;
   readonly source: SavedSource;
   /** Of a WebSocket. */
   readonly messages: readonly RecordedMessage[];
@@ -64,8 +69,11 @@ function readEntry(entry: Json): Recorded | undefined {
     startedMs: Date.parse(asText(entry.startedDateTime)) || 0,
     headers: readPairs(request.headers),
     ...readBody(asObject(request.postData), Number(request.bodySize)),
-    status: Number(response.status) || 0,
+    // Some tools write -1 where there was none.
+    status: Math.max(0, Number(response.status) || 0),
     mimeType,
+    redirect: readRedirect(response, url),
+    subprotocol: findField(response.headers, 'sec-websocket-protocol'),
     source: {
       body: content.encoding === 'base64' ? '' : asText(content.text),
       isJson: /[/+]json$/.test(mimeType),
@@ -82,6 +90,16 @@ function readEntry(entry: Json): Recorded | undefined {
 
 function readPairs(list: unknown): [string, string][] {
   return asList(list).map(({ name, value }) => [asText(name), asText(value)]);
+}
+
+function findField(list: unknown, wanted: string): string | undefined {
+  return readPairs(list).find(([name]) => name.toLowerCase() === wanted)?.[1];
+}
+
+function readRedirect({ status, headers, redirectURL }: Json, url: URL): URL | undefined {
+  if (typeof status !== 'number' || status < 300 || status > 399) return undefined;
+  const to = asText(redirectURL) || findField(headers, 'location');
+  return to === undefined ? undefined : (URL.parse(to, url.href) ?? undefined);
 }
 
 function readCookie(field: string): [string, string] {

@@ -112,7 +112,7 @@ function checkStep(problems: Problems, name: string, step: RawStep): void {
       problems.add(at, 'an object with one of json, matches, header, cookie', given.join(', ') || 'none');
     if ((BUILT_IN as readonly string[]).includes(variable))
       problems.add(at, `another name than ${BUILT_IN.join(', ')}`, variable);
-    checkForm(problems, `${at}.matches`, saved.matches);
+    checkForm(problems, `${at}.matches`, saved.matches, 'group');
   }
 }
 
@@ -143,25 +143,54 @@ function checkWebSocket(problems: Problems, name: string, { opening, script }: R
   }
 }
 
-function checkForm(problems: Problems, name: string, form: string | undefined): void {
+function checkForm(problems: Problems, name: string, form: string | undefined, part?: 'group'): void {
+  if (form === undefined) return;
+  const groups = countGroups(form);
+  const rule = 'a regular expression of JavaScript';
+  if (groups === undefined) problems.add(name, rule, form);
+  else if (part === 'group' && groups === 0) problems.add(name, `${rule} with a group, whose match is saved`, form);
+}
+
+/** @returns undefined of what is no expression */
+function countGroups(form: string): number | undefined {
   try {
-    if (form !== undefined) new RegExp(form, 's');
+    new RegExp(form, 's');
+    // With an empty alternative it matches anything, and its match has a place for each group.
+    return (new RegExp(`${form}|`, 's').exec('')?.length ?? 1) - 1;
   } catch {
-    problems.add(name, 'a regular expression of JavaScript', form);
+    return undefined;
   }
 }
 
-/** What nothing brings is a slip of the pen, or a text that needs `$${`. */
+/**
+ * Each variable must have a value when it is sent or compared. What nothing brings before is a slip of the pen, or a text that needs
+ * `$${`. A client with a connection of its own goes through `start` alone; journeys may come in any order.
+ */
 function checkVariables(problems: Problems, read: Read): void {
-  const saved = listSteps(read).flatMap(([, { save }]) => Object.keys(save));
-  const known = new Set<string>([...BUILT_IN, ...saved]);
-  checkTexts('', read, (name, value) => {
-    for (const variable of listVariables(value)) {
-      if (known.has(variable)) continue;
-      const rule = `a text with no variables but ${[...known].join(', ')} ($\${ stands for \${)`;
-      problems.add(name, rule, `\${${variable}}`);
-    }
-  });
+  const check = (name: string, value: unknown, known: readonly string[]) =>
+    checkTexts(name, value, (at, text) => {
+      for (const variable of listVariables(text)) {
+        if (known.includes(variable)) continue;
+        const rule = `a text with no variables but ${known.join(', ')}${whereElse(read, variable)} ($\${ stands for \${)`;
+        problems.add(at, rule, `\${${variable}}`);
+      }
+    });
+  const checkSteps = (name: string, steps: readonly RawStep[], before: readonly string[]) =>
+    steps.reduce((known, step, index) => {
+      check(`${name}[${index}]`, step, known);
+      return [...new Set([...known, ...Object.keys(step.save)])];
+    }, before);
+  const started = checkSteps('start', read.start, BUILT_IN);
+  read.requests.forEach((step, index) => check(`requests[${index}]`, step, started));
+  read.journeys.forEach(({ steps }, index) => checkSteps(`journeys[${index}].steps`, steps, started));
+  const { webSockets, eventStreams, streams } = read;
+  for (const [name, entries] of Object.entries({ webSockets, eventStreams, streams })) check(name, entries, started);
+}
+
+/** Where it is saved, and of no use. */
+function whereElse(read: Read, variable: string): string {
+  const found = listSteps(read).find(([, { save }]) => Object.hasOwn(save, variable));
+  return found ? `, which have a value by then (${variable} is saved in ${found[0]})` : '';
 }
 
 /** Values of JSON are checked whole, expressions not at all. */

@@ -11,6 +11,7 @@ interface Given {
   readonly type?: string;
   readonly text?: string;
   readonly set?: string;
+  readonly responseHeaders?: Readonly<Record<string, string>>;
   readonly messages?: readonly object[];
 }
 
@@ -21,12 +22,13 @@ const pairs = (fields: Readonly<Record<string, string>> = {}) =>
 /** As Chromium and Firefox write it. */
 function entry({ method = 'GET', url = 'https://shop.example.com/', ...given }: Given): object {
   const { headers, postData, bodySize = -1, status = 200, type = 'text/html', text = '', set, messages } = given;
+  const responseHeaders = { ...given.responseHeaders, ...(set !== undefined && { 'Set-Cookie': set }) };
   return {
     startedDateTime: new Date((clock += 1000)).toISOString(),
     request: { method, url, headers: pairs(headers), bodySize, ...(postData && { postData }) },
     response: {
       status,
-      headers: pairs(set === undefined ? {} : { 'Set-Cookie': set }),
+      headers: pairs(responseHeaders),
       content: { mimeType: type, text },
     },
     ...(messages && { _webSocketMessages: messages }),
@@ -95,6 +97,43 @@ test('requests of the host of the first page come in their order, with what the 
   expect(convertHar(har, 'ads.example.net')?.notes).toEqual([
     expect.stringMatching(/^1 entry of ads\.example\.net; left out: 3 of other hosts/),
   ]);
+});
+
+test('what can be right in no run is left out, and said; what was asked for a part asks for it', () => {
+  const video: Given = { url: 'https://shop.example.com/v.mp4', type: 'video/mp4', headers: { Range: 'bytes=0-9' } };
+  const ws: Given = { url: 'wss://shop.example.com/ws', headers: { 'Sec-WebSocket-Protocol': 'a' } };
+  const { steps, scenario, notes } = convert(
+    { url: 'http://shop.example.com/', status: 307, responseHeaders: { Location: 'https://shop.example.com/' } },
+    PAGE,
+    { url: 'https://shop.example.com/old', status: 301, responseHeaders: { location: '/' } },
+    { ...video, status: 206 },
+    { ...video, status: 200 },
+    { ...PAGE, status: -1 },
+    { ...PAGE, status: 412 },
+    { ...PAGE, status: 503 },
+    { ...ws, status: 403 },
+    { ...ws, status: 101 },
+    { url: 'https://shop.example.com/events', type: 'text/event-stream', status: 401 },
+  );
+  expect(steps.map(({ path, headers, expect: { status } }) => [path, headers, status])).toEqual([
+    ['/', {}, 200],
+    ['/old', {}, 301],
+    ['/v.mp4', { range: 'bytes=0-9' }, 206],
+    ['/v.mp4', {}, 200],
+    ['/events', {}, 401],
+  ]);
+  expect(scenario.webSockets).toMatchObject([{ path: '/ws', subprotocol: undefined }]);
+  expect(notes).toEqual([
+    '6 entries of shop.example.com; left out: 1 that redirect to https, 1 without a response, 1 whose condition did not hold (412), 1 with a status of trouble (429, 500 and above), 1 that are a WebSocket which was rejected',
+  ]);
+});
+
+test('the host is that of the first page, not of a redirect to it', () => {
+  const { notes } = convert(
+    { ...PAGE, url: 'https://example.com/', status: 301, responseHeaders: { location: 'https://www.example.com/' } },
+    { ...PAGE, url: 'https://www.example.com/' },
+  );
+  expect(notes).toEqual(['1 entry of www.example.com; left out: 1 of other hosts (example.com)']);
 });
 
 test('a token of a form, of JSON and of a cookie is taken from the response that brings it', () => {
@@ -168,6 +207,7 @@ test('WebSockets, event streams and streamed responses are scripts and streams o
       url: 'wss://shop.example.com/chat',
       status: 101,
       headers: { 'Sec-WebSocket-Protocol': 'v2, v1' },
+      responseHeaders: { 'sec-websocket-protocol': 'v1' },
       messages: [
         message('receive', 1, 'hello'),
         message('send', 2, 'a ${b}'),
@@ -188,7 +228,7 @@ test('WebSockets, event streams and streamed responses are scripts and streams o
     {
       name: 'GET /chat',
       path: '/chat',
-      subprotocol: 'v2',
+      subprotocol: 'v1',
       opening: [{ expect: {} }, { send: 'a $${b}' }, { expect: {} }],
       script: [],
     },

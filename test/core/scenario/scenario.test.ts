@@ -17,6 +17,10 @@ const step = (over: object) => problems({ requests: [{ ...PAGE, ...over }] });
 const webSocket = (over: object) => problems({ requests: [PAGE], webSockets: [{ path: '/ws', ...over }] });
 const stream = (over: object) => problems({ requests: [PAGE], streams: [{ path: '/chat', ...over }] });
 
+const SAVED = { json: '/a' };
+const missing = (name: string, known: string, variable: string, savedIn: string) =>
+  `'${name}' must be a text with no variables but ${known}, which have a value by then (${variable} is saved in ${savedIn}) ($\${ stands for \${), got "\${${variable}}"`;
+
 test('one request is a scenario', () => {
   const scenario = parseScenario({ requests: [PAGE] });
   expect(scenario).toMatchObject({ requestsPerSecond: 100, clients: 50, start: [], webSockets: [] });
@@ -140,6 +144,53 @@ test.each<[string, readonly string[], readonly string[]]>([
     ],
   ],
   [
+    'a variable before it is saved',
+    problems({
+      start: [
+        { path: '/${a}', save: { a: SAVED } },
+        { ...PAGE, expect: { text: '${a} ${b}' }, save: { b: SAVED } },
+      ],
+    }).slice(1),
+    [
+      missing('start[0].path', 'client, round, uuid, origin', 'a', 'start[0]'),
+      missing('start[1].expect.text', 'client, round, uuid, origin, a', 'b', 'start[1]'),
+    ],
+  ],
+  [
+    'a variable of another journey, of a later step, or of a request that stands alone',
+    problems({
+      requests: [{ ...PAGE, save: { a: SAVED } }, { path: '/${b}' }],
+      journeys: [
+        { steps: [{ path: '/${a}' }, { ...PAGE, save: { b: SAVED } }, { path: '/${b}' }] },
+        { steps: [{ path: '/${b}' }] },
+      ],
+    }),
+    [
+      missing('requests[1].path', 'client, round, uuid, origin', 'b', 'journeys[0].steps[1]'),
+      missing('journeys[0].steps[0].path', 'client, round, uuid, origin', 'a', 'requests[0]'),
+      missing('journeys[1].steps[0].path', 'client, round, uuid, origin', 'b', 'journeys[0].steps[1]'),
+    ],
+  ],
+  [
+    'a variable that only a journey saves, in what has a connection of its own',
+    problems({
+      requests: [{ ...PAGE, save: { a: SAVED } }],
+      webSockets: [{ path: '/ws', opening: [{ send: { token: ['x ${a}'] } }] }],
+      eventStreams: [{ path: '/e?t=${a}' }],
+      streams: [{ path: '/s', headers: { x: '${a}' } }],
+    }),
+    ['webSockets[0].opening[0].send', 'eventStreams[0].path', 'streams[0].headers.x'].map((name) =>
+      missing(name, 'client, round, uuid, origin', 'a', 'requests[0]'),
+    ),
+  ],
+  [
+    'an expression without a group, where its group is saved',
+    step({ save: { a: { matches: 'a(?:b)\\(c\\)' } } }),
+    [
+      '\'requests[0].save.a.matches\' must be a regular expression of JavaScript with a group, whose match is saved, got "a(?:b)\\\\(c\\\\)"',
+    ],
+  ],
+  [
     'a step that does nothing',
     webSocket({ script: [{}] }),
     ["'webSockets[0].script[0]' must be an object with send or expect, got {}"],
@@ -170,8 +221,15 @@ test.each<[string, readonly string[], readonly string[]]>([
 test.each<[string, readonly string[]]>([
   ['a text that only looks like a variable', step({ body: '$${token} $5 {a}', method: 'POST' })],
   [
-    'a value that is saved later',
-    problems({ requests: [{ path: '/${id}' }, { ...PAGE, save: { id: { json: '/id' } } }] }),
+    'what the step before it saves, and what the start saves, everywhere',
+    problems({
+      start: [{ ...PAGE, save: { a: SAVED } }, { path: '/${a}' }],
+      requests: [{ path: '/${a}' }],
+      journeys: [{ steps: [{ ...PAGE, save: { b: { matches: 'a|(b)' } } }, { path: '/${a}${b}${round}' }] }],
+      webSockets: [{ path: '/${a}', script: [{ send: '${a}' }] }],
+      eventStreams: [{ path: '/${a}', expect: { text: '${a}' } }],
+      streams: [{ path: '/${a}' }],
+    }),
   ],
   ['any message', webSocket({ script: [{ expect: {} }] })],
   ['null as the JSON', step({ expect: { json: null } })],
