@@ -17,6 +17,8 @@ export interface BeginRecord {
   readonly until: number;
   readonly routes: readonly string[];
   readonly past: PackedWindow;
+  /** As of a poll; absent in the evidence of earlier versions. */
+  readonly counts?: PollRecord['counts'];
 }
 
 /** From 0. */

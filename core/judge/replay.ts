@@ -21,7 +21,7 @@ import {
   unpackWindow,
 } from './look-record';
 import { formatOdds } from './odds';
-import { Watch, addSample, beginStage, beginWatch } from './watch';
+import { Watch, addSample, beginStage, watchFrom } from './watch';
 
 /** One verdict, as it is on record and as it comes out again. */
 export interface Recomputed {
@@ -88,12 +88,16 @@ function advance({ watch, stage }: State, record: LookRecord, plan: Plan): State
   }
 }
 
-function begin({ past, routes, until, at }: BeginRecord, plan: Plan): Watch {
+function begin({ past, routes, until, at, counts }: BeginRecord, plan: Plan): Watch {
   const report = { aheadSeconds: 0, all: unpackWindow(past), routes: {}, segments: {} };
   return {
-    ...beginWatch({ source: [], target: [] }, at),
+    ...watchFrom(unpackTallies(counts ?? { source: [], target: [] }), at),
     comparison: beginComparison(report, { routes, until }, plan),
   };
+}
+
+function unpackTallies({ source, target }: PollRecord['counts']): Watch['tallies'] {
+  return { source: unpackCounts(source).tally, target: unpackCounts(target).tally };
 }
 
 function shift(watch: Watch, stage: number, at: number, plan: Plan): Watch {
@@ -111,7 +115,7 @@ export function restart(watch: Watch, atMs: number): Watch {
 
 function addPoll(watch: Watch, record: PollRecord, stage: number, plan: Plan): Watch {
   const [source, target] = [unpackCounts(record.counts.source), unpackCounts(record.counts.target)];
-  const tallies = { source: source.tally, target: target.tally };
+  const tallies = unpackTallies(record.counts);
   const smoked = { source: source.smoked, target: target.smoked };
   const serving = record.isServing ? findDirection(plan).from : undefined;
   const next = addSample(watch, tallies, smoked, record.at, serving);

@@ -19,6 +19,8 @@ export interface Watch {
   readonly samples: readonly Sample[];
   /** Of the side that is left: how long a request takes, and how many clients leave before they have a response; where it is known. */
   readonly habits?: Habits;
+  /** Those at the shift of this stage. */
+  readonly earlierHabits?: Habits;
   /** The side that gets the traffic against the one that is left; absent of a run that was begun without. */
   readonly comparison?: Comparison;
   /** Requests since the shift of this stage, by whether their clients had been there before; absent where no proxy says it. */
@@ -36,17 +38,21 @@ export interface Sample extends Readonly<Record<Side, SideCounts>> {
   readonly atMs: number;
   /** The cutover's own smoke requests, which the proxies of a side have counted among the others. */
   readonly smoked: Readonly<Record<Side, number>>;
+  /** Requests in flight. */
+  readonly pending: Readonly<Record<Side, number>>;
 }
 
 export interface Habits {
   /** Requests in flight for each request a second (Little's law). */
   readonly requestSeconds: number;
-  /** 0–1. */
+  /** 0–1: of the requests that have ended. */
   readonly abandonedShare: number;
 }
 
 /** Fewer requests in a stage say nothing of how long they take. */
 const MIN_HABIT_REQUESTS = 50;
+/** So many of them, in so many seconds, say it without the stages before. */
+const [ENOUGH_HABIT_REQUESTS, ENOUGH_HABIT_SECONDS] = [200, 60];
 /** Two samples that are closer than this part of their age say the same. */
 const SAMPLE_SPACING = 0.08;
 
@@ -54,17 +60,18 @@ export type TaskReadings = Readonly<Record<Side, readonly TaskReading[]>>;
 
 export function beginWatch(readings: TaskReadings, nowMs: number): Watch {
   const tallies = { source: beginTally(readings.source), target: beginTally(readings.target) };
-  return {
-    tallies,
-    samples: [{ ...sumCounts(tallies), smoked: { source: 0, target: 0 }, atMs: nowMs }],
-    live: countSides(readings),
-    blindSinceMs: {},
-  };
+  return { ...watchFrom(tallies, nowMs), live: countSides(readings) };
+}
+
+/** The watch from the first shift on, of what the tasks had at it. */
+export function watchFrom(tallies: Watch['tallies'], nowMs: number): Watch {
+  return { tallies, samples: [takeSample(tallies, { source: 0, target: 0 }, nowMs)], blindSinceMs: {} };
 }
 
 /** The watch when the next stage is shifted: what was counted since the last look belongs to the new stage. */
 export function beginStage(watch: Watch, nowMs: number): Watch {
-  return { ...watch, sessions: undefined, samples: [{ ...lastSample(watch), atMs: nowMs }] };
+  const started = { ...watch, sessions: undefined, samples: [{ ...lastSample(watch), atMs: nowMs }] };
+  return watch.habits ? { ...started, earlierHabits: watch.habits } : started;
 }
 
 /**
@@ -106,7 +113,7 @@ export function addSample(
   nowMs: number,
   serving: Side | undefined,
 ): Watch {
-  const samples = thin([...watch.samples, { ...sumCounts(tallies), smoked, atMs: nowMs }], nowMs);
+  const samples = thin([...watch.samples, takeSample(tallies, smoked, nowMs)], nowMs);
   const next = { ...watch, tallies, samples };
   const habits = serving ? findHabits(next, serving) : watch.habits;
   return habits ? { ...next, habits } : next;
@@ -124,8 +131,9 @@ export function lastSample({ samples }: Watch): Sample {
   return last;
 }
 
-function sumCounts(tallies: Watch['tallies']): Readonly<Record<Side, SideCounts>> {
-  return { source: tallies.source.counts, target: tallies.target.counts };
+function takeSample({ source, target }: Watch['tallies'], smoked: Sample['smoked'], atMs: number): Sample {
+  const pending = { source: pendingRequests(source), target: pendingRequests(target) };
+  return { source: source.counts, target: target.counts, smoked, pending, atMs };
 }
 
 /** Keeps the first and the last, and of the others so many that each window has an edge close to its own. */
@@ -141,21 +149,29 @@ function thin(samples: readonly Sample[], nowMs: number): readonly Sample[] {
 }
 
 /**
- * What the side that is left showed in this stage, and never less than it showed before: its own requests in flight say how long they
- * take, as long as it has traffic.
+ * What the side that is left showed in this stage, which is what the other one is held against. A stage that is young, or has little
+ * traffic, says no less than those before it. What was once has ended: a stall must not excuse the other side for the rest of the night.
  */
 function findHabits(watch: Watch, side: Side): Habits | undefined {
-  const { samples, tallies, habits: known } = watch;
+  const { samples, habits: known, earlierHabits: earlier } = watch;
   const first = samples[0];
   const last = lastSample(watch);
   if (!first || last.atMs <= first.atMs) return known;
+  const seconds = (last.atMs - first.atMs) / 1000;
   const { requests, responded } = computeDifference(last[side], first[side]);
   const ofClients = requests - (last.smoked[side] - first.smoked[side]);
   if (ofClients < MIN_HABIT_REQUESTS) return known;
-  const perSecond = ofClients / ((last.atMs - first.atMs) / 1000);
-  const unanswered = Math.min(1, Math.max(0, (requests - responded) / ofClients));
+  const morePending = last.pending[side] - first.pending[side];
+  // At the shift there was still the traffic of before it.
+  const recent = samples.slice(1).filter(({ atMs }) => atMs >= last.atMs - ENOUGH_HABIT_SECONDS * 1000);
+  const stage = {
+    requestSeconds: Math.max(...recent.map(({ pending }) => pending[side])) / (ofClients / seconds),
+    abandonedShare: Math.min(1, Math.max(0, (requests - responded - morePending) / ofClients)),
+  };
+  const isEnough = seconds >= ENOUGH_HABIT_SECONDS && ofClients >= ENOUGH_HABIT_REQUESTS;
+  if (isEnough || !earlier) return stage;
   return {
-    requestSeconds: Math.max(known?.requestSeconds ?? 0, pendingRequests(tallies[side]) / perSecond),
-    abandonedShare: Math.max(known?.abandonedShare ?? 0, unanswered),
+    requestSeconds: Math.max(earlier.requestSeconds, stage.requestSeconds),
+    abandonedShare: Math.max(earlier.abandonedShare, stage.abandonedShare),
   };
 }

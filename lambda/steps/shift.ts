@@ -1,7 +1,7 @@
 import { keepLook } from '../../core/cutover/looks';
 import { CutoverRun, note, rollBack } from '../../core/cutover/run';
 import { callHooksFirst } from '../../core/cutover/hooks';
-import { packWindow } from '../../core/judge/look-record';
+import { packCounts, packWindow } from '../../core/judge/look-record';
 import { findDirection } from '../../core/plan/direction';
 import { planForward } from '../../core/plan/stickiness-plan';
 import { Forward, sameForward } from '../../core/traffic/forward';
@@ -102,8 +102,9 @@ async function startWatch(run: CutoverRun, proxies: Ports['proxies'], nowMs: num
   const past = sumSides({ source, target })[findDirection(plan).from];
   const comparison = beginComparison(past, order, plan);
   const routes = Object.keys(comparison.odds.routes);
-  const record = { kind: 'begin', at: nowMs, until: order.until, routes, past: packWindow(past.all) } as const;
-  return { ...keepLook(run, record), watch: { ...beginWatch({ source, target }, nowMs), comparison } };
+  const watch = { ...beginWatch({ source, target }, nowMs), comparison };
+  const seen = { until: order.until, routes, past: packWindow(past.all), counts: packCounts(watch) };
+  return { ...keepLook(run, { kind: 'begin', at: nowMs, ...seen }), watch };
 }
 
 function warmUpStage(watch: Watch, { bakeSeconds }: Stage, plan: Plan, nowMs: number): Watch {

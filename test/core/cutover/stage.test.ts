@@ -24,6 +24,7 @@ const sample = (atMs: number, source: Partial<SideCounts>, target: Partial<SideC
   source: { ...NO_COUNTS, ...source },
   target: { ...NO_COUNTS, ...target },
   smoked: { source: smoked[0]!, target: smoked[1]! },
+  pending: { source: 0, target: 0 },
 });
 const watchOf = (...samples: Sample[]): Watch => ({ ...beginWatch({ source: [], target: [] }, 0), samples });
 const FIRST = sample(

@@ -13,11 +13,12 @@ function watched(source: [responded: number, errors: number], target: [responded
   return {
     tallies: { source: tally, target: tally },
     samples: [
-      { source: counts([1_000, 900]), target: counts([1_000, 900]), smoked, atMs: 0 },
+      { source: counts([1_000, 900]), target: counts([1_000, 900]), smoked, pending: smoked, atMs: 0 },
       {
         source: counts([1_000 + source[0], 900 + source[1]]),
         target: counts([1_000 + target[0], 900 + target[1]]),
         smoked,
+        pending: smoked,
         atMs: 2_000,
       },
     ],

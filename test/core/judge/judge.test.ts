@@ -5,7 +5,7 @@ import { since } from '../../../core/proxy/counters';
 import { bakeVerdict, breakerTrip, unproven } from '../../../core/judge/judge';
 import { parsePlan } from '../../../core/plan/plan';
 import { TaskReading, withUnlisted } from '../../../core/judge/tally';
-import { Watch, beginWatch, lastSample, observe as observeSides } from '../../../core/judge/watch';
+import { Watch, beginStage, beginWatch, lastSample, observe as observeSides } from '../../../core/judge/watch';
 import { report } from '../../lambda/world';
 
 const plan = (over: object = {}) =>
@@ -323,6 +323,73 @@ describe('a healthy target is not taken for a hung one', () => {
       const readings = { source: [task('s', half)], target: [task('t', steady(perSecond / 2, takes, second))] };
       watch = observe(watch, readings, NONE, second * 1000, true);
       expect(breakerTrip(watch, PLAN)).toBeUndefined();
+    }
+  });
+});
+
+describe('what the source showed once excuses nothing for the rest of the night', () => {
+  /** A look every 2 s at 100 requests a second of each side. */
+  const shows = (seconds: number, source: (second: number) => Counted, target: (second: number) => Counted): Watch => {
+    const given = Array.from({ length: seconds / 2 }, (_, index) => (index + 1) * 2);
+    return watched(...given.map((second): [number, Counted, Counted] => [second, target(second), source(second)]));
+  };
+  const answered = (second: number): Counted => ({ total: second * 100, responded: second * 100 - 3, http: 3 });
+  const stalls = (second: number): Counted =>
+    second > 4 ? answered(second) : { total: second * 100, responded: 0, http: second * 100 };
+  /** From the 30th second on half of its clients leave without a response. */
+  const blackHole = (second: number): Counted => {
+    const left = Math.max(0, second - 30) * 50;
+    return { total: second * 100, responded: second * 100 - left };
+  };
+
+  test.each([
+    ['without a stall', answered],
+    ['a stall of 4 s', stalls],
+    // Clients leave in the first seconds.
+    [
+      'clients that left',
+      (second: number) => ({ total: second * 100, responded: second * 100 - Math.min(second, 4) * 80 }),
+    ],
+  ])('%s', (_, source) => {
+    for (const seconds of [2, 4, 10, 30]) expect(breakerTrip(shows(seconds, source, answered), SPLIT)).toBeUndefined();
+    expect(breakerTrip(shows(120, source, blackHole), SPLIT)?.message).toMatch(/without a response in \d+ s$/);
+    expect(unproven(shows(120, source, blackHole), SPLIT)).toBeDefined();
+  });
+
+  test('requests in flight are no clients that left', () => {
+    expect(shows(4, stalls, answered).habits).toMatchObject({ abandonedShare: 0 });
+    // They were in flight when the watch began, and ended; others are now.
+    const begun = beginWatch({ source: [task('s', { total: 900, responded: 0, http: 900 })], target: [] }, 0);
+    const ended = [task('s', { total: 1900, responded: 950, http: 900 })];
+    const { habits } = observe(begun, { source: ended, target: [] }, NONE, 60_000);
+    expect(habits?.abandonedShare).toBeCloseTo(0.05, 5);
+  });
+
+  test('of a stall more than a minute ago no request takes longer', () => {
+    expect(shows(10, stalls, answered).habits?.requestSeconds).toBeGreaterThan(1);
+    expect(shows(90, stalls, answered).habits?.requestSeconds).toBeCloseTo(0.03, 5);
+  });
+
+  test('what a stage showed is known in the next one until that has shown more, and goes then', () => {
+    const leaving = (second: number): Counted => ({ total: second * 100, responded: second * 60 });
+    const next = (seconds: number) => {
+      let watch = beginStage(shows(60, leaving, answered), 60_000);
+      for (let second = 62; second <= 60 + seconds; second += 2) {
+        const source = [task('s', { total: second * 100, responded: second * 100 - 2_400 })];
+        watch = observe(watch, { source, target: [task('t', answered(second))] }, NONE, second * 1000);
+      }
+      return watch.habits?.abandonedShare;
+    };
+    expect([next(2), next(58), next(60)]).toEqual([0.4, 0.4, 0]);
+  });
+
+  test('where clients of both sides leave, for what both share, the target is as good', () => {
+    const both = (second: number): Counted => ({
+      total: second * 100,
+      responded: second * 100 - Math.min(second, 30) * 80,
+    });
+    for (const seconds of [10, 30, 60, 120, 300]) {
+      expect(breakerTrip(shows(seconds, both, both), SPLIT)).toBeUndefined();
     }
   });
 });

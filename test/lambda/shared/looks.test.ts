@@ -39,7 +39,7 @@ async function watchLooks({
       target: { ...NO_COUNTS, responded: 10 + errors, errors },
     };
     const before = run.watch ?? beginWatch({ source: [], target: [] }, nowMs);
-    const sample = { ...counts, smoked: { source: 0, target: 0 }, atMs: nowMs };
+    const sample = { ...counts, smoked: { source: 0, target: 0 }, pending: { source: 0, target: 0 }, atMs: nowMs };
     const watch = { ...before, samples: [...before.samples, sample] };
     return Promise.resolve({ ...run, watch, verdict: 'wait', waitSeconds });
   };
