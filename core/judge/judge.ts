@@ -97,7 +97,7 @@ export function unproven(watch: Watch, plan: Plan): Lack | undefined {
   const { breaker } = plan;
   const { to } = findDirection(plan);
   const stage = stageWindow(watch, plan);
-  const missing = findMissing(plan.judge, { from: countFrom(watch), to: countStage(stage) }, to);
+  const missing = findMissing(plan.judge, { from: countFrom(watch, plan), to: countStage(stage) }, to);
   if (missing) return { code: missing.isOfNumber ? 'TooFewRequests' : 'TargetNotProven', message: missing.message };
   const short = shortWindow(watch, plan);
   for (const { errors, responded, requests, seconds } of [short, stage]) {
@@ -128,10 +128,14 @@ function countStage({ responded, errors }: WindowCounts): Counted {
   return { requests: responded, errors };
 }
 
-/** Since the first shift: in the last stages the side that is left has little traffic, or none. */
-function countFrom({ comparison }: Watch): Counted {
-  const { requests, hits } = comparison?.odds.all.errors.from ?? { requests: 0, hits: 0 };
-  return { requests, errors: hits };
+/**
+ * Since the first shift: in the last stages the side that is left has little traffic, or none. Of the same counters as those of the
+ * other side, which clients that try again raise alike. What died with a task of it does not excuse the other's errors.
+ */
+function countFrom(watch: Watch, plan: Plan): Counted {
+  const { from } = findDirection(plan);
+  const { [from]: counts, smoked } = lastSample(watch);
+  return { requests: Math.max(0, counts.responded - smoked[from]), errors: counts.errors };
 }
 
 function notProven(message: string): Lack {

@@ -3,6 +3,7 @@ import { arrivalsToProve } from '../../../core/judge/share-odds';
 import { NO_WINDOW } from '../../../core/proxy/window';
 import { since } from '../../../core/proxy/counters';
 import { bakeVerdict, breakerTrip, unproven } from '../../../core/judge/judge';
+import { SIDES } from '../../../core/traffic/weights';
 import { parsePlan } from '../../../core/plan/plan';
 import { TaskReading, withUnlisted } from '../../../core/judge/tally';
 import { Watch, beginStage, beginWatch, lastSample, observe as observeSides } from '../../../core/judge/watch';
@@ -326,6 +327,33 @@ describe('a healthy target is not taken for a hung one', () => {
     }
   });
 });
+
+test.each(SIDES)(
+  'clients that try again make errors of both sides alike: from %s a side as good is promoted',
+  (from) => {
+    const given = plan({ ...(from === 'target' && { from, stages: [{ weights: { source: 1, target: 0 } }] }) });
+    const past = { aheadSeconds: 0, all: NO_WINDOW, routes: {}, segments: {} };
+    const lack = (ofTarget: Counted, ofSource: Counted) => {
+      const sides = [ofTarget, ofSource] as const;
+      const watch = watched([60, ...(from === 'source' ? sides : ([...sides].reverse() as [Counted, Counted]))]);
+      // One error of each client: a tenth of them.
+      const ends = (responded: number, erring: number) => ({ ...past, all: { ...NO_WINDOW, responded, erring } });
+      const windows = { source: ends(40_000, 80), target: ends(4_000, 8) };
+      const begun = beginComparison(past, { routes: [], until: 0 }, given);
+      const shift = { weights: { source: 1, target: 1 }, before: { source: 1, target: 1 } };
+      const odds = addToComparison(begun, windows, { after: 0, until: 60 }, given, shift);
+      // What proves the weights is no matter here.
+      return unproven({ ...watch, comparison: { ...odds, share: { wrong: [-9], inForce: 9 } } }, given);
+    };
+    expect(lack({ total: 4_000, errors: 80 }, { total: 40_000, errors: 800 })).toBeUndefined();
+    expect(lack({ total: 4_000, errors: 160 }, { total: 40_000, errors: 800 })).toMatchObject({
+      code: 'TargetNotProven',
+    });
+    expect(lack({ total: 4_000, errors: 80 }, { total: 40_000, errors: 80 })).toMatchObject({
+      code: 'TargetNotProven',
+    });
+  },
+);
 
 describe('what the source showed once excuses nothing for the rest of the night', () => {
   /** A look every 2 s at 100 requests a second of each side. */
