@@ -4,7 +4,7 @@ import { eachKind } from '../../core/proxy/connections';
 import type { Outcome } from '../../core/cutover/run';
 import { formatWeights } from '../../core/traffic/weights';
 import { FaultInjector } from '../../rehearsal/faults/injector';
-import { findEnding, type AskedFault } from '../../rehearsal/faults/table';
+import { findEnding, findFault, type AskedFault } from '../../rehearsal/faults/table';
 import { machineTime } from '../../rehearsal/processes/machine-time';
 import { readBackWeights } from '../../rehearsal/run/read-back';
 import { isLost, type Seen, type SeenRequest } from './seen';
@@ -46,6 +46,8 @@ const PLAN = {
   drain: { perKindSeconds: { ...eachKind(() => 2), websocket: 4 } },
 };
 
+const PACE = { steps: [50], lookSeconds: 10 };
+
 const WARM_UP_MS = 1_500;
 const AFTERWARDS_MS = 2_000;
 /** The end of a stuck rollback is five minutes away at most; a row waits no longer for its execution. */
@@ -57,7 +59,8 @@ const SWITCH_MS = 300;
 const MOMENT_MS = 30_000;
 
 export async function runRow(app: string, asked: AskedFault): Promise<RowResult> {
-  const row = await startRow(app, PLAN);
+  const isPaced = findFault(asked.name).needs === 'rollbackPace';
+  const row = await startRow(app, isPaced ? { ...PLAN, rollbackPace: PACE } : PLAN);
   try {
     return await attack(row, asked);
   } finally {
@@ -202,16 +205,18 @@ function isByFault({ atMs, ms }: SeenRequest, asked: AskedFault, found: Found): 
 function findLeft(
   outcome: string,
   { phase }: AskedFault,
+  given: string | undefined,
 ): { readonly weights: string; readonly lock: 'free' | 'kept' } {
   if (outcome === 'completed') return { weights: '0/100', lock: 'free' };
   if (outcome !== 'failed') return { weights: '100/0', lock: 'free' };
+  if (given !== undefined) return { weights: given, lock: 'kept' };
   const isInFirst = phase === 'shift' || phase === 'confirm' || phase === 'bake';
   return { weights: isInFirst ? '50/50' : '0/100', lock: 'kept' };
 }
 
 function findWrong(asked: AskedFault, row: Omit<RowResult, 'wrong'>, found: Found): string[] {
   const { injectedMs, hasEnded, others } = found;
-  const { outcomes, restoredWithin, losses } = findEnding(asked);
+  const { outcomes, restoredWithin, losses, weights: given } = findEnding(asked);
   const wrong: string[] = [];
   const must = (holds: boolean, text: string) => {
     if (!holds) wrong.push(text);
@@ -219,7 +224,7 @@ function findWrong(asked: AskedFault, row: Omit<RowResult, 'wrong'>, found: Foun
   must(injectedMs !== undefined, 'the phase was never reached');
   must(hasEnded, `the cutover must end within ${MAX_MS / 1000} s, got one that goes on`);
   must(outcomes.includes(row.outcome as Outcome), `outcome must be ${outcomes.join(' or ')}, got ${row.outcome}`);
-  const { weights, lock } = findLeft(row.outcome, asked);
+  const { weights, lock } = findLeft(row.outcome, asked, given);
   must(row.weights === weights, `weights must be ${weights}, got ${row.weights}`);
   must(row.lock === lock, `lock must be ${lock}, got ${row.lock}`);
   must(row.lostBeyond === 0, `requests lost beyond the fault's own must be 0, got ${row.lostBeyond}`);

@@ -173,6 +173,18 @@ const alarm: Act = ({ cloud }) => {
   if (name !== undefined) cloud.alarms.set(name, 'ALARM', 'a fault of the rehearsal');
 };
 
+/** It bears no traffic: with its first requests it fails. */
+const failWithWeight =
+  (side: Side): Act =>
+  (parts, occasion) => {
+    const fail = () => Promise.resolve(void degrade(side, errors(100))(parts, occasion));
+    return parts.cloud.faults.set(
+      { ...SHIFT_CALL, ...SPARED },
+      { kind: 'wait', until: fail },
+      { times: 1, afterActing: true },
+    );
+  };
+
 const abort: Act = ({ cloud }, { execution }) => requestAbort(cloud, execution);
 
 /** As the console does, without a word of why. */
@@ -207,6 +219,7 @@ export const ACTS: Readonly<Record<FaultName, Act>> = {
   'both-errors-100': all(degrade('source', errors(100)), degrade('target', errors(100))),
   'both-errors-5': all(degrade('source', errors(5)), degrade('target', errors(5))),
   'source-dead-and-abort': all(kill('source'), abort),
+  'source-cold-and-abort': all(abort, failWithWeight('source')),
   'source-without-tasks-and-abort': all(scaleIn('source'), abort),
   'proxy-crash-loop': crashLoop,
   'target-proxies-killed': signalProxies('target', 'SIGKILL'),

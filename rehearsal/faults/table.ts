@@ -18,6 +18,8 @@ export interface Ending {
   readonly outcomes: readonly Outcome[];
   /** At most so many seconds from the fault to weights that read back. */
   readonly restoredWithin?: number;
+  /** The weights, where they follow from nothing else: as in `50/50`. */
+  readonly weights?: string;
 }
 
 export interface Fault {
@@ -35,8 +37,8 @@ export interface Fault {
   readonly sides?: readonly Side[];
   /** The side of which it needs a second proxy. @default - none */
   readonly secondProxy?: Side;
-  /** What it needs: an alarm that the cutover watches. @default - nothing */
-  readonly needs?: 'alarm';
+  /** What it needs: an alarm that the cutover watches, or a plan whose rollback has steps. @default - nothing */
+  readonly needs?: 'alarm' | 'rollbackPace';
   /** Whether it makes the cutover roll back by itself. @default - no: an abort does, for the phases of a rollback */
   readonly rollsBack?: boolean;
 }
@@ -163,6 +165,14 @@ const SIDES_THAT_FAIL = {
     phases: ['last-bake', 'drain'],
     losses: 'connections',
     ends: ASKS,
+    ...SOURCE,
+  },
+  'source-cold-and-abort': {
+    does: 'An operator aborts, and the source fails at the first step of the rollback.',
+    phases: ['last-bake'],
+    losses: 'throughout',
+    ends: { ...ASKS, weights: '50/50' },
+    needs: 'rollbackPace',
     ...SOURCE,
   },
   'source-without-tasks-and-abort': {

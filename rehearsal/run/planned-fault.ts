@@ -26,6 +26,9 @@ export function checkFault({ machine }: StackModel, plan: Plan, asked: AnyAsked 
   if (needs === 'alarm' && watchedAlarms(machine).length === 0) {
     throw must('have an alarm that the cutover watches', 'none');
   }
+  if (needs === 'rollbackPace' && !plan.rollbackPace?.steps.length) {
+    throw must("have a plan with 'rollbackPace.steps'", 'one without');
+  }
   const isOfShift = asked.phase === 'shift' || asked.phase === 'last-shift';
   if (isOfShift && plan.switch) throw must('begin at a phase of the plan', 'a plan that switches and shifts no stage');
 }
