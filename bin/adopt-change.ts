@@ -15,7 +15,10 @@ export interface AdoptionReading {
 }
 
 /** One step of an adoption, or of its rollback, by a person. */
-export interface AdoptionChange extends Pick<WeightsChange, 'execution' | 'onLock' | 'signal' | 'now' | 'pause'> {
+export interface AdoptionChange extends Pick<
+  WeightsChange,
+  'execution' | 'endInOrder' | 'onLock' | 'signal' | 'now' | 'pause'
+> {
   readonly request: AdoptionRequest;
   /** Asked with what is in force before anything is changed. */
   readonly agree: (before: AdoptionState) => Promise<boolean>;
@@ -59,6 +62,7 @@ export async function changeAdoption(ports: AdoptionPorts, change: AdoptionChang
   if (lock) throw new CutoverError('LockHeld', `the lock must be free, got one ${describeHolder(lock)}`);
   await checkPlaces(ports, request, step);
   if (!(await change.agree(state))) return { before: state, after: state, outcome: 'declined' };
+  change.endInOrder();
   change.onLock(true);
   try {
     await ports.lock.holding(execution, (lease) =>

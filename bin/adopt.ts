@@ -17,6 +17,7 @@ import {
   runOperator,
   warn,
 } from './shared/operator-command';
+import type { Stop } from './shared/stop';
 
 interface AdoptFlags extends OperatorFlags {
   readonly share?: number;
@@ -37,7 +38,7 @@ export function addAdoptCommand(cli: Command, done: (exitCode: number) => void):
     )
     .option('--past <arn>', 'the group that takes the others, where it is another one than before the migration')
     .option('--yes', 'do not ask', false)
-    .action(async (flags: AdoptFlags) => done(await runOperator((signal) => adopt(flags, signal))));
+    .action(async (flags: AdoptFlags) => done(await runOperator((stop) => adopt(flags, stop))));
 }
 
 function shareFrom(text: string): number {
@@ -46,7 +47,7 @@ function shareFrom(text: string): number {
   throw new InvalidArgumentError(`must be an integer from 0 to 100, got '${text}'`);
 }
 
-async function adopt(flags: AdoptFlags, signal: AbortSignal): Promise<number> {
+async function adopt(flags: AdoptFlags, { signal, endInOrder }: Stop): Promise<number> {
   const { share, side, past, stack } = flags;
   if (share !== undefined && !flags.yes && !process.stdin.isTTY) {
     throw new WrongUse("'--yes' must be given where no operator can be asked, got none");
@@ -59,6 +60,7 @@ async function adopt(flags: AdoptFlags, signal: AbortSignal): Promise<number> {
     request: { share, ...(side && { side }), ...(past !== undefined && { pastArn: past }) },
     execution,
     agree: async (before) => flags.yes || agrees(formatPrompt(stack, before, share), signal),
+    endInOrder,
     onLock: (isHeld) => noteLock(isHeld, execution),
     signal,
     now: () => Date.now(),

@@ -7,7 +7,6 @@ import { isEcho, signalChild } from '../core/errors/signals';
 import { PROXY_NODE_OPTIONS } from '../lib/shared/assets';
 import { EXIT_CODES } from '../core/errors/exit-codes';
 import { listSettingFlags } from '../core/proxy/settings/describe-settings';
-import { OutputGone } from '../rehearsal/cli/output-gone';
 import { AnyAsked, formatFaults, listFaultRows, listSpellings, parseAsked } from '../rehearsal/faults/describe';
 import { STRATEGIES, StrategyName } from '../rehearsal/run/plan';
 import { shellWord } from '../rehearsal/report/shell-word';
@@ -17,6 +16,7 @@ import { addHoldCommand } from './hold';
 import { readDecimal } from './shared/numbers';
 import { addPlanCommand } from './plan';
 import { addScenarioCommand } from './scenario';
+import { ignoreClosedPipes, listenForStop } from './shared/stop';
 import { addUndrainCommand } from './undrain';
 import { addAbortCommand } from './cutover/abort';
 import { addApproveCommand, addRejectCommand } from './cutover/approve';
@@ -235,19 +235,8 @@ async function rehearse({
     return EXIT_CODES.wrongUse.code;
   }
   const seed = flags.seed ?? randomSeed();
-  const stopped = new AbortController();
-  let asked = 0;
-  const stop = () => {
-    asked += 1;
-    // Asked again: the processes that were started end with this one.
-    if (asked > 1) process.exit(EXIT_CODES.failed.code);
-    stopped.abort();
-  };
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
-  process.on('SIGHUP', stop);
-  // A pipe that was closed or a terminal that is gone; without a listener each write would be a crash.
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => stopped.abort(new OutputGone()));
+  // Asked again: the processes that were started end with this one.
+  const signal = listenForStop();
   // The local cloud takes ten times as long to load as all of the rest.
   const { rehearseCommand } = await import('../rehearsal/cli/command');
   return rehearseCommand(
@@ -262,7 +251,7 @@ async function rehearse({
       command: commandLine(flags.seed === undefined ? ['--seed', String(seed)] : []),
     },
     process.stdout,
-    stopped.signal,
+    signal,
   );
 }
 
@@ -317,6 +306,7 @@ async function main(): Promise<void> {
     process.stderr.write(`drainshift: Node.js must be ${MIN_NODE} or newer, got ${process.versions.node}\n`);
     process.exit(EXIT_CODES.wrongUse.code);
   }
+  ignoreClosedPipes();
   let exitCode: number = EXIT_CODES.done.code;
   try {
     await program((code) => (exitCode = code)).parseAsync();

@@ -20,6 +20,7 @@ import {
   operatorCommand,
   runOperator,
 } from './shared/operator-command';
+import { Stop, untilStopped } from './shared/stop';
 
 interface HoldFlags extends OperatorFlags {
   readonly dryRun: boolean;
@@ -37,7 +38,7 @@ export function addHoldCommand(cli: Command, done: (exitCode: number) => void): 
   operatorCommand(cli.command('hold'), 'say how many requests a switch would hold now, and hold none')
     .option('--dry-run', 'must be given: a hold itself is a part of a switch', false)
     .option('--for <time>', `how long to count, from ${min}s to ${max}s`, readTime, normal)
-    .action(async (flags: HoldFlags) => done(await runOperator((signal) => holdDryRun(flags, signal))));
+    .action(async (flags: HoldFlags) => done(await runOperator((stop) => holdDryRun(flags, stop))));
 }
 
 function readTime(text: string): number {
@@ -47,12 +48,16 @@ function readTime(text: string): number {
   throw new InvalidArgumentError(`must be whole seconds from ${min}s to ${max}s, got '${text}'`);
 }
 
-async function holdDryRun({ dryRun: isDry, for: seconds, ...flags }: HoldFlags, signal: AbortSignal): Promise<number> {
+async function holdDryRun(
+  { dryRun: isDry, for: seconds, ...flags }: HoldFlags,
+  { signal, endInOrder }: Stop,
+): Promise<number> {
   if (!isDry) {
     const rule = "'--dry-run' must be given, got none";
     throw new WrongUse(`${rule}: a hold is part of a switch, which a cutover by a plan with drainThenShift makes`);
   }
   const { aws, config } = await findCutover(flags);
+  endInOrder();
   const result = await withProgress(seconds, signal, () => aws.dryRunHold(config, seconds));
   if (!result) {
     const rule = `'${flags.stack}' must have a function for a dry run of a hold`;
@@ -74,13 +79,8 @@ async function withProgress<T>(seconds: number, signal: AbortSignal, work: () =>
     process.stderr.write(`${Math.floor(elapsedMs / 1000)}s  every task counts for ${seconds}s\n`);
   };
   const timer = setInterval(say, REPEAT_MS);
-  const left = new Promise<never>((_, reject) => {
-    const leave = () => reject(new Error('not followed any more: the tasks end their count by themselves'));
-    signal.addEventListener('abort', leave, { once: true });
-    if (signal.aborted) leave();
-  });
   try {
-    return await Promise.race([work(), left]);
+    return await untilStopped(work(), signal, 'not followed any more: the tasks end their count by themselves');
   } finally {
     clearInterval(timer);
   }

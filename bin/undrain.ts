@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import { describeHolder } from '../core/traffic/lock';
 import { describeSide } from '../core/judge/side-state';
 import { SIDES, Side } from '../core/traffic/weights';
+import { Stop, untilStopped } from './shared/stop';
 import { EXIT, OperatorFlags, connect, operatorCommand, runOperator, warn } from './shared/operator-command';
 
 interface UndrainFlags extends OperatorFlags {
@@ -12,15 +13,17 @@ interface UndrainFlags extends OperatorFlags {
 export function addUndrainCommand(cli: Command, done: (exitCode: number) => void): void {
   operatorCommand(cli.command('undrain'), 'let the proxies of a side serve again, after a drain that was cut short')
     .addOption(new Option('--side <side>', 'whose proxies').choices([...SIDES]).default('source'))
-    .action(async (flags: UndrainFlags) => done(await runOperator(() => undrain(flags))));
+    .action(async (flags: UndrainFlags) => done(await runOperator((stop) => undrain(flags, stop))));
 }
 
-async function undrain({ side, ...flags }: UndrainFlags): Promise<number> {
+async function undrain({ side, ...flags }: UndrainFlags, { signal, endInOrder }: Stop): Promise<number> {
   const { ports } = await connect(flags);
   const held = await ports.lock.heldByAnother('');
   // A drain that is under way would only begin again.
   if (held) throw new Error(`the lock must be free to undrain, got one ${describeHolder(held)}`);
-  const undrained = await ports.undrain(side);
+  endInOrder();
+  const rest = `not followed any more: the proxies of the ${side} may serve again all the same. Run the command again`;
+  const undrained = await untilStopped(ports.undrain(side), signal, rest);
   if (!undrained) {
     throw new Error(
       `'${flags.stack}' must have a function to undrain, got a stack of an older version: deploy it again`,

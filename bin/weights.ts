@@ -16,6 +16,7 @@ import {
   runOperator,
   warn,
 } from './shared/operator-command';
+import type { Stop } from './shared/stop';
 import { WeightsReading, changeWeights, readWeights } from './shared/weights-change';
 
 interface SetFlags extends OperatorFlags {
@@ -38,7 +39,7 @@ export function addWeightsCommand(cli: Command, done: (exitCode: number) => void
     .requiredOption('--target <weight>', 'the share of the backend that will serve', weightFrom)
     .option('--yes', 'do not ask', false)
     .option('--force', 'also where a side that gets weight has no healthy target', false)
-    .action(async (flags: SetFlags) => done(await runOperator((signal) => set(flags, signal))));
+    .action(async (flags: SetFlags) => done(await runOperator((stop) => set(flags, stop))));
 }
 
 function weightFrom(text: string): number {
@@ -54,7 +55,7 @@ async function get(flags: OperatorFlags): Promise<number> {
   return EXIT.done;
 }
 
-async function set(flags: SetFlags, signal: AbortSignal): Promise<number> {
+async function set(flags: SetFlags, { signal, endInOrder }: Stop): Promise<number> {
   const weights = { source: flags.source, target: flags.target };
   if (weights.source === 0 && weights.target === 0) {
     throw new WrongUse("'--source' and '--target' must be weights of which at least one is above 0, got 0 and 0");
@@ -69,6 +70,7 @@ async function set(flags: SetFlags, signal: AbortSignal): Promise<number> {
     execution,
     isForced: flags.force,
     agree: async (before) => flags.yes || agrees(formatPrompt(before, weights, flags.stack), signal),
+    endInOrder,
     onLock: (isHeld) => noteLock(isHeld, execution),
     warn,
     signal,

@@ -13,6 +13,7 @@ import {
   runOperator,
   warn,
 } from '../shared/operator-command';
+import type { Stop } from '../shared/stop';
 import { Connected, connectCutover, executionFrom, requireExecution } from './connect';
 import { formatError } from './snapshot';
 
@@ -27,20 +28,21 @@ export function addAbortCommand(cli: Command, done: (exitCode: number) => void):
     'ask a cutover to stop: it rolls back by itself, the side that is left first, then the weights',
   )
     .option('--execution <name>', 'this cutover, instead of the one that is under way', executionFrom)
-    .action(async (flags: AbortFlags) => done(await runOperator((signal) => abort(flags, signal))));
+    .action(async (flags: AbortFlags) => done(await runOperator((stop) => abort(flags, stop))));
 }
 
-async function abort(flags: AbortFlags, signal: AbortSignal): Promise<number> {
+async function abort(flags: AbortFlags, stop: Stop): Promise<number> {
   checkCanAsk(flags);
   const { ports } = await connectCutover(flags);
   const { stack } = flags;
   const execution = await requireExecution(ports, flags.execution, stack);
   const what = await describeAbort(ports, execution, stack);
-  if (!(await agreesTo(what, 'Stop it?', flags, signal))) {
+  if (!(await agreesTo(what, 'Stop it?', flags, stop.signal))) {
     process.stdout.write(`nothing was changed: '${execution}' goes on\n`);
     return EXIT.refused;
   }
   const by = await ports.whoAmI();
+  stop.endInOrder();
   await ports.store.requestAbort(execution, { at: new Date().toISOString(), ...(by !== undefined && { by }) });
   if (flags.json) process.stdout.write(asJson({ stack, execution, by: by ?? null }));
   else
@@ -52,6 +54,12 @@ async function abort(flags: AbortFlags, signal: AbortSignal): Promise<number> {
 
 function watchNote(execution: string, stack: string): string {
   return `Watch it: drainshift watch --stack ${shellWord(stack)} --execution ${shellWord(execution)}`;
+}
+
+/** No step looks for the marker any more, and the safe side is the other one. */
+function describeVerified(execution: string, stack: string): string {
+  const rule = `'${execution}' must not have passed Verify to be stopped, got one that has: it completes`;
+  return `${rule}. Roll it back afterwards: drainshift rollback --stack ${shellWord(stack)}`;
 }
 
 /**
@@ -68,7 +76,9 @@ async function describeAbort({ executions }: Connected['ports'], execution: stri
     const outcome = findEnd(look);
     if (outcome) throw new Error(`'${execution}' must be under way to be stopped, got one that has ended: ${outcome}`);
     const { run } = look;
+    if (run?.isVerified) throw new Error(describeVerified(execution, stack));
     if (!run) return [`${line}: it rolls back, or ends where nothing has moved.`];
+    if (run.verdict === 'rollBack') return [`${line}: it rolls back already.`];
     const { from } = findDirection(run.plan);
     const initial = formatWeights(run.plan.initialWeights);
     const way = `the proxies of the ${from} serve again, and the weights roll back to ${initial} (source/target)`;

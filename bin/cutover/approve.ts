@@ -4,7 +4,7 @@ import type { CutoverConfig } from '../../core/cutover/cutover-config';
 import { findDirection } from '../../core/plan/direction';
 import { findStageBehind } from '../../core/approval/approval';
 import { formatWeights } from '../../core/traffic/weights';
-import type { ExecutionLook } from '../../core/cutover/execution-look';
+import { ExecutionLook, findEnd } from '../../core/cutover/execution-look';
 import type * as Operator from '../../lambda/operator';
 import type { ApprovalPorts } from '../../lambda/operator';
 import {
@@ -18,6 +18,7 @@ import {
   runOperator,
   warn,
 } from '../shared/operator-command';
+import type { Stop } from '../shared/stop';
 import { executionFrom, requireExecution } from './connect';
 import { formatSnapshot } from './show';
 import { formatError, showExecution } from './snapshot';
@@ -55,7 +56,9 @@ function addResponse(
   changingCommand(command, description)
     .option('--execution <name>', 'this cutover, instead of the one that is under way', executionFrom)
     .option('--gate <gate>', `instead of the one that it waits at: ${GATE_RULE}`, gateFrom)
-    .action(async (flags: RespondFlags) => done(await runOperator((signal) => respond(flags, decision, signal))));
+    .action(async (flags: RespondFlags) =>
+      done(await runOperator((stop) => respond(flags, decision, stop), 'nothing was written')),
+    );
 }
 
 function gateFrom(text: string): ApprovalGate {
@@ -63,12 +66,12 @@ function gateFrom(text: string): ApprovalGate {
   throw new InvalidArgumentError(`must be ${GATE_RULE}, got ${JSON.stringify(text)}`);
 }
 
-async function respond(flags: RespondFlags, decision: Decision, signal: AbortSignal): Promise<number> {
+async function respond(flags: RespondFlags, decision: Decision, stop: Stop): Promise<number> {
   checkCanAsk(flags);
   const { aws, config } = await findCutover(flags);
   const asked = await findAsked(aws, config, flags);
   const { execution, gate } = asked;
-  if (!(await agreesTo(describeResponse(asked, decision), `${titles[decision]} it?`, flags, signal))) {
+  if (!(await agreesTo(describeResponse(asked, decision), `${titles[decision]} it?`, flags, stop.signal))) {
     process.stdout.write(`nothing was written: '${execution}' goes on waiting\n`);
     return EXIT.refused;
   }
@@ -76,28 +79,51 @@ async function respond(flags: RespondFlags, decision: Decision, signal: AbortSig
   const statement = await ports.sign(buildStatement({ decision, gate, execution }, ports.storeBucket));
   const by = await whoSigned(ports, statement);
   const key = approvalKey(execution, gate);
+  stop.endInOrder();
   await ports.putResponse(key, { decision, at: new Date().toISOString(), statement });
   if (flags.json) process.stdout.write(asJson({ stack: flags.stack, execution, gate, decision, by: by ?? null, key }));
   else process.stdout.write(`${formatSaying(asked, decision, by)}\n`);
   return EXIT.done;
 }
 
-/** Without both names it takes a look at what waits. A person who is asked sees it, too. */
+/** A response that nothing waits for would be written, and never count. */
 async function findAsked(aws: typeof Operator, config: CutoverConfig, flags: RespondFlags): Promise<Asked> {
-  const { execution: named, gate, stack, yes } = flags;
+  const { execution: named, gate, stack } = flags;
   const ports = aws.cutoverPorts(config, warn);
-  if (named !== undefined && gate !== undefined && (yes || !ports)) return { execution: named, gate };
+  if (named !== undefined && gate !== undefined && !ports) return { execution: named, gate };
   if (!ports) throw new Error(`'--execution' and '--gate' must be given, because '${stack}' names no state machine`);
   const execution = await requireExecution(ports, named, stack);
-  const look = await ports.executions.look(execution).catch((error: unknown) => {
-    if (gate === undefined) throw error;
-    warn(`what it waits for cannot be read: ${formatError(error)}`);
-    return undefined;
-  });
-  const waitsAt = gate ?? look?.run?.approval?.gate;
-  if (waitsAt !== undefined) return { execution, gate: waitsAt, look };
-  const state = look?.state ?? look?.status ?? 'one that Step Functions does not know';
-  throw new Error(`'${execution}' must wait for an approval, got ${state}`);
+  try {
+    const look = await ports.executions.look(execution);
+    return { execution, gate: findGate(execution, look, gate), look };
+  } catch (error) {
+    if (gate === undefined || !isUnreadable(error as Error)) throw error;
+    warn(`what it waits for cannot be read: ${formatError(error)}; the response counts if it waits at '${gate}'`);
+    return { execution, gate };
+  }
+}
+
+/** Step Functions is away, or the caller may respond and not look. */
+function isUnreadable({ name }: Error): boolean {
+  return /^(AwsUnavailable|AccessDenied(Exception)?)$/.test(name);
+}
+
+function findWaiting(look: ExecutionLook): ApprovalGate | undefined {
+  const isOver = findEnd(look) !== undefined || look.run?.verdict === 'rollBack';
+  return isOver ? undefined : look.run?.approval?.gate;
+}
+
+/** @throws Error where it waits at no gate, or at another one than that which was named */
+function findGate(execution: string, look: ExecutionLook | undefined, named: ApprovalGate | undefined): ApprovalGate {
+  const waitsAt = look && findWaiting(look);
+  if (waitsAt !== undefined && (named ?? waitsAt) === waitsAt) return waitsAt;
+  const rule = `'${execution}' must wait for an approval${named === undefined ? '' : ` at '${named}'`}`;
+  if (!look) throw new Error(`${rule}, got one that Step Functions does not know`);
+  const outcome = findEnd(look);
+  if (outcome) throw new Error(`${rule}, got one that has ended: ${outcome}`);
+  throw new Error(
+    `${rule}, got ${waitsAt === undefined ? (look.state ?? look.status) : `one that waits at '${waitsAt}'`}`,
+  );
 }
 
 const titles: Readonly<Record<Decision, string>> = { approve: 'Approve', reject: 'Reject' };

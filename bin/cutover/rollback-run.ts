@@ -23,6 +23,8 @@ export interface RollbackRequest {
   readonly agree: (what: readonly string[]) => Promise<boolean>;
   /** Receives one line for each step of it. */
   readonly report: (line: string) => void;
+  /** Called right before it is started or followed. @throws CutoverError `Aborted` where the person has stopped it by then */
+  readonly endInOrder: () => void;
   readonly signal: AbortSignal;
   readonly now: () => number;
   readonly pause: (ms: number) => Promise<void>;
@@ -56,6 +58,7 @@ export async function rollBackCutover(ports: RollbackPorts, request: RollbackReq
   if (lock) {
     await checkHolder(lock, plan, ports);
     const { execution } = lock;
+    request.endInOrder();
     request.report(`a rollback is under way since ${lock.startedAt}: '${execution}'. Following it`);
     return { ...direction, isJoined: true, ...(await follow(execution, ports, request)) };
   }
@@ -63,6 +66,7 @@ export async function rollBackCutover(ports: RollbackPorts, request: RollbackReq
   if (!(await request.agree(describeRollback(plan, weights, request)))) return { ...direction, outcome: 'declined' };
   const { execution } = request;
   const startedBy = await request.startedBy();
+  request.endInOrder();
   await ports.executions.start(execution, { action: ROLLBACK_ACTION, ...(startedBy !== undefined && { startedBy }) });
   request.report(`started '${execution}'. It goes on also without this command`);
   return { ...direction, ...(await follow(execution, ports, request)) };

@@ -13,6 +13,7 @@ import {
   runOperator,
   warn,
 } from '../shared/operator-command';
+import type { Stop } from '../shared/stop';
 import { connectCutover, newExecution } from './connect';
 import { RollbackResult, rollBackCutover } from './rollback-run';
 
@@ -22,10 +23,12 @@ export function addRollbackCommand(cli: Command, done: (exitCode: number) => voi
     cli.command('rollback'),
     'roll a completed cutover back: the deployed plan in the other direction, followed to its end',
     END_HELP,
-  ).action(async (flags: ChangingFlags) => done(await runOperator((signal) => rollBack(flags, signal))));
+  ).action(async (flags: ChangingFlags) =>
+    done(await runOperator((stop) => rollBack(flags, stop), 'nothing was started')),
+  );
 }
 
-async function rollBack(flags: ChangingFlags, signal: AbortSignal): Promise<number> {
+async function rollBack(flags: ChangingFlags, { signal, endInOrder }: Stop): Promise<number> {
   const { stack, json } = flags;
   checkCanAsk(flags);
   const { ports } = await connectCutover(flags);
@@ -35,6 +38,7 @@ async function rollBack(flags: ChangingFlags, signal: AbortSignal): Promise<numb
     startedBy: ports.whoAmI,
     agree: (what) => agreesTo(what, 'Start it?', flags, signal),
     report,
+    endInOrder,
     signal,
     now: () => Date.now(),
     pause: (ms) => pause(ms, undefined, { signal }).catch(() => undefined),

@@ -14,6 +14,7 @@ import {
   checkCanAsk,
   runOperator,
 } from '../shared/operator-command';
+import type { Stop } from '../shared/stop';
 import { WeightsReading, readWeights } from '../shared/weights-change';
 import { Connected, connectCutover, newExecution } from './connect';
 import { checkPlan, readGivenPlan } from './given-plan';
@@ -32,7 +33,7 @@ export function addStartCommand(cli: Command, done: (exitCode: number) => void):
   )
     .option('--plan <file>', 'a plan (JSON or YAML) in place of the deployed one', undefined)
     .option('--name <name>', 'of the execution, for its evidence: one that no cutover had', nameFrom)
-    .action(async (flags: StartFlags) => done(await runOperator((signal) => start(flags, signal))));
+    .action(async (flags: StartFlags) => done(await runOperator((stop) => start(flags, stop), NOTHING_STARTED)));
 }
 
 /** @see https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html (name) */
@@ -41,7 +42,9 @@ function nameFrom(text: string): string {
   throw new InvalidArgumentError(`must be 1 to 80 letters, digits, '-' and '_', got ${JSON.stringify(text)}`);
 }
 
-async function start(flags: StartFlags, signal: AbortSignal): Promise<number> {
+const NOTHING_STARTED = 'nothing was started';
+
+async function start(flags: StartFlags, stop: Stop): Promise<number> {
   checkCanAsk(flags);
   // Before anything is called: what breaks a rule is no plan of any stack.
   const given = flags.plan === undefined ? undefined : readGivenPlan(flags.plan);
@@ -51,12 +54,13 @@ async function start(flags: StartFlags, signal: AbortSignal): Promise<number> {
   const reading = await readWeights(ports);
   await checkFree(ports, reading, flags.name);
   const what = describeStart(flags.stack, execution, plan, reading);
-  if (!(await agreesTo(what, 'Start it?', flags, signal))) {
-    process.stdout.write('nothing was started\n');
+  if (!(await agreesTo(what, 'Start it?', flags, stop.signal))) {
+    process.stdout.write(`${NOTHING_STARTED}\n`);
     return EXIT.refused;
   }
   const startedBy = await ports.whoAmI();
   const input = { ...(given && { plan: given.raw }), ...(startedBy !== undefined && { startedBy }) };
+  stop.endInOrder();
   await startExecution(ports, execution, input, flags.stack);
   if (flags.json) process.stdout.write(asJson({ stack: flags.stack, execution, startedBy: startedBy ?? null, plan }));
   else process.stdout.write(`started '${execution}'. Watch it: drainshift watch --stack ${shellWord(flags.stack)}\n`);

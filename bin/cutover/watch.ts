@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { printable } from '../../core/text/one-line';
 import { END_EXITS, END_HELP } from '../shared/exits';
 import { EXIT, OperatorFlags, operatorCommand, runOperator, warn } from '../shared/operator-command';
+import type { Stop } from '../shared/stop';
 import { connectCutover, executionFrom, requireExecution } from './connect';
 import { Read, followExecution } from './follow';
 import { Redraw } from './redraw';
@@ -21,13 +22,14 @@ export function addWatchCommand(cli: Command, done: (exitCode: number) => void):
     END_HELP,
   )
     .option('--execution <name>', 'this cutover, instead of the one that is under way', executionFrom)
-    .action(async (flags: WatchFlags) => done(await runOperator((signal) => watch(flags, signal))));
+    .action(async (flags: WatchFlags) => done(await runOperator((stop) => watch(flags, stop))));
 }
 
-async function watch(flags: WatchFlags, signal: AbortSignal): Promise<number> {
+async function watch(flags: WatchFlags, { signal, endInOrder }: Stop): Promise<number> {
   const { ports } = await connectCutover(flags);
   const { stack, json } = flags;
   const name = await requireExecution(ports, flags.execution, stack);
+  endInOrder();
   const print = json ? createJsonPrinter(stack) : createPrinter();
   let shown: ShownExecution | undefined;
   const onRead = async (read: Read) => {

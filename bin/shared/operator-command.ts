@@ -6,6 +6,7 @@ import { LOCK_SECONDS } from '../../core/traffic/lock';
 import { printable } from '../../core/text/one-line';
 import type { CutoverConfig } from '../../core/cutover/cutover-config';
 import type * as Operator from '../../lambda/operator';
+import { Stop, listenForStop, runUntilStopped } from './stop';
 
 export const EXIT = {
   done: EXIT_CODES.done.code,
@@ -85,19 +86,19 @@ export function warn(message: string): void {
   process.stderr.write(`drainshift: ${printable(message)}\n`);
 }
 
-/** Ends in order when it is asked to stop: what was taken is given back. Asked again, at once. */
-export async function runOperator(work: (signal: AbortSignal) => Promise<number>): Promise<number> {
-  const stopped = new AbortController();
-  const stop = () => {
-    if (stopped.signal.aborted) {
-      if (heldLock !== undefined) warn(`ended at once: ${heldLock}`);
-      process.exit(EXIT.refused);
-    }
-    stopped.abort();
-  };
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);
+/**
+ * Ends at once when it is asked to stop before it has changed anything, and then in order: what was taken is given back. Asked
+ * again, at once.
+ *
+ * @param untouched for a message: what has not been done by then
+ */
+export async function runOperator(
+  work: (stop: Stop) => Promise<number>,
+  untouched = 'nothing was changed',
+): Promise<number> {
+  const signal = listenForStop(() => heldLock !== undefined && warn(`ended at once: ${heldLock}`));
   try {
-    return await work(stopped.signal);
+    return await runUntilStopped(work, signal, untouched);
   } catch (error) {
     const said = error instanceof Error ? error.message : String(error);
     // The SDK's own words leave open where a region comes from.
@@ -158,8 +159,9 @@ export async function agrees(prompt: string, signal: AbortSignal): Promise<boole
   try {
     return /^y(es)?$/i.test((await terminal.question(prompt, { signal })).trim());
   } catch (error) {
-    // Ctrl-C, or the end of the input: no response is a no.
-    if (error instanceof Error && error.name === 'AbortError') return false;
+    // The end of the input: no response is a no.
+    if (error instanceof Error && error.name === 'AbortError' && !signal.aborted) return false;
+    if (signal.aborted) process.stderr.write('\n');
     throw error;
   } finally {
     terminal.close();

@@ -23,6 +23,8 @@ export interface WeightsChange {
   readonly isForced: boolean;
   /** Asked with the weights in force before anything is changed. */
   readonly agree: (before: Weights) => Promise<boolean>;
+  /** Called before the lock is asked for. @throws CutoverError `Aborted` where the person has stopped it by then */
+  readonly endInOrder: () => void;
   /** Told before the lock is asked for, and when it is given back. */
   readonly onLock: (isHeld: boolean) => void;
   /** Told of what is not as it should be, and does not stop it. */
@@ -78,6 +80,7 @@ export async function changeWeights(ports: OperatorPorts, change: WeightsChange)
   }
   if (!change.isForced) await checkTargets(ports, weights);
   if (!(await change.agree(before))) return { before, outcome: 'declined' };
+  change.endInOrder();
   change.onLock(true);
   try {
     await ports.lock.holding(execution, (lease) =>

@@ -64,6 +64,7 @@ function change(share: number, over: Partial<AdoptionChange> = {}, ports: Partia
       execution: 'manual-1',
       agree: async () => true,
       onLock: () => undefined,
+      endInOrder: () => undefined,
       signal: new AbortController().signal,
       now: () => Date.now(),
       pause: async () => undefined,

@@ -249,11 +249,36 @@ test('an approval finds the gate that the cutover waits at, and shows a person w
   expect(readResponse({ text, writtenAtMs: Date.now() }, asking.approval!, asking.plan.approval)).toMatchObject({
     decision: 'reject',
   });
+});
+
+test('a response that nothing waits for is not written, whether or not it is named', async () => {
+  const { memory, state } = await baking();
   night.put('night', 'Bake', state);
-  expect(await run(['approve', '--stack', 'shop', '--yes'])).toEqual({
-    code: 1,
-    output: "drainshift: 'night' must wait for an approval, got Bake\n",
-  });
+  night.put('asks', 'WaitForApproval', await approve({ ...state, verdict: 'approve' }, memory.ports, Date.now()));
+  night.put('over', 'Bake', state);
+  night.end('over', 'FAILED', 'RolledBack');
+  const named = (execution: string, gate: string) => ['--execution', execution, '--gate', gate];
+  const respond = (...flags: string[]) => run(['approve', '--stack', 'shop', '--yes', ...flags]);
+  night.write('lock.json', lockOf('night'));
+  const all = await Promise.all([
+    respond(),
+    respond(...named('night', 'lastStage')),
+    respond(...named('asks', 'stage2')),
+    respond(...named('over', 'lastStage')),
+    respond(...named('nope', 'lastStage')),
+  ]);
+  expect(all).toEqual(
+    [
+      "'night' must wait for an approval, got Bake",
+      "'night' must wait for an approval at 'lastStage', got Bake",
+      "'asks' must wait for an approval at 'stage2', got one that waits at 'lastStage'",
+      "'over' must wait for an approval at 'lastStage', got one that has ended: rolledBack",
+      "'nope' must wait for an approval at 'lastStage', got one that Step Functions does not know",
+    ].map((said) => ({ code: 1, output: `drainshift: ${said}\n` })),
+  );
+  night.cloud.endpoint.faults.set({ service: 'states' }, { kind: 'status', status: 503 });
+  const away = await respond(...named('asks', 'lastStage'));
+  expect([away.code, away.output]).toEqual([0, expect.stringContaining("counts if it waits at 'lastStage'")]);
 });
 
 describe('abort', () => {
@@ -284,6 +309,17 @@ describe('abort', () => {
       /Step Functions must respond to DescribeExecution, got 503.*; it is asked to stop all the same/,
     );
     expect(night.read('abort/night.json')).toBeDefined();
+  });
+
+  test('one that has passed Verify completes: nothing is asked of it', async () => {
+    const { state } = await baking();
+    night.put('night', 'Complete', { ...state, isVerified: true, verdict: 'verified' });
+    expect(await abort()).toEqual({
+      code: 1,
+      output:
+        "drainshift: 'night' must not have passed Verify to be stopped, got one that has: it completes. Roll it back afterwards: drainshift rollback --stack shop\n",
+    });
+    expect(night.read('abort/night.json')).toBeUndefined();
   });
 
   test('one that has ended, or never was, is left alone', async () => {

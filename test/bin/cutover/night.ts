@@ -14,6 +14,7 @@ export const CONFIG = {
   storeBucket: 'store',
   stateMachineArn: ARNS.machine,
   doctorFunctionName: 'doctor',
+  undrainFunctionName: 'undrain',
 } as CutoverConfig;
 
 /** The one who runs the commands. */

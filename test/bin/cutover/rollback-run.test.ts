@@ -49,6 +49,7 @@ function deployed({ plan = {}, groups = ON_TARGET, looks = [] as (ExecutionLook 
       return Promise.resolve(state.says);
     },
     report: (line) => void said.push(line),
+    endInOrder: () => undefined,
     signal: leaving.signal,
     now: () => state.nowMs,
     pause: (ms) => Promise.resolve(void (state.nowMs += ms)),

@@ -72,6 +72,7 @@ const change = (over: Partial<WeightsChange> = {}) =>
     agree: async () => true,
     onLock: (isHeld) => void held.push(isHeld),
     warn: (message) => void warnings.push(message),
+    endInOrder: () => undefined,
     signal: new AbortController().signal,
     now: () => nowMs,
     pause: async (ms) => void (nowMs += ms),
