@@ -1,4 +1,4 @@
-import { LOOKING_SECONDS, Plan } from '../plan/plan';
+import { LOOKING_SECONDS } from '../plan/plan';
 import { MAX_HOOK_SECONDS } from '../plan/phase-hooks';
 import type { Step } from './cutover-config';
 
@@ -24,6 +24,8 @@ const OTHER_SECONDS: Partial<Record<Step, number>> = {
   ...{ bake: LOOKING_STEP_SECONDS, approve: LOOKING_STEP_SECONDS, drain: LOOKING_STEP_SECONDS },
   verify: LOOKING_STEP_SECONDS,
 };
+/** How long one invocation of a rollback looks again and again. */
+export const ROLLBACK_LOOKING_SECONDS = 20;
 /** After its time Lambda has ended a step for sure. */
 const MARGIN_SECONDS = 5;
 
@@ -33,8 +35,7 @@ export function findStepSeconds(step: Step): number {
 
 /**
  * After so long no step of an execution that was stopped can be at work any more, and move traffic to the target: stopping an
- * execution does not stop its Lambda function.
+ * execution does not stop its Lambda function. A step that looks again and again reads the lock with each look, which a recovery has
+ * taken from it by then; a look that could not read it is the last one. The one before it may still be at work.
  */
-export function findStragglerSeconds({ strategy }: Pick<Plan, 'strategy'>): number {
-  return findStepSeconds(strategy === 'drainThenShift' ? 'switch' : 'drain') + MARGIN_SECONDS;
-}
+export const STRAGGLER_SECONDS = Math.max(2 * STEP_SECONDS, findStepSeconds('switch')) + MARGIN_SECONDS;

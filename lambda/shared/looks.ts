@@ -11,6 +11,12 @@ import type { Act } from './step';
 
 /** After one that saw errors of the side that gets the traffic: what they mean is known with the next. */
 const HURRIED_PAUSE_MS = 500;
+/** A step that waits as briefly goes on for so long with these. */
+const HURRIED_SECONDS = 20;
+/** As long as a store that is away may hide whose the lock is. */
+const MAX_WITHOUT_LOCK_MS = 20_000;
+/** Records of looks that are written down together: the state has room for some more. */
+const MAX_UNWRITTEN = 20;
 /** A look that took long is not followed by the next one at once: it would take its services' time. */
 const PACE = 2;
 /** What a look may take, and what is left for the response of the step. */
@@ -20,20 +26,24 @@ const LOOK_MS = (STEP_SECONDS - 2) * 1000;
  * A step that looks again and again, and returns at once when a look has a verdict. A state machine that waits between two looks writes
  * nine events for each, so that its history has room for one in some fifteen seconds: a side that fails must be left sooner.
  *
- * It looks for as long as the step would have the state machine wait, and 20 s at the most; the rest is waited by the state machine. A
+ * It looks for as long as the step would have the state machine wait, and 120 s at the most; the rest is waited by the state machine. A
  * look that saw what may be a fault is followed by the next one soon, and in the same invocation. No look begins that the time of the
- * function would cut short.
+ * function would cut short, and after a while none behind one that could not read the lock: it may be another's by now.
  */
 export function lookOften(act: Act<CutoverRun, CutoverRun>): Act<CutoverRun, CutoverRun> {
-  return async (given, ports, nowMs) => {
-    let look = await lookOnce(act, given, ports, nowMs);
+  return async (first, ports, nowMs) => {
+    let look = await lookOnce(act, first, ports, nowMs);
     const untilMs = nowMs + Math.min(look.run.waitSeconds, LOOKING_SECONDS) * 1000;
-    const hurriedUntilMs = nowMs + LOOKING_SECONDS * 1000;
+    const hurriedUntilMs = Math.max(untilMs, nowMs + HURRIED_SECONDS * 1000);
     // Before the first shift there is nothing to watch.
     while (look.run.verdict === 'wait' && look.run.stage && timeLeftMs() > look.pauseMs + LOOK_MS) {
       if (ports.now() + look.pauseMs >= (look.isHurried ? hurriedUntilMs : untilMs)) break;
+      const isWithoutLock = look.run.watch?.blindSinceMs.store !== undefined;
+      if (isWithoutLock && ports.now() - nowMs >= MAX_WITHOUT_LOCK_MS) break;
       await ports.pause(look.pauseMs);
-      look = await lookOnce(act, look.run, ports, ports.now());
+      const kept = look.run.looks?.records.length ?? 0;
+      const given = kept < MAX_UNWRITTEN ? look.run : await writeLooks(look.run, ports);
+      look = await lookOnce(act, given, ports, ports.now());
     }
     const run = await writeLooks(look.run, ports);
     if (run.verdict !== 'wait') return run;

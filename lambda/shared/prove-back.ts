@@ -10,7 +10,8 @@ import {
 } from '../../core/cutover/arrivals-back';
 import { ArrivalsBack, CutoverRun, RollbackRecord, note } from '../../core/cutover/run';
 import { Comparison, areArrivalsKnown, sumSides } from '../../core/judge/comparison';
-import { CONFIRM_POLL_SECONDS, LOOKING_SECONDS } from '../../core/plan/plan';
+import { ROLLBACK_LOOKING_SECONDS } from '../../core/cutover/step-limits';
+import { CONFIRM_POLL_SECONDS } from '../../core/plan/plan';
 import { sameForward } from '../../core/traffic/forward';
 import type { Ports } from '../contract/ports';
 import { readRules } from './observe';
@@ -46,7 +47,7 @@ function findRestoredMs({ restoredAt, startedAt }: RollbackRecord): number {
 
 /** For as long as a step that looks again and again; the next call goes on from there. */
 async function lookOn(started: CutoverRun, comparison: Comparison, ports: Ports): Promise<CutoverRun> {
-  const untilMs = ports.now() + LOOKING_SECONDS * 1000;
+  const untilMs = ports.now() + ROLLBACK_LOOKING_SECONDS * 1000;
   let run = started;
   while (run.rollback?.arrivals) {
     const arrivals = await look(run, run.rollback.arrivals, comparison, ports);

@@ -12,7 +12,7 @@ import {
   buildRecoveryCall,
 } from '../../core/cutover/recovery';
 import { findDirection } from '../../core/plan/direction';
-import { findStragglerSeconds } from '../../core/cutover/step-limits';
+import { STRAGGLER_SECONDS } from '../../core/cutover/step-limits';
 import { formatMark, mayBeVerified } from '../../core/cutover/verified-mark';
 import { announce } from '../shared/announce';
 import type { Ports } from '../contract/ports';
@@ -137,7 +137,7 @@ async function restore(stopped: CutoverRun, ports: Ports, nowMs: number): Promis
   const started: CutoverRun = { ...first, verdict: stopped.verdict, ...withoutEnd(first) };
   // The next call goes on from here: it does not notify operators again, and in the end leaves a task that cannot be reached.
   if (started.rollback && !stopped.rollback) await store.save(started);
-  await ports.pause(findStragglerSeconds(stopped.plan) * 1000);
+  await ports.pause(STRAGGLER_SECONDS * 1000);
   return goOn(started, ports, ports.now());
 }
 

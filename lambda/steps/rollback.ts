@@ -3,7 +3,8 @@ import { CutoverRun, InitialReading, RollbackRecord, findFailure, note } from '.
 import { findDirection } from '../../core/plan/direction';
 import { CutoverError } from '../../core/errors/errors';
 import { Forward, findWeights, forwardFor, sameForward } from '../../core/traffic/forward';
-import { CONFIRM_POLL_SECONDS, LOOKING_SECONDS } from '../../core/plan/plan';
+import { ROLLBACK_LOOKING_SECONDS } from '../../core/cutover/step-limits';
+import { CONFIRM_POLL_SECONDS } from '../../core/plan/plan';
 import { SideState, describeSide, mayTakeBack } from '../../core/judge/side-state';
 import { formatMark, mayBeVerified } from '../../core/cutover/verified-mark';
 import { interruptedStage } from '../../core/cutover/stage';
@@ -113,7 +114,7 @@ export async function rollback(
   const recalled = 'value' in holder && holder.value ? recallSuspended(given, holder.value) : given;
   return withRollbackHooks(recalled, ports, nowMs, async () => {
     let run = await goBack(recalled, { initial, ...asked }, ports, nowMs);
-    while (isPacing(run) && ports.now() - nowMs < LOOKING_SECONDS * 1000 && timeLeftMs() > NEXT_LOOK_MS) {
+    while (isPacing(run) && ports.now() - nowMs < ROLLBACK_LOOKING_SECONDS * 1000 && timeLeftMs() > NEXT_LOOK_MS) {
       await ports.pause(run.waitSeconds * 1000);
       const again = await lookAgain(run, initial, ports);
       if (!again) break;

@@ -1,4 +1,5 @@
 import { CutoverRun, rollBack } from '../../../core/cutover/run';
+import { keepLook } from '../../../core/cutover/looks';
 import { NO_COUNTS } from '../../../core/judge/tally';
 import { beginWatch } from '../../../core/judge/watch';
 import { LOOKING_SECONDS } from '../../../core/plan/plan';
@@ -15,6 +16,7 @@ async function watchLooks({
   timeLeft = Infinity,
   isShifted = true,
   errorsFrom = Infinity,
+  blindFrom = Infinity,
 }: {
   takes?: number;
   waitSeconds?: number;
@@ -23,7 +25,9 @@ async function watchLooks({
   isShifted?: boolean;
   /** From this second on each look sees errors of the target. */
   errorsFrom?: number;
-} = {}): Promise<{ at: number[]; run: CutoverRun }> {
+  /** From this second on the store does not respond. */
+  blindFrom?: number;
+} = {}): Promise<{ at: number[]; run: CutoverRun; written: MemoryCloud['looks'] }> {
   const cloud = new MemoryCloud();
   const beganMs = cloud.nowMs;
   const at: number[] = [];
@@ -40,14 +44,16 @@ async function watchLooks({
     };
     const before = run.watch ?? beginWatch({ source: [], target: [] }, nowMs);
     const sample = { ...counts, smoked: { source: 0, target: 0 }, pending: { source: 0, target: 0 }, atMs: nowMs };
-    const watch = { ...before, samples: [...before.samples, sample] };
-    return Promise.resolve({ ...run, watch, verdict: 'wait', waitSeconds });
+    const blindSinceMs = second >= blindFrom ? { store: nowMs } : {};
+    const watch = { ...before, blindSinceMs, samples: [...before.samples, sample] };
+    const seen = keepLook(run, { kind: 'restart', at: nowMs });
+    return Promise.resolve({ ...seen, watch, verdict: 'wait', waitSeconds });
   };
   const stage = isShifted ? { stage: { index: 0, shiftedAtMs: beganMs } } : {};
   const given = { ...cloud.ready(), ...stage };
   const leftMs = () => timeLeft * 1000 - (cloud.nowMs - beganMs);
   const run = await withTimeLeft(leftMs, () => lookOften(act)(given, cloud.ports, cloud.nowMs));
-  return { at, run };
+  return { at, run, written: cloud.looks };
 }
 
 test('one invocation checks every two seconds, and leaves the rest of the wait to the state machine', async () => {
@@ -67,9 +73,27 @@ test('a slow check is followed by the next one after twice its time', async () =
 });
 
 test('of a long wait it checks for a part, and the waits together are as long', async () => {
-  const { at, run } = await watchLooks({ waitSeconds: 120 });
+  const { at, run } = await watchLooks({ waitSeconds: 600 });
   expect(at.at(-1)).toBe(LOOKING_SECONDS - 2);
-  expect(run.waitSeconds).toBe(120 - (LOOKING_SECONDS - 2));
+  expect(run.waitSeconds).toBe(600 - (LOOKING_SECONDS - 2));
+});
+
+test('a wait of a minute and more has no gap in which nothing checks', async () => {
+  const { at, run } = await watchLooks({ waitSeconds: 78 });
+  expect([at.length, at.at(-1), run.waitSeconds]).toEqual([39, 76, 2]);
+  // Errors late in the wait are not left to the next invocation either.
+  expect((await watchLooks({ waitSeconds: 78, errorsFrom: 60, until: 61 })).at.slice(-4)).toEqual([58, 60, 60.5, 61]);
+});
+
+test('a check that could not read the lock is the last one after a while: the lock may be of another by then', async () => {
+  expect((await watchLooks({ waitSeconds: 78, blindFrom: 0 })).at.at(-1)).toBe(20);
+  expect((await watchLooks({ waitSeconds: 78, blindFrom: 50 })).at.at(-1)).toBe(50);
+});
+
+test('its records are written down as it checks, so that none has to go', async () => {
+  const { written, run } = await watchLooks({ waitSeconds: 120 });
+  expect(written.map((records) => records.length)).toEqual([20, 20, 20]);
+  expect(run.looks).toMatchObject({ records: [], written: 3, lost: 0 });
 });
 
 test('no check starts that the time of the function would cut short', async () => {
