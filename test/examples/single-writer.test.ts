@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
+import { firstLine } from '../support/first-line';
 import { ROOT } from './support/installed';
 
 const EXAMPLE = join(ROOT, 'examples/single-writer');
@@ -31,10 +31,9 @@ type Write = ((id: string, epoch?: number | string) => Promise<Answered>) & {
 /** A backend of the example on the database that all of a test share. @returns what writes one invoice to it */
 async function startBackend(side: 'source' | 'target'): Promise<Write> {
   const args = [join(EXAMPLE, 'backend.js'), '--side', side, '--database', join(folder, 'invoices.db')];
-  const backend = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const backend = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   processes.push(backend);
-  const [line] = (await once(createInterface(backend.stdout), 'line')) as [string];
-  const url = `http://127.0.0.1:${line.split(' ').pop()}`;
+  const url = `http://127.0.0.1:${(await firstLine(backend)).split(' ').pop()}`;
   const write = async (id: string, epoch?: number | string) => {
     const headers = epoch === undefined ? {} : { 'x-drainshift-epoch': String(epoch) };
     const response = await fetch(`${url}/invoices`, { method: 'POST', body: JSON.stringify({ id }), headers });

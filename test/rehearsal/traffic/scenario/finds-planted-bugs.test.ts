@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { createInterface } from 'node:readline';
 import type { Scenario } from '../../../../core/scenario/scenario';
 import type { Side } from '../../../../core/traffic/weights';
 import { BalancerCounts } from '../../../../rehearsal/load-balancer/counting/balancer-counts';
@@ -11,6 +10,7 @@ import { describeEntry, listUnexercised } from '../../../../rehearsal/report/sce
 import { readScenarioFile } from '../../../../rehearsal/scenario-file/scenario-file';
 import { nothingLost } from '../../../../rehearsal/traffic/counting/tally';
 import { Traffic, startTraffic } from '../../../../rehearsal/traffic/traffic';
+import { firstLine } from '../../../support/first-line';
 import { until } from '../../../support/until';
 import { Fixture, forward } from '../../load-balancer/fixture';
 
@@ -37,10 +37,9 @@ afterEach(async () => {
 /** The example's application, which nobody wrote for a rehearsal: Express, its sessions, `ws`. @returns its port */
 async function startShop(...bugs: string[]): Promise<number> {
   const args = ['--database', join(folder, 'sessions.db'), ...bugs.flatMap((bug) => ['--bug', bug])];
-  const shop = spawn(process.execPath, [join(EXAMPLE, 'shop.js'), ...args], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const shop = spawn(process.execPath, [join(EXAMPLE, 'shop.js'), ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   shops.push(shop);
-  const [line] = (await once(createInterface(shop.stdout), 'line')) as [string];
-  return Number(line.split(' ').pop());
+  return Number((await firstLine(shop)).split(' ').pop());
 }
 
 /** A hundred requests a second all the same: one response in a hundred is wrong. */
