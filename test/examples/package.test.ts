@@ -71,17 +71,17 @@ test('every construct can be imported', () => {
   }
 });
 
-function compile(source: string): string {
+/** The lines that `tsc` says of these files, each with the file that it is about. */
+function compile(sources: Readonly<Record<string, string>>): string[] {
   link(folder, 'typescript');
   link(folder, '@types/node');
-  writeFileSync(join(folder, 'app.ts'), source);
-  const options = ['--noEmit', '--strict', '--skipLibCheck', '--module', 'nodenext', '--types', 'node', 'app.ts'];
-  const { stdout } = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', ...options], {
-    cwd: folder,
-    encoding: 'utf8',
-  });
+  for (const [name, source] of Object.entries(sources)) writeFileSync(join(folder, name), source);
+  const options = ['--noEmit', '--strict', '--skipLibCheck', '--module', 'nodenext', '--types', 'node'];
+  const args = ['node_modules/typescript/bin/tsc', ...options, ...Object.keys(sources)];
+  const { stdout } = spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8' });
   remove(...['typescript', '@types'].map((name) => join(folder, 'node_modules', name)));
-  return stdout;
+  // Those that are indented explain the one before.
+  return stdout.split('\n').filter((line) => /^\S/.test(line));
 }
 
 /** Mistakes that only the types of the package can find. */
@@ -100,10 +100,16 @@ test('its types are found, and find mistakes', () => {
       ${extra}
     });
     migration.cutover.stateMachine.stateMachineArn;`;
-  expect(compile(app(''))).toBe('');
-  const mistaken = compile(app(`colour: 'green'`) + `new Migration(stack, 'Other', { internetFacing: 'yes' });`);
-  expect(mistaken).toMatch(/TS2353.*'colour'/);
-  expect(mistaken).toMatch(/TS2322.*'string'.*'boolean/);
+  const said = compile({
+    'app.ts': app(''),
+    'mistaken.ts': app(`colour: 'green'`) + `new Migration(stack, 'Other', { internetFacing: 'yes' });`,
+  });
+  const isOf = (line: string) => line.startsWith('mistaken.ts(');
+  const mistakes = said.filter(isOf).join('\n');
+  expect(mistakes).toMatch(/TS2353.*'colour'/);
+  expect(mistakes).toMatch(/TS2322.*'string'.*'boolean/);
+  // Of the app itself and of the package nothing.
+  expect(said.filter((line) => !isOf(line))).toEqual([]);
 });
 
 test("the README's app runs as it says, with the runner that it says, and without a word", () => {

@@ -93,7 +93,7 @@ describe('a cutover of four stages under traffic', () => {
 
   test('completes, loses nothing, and ends on the target with the source at zero', async () => {
     command = rehearse(
-      ...['--speed', '150', '--traffic', '0.5'],
+      ...['--speed', '150', '--traffic', '0.3'],
       '--keep',
       '--json',
       join(folder, 'completed.json'),
