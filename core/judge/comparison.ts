@@ -27,6 +27,8 @@ export interface Comparison {
   readonly coldUntil: number;
   /** Until here the nodes of the load balancer may still be told of the weights: what does not fit is forgotten. */
   readonly spreadingUntil: number;
+  /** What did not fit was forgotten, and no arrivals have proven the weights since. */
+  readonly isDoubted?: boolean;
 }
 
 /** A second is complete when it has ended, for a task whose clock was compared a little late, too: the order took that long. */
@@ -68,7 +70,7 @@ export function areArrivalsKnown({ source = [], target = [] }: Readings): boolea
 }
 
 function withoutArrivals(sum: WindowReport): WindowReport {
-  return { ...sum, all: { ...sum.all, unbound: 0 } };
+  return { ...sum, all: { ...sum.all, requests: 0, unbound: 0 } };
 }
 
 /**
@@ -95,7 +97,8 @@ export function restartComparison(comparison: Comparison): Comparison {
 export function warmUp(comparison: Comparison, bakeSeconds: number, plan: Plan, nowMs: number): Comparison {
   const seconds = Math.min(plan.judge.warmUpSeconds, bakeSeconds / 4);
   const now = Math.floor(nowMs / 1000);
-  return { ...comparison, share: NO_SHARE_ODDS, coldUntil: now + seconds, spreadingUntil: now + SPREAD_SECONDS };
+  const spreadingUntil = now + SPREAD_SECONDS;
+  return { ...comparison, share: NO_SHARE_ODDS, coldUntil: now + seconds, spreadingUntil, isDoubted: false };
 }
 
 /** The weights in force, and those before. */
@@ -123,12 +126,26 @@ export function addToComparison(
   const isCold = order.after < comparison.coldUntil;
   const pair: WindowPair = { from: toRole(windows[from]), to: toRole(windows[to]) };
   const tolerances = { errors: 0, latency: plan.judge.latencyTolerance };
+  const share = addWindows(comparison, isLeft(plan, shift) ? countBound(windows) : windows, order, shift);
+  const isForgotten = share === NO_SHARE_ODDS;
   return {
     ...comparison,
     odds: isCold ? comparison.odds : addToOdds(comparison.odds, pair, tolerances),
-    share: addWindows(comparison, windows, order, shift),
+    share,
+    isDoubted: isForgotten || (comparison.isDoubted === true && !areInForce({ share })),
     until: order.until,
   };
+}
+
+/** Whether the action does not name the side that is left: then no cookie keeps a client there. */
+function isLeft(plan: Plan, { weights }: Shift): boolean {
+  return weights[findDirection(plan).from] === 0 && plan.stickiness.policy !== 'keep';
+}
+
+/** All requests are those of clients that the weights decide on. */
+function countBound({ source, target }: SideWindows): SideWindows {
+  const all = (sum: WindowReport) => ({ ...sum, all: { ...sum.all, unbound: sum.all.requests } });
+  return { source: all(source), target: all(target) };
 }
 
 /** What does not fit is forgotten while the weights spread. */
@@ -152,6 +169,21 @@ export function areInForce({ share }: Pick<Comparison, 'share'>): boolean {
   return inForce >= MAX_ODDS && wrong < DOUBTFUL_ODDS;
 }
 
+/**
+ * Whether arrivals must still prove the weights: while these may spread, and where arrivals speak against them, or did so. Too few
+ * new clients say nothing, and are no reason to stay where a stage is.
+ */
+export function mustProve({ share, until, spreadingUntil, isDoubted }: Comparison): boolean {
+  if (areInForce({ share })) return false;
+  return isDoubted === true || until < spreadingUntil || isAgainst(share);
+}
+
+/** That they stopped on the way is likelier, or one of the other ways to be wrong. */
+function isAgainst(share: ShareOdds): boolean {
+  const { inForce, wrong } = findShareOdds(share);
+  return wrong >= DOUBTFUL_ODDS || inForce <= 1 / DOUBTFUL_ODDS;
+}
+
 /** The odds against the side that gets the traffic. */
 export function findOddsAgainst({ odds }: Comparison): number {
   return totalOdds(odds).odds;
@@ -172,8 +204,10 @@ export function describeParts({ odds }: Comparison, plan: Plan): string[] {
 export function describeShare(comparison: Pick<Comparison, 'share'>): string {
   if (areInForce(comparison)) return 'the arrivals fit the weights';
   const { inForce, wrong } = findShareOdds(comparison.share);
-  if (wrong >= DOUBTFUL_ODDS)
-    return `the arrivals do not fit the weights, got odds of ${formatOdds(wrong)} against them`;
+  if (isAgainst(comparison.share)) {
+    const against = formatOdds(Math.max(wrong, 1 / inForce));
+    return `the arrivals do not fit the weights, got odds of ${against} against them`;
+  }
   return `too few arrivals to prove the weights, got odds of ${formatOdds(inForce)} for them`;
 }
 

@@ -3,7 +3,7 @@ import { findDirection } from '../plan/direction';
 import { Plan } from '../plan/plan';
 import { Stage, findMaximumBake } from '../plan/stages';
 import type { Side } from '../traffic/weights';
-import { areInForce, describeShare } from './comparison';
+import { describeShare, mustProve } from './comparison';
 import { Counted, findMissing } from './promotion';
 import { SideCounts, computeDifference, pendingRequests } from './tally';
 import { Sample, Watch, lastSample } from './watch';
@@ -79,7 +79,7 @@ function isOverLimit({ errors, responded }: WindowCounts, { breaker }: Plan): bo
 
 /**
  * What to do with a stage. The breaker decides at every look; a promotion needs the whole bake, enough responses, a
- * last minute and a stage that are within the error rate, and arrivals by the weights. Else the bake goes on, up to its maximum.
+ * last minute and a stage that are within the error rate, and no arrivals against the weights. Else the bake goes on, up to its maximum.
  */
 export function bakeVerdict(
   bake: { readonly elapsedSeconds: number; readonly stage: Stage; readonly canPromote: boolean },
@@ -115,9 +115,9 @@ export function unproven(watch: Watch, plan: Plan): Lack | undefined {
   return notInForce(watch);
 }
 
-/** Weights that read back may spread for a while: a stage goes on until what arrives has shown them. */
+/** Weights that read back may spread for a while: a stage that is as short goes on until what arrives has shown them. */
 function notInForce({ comparison }: Watch): Lack | undefined {
-  if (!comparison || areInForce(comparison)) return undefined;
+  if (!comparison || !mustProve(comparison)) return undefined;
   return {
     code: 'ShiftNotConfirmed',
     message: `what arrives must prove that the weights are in force, got ${describeShare(comparison)}`,

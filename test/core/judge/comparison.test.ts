@@ -121,6 +121,21 @@ test('arrivals by the weights prove them; those that stay behind are found once 
   expect(findMisfit(after(early, 5, report(requests(200)), report({})))).toMatch(/^what arrives must fit the weights/);
 });
 
+test.each([
+  ['endAtStage', true],
+  ['shorten', true],
+  ['keep', false],
+])(
+  'with %s, clients of a cookie prove the weights where no action names the side that is left: %s',
+  (policy, isProven) => {
+    const given = parsePlan({ stages: [{ weights: { source: 0, target: 1 } }], stickiness: { policy } });
+    const returning = report({ ...requests(100), unbound: 0 });
+    expect(areInForce(after(begun(given), 30, report({}), returning, given))).toBe(isProven);
+    const late = after(begun(given), 15, returning, returning, given);
+    expect(findMisfit(late) !== undefined).toBe(isProven);
+  },
+);
+
 test('a slow target is named with what is slow, and the largest parts come first', () => {
   const slow = { ...requests(20), latencies: [...Array<number>(20).fill(0), 20] };
   const odds = after(begun(), 60, report(requests(180)), report(slow));
@@ -154,7 +169,7 @@ test('a side is the sum of its tasks, also of those that are gone or have nothin
   const { source, target } = sumSides({
     source: [task('a', report(requests(5))), task('b'), task('c', report(requests(7)))],
   });
-  expect([source.all.requests, target.all.requests]).toEqual([12, 0]);
+  expect([source.all.responded, target.all.responded]).toEqual([12, 0]);
 });
 
 test('the share of tasks that do not all respond is not known: no arrivals are held against the weights', () => {

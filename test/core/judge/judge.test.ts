@@ -1,4 +1,4 @@
-import { addToComparison, beginComparison, warmUp } from '../../../core/judge/comparison';
+import { addToComparison, beginComparison, describeShare, warmUp } from '../../../core/judge/comparison';
 import { arrivalsToProve } from '../../../core/judge/share-odds';
 import { NO_WINDOW } from '../../../core/proxy/window';
 import { since } from '../../../core/proxy/counters';
@@ -110,6 +110,23 @@ test('a bake that is shorter than weights take to spread ends when what arrives 
       /^what arrives must prove that the weights are in force, got too few arrivals/,
     ) as string,
   });
+});
+
+test('few new clients are no reason to stay at a stage once its weights had the time to spread; arrivals against them are', () => {
+  const verdict = (elapsedSeconds: number, watch: Watch) =>
+    bakeVerdict({ elapsedSeconds, stage: SPLIT.stages[0]!, canPromote: true }, watch, SPLIT);
+  const few = (seconds: number) => arrived({ source: 0.02, target: 0.02 }, seconds);
+  expect([verdict(9, few(9)), verdict(10, few(10))]).toEqual(['wait', 'inconclusive']);
+  expect(verdict(26, few(26))).toBe('promote');
+  expect(describeShare(few(26).comparison!)).toMatch(/^too few arrivals to prove the weights, got odds of/);
+  // Nothing moved: it is found before it is sure enough to roll back.
+  const stays = arrived({ source: 0.15, target: 0 }, 40);
+  expect(verdict(60, stays)).toBe('inconclusive');
+  expect(unproven(stays, SPLIT)).toMatchObject({ code: 'ShiftNotConfirmed' });
+  // It was seen while they spread, and nobody came since.
+  expect(verdict(60, arrived({ source: 0, target: 0 }, 60, arrived({ source: 50, target: 0 }, 3)))).toBe(
+    'inconclusive',
+  );
 });
 
 test('of small steps, and of the last one, some hundred arrivals prove the weights', () => {
