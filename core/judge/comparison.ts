@@ -15,6 +15,7 @@ import {
   totalOdds,
 } from './odds';
 import { NO_SHARE_ODDS, ShareOdds, addArrivals, findShareOdds } from './share-odds';
+import { Late, countLate } from './late-windows';
 import { TaskReading } from './tally';
 
 /** The side that gets the traffic compared with the one that is left, window by window. It travels from step to step. */
@@ -29,6 +30,8 @@ export interface Comparison {
   readonly spreadingUntil: number;
   /** What did not fit was forgotten, and no arrivals have proven the weights since. */
   readonly isDoubted?: boolean;
+  /** The tasks that were silent at the last look. */
+  readonly late?: Late;
 }
 
 /** A second is complete when it has ended, for a task whose clock was compared a little late, too: the order took that long. */
@@ -57,11 +60,16 @@ export function orderWindow(comparison: Comparison | undefined, watch: string, p
 /** What each side did in one window. */
 export type SideWindows = Readonly<Record<Side, WindowReport>>;
 
-/** Where a task that takes requests does not say how many, no side's share is known: then no arrivals are compared. */
-export function sumSides(readings: Readings): SideWindows {
+/**
+ * Where a task that takes requests does not say how many, or says those of other seconds, too, no side's share is known: then no
+ * arrivals are compared.
+ *
+ * @param late those that were asked for more seconds than the others
+ */
+export function sumSides(readings: Readings, late: Late = {}): SideWindows {
   const { source = [], target = [] } = readings;
   const sums = { source: sumWindows(source), target: sumWindows(target) };
-  if (areArrivalsKnown(readings)) return sums;
+  if (countLate(late) === 0 && areArrivalsKnown(readings)) return sums;
   return { source: withoutArrivals(sums.source), target: withoutArrivals(sums.target) };
 }
 
@@ -201,13 +209,15 @@ export function describeParts({ odds }: Comparison, plan: Plan): string[] {
  *
  * @returns how many arrivals there were, where they prove nothing yet
  */
-export function describeShare(comparison: Pick<Comparison, 'share'>): string {
+export function describeShare(comparison: Pick<Comparison, 'share' | 'late'>): string {
   if (areInForce(comparison)) return 'the arrivals fit the weights';
   const { inForce, wrong } = findShareOdds(comparison.share);
   if (isAgainst(comparison.share)) {
     const against = formatOdds(Math.max(wrong, 1 / inForce));
     return `the arrivals do not fit the weights, got odds of ${against} against them`;
   }
+  if (countLate(comparison.late) > 0)
+    return `the arrivals are not known, because a proxy did not respond at the last poll`;
   return `too few arrivals to prove the weights, got odds of ${formatOdds(inForce)} for them`;
 }
 

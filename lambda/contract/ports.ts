@@ -114,9 +114,10 @@ export interface ProxiesPort {
    * Every task of a side that ECS lists, also those that it is stopping (their connections live on for minutes) and those
    * that have stopped. A task that does not respond in time has no report.
    *
+   * @param after by id, another `after` than that of the window
    * @throws CutoverError `AwsUnavailable` when ECS does not list them
    */
-  tasks(side: Side, window?: WindowOrder): Promise<TaskReading[]>;
+  tasks(side: Side, window?: WindowOrder, after?: Readonly<Record<string, number>>): Promise<TaskReading[]>;
   /** The addresses of the tasks that are to stay. */
   addresses(side: Side): Promise<string[]>;
   /**

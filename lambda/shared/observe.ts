@@ -15,6 +15,7 @@ import {
   orderWindow,
   sumSides,
 } from '../../core/judge/comparison';
+import { Late, findLate, noteSilent } from '../../core/judge/late-windows';
 import { Judgement, judgeFigures } from '../../core/judge/figures';
 import { PollRecord, packCounts, packReport } from '../../core/judge/look-record';
 import { RuleReading, changedRules, otherRules } from '../../core/traffic/listener-rules';
@@ -91,16 +92,17 @@ function judgeBoth(act: JudgedAct, options: JudgeOptions): Act<CutoverRun, Cutov
     const seen = await readSurroundings(run, ports, isConfirmed);
     const back = findings(run, ports, seen, isConfirmed, nowMs)[0];
     // Also before a rollback, and briefly then: the evidence tells what the target did until now.
-    const order = orderWindow(before.comparison, run.execution, run.plan, ports.now());
-    const tasks = await readTasks(before, order, ports, back ? BRIEF_MS : TASKS_MS);
+    const asked = orderTasks(before, run, ports.now());
+    const { order, late } = asked;
+    const tasks = await readTasks(before, asked, ports, back ? BRIEF_MS : TASKS_MS);
     const smoked = { source: seen.sides.source.smoked, target: seen.sides.target.smoked };
     const { from, to } = findDirection(run.plan);
     const blind = [...listBlindness(seen, to), ...blindTasks(tasks)];
     const seenMs = ports.now();
     const isServing = hasWeight(run, from);
     const observed = observe(before, tasks, smoked, seenMs, isServing ? from : undefined);
-    const windows = tasks.source && tasks.target && sumSides(tasks);
-    const compared = compare(run, observed, windows, order);
+    const windows = tasks.source && tasks.target && sumSides(tasks, late);
+    const compared = compare(run, observed, { windows, silent: noteSilent(late, tasks, order) }, order);
     const watch = noteBlindness({ ...compared, sessions: addSessions(before.sessions, tasks) }, blind, nowMs);
     const said = judgeFigures(watch, run.plan, isConfirmed);
     const record = buildPoll({ watch, windows, order, said, isServing, isConfirmed }, seenMs);
@@ -267,16 +269,26 @@ function noteOtherRules(
   return changed.length === known.length ? next : note(next, nowMs, 'OtherRulesChanged', { rules: foreign });
 }
 
+interface Asked {
+  readonly order: WindowOrder;
+  readonly late: Late;
+}
+
+function orderTasks({ comparison }: Watch, { execution, plan }: CutoverRun, nowMs: number): Asked {
+  const order = orderWindow(comparison, execution, plan, nowMs);
+  return { order, late: comparison ? findLate(comparison, order) : {} };
+}
+
 /** Of both sides in bounded time, with those that are missing in the list. */
 async function readTasks(
   { tallies }: Watch,
-  order: WindowOrder,
+  { order, late }: Asked,
   ports: Ports,
   milliseconds: number,
 ): Promise<Partial<TaskReadings>> {
   const read = SIDES.map(async (side) => {
     const settled = await settleWithin(milliseconds, `reading the tasks of the ${side}`, () =>
-      ports.proxies.tasks(side, order),
+      ports.proxies.tasks(side, order, late[side]),
     );
     return [side, settled] as const;
   });
@@ -291,12 +303,12 @@ async function readTasks(
 function compare(
   { plan, stage }: CutoverRun,
   watch: Watch,
-  windows: SideWindows | undefined,
+  { windows, silent }: { readonly windows: SideWindows | undefined; readonly silent: Late },
   order: WindowOrder,
 ): Watch {
   if (!watch.comparison || !stage || !windows) return watch;
-  const shift = findShift(plan, stage.index);
-  return { ...watch, comparison: addToComparison(watch.comparison, windows, order, plan, shift) };
+  const compared = addToComparison(watch.comparison, windows, order, plan, findShift(plan, stage.index));
+  return { ...watch, comparison: { ...compared, late: silent } };
 }
 
 interface Judged {

@@ -1,6 +1,7 @@
 import { DescribeTasksCommand, ECSClient, Task, paginateListTasks } from '@aws-sdk/client-ecs';
 import { ADMIN_PATHS, LedgerReport, LookReport } from '../../../core/proxy/admin-api';
 import type { WindowOrder } from '../../../core/proxy/window';
+import { own } from '../../../core/validation/own';
 import type { BackendCallReport } from '../../../core/proxy/backend-call';
 import type { ProbeReport } from '../../../core/proxy/probe';
 import { SIDES, Side } from '../../../core/traffic/weights';
@@ -85,10 +86,11 @@ export function proxiesPort(config: CutoverConfig): ProxiesPort {
   return {
     addresses: async (side) =>
       (await listTasks(ecs, config, side)).filter(isStaying).flatMap((task) => findAddress(task) ?? []),
-    tasks: async (side, window) => {
+    tasks: async (side, window, after = {}) => {
       const tasks = await listTasks(ecs, config, side);
       const untilMs = performance.now() + ASK_MS;
-      return pooled(tasks, CALLS_AT_ONCE, (task) => read(task, untilMs, window));
+      const orderFor = (task: Task) => window && { ...window, after: own(after, findId(task)) ?? window.after };
+      return pooled(tasks, CALLS_AT_ONCE, (task) => read(task, untilMs, orderFor(task)));
     },
     drain: async (address, order) => void (await call(address, 'POST', ADMIN_PATHS.drain, order)),
     open: async () => {

@@ -14,6 +14,7 @@ import {
   sumSides,
   warmUp,
 } from '../../../core/judge/comparison';
+import { findLate, noteSilent } from '../../../core/judge/late-windows';
 import { TaskReading } from '../../../core/judge/tally';
 import { parsePlan } from '../../../core/plan/plan';
 import { NO_WINDOW, RouteWindow, WindowReport, readWindowOrder } from '../../../core/proxy/window';
@@ -187,4 +188,65 @@ test('the share of tasks that do not all respond is not known: no arrivals are h
   let next = begun();
   for (let look = 0; look < 60; look += 1) next = after(next, 1, hung.source, hung.target);
   expect([findMisfit(next), areInForce(next)]).toEqual([undefined, false]);
+});
+
+describe('what a silent task did is asked for at the next poll', () => {
+  const running = (id: string, window?: WindowReport): TaskReading => ({
+    ...{ id, address: id, life: 'running' },
+    ...(window && { window }),
+  });
+
+  /** Four tasks of the target, of which the last one fails a fifth and responds to one look of so many. Each look is of 2 s. */
+  function findSick(everyLook: number): number | undefined {
+    let next = after(begun(), 8, report(requests(360)), report(requests(40)));
+    for (let look = 1; look <= 150; look += 1) {
+      const order = { after: next.until, until: next.until + 2 };
+      const late = findLate(next, order);
+      const did = (id: string, errors: number) => {
+        const seconds = order.until - (late.target?.[id] ?? order.after);
+        return report(requests(seconds * 10, seconds * errors));
+      };
+      const target = ['a', 'b', 'c'].map((id) => running(id, did(id, 0)));
+      const sick = look % everyLook === 0 ? running('d', did('d', 2)) : running('d');
+      const readings = { source: [running('s', report(requests(360)))], target: [...target, sick] };
+      next = addToComparison(next, sumSides(readings, late), order, PLAN, findShift(PLAN, 0));
+      next = { ...next, late: noteSilent(late, readings, order) };
+      if (findSuspicion(next, PLAN) !== undefined) return look * 2;
+    }
+    return undefined;
+  }
+
+  test.each([1, 3, 10, 33])(
+    'a task that fails is found with the first response to one poll of %d, or soon after',
+    (every) => {
+      expect(findSick(every)).toBeLessThan(Math.max(20, every * 2 + 10));
+    },
+  );
+
+  test('each second once, none of before it was compared, and none of one that has stopped', () => {
+    const order = (seconds: number) => ({ after: seconds, until: seconds + 2 });
+    const readings = {
+      target: [running('a'), running('b', report({})), { ...running('c'), life: 'stopped' as const }],
+    };
+    const silent = noteSilent({}, readings, order(100));
+    expect(silent).toEqual({ target: { a: 100 } });
+    expect(noteSilent(findLate({ late: silent, coldUntil: 0 }, order(102)), readings, order(102))).toEqual({
+      target: { a: 100 },
+    });
+    expect(findLate({ late: silent, coldUntil: 104.5 }, order(110))).toEqual({ source: {}, target: { a: 105 } });
+    expect(findLate({ late: silent, coldUntil: 120 }, order(110))).toEqual({});
+    expect(noteSilent(silent, { target: [running('a', report({}))] }, order(110))).toEqual({});
+    const many = Array.from({ length: 1_000 }, (_, at) => running(`${at}`));
+    expect(JSON.stringify(noteSilent({}, { source: many, target: many }, order(1e9))).length).toBeLessThan(8_000);
+  });
+
+  test('arrivals of other seconds are compared with none, and the record says why', () => {
+    const readings = { source: [running('s')], target: [running('t', report(requests(20)))] };
+    const late = { source: { s: 1 } };
+    const next = { ...begun(), late: noteSilent({}, readings, { after: 1 }) };
+    expect(describeShare(next)).toBe('the arrivals are not known, because a proxy did not respond at the last poll');
+    const back = { ...readings, source: [running('s', report(requests(540)))] };
+    const { source, target } = sumSides(back, late);
+    expect([source.all.unbound, target.all.unbound, source.all.responded]).toEqual([0, 0, 540]);
+  });
 });

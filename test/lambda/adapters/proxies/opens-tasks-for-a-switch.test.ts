@@ -44,7 +44,7 @@ async function startProcess(identity: string, port = 0) {
     hold: () => void held.push(identity),
     release: () => undefined,
     retarget: () => undefined,
-    window: () => ({ aheadSeconds: 0, all: NO_WINDOW, routes: {}, segments: {} }),
+    window: ({ after }) => ({ aheadSeconds: after, all: NO_WINDOW, routes: {}, segments: {} }),
     probe: () => Promise.resolve({ wallMs: 1, tookMs: 1, status: 200 }),
     callBackend: () => Promise.resolve({ status: 200, body: 'called' }),
     metrics: () => Promise.resolve({ contentType: 'text/plain', body: '' }),
@@ -123,6 +123,9 @@ test('a poll asks a task that it knows once, and one that was started anew behin
     (await proxies.tasks('source', order)).map(({ report, problem }) => report?.instance ?? problem);
   expect([await poll(), await poll()]).toEqual([['one'], ['one']]);
   expect(asked).toEqual([ADMIN_PATHS.identity, ADMIN_PATHS.window, ADMIN_PATHS.window]);
+  const [{ id, window } = { id: '' }] = await proxies.tasks('source', order, { other: 5 });
+  expect(window?.aheadSeconds).toBe(1);
+  expect((await proxies.tasks('source', order, { [id]: 0 }))[0]?.window?.aheadSeconds).toBe(0);
   await first.close();
   await startProcess('two', first.port);
   expect([await poll(), await poll()]).toEqual([['two'], ['two']]);
