@@ -1,4 +1,4 @@
-import { Problems } from '../validation/problems';
+import { FromFile, Problems } from '../validation/problems';
 import { FieldValues, readFields } from '../validation/fields';
 import { SCENARIO_FIELDS } from './fields';
 import { BUILT_IN, listVariables } from './variables';
@@ -62,11 +62,11 @@ export function requestsPerVisit({ start, journeys }: Scenario): number {
 /**
  * Reads a scenario out of JSON; every absent part has a default.
  *
- * @param findLine where a name (`requests[0].path`) is in the file
+ * @param file where a name (`requests[0].path`) is in the file, and how its value is written there
  * @throws CutoverError `ScenarioInvalid` with one line a problem
  */
-export function parseScenario(value: unknown, findLine?: (name: string) => number | undefined): Scenario {
-  const problems = new Problems(undefined, findLine);
+export function parseScenario(value: unknown, file: FromFile = {}): Scenario {
+  const problems = new Problems(undefined, file);
   const read: Read = readFields(problems, 'scenario', value, SCENARIO_FIELDS, '');
   checkAll(problems, read);
   problems.throwIfAny('ScenarioInvalid');

@@ -231,7 +231,7 @@ function readValue(problems: Problems, name: string, value: unknown, field: Fiel
     case 'map':
       return readMap(problems, name, value, field);
     case 'json':
-      return value;
+      return problems.json(name, value);
   }
 }
 

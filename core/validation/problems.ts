@@ -6,6 +6,14 @@ import { own } from './own';
 /** An unknown key is a name, too. */
 const MAX_NAME = 200;
 
+/** What is known of a value beside what it is. */
+export interface FromFile {
+  /** Where a name is in the file that it comes from. */
+  readonly findLine?: (name: string) => number | undefined;
+  /** How its value is written there. */
+  readonly findSource?: (name: string) => string | undefined;
+}
+
 /**
  * Reads untrusted values one by one and collects every problem, so that a person fixes a file once and not ten times.
  * Each problem is one line: name, rule, value.
@@ -15,17 +23,20 @@ export class Problems {
 
   /**
    * @param show a value as a message has it
-   * @param findLine where a name is in the file that it comes from
    */
   constructor(
     private readonly show: (value: unknown) => string = showJson,
-    private readonly findLine: (name: string) => number | undefined = () => undefined,
+    private readonly file: FromFile = {},
   ) {}
 
   add(name: string, rule: string, value: unknown): void {
-    const line = this.findLine(name);
+    this.addShown(name, rule, this.show(value));
+  }
+
+  private addShown(name: string, rule: string, shown: string): void {
+    const line = this.file.findLine?.(name);
     const where = line === undefined ? '' : ` (line ${line})`;
-    this.lines.push(`'${oneLine(name, MAX_NAME)}' must be ${rule}, got ${this.show(value)}${where}`);
+    this.lines.push(`'${oneLine(name, MAX_NAME)}' must be ${rule}, got ${shown}${where}`);
   }
 
   /** Whether there is one of this value or of a part of it: a rule between its parts would say the same once more, or mislead. */
@@ -120,10 +131,32 @@ export class Problems {
   ): string | undefined {
     const fallback = form.default ?? (form.isOptional ? undefined : '');
     if (value === undefined && (form.default !== undefined || form.isOptional)) return fallback;
-    const text = form.allowsNumber && typeof value === 'number' ? `${value}` : value;
+    const text = form.allowsNumber && typeof value === 'number' ? this.spell(name, value) : value;
     if (typeof text === 'string' && new RegExp(form.pattern).test(text)) return text;
     this.add(name, form.rule, value);
     return fallback;
+  }
+
+  /** A number that stands for a text is that text: `01067`, `1.0`, a card with more digits than a number can hold. */
+  private spell(name: string, value: number): string | undefined {
+    const source = this.file.findSource?.(name);
+    if (source !== undefined) return source;
+    return Number.isInteger(value) && !Number.isSafeInteger(value) ? undefined : `${value}`;
+  }
+
+  /** Any value of JSON: a number that JSON would write with other digits is a text, and needs quotes. */
+  json(name: string, value: unknown): unknown {
+    if (typeof value === 'number') this.checkDigits(name, value);
+    else if (Array.isArray(value)) value.forEach((item, index) => this.json(`${name}[${index}]`, item));
+    else if (typeof value === 'object' && value !== null) {
+      for (const [key, item] of Object.entries(value)) this.json(`${name}.${key}`, item);
+    }
+    return value;
+  }
+
+  private checkDigits(name: string, value: number): void {
+    const source = this.file.findSource?.(name) ?? `${value}`;
+    if (!keepsDigits(source, value)) this.addShown(name, 'a number that JSON can write, or a text in quotes', source);
   }
 
   /** Words of a list, or of a text with commas; in lower case. */
@@ -142,4 +175,21 @@ function showJson(value: unknown): string {
   // JSON has no word for them: YAML has `.inf` and `.nan`.
   if (typeof value === 'number' && !Number.isFinite(value)) return String(value);
   return value === undefined ? 'nothing' : oneLine(JSON.stringify(value) ?? typeof value);
+}
+
+/** Whether JSON has this number with the value that was written: no `01067`, `0x1f`, `.inf`, and not too many digits. */
+function keepsDigits(source: string, value: number): boolean {
+  return /^[-+]?(0|[1-9]\d*)?(\.\d*)?(e[-+]?\d+)?$/i.test(source) && normalize(source) === normalize(`${value}`);
+}
+
+/** Sign, digits without zeros around them, and the power of ten that they count. */
+function normalize(number: string): string {
+  const [, sign = '', whole = '', part = '', power = '0'] = /^([-+]?)(\d*)\.?(\d*)(?:e(.*))?$/i.exec(number) ?? [
+    number,
+  ];
+  const digits = `${whole}${part}`.replace(/^0+/, '');
+  const significant = digits.replace(/0+$/, '');
+  if (significant === '') return '0';
+  const exponent = Number(power) - part.length + digits.length - significant.length;
+  return `${sign === '-' ? sign : ''}${significant}e${exponent}`;
 }

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { Document, LineCounter, YAMLError, parseAllDocuments } from 'yaml';
+import { Document, LineCounter, YAMLError, isScalar, parseAllDocuments, visit } from 'yaml';
 import { decodeText } from '../../core/text/decode';
 import { oneLine } from '../../core/text/one-line';
 import { withoutSchema } from '../../core/validation/json-schema';
 import { UsageError } from '../errors/usage-error';
-import { findOffset } from './find-offset';
+import { findNode } from './find-node';
 
 /** A file of a command line: what the option or argument is called, and what was given. */
 export interface Given {
@@ -31,6 +31,8 @@ export interface ReadDocument {
   readonly value: unknown;
   /** Of `stages[0].weights`, or of the part around it that is there. */
   readonly findLine: (name: string) => number | undefined;
+  /** How a value is written: `01067` of what reads as the number 1067. */
+  readonly findSource: (name: string) => string | undefined;
 }
 
 /**
@@ -57,10 +59,12 @@ function parseDocument(given: Given, bytes: Uint8Array, what: string): ReadDocum
   if (documents.length > 1) throw wrong(given, `one document, got ${documents.length}`);
   if (!document || document.contents === null) throw wrong(given, `${what}, got an empty file`);
   const findLine = (name: string) => {
-    const offset = findOffset(document, name);
+    const { offset } = findNode(document, name);
     return offset === undefined ? undefined : lines.linePos(offset).line;
   };
-  return { value: withoutSchema(toValue(given, document)), findLine };
+  keepNumericKeys(document);
+  const findSource = (name: string) => findNode(document, name).source;
+  return { value: withoutSchema(toValue(given, document)), findLine, findSource };
 }
 
 export function readBytes(given: Given): Uint8Array {
@@ -70,6 +74,15 @@ export function readBytes(given: Given): Uint8Array {
     const { code } = error as NodeJS.ErrnoException;
     throw new UsageError(`'${given.name}' must be a readable file, got '${oneLine(given.file)}' (${code})`);
   }
+}
+
+/** A key is a text, also one that looks like a number: `007`. */
+function keepNumericKeys(document: Document.Parsed): void {
+  visit(document, {
+    Pair: (_, { key }) => {
+      if (isScalar(key) && typeof key.value === 'number' && key.source !== undefined) key.value = key.source;
+    },
+  });
 }
 
 function toValue(given: Given, document: Document.Parsed): unknown {

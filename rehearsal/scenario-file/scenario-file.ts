@@ -7,6 +7,6 @@ import { readDocument } from '../plan-file/plan-file';
  * @throws UsageError for a file that cannot be read, CutoverError `ScenarioInvalid` for a scenario that breaks a rule
  */
 export function readScenarioFile(file: string): Scenario {
-  const { value, findLine } = readDocument({ name: '--scenario', file }, 'a scenario');
-  return parseScenario(value, (name) => findLine(name.replace(/^scenario\./, '')));
+  const { value, findLine, findSource } = readDocument({ name: '--scenario', file }, 'a scenario');
+  return parseScenario(value, { findLine: (name) => findLine(name.replace(/^scenario\./, '')), findSource });
 }

@@ -49,6 +49,58 @@ test('what an alias stands for is found where it is written', () => {
   );
 });
 
+test('a number that stands for a text is sent as it is written, also behind aliases and merge keys', () => {
+  const yaml = `cookies: { id: 12345678901234567890, 007: 0x1f }
+requests:
+  - &one
+    path: /
+    method: POST
+    form: &form { zip: 01067, card: 4111111111111111111 }
+    headers: &headers { x-version: 1.0, x.big: 1e3, x-text: "007" }
+  - { <<: *one, headers: { <<: *headers, x-text: .5 } }
+  - path: /
+    headers: *headers
+`;
+  const { cookies, journeys } = read(yaml);
+  const steps = journeys.map(({ steps: [step] }) => step);
+  expect(cookies).toEqual({ id: '12345678901234567890', '007': '0x1f' });
+  const form = { zip: '01067', card: '4111111111111111111' };
+  expect(steps).toMatchObject([
+    { form, headers: { 'x-version': '1.0', 'x.big': '1e3', 'x-text': '007' } },
+    { form, headers: { 'x-version': '1.0', 'x.big': '1e3', 'x-text': '.5' } },
+    { headers: { 'x-version': '1.0' } },
+  ]);
+  expect(
+    read('{"requests": [{"path": "/", "headers": {"x": 1.50, "y": 4111111111111111111}}]}').journeys,
+  ).toMatchObject([{ steps: [{ headers: { x: '1.50', y: '4111111111111111111' } }] }]);
+});
+
+test('a number of JSON that JSON cannot write is rejected with its line', () => {
+  const rule = 'must be a number that JSON can write, or a text in quotes, got';
+  const yaml = `requests:
+  - &a
+    path: /
+    method: POST
+    json:
+      right: [0, -1, 1.50, 1e3, .5, 9007199254740991, 0.1, -0.0, 1e-7, 100000000000000000000000]
+      card: 4111111111111111111
+      zips: [{ a.b: 01067 }]
+  - { <<: *a, path: /b, json: { max: .inf, hex: 0x1f } }
+webSockets:
+  - { path: /, script: [{ send: 0.10000000000000000001, expect: { json: 1e400 } }] }
+`;
+  expect(() => read(yaml)).toThrow(
+    [
+      `'requests[0].json.card' ${rule} 4111111111111111111 (line 7)`,
+      `'requests[0].json.zips[0].a.b' ${rule} 01067 (line 8)`,
+      `'requests[1].json.max' ${rule} .inf (line 9)`,
+      `'requests[1].json.hex' ${rule} 0x1f (line 9)`,
+      `'webSockets[0].script[0].send' ${rule} 0.10000000000000000001 (line 11)`,
+      `'webSockets[0].script[0].expect.json' ${rule} 1e400 (line 11)`,
+    ].join('\n'),
+  );
+});
+
 test('a file that is none is rejected in one line', () => {
   expect(() => readScenarioFile(join(folder, 'nowhere'))).toThrow(
     /^'--scenario' must be a readable file, got '.*nowhere' \(ENOENT\)$/,
