@@ -8,6 +8,8 @@ import { machineTime } from '../../processes/machine-time';
 import type { AskForStream } from '../transport/stream-request';
 import type { HttpResponse } from '../transport/transport';
 
+const PATH = '/chat';
+
 /** Between two bytes of a response, and before the first. */
 const SILENT_MS = 15_000;
 const JSON_BODY = { 'content-type': 'application/json' };
@@ -65,13 +67,13 @@ export class ChatClient {
         this.call = undefined;
         resolve(ended);
       };
-      const headers = { accept: 'text/event-stream', ...JSON_BODY, ...this.jar.header(Date.now()) };
+      const headers = { accept: 'text/event-stream', ...JSON_BODY, ...this.jar.header(PATH, Date.now()) };
       const call = this.ask(
-        { method: 'POST', path: '/chat', headers, body: prompt },
+        { method: 'POST', path: PATH, headers, body: prompt },
         {
           responded: (head) => {
             limit.refresh();
-            this.jar.take(head.headers['set-cookie'], Date.now());
+            this.jar.take(head.headers['set-cookie'], PATH, Date.now());
             const rejection = findRejection(head);
             if (!rejection) return;
             over(rejection);

@@ -1,66 +1,124 @@
 interface Cookie {
+  readonly name: string;
   readonly value: string;
+  readonly path: string;
   /** Milliseconds since the epoch; Infinity for one that lives as long as its session. */
   readonly expiresMs: number;
+  /** A response set it; if not, the client came with it. */
+  readonly isOfResponse: boolean;
 }
 
+/** How an application calls the cookie of a session. */
+const SESSION = /sess|auth|token|jwt|^(connect\.)?sid$/i;
 /** What the names of a load balancer's own cookies begin with. */
 const STICKY = 'AWSALB';
 
 /**
- * The cookies of one browser on one origin, by name. Their age is honoured, because the load balancer's stickiness ends
- * with it; paths and domains are not, since there is one origin.
+ * The cookies of one browser on one origin, by name and path. Their age is honoured, because the load balancer's stickiness ends with
+ * it; domains are not, since there is one origin, whatever the application is called elsewhere.
+ *
+ * @see RFC 6265 section 5
  */
 export class CookieJar {
+  /** In the order in which they came. */
   private readonly cookies = new Map<string, Cookie>();
 
-  /** Takes the `set-cookie` fields of a response. */
-  take(fields: string | readonly string[] | undefined, nowMs: number): void {
+  /** Takes the `set-cookie` fields of a response. @param path of the request, with its query */
+  take(fields: string | readonly string[] | undefined, path: string, nowMs: number): void {
     for (const field of typeof fields === 'string' ? [fields] : (fields ?? [])) {
-      const [pair = '', ...attributes] = field.split(';');
+      const [pair = '', ...rest] = field.split(';');
       const [name = '', ...value] = pair.split('=');
-      this.cookies.set(name.trim(), { value: value.join('=').trim(), expiresMs: expiry(attributes, nowMs) });
+      const attributes = readAttributes(rest);
+      this.put({
+        name: name.trim(),
+        value: value.join('=').trim(),
+        path: findPath(attributes.get('path'), path),
+        expiresMs: findExpiry(attributes, nowMs),
+        isOfResponse: true,
+      });
     }
+    this.dropExpired(nowMs);
   }
 
+  /** The value of the one that came last. */
   get(name: string): string | undefined {
-    return this.cookies.get(name)?.value;
+    return [...this.cookies.values()].findLast((cookie) => cookie.name === name)?.value;
   }
 
   /** Forgets all, and keeps these instead: a new client. */
   reset(cookies: Readonly<Record<string, string>>): void {
     this.cookies.clear();
-    for (const [name, value] of Object.entries(cookies)) this.cookies.set(name, { value, expiresMs: Infinity });
+    for (const [name, value] of Object.entries(cookies)) {
+      this.put({ name, value, path: '/', expiresMs: Infinity, isOfResponse: false });
+    }
   }
 
   /** Forgets those of the load balancer, which then decides anew. */
   forgetStickiness(): void {
-    for (const name of this.cookies.keys()) if (name.startsWith(STICKY)) this.cookies.delete(name);
+    for (const [key, { name }] of this.cookies) if (name.startsWith(STICKY)) this.cookies.delete(key);
   }
 
-  /** Whether the application has set any, beside those of the load balancer. */
-  get hasSession(): boolean {
-    return [...this.cookies.keys()].some((name) => !name.startsWith(STICKY));
+  /**
+   * Whether a request to this path carries one that the application has set, beside those of the load balancer. Of those that a client
+   * came with, one is a session that is called so: `lang` is none.
+   */
+  hasSession(path: string, nowMs: number): boolean {
+    const sent = this.find(path, nowMs).filter(({ name }) => !name.startsWith(STICKY));
+    return sent.some(({ name, isOfResponse }) => isOfResponse || SESSION.test(name));
   }
 
-  /** The `cookie` field of the next request, if there is anything to send. */
-  header(nowMs: number): { cookie?: string } {
-    for (const [name, { expiresMs }] of this.cookies) if (expiresMs <= nowMs) this.cookies.delete(name);
-    if (this.cookies.size === 0) return {};
-    return { cookie: [...this.cookies].map(([name, { value }]) => `${name}=${value}`).join('; ') };
+  /** The `cookie` field of a request to this path, if there is anything to send. */
+  header(path: string, nowMs: number): { cookie?: string } {
+    const sent = this.find(path, nowMs);
+    if (sent.length === 0) return {};
+    return { cookie: sent.map(({ name, value }) => `${name}=${value}`).join('; ') };
+  }
+
+  private dropExpired(nowMs: number): void {
+    for (const [key, { expiresMs }] of this.cookies) if (expiresMs <= nowMs) this.cookies.delete(key);
+  }
+
+  private put(cookie: Cookie): void {
+    this.cookies.set(`${cookie.name};${cookie.path}`, cookie);
+  }
+
+  /** Those with longer paths first (RFC 6265 section 5.4). */
+  private find(path: string, nowMs: number): Cookie[] {
+    this.dropExpired(nowMs);
+    return [...this.cookies.values()]
+      .filter((cookie) => isBelow(cookie.path, withoutQuery(path)))
+      .sort((one, other) => other.path.length - one.path.length);
   }
 }
 
-/** `Max-Age` wins over `Expires` (RFC 6265, 5.3). */
-function expiry(attributes: readonly string[], nowMs: number): number {
-  const values = new Map(
+const withoutQuery = (path: string) => path.split('?')[0] ?? path;
+
+function readAttributes(attributes: readonly string[]): Map<string, string> {
+  return new Map(
     attributes.map((attribute) => {
-      const [name = '', value = ''] = attribute.split('=');
-      return [name.trim().toLowerCase(), value.trim()] as const;
+      const [name = '', ...value] = attribute.split('=');
+      return [name.trim().toLowerCase(), value.join('=').trim()] as const;
     }),
   );
-  const maxAge = Number.parseInt(values.get('max-age') ?? '', 10);
+}
+
+/** The directory of the request, where a response names none (RFC 6265 section 5.1.4). */
+function findPath(given: string | undefined, requested: string): string {
+  if (given?.startsWith('/') === true) return given;
+  const path = withoutQuery(requested);
+  return path.slice(0, Math.max(1, path.lastIndexOf('/')));
+}
+
+/** Path-match of RFC 6265 section 5.1.4. */
+function isBelow(path: string, requested: string): boolean {
+  if (!requested.startsWith(path)) return false;
+  return path.endsWith('/') || requested.length === path.length || requested[path.length] === '/';
+}
+
+/** `Max-Age` wins over `Expires` (RFC 6265, 5.3). */
+function findExpiry(attributes: ReadonlyMap<string, string>, nowMs: number): number {
+  const maxAge = Number.parseInt(attributes.get('max-age') ?? '', 10);
   if (!Number.isNaN(maxAge)) return nowMs + maxAge * 1000;
-  const expires = Date.parse(values.get('expires') ?? '');
+  const expires = Date.parse(attributes.get('expires') ?? '');
   return Number.isNaN(expires) ? Infinity : expires;
 }

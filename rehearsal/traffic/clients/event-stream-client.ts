@@ -7,6 +7,8 @@ import { machineTime } from '../../processes/machine-time';
 import type { AskForStream } from '../transport/stream-request';
 import type { HttpResponse } from '../transport/transport';
 
+const PATH = '/clock';
+
 const HEAD_MS = 15_000;
 
 type Ended = { how: 'endedCleanly' } | { how: 'refused'; forMs: number } | { how: 'dropped'; why: string };
@@ -47,11 +49,11 @@ export class EventStreamClient {
 
   private stream(): Promise<Ended> {
     return new Promise((resolve) => {
-      const path = `/clock?client=${encodeURIComponent(this.name)}`;
+      const path = `${PATH}?client=${encodeURIComponent(this.name)}`;
       const headers = {
         accept: 'text/event-stream',
         'last-event-id': String(this.lastId),
-        ...this.jar.header(Date.now()),
+        ...this.jar.header(PATH, Date.now()),
       };
       const parser = new EventParser();
       const limit = machineTime.limit(HEAD_MS, () => call.destroy(new Error(`no response in ${HEAD_MS} ms`)));
@@ -77,7 +79,7 @@ export class EventStreamClient {
   }
 
   private begin({ status, headers }: Pick<HttpResponse, 'status' | 'headers'>, over: (ended: Ended) => void): void {
-    this.jar.take(headers['set-cookie'], Date.now());
+    this.jar.take(headers['set-cookie'], PATH, Date.now());
     const forMs = rejectedForMs({ status, headers });
     if (status !== 200 || headers['content-type'] !== 'text/event-stream') {
       const why = `${status} ${String(headers['content-type'] ?? '')}`.trim();

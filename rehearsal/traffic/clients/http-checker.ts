@@ -45,13 +45,13 @@ export class HttpChecker {
   async exchange(request: HttpRequest, dueMs: number): Promise<HttpResponse | Error> {
     const { http, latency } = this.recorder;
     http.sent += 1;
-    const headers = { ...request.headers, ...this.jar?.header(Date.now()) };
+    const headers = { ...request.headers, ...this.jar?.header(request.path, Date.now()) };
     const result = await this.transport.send({ ...request, headers }).catch((error: Error) => error);
     const ms = performance.now() - dueMs;
     latency.add(ms);
     const side = result instanceof Error ? undefined : findSide(result);
     this.recorder.record?.responses.push({ dueAtMs: Date.now() - ms, ms, side });
-    if (!(result instanceof Error)) this.jar?.take(result.headers['set-cookie'], Date.now());
+    if (!(result instanceof Error)) this.jar?.take(result.headers['set-cookie'], request.path, Date.now());
     return result;
   }
 

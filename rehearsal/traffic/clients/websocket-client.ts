@@ -9,6 +9,8 @@ import { Endpoint, connectionTo } from '../transport/endpoint';
 import { Recorder } from '../counting/recorder';
 import { reconnectMs, rejectedForMs } from './reconnect';
 
+const PATH = '/ws/counter';
+
 /** Normal, going away, service restart; 1005 is a Close frame without a code (RFC 6455, 7.4.1; 1012 is IANA's). */
 export const CLEAN_CODES: readonly number[] = [1000, 1001, 1005, 1012];
 export const HANDSHAKE_MS = 10_000;
@@ -117,11 +119,11 @@ export class WebSocketClient {
       // The types of `ws` leave out what it passes on to TLS, and its newest option.
       const options: ClientOptions & ConnectionOptions & { closeTimeout: number } = {
         ...connectionTo(this.endpoint),
-        headers: { host: authority, ...this.jar.header(Date.now()) },
+        headers: { host: authority, ...this.jar.header(PATH, Date.now()) },
         perMessageDeflate: false,
         closeTimeout: NEVER_MS,
       };
-      const socket = new WebSocket(`wss://${host}:${port}/ws/counter?client=${encodeURIComponent(this.name)}`, options);
+      const socket = new WebSocket(`wss://${host}:${port}${PATH}?client=${encodeURIComponent(this.name)}`, options);
       this.socket = socket;
       let error: string | undefined;
       const limit = machineTime.limit(HANDSHAKE_MS, () => {
@@ -146,7 +148,7 @@ export class WebSocketClient {
   }
 
   private takeCookies({ headers }: IncomingMessage): void {
-    this.jar.take(headers['set-cookie'], Date.now());
+    this.jar.take(headers['set-cookie'], PATH, Date.now());
   }
 
   private opened(socket: WebSocket): void {

@@ -74,16 +74,17 @@ export class EventReader extends LongLivedClient {
       };
       const dropped = (got: string) =>
         over({ how: 'dropped', mismatch: { expected: 'an event stream that ends after an event', got } });
+      const path = encodeSpaces(fillText(this.spec.path, visit.variables));
       const headers = {
         accept: 'text/event-stream',
         ...(this.lastId !== '' && { 'last-event-id': this.lastId }),
         ...buildHeaders(this.spec.headers, visit.variables),
-        ...visit.jar.header(Date.now()),
+        ...visit.jar.header(path, Date.now()),
       };
       const call = this.ask(
-        { path: encodeSpaces(fillText(this.spec.path, visit.variables)), headers },
+        { path, headers },
         {
-          responded: (head) => this.open(head, over),
+          responded: (head) => this.open(head, path, over),
           received: (chunk) => {
             if (!this.isOpen) return;
             for (const event of parser.take(chunk)) {
@@ -99,11 +100,11 @@ export class EventReader extends LongLivedClient {
     });
   }
 
-  private open(head: Pick<HttpResponse, 'status' | 'headers'>, over: (ended: Ended) => void): void {
+  private open(head: Pick<HttpResponse, 'status' | 'headers'>, path: string, over: (ended: Ended) => void): void {
     const { recorder, visit } = this.setup;
     const { status, headers } = head;
     this.side = findSide(head) ?? 'neither';
-    visit.jar.take(headers['set-cookie'], Date.now());
+    visit.jar.take(headers['set-cookie'], path, Date.now());
     const type = String(headers['content-type'] ?? '');
     if (status === 200 && isEventStream(type)) {
       this.isOpen = true;

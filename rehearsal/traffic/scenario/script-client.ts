@@ -62,19 +62,20 @@ export class ScriptClient extends LongLivedClient {
 
   private connection(): Promise<Ended> {
     const { visit } = this.setup;
-    const { path, headers, subprotocol } = this.spec;
-    const missing = findMissing([path, headers], visit.variables);
+    const { path: template, headers, subprotocol } = this.spec;
+    const missing = findMissing([template, headers], visit.variables);
     if (missing !== undefined)
       return Promise.resolve({ code: 1006, wasOpen: false, error: `no value of '${missing}'` });
+    const path = encodeSpaces(fillText(template, visit.variables));
     const { host, port, authority } = this.endpoint;
     // The types of `ws` leave out what it passes on to TLS, and its newest option.
     const options: ClientOptions & ConnectionOptions & { closeTimeout: number } = {
       ...connectionTo(this.endpoint),
-      headers: { ...buildHeaders(headers, visit.variables), host: authority, ...visit.jar.header(Date.now()) },
+      headers: { ...buildHeaders(headers, visit.variables), host: authority, ...visit.jar.header(path, Date.now()) },
       perMessageDeflate: false,
       closeTimeout: NEVER_MS,
     };
-    const url = `wss://${host}:${port}${encodeSpaces(fillText(path, visit.variables))}`;
+    const url = `wss://${host}:${port}${path}`;
     this.side = 'neither';
     this.inbox = [];
     return new Promise((resolve) => {
@@ -87,7 +88,7 @@ export class ScriptClient extends LongLivedClient {
         socket.terminate();
       });
       socket.on('error', (problem) => (error ??= problem.message));
-      socket.on('upgrade', (response) => this.learn({ status: 101, headers: response.headers }));
+      socket.on('upgrade', (response) => this.learn({ status: 101, headers: response.headers }, path));
       socket.on('message', (data) => this.receive(data));
       socket.on('open', () => {
         limit.clear();
@@ -97,7 +98,7 @@ export class ScriptClient extends LongLivedClient {
       socket.on('unexpected-response', (request, response) => {
         limit.clear();
         const head = { status: response.statusCode ?? 0, headers: response.headers };
-        this.learn(head);
+        this.learn(head, path);
         resolve({ code: 1006, wasOpen, status: head.status, rejectedForMs: rejectedForMs(head) });
         request.destroy();
       });
@@ -109,9 +110,9 @@ export class ScriptClient extends LongLivedClient {
     });
   }
 
-  private learn(head: { status: number; headers: NodeJS.Dict<string | string[]> }): void {
+  private learn(head: { status: number; headers: NodeJS.Dict<string | string[]> }, path: string): void {
     this.side = findSide(head) ?? 'neither';
-    this.setup.visit.jar.take(head.headers['set-cookie'], Date.now());
+    this.setup.visit.jar.take(head.headers['set-cookie'], path, Date.now());
   }
 
   private receive(data: RawData): void {

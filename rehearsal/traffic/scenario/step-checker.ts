@@ -34,6 +34,7 @@ export class StepChecker {
     }
     const { body, ...request } = buildRequest(step, this.visit.variables);
     const bytes = body === undefined ? {} : { body: Buffer.from(body) };
+    const hasSession = this.visit.jar.hasSession(request.path, Date.now());
     const response = await this.checker.exchange({ method: step.method, ...request, ...bytes }, dueMs);
     if (response instanceof Error) {
       return this.wrong(step, undefined, { expected: `${step.expect.status}`, got: response.message });
@@ -43,7 +44,7 @@ export class StepChecker {
     const mismatch = this.judge(step, response);
     if (mismatch) return this.wrong(step, response, mismatch);
     this.checker.countRight(findUse(step));
-    if (this.visit.jar.hasSession) this.recorder.right.sessions += 1;
+    if (hasSession) this.recorder.right.sessions += 1;
     this.recorder.entries?.right(step.name, side ?? 'neither');
     return true;
   }

@@ -73,11 +73,11 @@ export class StreamAsker extends LongLivedClient {
         resolve(ended);
       };
       const call = this.ask(
-        { ...built, method, headers: { ...built.headers, ...visit.jar.header(Date.now()) } },
+        { ...built, method, headers: { ...built.headers, ...visit.jar.header(built.path, Date.now()) } },
         {
           responded: (head) => {
             limit.refresh();
-            const rejection = this.learn(head);
+            const rejection = this.learn(head, built.path);
             parts.begin(String(head.headers['content-type'] ?? ''));
             if (!rejection) return;
             over(rejection);
@@ -105,10 +105,10 @@ export class StreamAsker extends LongLivedClient {
     return ended.how === 'whole' ? pauseMs : Math.max(pauseMs, this.backOff());
   }
 
-  private learn(head: Pick<HttpResponse, 'status' | 'headers'>): Ended | undefined {
+  private learn(head: Pick<HttpResponse, 'status' | 'headers'>, path: string): Ended | undefined {
     const { status } = this.spec.expect;
     this.side = findSide(head) ?? 'neither';
-    this.setup.visit.jar.take(head.headers['set-cookie'], Date.now());
+    this.setup.visit.jar.take(head.headers['set-cookie'], path, Date.now());
     if (head.status === status) return undefined;
     const forMs = rejectedForMs(head);
     if (forMs !== undefined) return { how: 'refused', forMs };

@@ -7,25 +7,68 @@ describe('cookies', () => {
 
   test('are sent back with the latest value', () => {
     const jar = new CookieJar();
-    jar.take(['AWSALB=a==; Path=/', 'shop_session=1; HttpOnly'], now);
-    jar.take(['AWSALB=b; Path=/'], now);
-    expect(jar.header(now)).toEqual({ cookie: 'AWSALB=b; shop_session=1' });
+    jar.take(['AWSALB=a==; Path=/', 'shop_session=1; HttpOnly'], '/', now);
+    jar.take(['AWSALB=b; Path=/'], '/', now);
+    expect(jar.header('/', now)).toEqual({ cookie: 'AWSALB=b; shop_session=1' });
   });
 
   test('are sent until they end, by Max-Age before Expires', () => {
     const jar = new CookieJar();
     const expires = 'Expires=Thu, 01 Jan 2026 00:01:00 GMT';
-    jar.take([`AWSALBTG=a; ${expires}`, `AWSALB=b; Max-Age=10; ${expires}`], now);
-    expect(jar.header(now + 9_999)).toEqual({ cookie: 'AWSALBTG=a; AWSALB=b' });
-    expect(jar.header(now + 10_000)).toEqual({ cookie: 'AWSALBTG=a' });
-    expect(jar.header(now + 60_000)).toEqual({});
+    jar.take([`AWSALBTG=a; ${expires}`, `AWSALB=b; Max-Age=10; ${expires}`], '/', now);
+    expect(jar.header('/', now + 9_999)).toEqual({ cookie: 'AWSALBTG=a; AWSALB=b' });
+    expect(jar.header('/', now + 10_000)).toEqual({ cookie: 'AWSALBTG=a' });
+    expect(jar.header('/', now + 60_000)).toEqual({});
   });
 
   test('end at once when a server deletes them', () => {
     const jar = new CookieJar();
-    jar.take(['a=1'], now);
-    jar.take(['a=; Max-Age=0'], now);
-    expect(jar.header(now)).toEqual({});
+    jar.take(['a=1'], '/', now);
+    jar.take(['a=; Max-Age=0'], '/', now);
+    expect(jar.header('/', now)).toEqual({});
+  });
+});
+
+describe('cookies of a path', () => {
+  const now = Date.parse('2026-01-01T00:00:00Z');
+
+  test('are sent below it alone, the longest first, and one of another path deletes none', () => {
+    const jar = new CookieJar();
+    jar.take(['sid=1; Path=/', 'sid=2; path=/admin'], '/login', now);
+    jar.take(['sid=; Path=/shop; Max-Age=0'], '/shop', now);
+    const sent = (path: string) => jar.header(path, now).cookie;
+    expect(['/', '/admin?a=/b', '/admin/x', '/administrator', '/shop'].map(sent)).toEqual([
+      'sid=1',
+      'sid=2; sid=1',
+      'sid=2; sid=1',
+      'sid=1',
+      'sid=1',
+    ]);
+    jar.take(['sid=; Path=/admin; Max-Age=0'], '/', now);
+    expect(sent('/admin')).toBe('sid=1');
+    expect(jar.get('sid')).toBe('1');
+  });
+
+  test('without one are those of the directory of the request', () => {
+    const jar = new CookieJar();
+    jar.take(['a=1', 'b=2; Path=relative', 'c=3; Path'], '/shop/cart?next=/x/y', now);
+    expect(['/shop', '/shop/other', '/', '/shopping'].map((path) => jar.header(path, now).cookie)).toEqual([
+      'a=1; b=2; c=3',
+      'a=1; b=2; c=3',
+      undefined,
+      undefined,
+    ]);
+  });
+
+  test('are a session where the application set them, or the client came with one that is called so', () => {
+    const jar = new CookieJar();
+    jar.reset({ lang: 'de', AWSALB: 'x' });
+    expect(jar.hasSession('/', now)).toBe(false);
+    jar.take(['AWSALBTG=a; Path=/', 'cart=1; Path=/cart; Max-Age=10'], '/', now);
+    expect([jar.hasSession('/', now), jar.hasSession('/cart', now)]).toEqual([false, true]);
+    expect(jar.hasSession('/cart', now + 10_000)).toBe(false);
+    jar.reset({ PHPSESSID: 'a' });
+    expect(jar.hasSession('/', now)).toBe(true);
   });
 });
 
