@@ -1,7 +1,7 @@
 import { AdoptedRule, AdoptionRequest, AdoptionState, adoptionForward, readAdoption } from '../core/traffic/adoption';
 import { CutoverError } from '../core/errors/errors';
 import { Forward, sameForward } from '../core/traffic/forward';
-import { LockHolder, describeHolder } from '../core/traffic/lock';
+import type { LockHolder } from '../core/traffic/lock';
 import { Side } from '../core/traffic/weights';
 import type { AdoptionPorts } from '../lambda/operator';
 import { CONFIRM_MS, CONFIRM_POLL_MS, WeightsChange, write } from './shared/weights-change';
@@ -59,7 +59,7 @@ export async function changeAdoption(ports: AdoptionPorts, change: AdoptionChang
   if (adopted.rule.forward && sameForward(adopted.rule.forward, step.forward)) {
     return { before: state, after: state, outcome: 'unchanged' };
   }
-  if (lock) throw new CutoverError('LockHeld', `the lock must be free, got one ${describeHolder(lock)}`);
+  if (lock) throw new CutoverError('LockHeld', `the lock must be free, got one ${await ports.describeHeld(lock)}`);
   await checkPlaces(ports, request, step);
   if (!(await change.agree(state))) return { before: state, after: state, outcome: 'declined' };
   change.endInOrder();

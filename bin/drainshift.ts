@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { isEcho, signalChild } from '../core/errors/signals';
@@ -207,8 +207,20 @@ function faultOption(): Option {
 }
 
 function listFaults({ json }: RehearseFlags): number {
-  process.stdout.write(json === undefined ? formatFaults() : `${JSON.stringify(listFaultRows(), null, 2)}\n`);
-  return EXIT_CODES.done.code;
+  const text = json === undefined ? formatFaults() : `${JSON.stringify(listFaultRows(), null, 2)}\n`;
+  if (typeof json !== 'string') {
+    process.stdout.write(text);
+    return EXIT_CODES.done.code;
+  }
+  try {
+    writeFileSync(json, text);
+    return EXIT_CODES.done.code;
+  } catch (error) {
+    process.stderr.write(
+      `drainshift: '--json' must be writable, got '${json}' (${(error as { code?: string }).code})\n`,
+    );
+    return EXIT_CODES.failed.code;
+  }
 }
 
 function addProxyCommand(cli: Command, done: (exitCode: number) => void): void {

@@ -1,5 +1,4 @@
 import { Command, Option } from 'commander';
-import { describeHolder } from '../core/traffic/lock';
 import { describeSide } from '../core/judge/side-state';
 import { SIDES, Side } from '../core/traffic/weights';
 import { Stop, untilStopped } from './shared/stop';
@@ -20,7 +19,7 @@ async function undrain({ side, ...flags }: UndrainFlags, { signal, endInOrder }:
   const { ports } = await connect(flags);
   const held = await ports.lock.heldByAnother('');
   // A drain that is under way would only begin again.
-  if (held) throw new Error(`the lock must be free to undrain, got one ${describeHolder(held)}`);
+  if (held) throw new Error(`the lock must be free to undrain, got one ${await ports.describeHeld(held)}`);
   endInOrder();
   const rest = `not followed any more: the proxies of the ${side} may serve again all the same. Run the command again`;
   const undrained = await untilStopped(ports.undrain(side), signal, rest);

@@ -1,6 +1,7 @@
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
-import { LOCK_SECONDS } from '../core/traffic/lock';
+import { describeKeptLock } from '../core/cutover/execution-look';
+import { LOCK_SECONDS, LockHolder, describeHolder } from '../core/traffic/lock';
 import { Side } from '../core/traffic/weights';
 import { CutoverConfig, parseCutoverConfig } from '../core/cutover/cutover-config';
 import type { IdentityPort, LoadBalancerPort } from './contract/ports';
@@ -12,6 +13,7 @@ import type { UndrainCall, Undrained } from './steps/undrain';
 import type { Regime } from '../core/switch/regime';
 import type { Statement } from '../core/approval/statement';
 import type { LockPort, RulesPort } from './contract/weighted-rule-ports';
+import { settle } from './contract/settle';
 import { callFunction } from './adapters/call-function';
 import { CLIENT_CONFIG } from './adapters/client/client-config';
 import { ExecutionsPort, executionsPort } from './adapters/executions';
@@ -35,12 +37,28 @@ export interface OperatorPorts {
    * @throws Error when the function fails, or may not be called
    */
   undrain(side: Side): Promise<Undrained | undefined>;
+  /** Who holds the lock, for a message; of a cutover that has ended with it, how the lock is freed. */
+  describeHeld(holder: LockHolder): Promise<string>;
 }
 
 /** @param warn is told of a lock that could not be given back */
 export function operatorPorts(config: CutoverConfig, warn: (message: string) => void): OperatorPorts {
   const lock = lockPort(config.storeBucket, { seconds: LOCK_SECONDS.manual, warn });
-  return { loadBalancer: loadBalancerPort(config), lock, undrain: (side) => callUndrain(config, side) };
+  return {
+    loadBalancer: loadBalancerPort(config),
+    lock,
+    undrain: (side) => callUndrain(config, side),
+    describeHeld: (holder) => describeHeld(config, holder),
+  };
+}
+
+async function describeHeld({ stateMachineArn, storeBucket }: CutoverConfig, holder: LockHolder): Promise<string> {
+  const said = describeHolder(holder);
+  // That of a person or a deployment ends by itself.
+  if (stateMachineArn === undefined || holder.expiresAt !== undefined) return said;
+  const look = await settle(() => executionsPort(stateMachineArn).look(holder.execution));
+  const advice = 'value' in look && look.value && describeKeptLock(look.value, storeBucket);
+  return advice ? `${said}, ${advice}` : said;
 }
 
 async function callUndrain({ undrainFunctionName }: CutoverConfig, side: Side): Promise<Undrained | undefined> {
@@ -109,7 +127,7 @@ async function askProof(functionName: string, side: Side): Promise<readonly Unpr
 }
 
 /** What `drainshift rollback` may do. */
-export interface RollbackPorts {
+export interface RollbackPorts extends Pick<OperatorPorts, 'describeHeld'> {
   readonly loadBalancer: LoadBalancerPort;
   readonly lock: LockPort;
   readonly executions: ExecutionsPort;
@@ -127,7 +145,7 @@ export interface CutoverPorts extends RollbackPorts {
 export function cutoverPorts(config: CutoverConfig, warn: (message: string) => void): CutoverPorts | undefined {
   const { stateMachineArn, storeBucket } = config;
   if (stateMachineArn === undefined) return undefined;
-  const { loadBalancer, lock } = operatorPorts(config, warn);
+  const { loadBalancer, lock, describeHeld: describe } = operatorPorts(config, warn);
   const regime = async () => (await switchStorePort(storeBucket).readRegime()).regime;
   const executions = executionsPort(stateMachineArn);
   return {
@@ -135,6 +153,7 @@ export function cutoverPorts(config: CutoverConfig, warn: (message: string) => v
     lock,
     executions,
     regime,
+    describeHeld: describe,
     store: personStorePort(storeBucket),
     whoAmI: () => findCaller(config),
   };
@@ -177,13 +196,34 @@ export async function approvalPorts(config: CutoverConfig): Promise<ApprovalPort
 const LOOK_UP_MS = 30_000;
 const CONFIG_OUTPUT = /CutoverConfig[0-9A-F]{0,8}$/;
 
+export interface FoundStack {
+  /** Where it was looked for. */
+  readonly region: string;
+  /** By the key of the output that has their cutover config; undefined where there is no such stack. */
+  readonly cutovers?: ReadonlyMap<string, CutoverConfig>;
+}
+
 /**
- * The cutovers of a stack, by the key of the output that has their cutover config.
+ * The cutovers of a stack.
  *
- * @throws Error when there is no such stack, or it may not be read
+ * @throws Error when it may not be read
  */
-export async function findCutoverConfigs(stackName: string): Promise<ReadonlyMap<string, CutoverConfig>> {
+export async function findCutoverConfigs(stackName: string): Promise<FoundStack> {
   const client = limited('CloudFormation', new CloudFormationClient(CLIENT_CONFIG), LOOK_UP_MS);
+  const region = await client.config.region();
+  try {
+    return { region, cutovers: await readCutoverConfigs(client, stackName) };
+  } catch (error) {
+    const { name, message } = error as Error;
+    if (name === 'ValidationError' && message.includes('does not exist')) return { region };
+    throw error;
+  }
+}
+
+async function readCutoverConfigs(
+  client: CloudFormationClient,
+  stackName: string,
+): Promise<ReadonlyMap<string, CutoverConfig>> {
   const { Stacks = [] } = await client.send(new DescribeStacksCommand({ StackName: stackName }));
   const outputs = Stacks.flatMap(({ Outputs = [] }) => Outputs);
   return new Map(

@@ -10,6 +10,7 @@ import {
   asJson,
   changingCommand,
   checkCanAsk,
+  printDeclined,
   runOperator,
   warn,
 } from '../shared/operator-command';
@@ -38,7 +39,7 @@ async function abort(flags: AbortFlags, stop: Stop): Promise<number> {
   const execution = await requireExecution(ports, flags.execution, stack);
   const what = await describeAbort(ports, execution, stack);
   if (!(await agreesTo(what, 'Stop it?', flags, stop.signal))) {
-    process.stdout.write(`nothing was changed: '${execution}' goes on\n`);
+    printDeclined(flags, `nothing was changed: '${execution}' goes on`, execution);
     return EXIT.refused;
   }
   const by = await ports.whoAmI();
@@ -68,13 +69,22 @@ function describeVerified(execution: string, stack: string): string {
  *
  * @throws Error for one that has ended: a marker would wait for the next one of its name
  */
-async function describeAbort({ executions }: Connected['ports'], execution: string, stack: string): Promise<string[]> {
+async function describeAbort(
+  { executions, lock, describeHeld }: Connected['ports'],
+  execution: string,
+  stack: string,
+): Promise<string[]> {
   const line = `Stop '${execution}' of '${stack}'`;
   try {
     const look = await executions.look(execution);
     if (!look) throw new Error(`'--execution' must be a cutover of '${stack}', got '${execution}'`);
     const outcome = findEnd(look);
-    if (outcome) throw new Error(`'${execution}' must be under way to be stopped, got one that has ended: ${outcome}`);
+    if (outcome) {
+      const held = await lock.heldByAnother('');
+      const kept = held?.execution === execution ? `. The lock is ${await describeHeld(held)}` : '';
+      const rule = `'${execution}' must be under way to be stopped, got one that has ended: ${outcome}`;
+      throw new Error(`${rule}${kept}`);
+    }
     const { run } = look;
     if (run?.isVerified) throw new Error(describeVerified(execution, stack));
     if (!run) return [`${line}: it rolls back, or ends where nothing has moved.`];

@@ -15,6 +15,7 @@ import {
   changingCommand,
   checkCanAsk,
   findCutover,
+  printDeclined,
   runOperator,
   warn,
 } from '../shared/operator-command';
@@ -72,7 +73,7 @@ async function respond(flags: RespondFlags, decision: Decision, stop: Stop): Pro
   const asked = await findAsked(aws, config, flags);
   const { execution, gate } = asked;
   if (!(await agreesTo(describeResponse(asked, decision), `${titles[decision]} it?`, flags, stop.signal))) {
-    process.stdout.write(`nothing was written: '${execution}' goes on waiting\n`);
+    printDeclined(flags, `nothing was written: '${execution}' goes on waiting`, execution);
     return EXIT.refused;
   }
   const ports = await aws.approvalPorts(config);

@@ -19,10 +19,15 @@ export async function connectCutover(flags: OperatorFlags): Promise<Connected> {
   throw new Error(`'${flags.stack}' must name its state machine, got a stack of an older version: deploy it again`);
 }
 
-/** The name of an execution, which becomes a part of a key. */
+/** @see https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html (name) */
+const EXECUTION = /^[^\s/:;,<>{}[\]?*"#%\\^|~`$&\p{C}]{1,80}$/u;
+
+/** The name of an execution, which becomes a part of a key. An ARN may be of another stack, and the name in it mean another cutover. */
 export function executionFrom(text: string): string {
-  if (/^[^\s/\p{C}]{1,80}$/u.test(text)) return text;
-  throw new InvalidArgumentError(`must be 1 to 80 characters without '/' and spaces, got ${JSON.stringify(text)}`);
+  if (EXECUTION.test(text)) return text;
+  const [, name] = /^arn:[^:]*:states:.*:execution:[^:]+:([^:]+)$/.exec(text) ?? [];
+  if (name !== undefined) throw new InvalidArgumentError(`must be the name of an execution, '${name}', got its ARN`);
+  throw new InvalidArgumentError(`must be 1 to 80 characters without '/', ':' and spaces, got ${JSON.stringify(text)}`);
 }
 
 /** The cutover that is under way: that which holds the lock, or the newest that runs and has not taken it yet. */

@@ -2,7 +2,17 @@ import { Command } from 'commander';
 import type { Diagnosis, Readiness } from '../../core/cutover/readiness';
 import { EXIT_CODES } from '../../core/errors/exit-codes';
 import { printable } from '../../core/text/one-line';
-import { OperatorFlags, WrongUse, asJson, operatorCommand, runOperator, warn } from '../shared/operator-command';
+import {
+  NotDeployed,
+  OperatorFlags,
+  WrongUse,
+  asJson,
+  findAdvice,
+  operatorCommand,
+  report,
+  runOperator,
+  warn,
+} from '../shared/operator-command';
 import { connectCutover } from './connect';
 import { GivenPlan, checkPlan, readGivenPlan } from './given-plan';
 
@@ -13,8 +23,9 @@ interface DoctorFlags extends OperatorFlags {
 const EXITS: Readonly<Record<Readiness, number>> = {
   ready: EXIT_CODES.done.code,
   refused: EXIT_CODES.refused.code,
-  underWay: EXIT_CODES.refused.code,
-  done: EXIT_CODES.refused.code,
+  // As the alarm counts them: no one has to do anything.
+  underWay: EXIT_CODES.done.code,
+  done: EXIT_CODES.done.code,
   unknown: EXIT_CODES.unknown.code,
 };
 
@@ -46,13 +57,15 @@ async function findOut(flags: DoctorFlags, given: GivenPlan | undefined): Promis
     if (found) return found;
     throw new Error(`'${flags.stack}' must have a function for it, got a stack of an older version: deploy it again`);
   } catch (error) {
-    if (error instanceof WrongUse) throw error;
+    if (error instanceof WrongUse || error instanceof NotDeployed) throw error;
     const message = error instanceof Error ? error.message : String(error);
     if ((error as Error).name === 'PlanInvalid') {
       return { readiness: 'refused', findings: [{ code: 'PlanInvalid', message }], notChecked: [] };
     }
     if (/\bRegion is missing$/.test(message)) throw error;
     warn('whether a cutover would be rejected could not be found out');
+    const advice = findAdvice(error);
+    if (advice !== undefined) report(advice);
     return { readiness: 'unknown', findings: [{ code: 'AwsUnavailable', message }], notChecked: [] };
   }
 }

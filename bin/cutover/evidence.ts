@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { EXIT, OperatorFlags, WrongUse, operatorCommand, runOperator, warn } from '../shared/operator-command';
+import { EXIT, OperatorFlags, WrongUse, asJson, operatorCommand, runOperator, warn } from '../shared/operator-command';
 import { Connected, connectCutover, executionFrom } from './connect';
 
-export interface EvidenceFlags extends Omit<OperatorFlags, 'json'> {
+export interface EvidenceFlags extends OperatorFlags {
   readonly execution?: string;
   readonly output?: string;
   readonly force: boolean;
@@ -25,9 +25,9 @@ export function withOutput(command: Command): Command {
 }
 
 async function download(flags: EvidenceFlags): Promise<number> {
-  const { ports } = await connectCutover({ ...flags, json: true });
-  const { text } = await findEvidence(ports, flags);
-  return writeOut(text.endsWith('\n') ? text : `${text}\n`, flags);
+  const { ports } = await connectCutover(flags);
+  const { execution, text } = await findEvidence(ports, flags);
+  return writeOut(text.endsWith('\n') ? text : `${text}\n`, execution, flags);
 }
 
 /** @throws Error where there is none */
@@ -42,7 +42,7 @@ export async function findEvidence(
   throw new Error(`'${execution}' must have left evidence, got none: it has not ended, or never got its lock`);
 }
 
-export function writeOut(text: string, { output, force }: EvidenceFlags): number {
+export function writeOut(text: string, execution: string, { output, force, json, stack }: EvidenceFlags): number {
   if (output === undefined) {
     process.stdout.write(text);
     return EXIT.done;
@@ -55,6 +55,6 @@ export function writeOut(text: string, { output, force }: EvidenceFlags): number
     warn(`'--output' must be writable, got '${output}' (${code})`);
     return EXIT.refused;
   }
-  process.stdout.write(`wrote ${output}\n`);
+  process.stdout.write(json ? asJson({ stack, execution, output }) : `wrote ${output}\n`);
   return EXIT.done;
 }

@@ -70,7 +70,7 @@ function parseEvidence(text: string): Evidence | undefined {
   }
 }
 
-const HEAD = ['STARTED', 'CUTOVER', 'OUTCOME', 'TOOK', 'STARTED BY', 'BECAUSE'] as const;
+const HEAD = ['STARTED (UTC)', 'CUTOVER', 'OUTCOME', 'TOOK', 'STARTED BY', 'BECAUSE'] as const;
 /** The last column is as long as it is. */
 const MAX_BECAUSE = 160;
 

@@ -1,22 +1,25 @@
 import { Command } from 'commander';
 import type { Evidence } from '../../core/cutover/evidence';
 import { htmlPage } from '../../rehearsal/page/page';
-import { OperatorFlags, operatorCommand, runOperator } from '../shared/operator-command';
+import { WrongUse, operatorCommand, runOperator } from '../shared/operator-command';
 import { connectCutover } from './connect';
 import { EvidenceFlags, findEvidence, withOutput, writeOut } from './evidence';
 
 /** Adds `report`. */
 export function addReportCommand(cli: Command, done: (exitCode: number) => void): void {
   const description = 'write the report of a cutover that has ended (HTML), made of its evidence';
-  withOutput(operatorCommand(cli.command('report'), description)).action(async (flags: EvidenceFlags & OperatorFlags) =>
+  withOutput(operatorCommand(cli.command('report'), description)).action(async (flags: EvidenceFlags) =>
     done(await runOperator(() => writeReport(flags))),
   );
 }
 
-async function writeReport(flags: EvidenceFlags & OperatorFlags): Promise<number> {
+async function writeReport(flags: EvidenceFlags): Promise<number> {
+  if (flags.json && flags.output === undefined) {
+    throw new WrongUse("'--output' must be given with '--json', because the report is HTML, got none");
+  }
   const { ports } = await connectCutover(flags);
   const { execution, text } = await findEvidence(ports, flags);
-  return writeOut(draw(parseEvidence(text, execution), execution), flags);
+  return writeOut(draw(parseEvidence(text, execution), execution), execution, flags);
 }
 
 /** @throws Error where parts are missing that the page needs */

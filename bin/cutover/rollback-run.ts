@@ -73,15 +73,14 @@ export async function rollBackCutover(ports: RollbackPorts, request: RollbackReq
 }
 
 /** The lock of a rollback is no obstacle: it is the one that is asked for. */
-async function checkHolder(lock: LockHolder, plan: Plan, { executions }: RollbackPorts): Promise<void> {
+async function checkHolder(lock: LockHolder, plan: Plan, { executions, describeHeld }: RollbackPorts): Promise<void> {
   const holder = `the lock must be free, got one ${describeHolder(lock)}`;
   const look = await executions.look(lock.execution);
   if (!look) throw new CutoverError('LockHeld', holder);
   const end = findEnd(look);
   if (end === undefined && isRollback(look, plan)) return;
   if (end === undefined) throw new CutoverError('LockHeld', `${holder}, a cutover that is under way: abort it instead`);
-  const advice = 'Read its evidence and the weights, then delete lock.json from the store';
-  throw new CutoverError('LockHeld', `${holder}, which ended as ${look.error ?? look.status}. ${advice}`);
+  throw new CutoverError('LockHeld', `the lock must be free, got one ${await describeHeld(lock)}`);
 }
 
 function isRollback({ input }: ExecutionLook, { from }: Plan): boolean {

@@ -27,7 +27,7 @@ export function formatLine({ at, weights, execution, unknown }: Snapshot): strin
     ...(execution ? listFigures(execution, at).map(([name, text]) => `${name} ${text}`) : []),
     ...unknown.map((why) => `unknown: ${why}`),
   ];
-  return `${at.slice(11, 19)}  ${parts.map((part) => oneLine(part)).join('; ')}`;
+  return `${at.slice(11, 19)} UTC  ${parts.map((part) => oneLine(part)).join('; ')}`;
 }
 
 /** What could not be read is absent. */
@@ -36,12 +36,17 @@ function describeNone(value: null | undefined, none = 'none is under way'): stri
 }
 
 function listExecution(execution: ShownExecution, at: string): [string, string][] {
-  const { name, startedAt } = execution;
-  const since = startedAt === undefined ? '' : `, for ${formatSpan(startedAt, at)}`;
   return [
-    ['cutover', `'${name}'${since}`],
+    ['cutover', `'${execution.name}'${describeAge(execution, at)}`],
     ['state', describeState(execution)],
   ];
+}
+
+function describeAge({ startedAt, endedAt, outcome }: ShownExecution, at: string): string {
+  if (startedAt === undefined) return '';
+  if (!outcome) return `, for ${formatSpan(startedAt, at)}`;
+  if (endedAt === undefined) return '';
+  return `, which took ${formatSpan(startedAt, endedAt)} and ended at ${endedAt.slice(0, 19).replace('T', ' ')} UTC`;
 }
 
 function describeState({ status, state, outcome, stage, rollsBackBecause, cause }: ShownExecution): string {

@@ -24,6 +24,7 @@ export interface ShownExecution extends Progress {
   /** The state that it is in. */
   readonly state?: string;
   readonly startedAt?: string;
+  readonly endedAt?: string;
   /** Of one that has ended. */
   readonly outcome?: ReturnType<typeof findEnd>;
   readonly cause?: string;
@@ -47,13 +48,14 @@ function pickHolder({ execution, startedAt, expiresAt }: LockHolder): NonNullabl
 }
 
 export function showExecution(name: string, look: ExecutionLook, nowMs: number): ShownExecution {
-  const { status, state, run, cause, startedAtMs } = look;
+  const { status, state, run, cause, startedAtMs, endedAtMs } = look;
   const outcome = findEnd(look);
   return {
     name,
     status,
     ...(state !== undefined && { state }),
     ...(startedAtMs !== undefined && { startedAt: new Date(startedAtMs).toISOString() }),
+    ...(endedAtMs !== undefined && { endedAt: new Date(endedAtMs).toISOString() }),
     ...(run && findProgress(run, nowMs)),
     ...(outcome && { outcome, next: undefined, gate: undefined }),
     ...(cause !== undefined && { cause }),

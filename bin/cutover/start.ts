@@ -1,8 +1,8 @@
 import { Command, InvalidArgumentError } from 'commander';
+import { ExecutionLook, findEnd } from '../../core/cutover/execution-look';
 import { CutoverError } from '../../core/errors/errors';
 import { findDirection } from '../../core/plan/direction';
 import type { Plan } from '../../core/plan/plan';
-import { describeHolder } from '../../core/traffic/lock';
 import { formatWeights } from '../../core/traffic/weights';
 import { shellWord } from '../../rehearsal/report/shell-word';
 import {
@@ -12,6 +12,7 @@ import {
   asJson,
   changingCommand,
   checkCanAsk,
+  printDeclined,
   runOperator,
 } from '../shared/operator-command';
 import type { Stop } from '../shared/stop';
@@ -55,7 +56,7 @@ async function start(flags: StartFlags, stop: Stop): Promise<number> {
   await checkFree(ports, reading, flags.name);
   const what = describeStart(flags.stack, execution, plan, reading);
   if (!(await agreesTo(what, 'Start it?', flags, stop.signal))) {
-    process.stdout.write(`${NOTHING_STARTED}\n`);
+    printDeclined(flags, NOTHING_STARTED, execution);
     return EXIT.refused;
   }
   const startedBy = await ports.whoAmI();
@@ -68,13 +69,13 @@ async function start(flags: StartFlags, stop: Stop): Promise<number> {
 }
 
 async function checkFree(
-  { store }: Connected['ports'],
+  { store, describeHeld }: Connected['ports'],
   { lock }: WeightsReading,
   name: string | undefined,
 ): Promise<void> {
   if (lock) {
     const advice = "'drainshift status' says what it does";
-    throw new CutoverError('LockHeld', `the lock must be free, got one ${describeHolder(lock)}: ${advice}`);
+    throw new CutoverError('LockHeld', `the lock must be free, got one ${await describeHeld(lock)}: ${advice}`);
   }
   if (name === undefined) return;
   const rule = `'--name' must be one that no cutover had, got '${name}'`;
@@ -92,28 +93,41 @@ function describeStart(stack: string, execution: string, plan: Plan, { weights }
   ];
 }
 
-/** The response to a start may be lost: then it is looked at whether there is one. */
+/** How far the clock of this computer may be from that of AWS: it signs no request beyond. */
+const MAX_SKEW_MS = 300_000;
+
+/** The response to a start may be lost: then it is looked at whether there is one, which must be this one. */
 async function startExecution(
   { executions }: Connected['ports'],
   execution: string,
   input: object,
   stack: string,
 ): Promise<void> {
+  const askedMs = Date.now();
   try {
     await executions.start(execution, input);
   } catch (error) {
     const { name, message } = error as Error;
-    if (name === 'ExecutionAlreadyExists') {
-      throw new CutoverError('NameUsed', `'--name' must be one that no cutover had, got '${execution}'`, {
-        cause: error,
-      });
-    }
+    const rule = `'--name' must be one that no cutover had, got '${execution}'`;
+    if (name === 'ExecutionAlreadyExists') throw new CutoverError('NameUsed', rule, { cause: error });
     if (name !== 'AwsUnavailable') throw error;
     const found = await executions.look(execution).catch(() => undefined);
-    if (found) return;
+    if (found && isStarted(found, input, askedMs)) return;
+    if (found) throw new CutoverError('NameUsed', `${rule}, which ${describeUsed(found)}`, { cause: error });
     const status = `drainshift status --stack ${shellWord(stack)} --execution ${execution}`;
     throw new CutoverError('AwsUnavailable', `${message}. It may have started all the same: ${status}`, {
       cause: error,
     });
   }
+}
+
+/** As Step Functions itself takes a second start for the first: the same input, and not one that had ended by then. */
+function isStarted(found: ExecutionLook, input: object, askedMs: number): boolean {
+  const isSame = JSON.stringify(found.input) === JSON.stringify(input);
+  return isSame && (!findEnd(found) || (found.startedAtMs ?? 0) >= askedMs - MAX_SKEW_MS);
+}
+
+function describeUsed(found: ExecutionLook): string {
+  const outcome = findEnd(found);
+  return outcome ? `has ended: ${outcome}` : 'is under way with another input';
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { EXIT_CODES } from '../../core/errors/exit-codes';
 import { LOCK_SECONDS } from '../../core/traffic/lock';
 import { printable } from '../../core/text/one-line';
@@ -32,20 +32,51 @@ export interface ChangingFlags extends OperatorFlags {
 /** What a person asked for cannot be meant. */
 export class WrongUse extends Error {}
 
+/** The stack or the cutover that a person named is not there. */
+export class NotDeployed extends Error {}
+
 /** @param exits what its further exit codes mean */
 export function operatorCommand(command: Command, description: string, exits: readonly string[] = []): Command {
   return command
     .description(description)
     .requiredOption('--stack <name>', 'the stack that the cutover is in')
     .option('--cutover <output>', 'the output with its cutover config, when the stack has several cutovers')
-    .option('--region <region>', 'instead of the one of your environment or profile')
+    .option('--region <region>', 'instead of the one of your environment or profile', regionFrom)
     .option('--profile <name>', 'a profile of your AWS configuration')
-    .option('--endpoint-url <url>', 'an AWS endpoint of your own, such as that of a rehearsal that is kept up')
+    .option('--endpoint-url <url>', 'an AWS endpoint of your own, such as that of a rehearsal that is kept up', urlFrom)
     .option('--json', 'print JSON', false)
     .addHelpText(
       'after',
       `\nExit codes: ${[`${EXIT.done} done`, `${EXIT.refused} rejected or failed`, ...exits, `${EXIT.wrongUse} wrong use`].join(', ')}.`,
     );
+}
+
+const REGION = /^[A-Za-z0-9][A-Za-z0-9-]{0,62}$/;
+const REGION_RULE = 'a region, such as eu-central-1';
+const URL_RULE = 'a URL of http or https';
+
+function isEndpoint(text: string): boolean {
+  return /^https?:/i.test(text) && URL.canParse(text);
+}
+
+function regionFrom(text: string): string {
+  if (REGION.test(text)) return text;
+  throw new InvalidArgumentError(`must be ${REGION_RULE}, got ${JSON.stringify(text)}`);
+}
+
+function urlFrom(text: string): string {
+  if (isEndpoint(text)) return text;
+  throw new InvalidArgumentError(`must be ${URL_RULE}, got ${JSON.stringify(text)}`);
+}
+
+/** The SDK would say of them what no one understands. @throws WrongUse */
+function checkEnvironment(): void {
+  for (const [name, value = ''] of Object.entries(process.env)) {
+    const isRegion = name === 'AWS_REGION';
+    if (value === '' || !(isRegion || /^AWS_ENDPOINT_URL(_|$)/.test(name))) continue;
+    if (isRegion ? REGION.test(value) : isEndpoint(value)) continue;
+    throw new WrongUse(`'${name}' must be ${isRegion ? REGION_RULE : URL_RULE}, got ${JSON.stringify(value)}`);
+  }
 }
 
 /** The same of a command that changes something: it says what it will do, and asks. */
@@ -111,29 +142,43 @@ export async function runOperator(
   }
 }
 
-/** By the name of an error. Those of the SDK are of another bundle, which has classes of its own. */
-const ADVICE: readonly (readonly [name: RegExp, advice: string])[] = [
+const SIGN_IN = 'Your credentials have expired: sign in again (aws sso login), then run the command again.';
+
+/**
+ * By the name, the code and the message of an error, a line each. Those of the SDK are of another bundle, which has classes of
+ * its own.
+ */
+const ADVICE: readonly (readonly [error: RegExp, advice: string])[] = [
+  [/^(CredentialsProviderError|TokenProviderError)$[^]*(expired|sso login|sso session)/im, SIGN_IN],
+  [/^(ExpiredToken|ExpiredTokenException|RequestExpired)$/m, SIGN_IN],
   [
-    /^AwsUnavailable$/,
-    'AWS did not respond as it should. Run the command again; its console and the AWS CLI may meet the same.',
+    /^(CredentialsProviderError|TokenProviderError)$/m,
+    "Give credentials as to the AWS CLI: '--profile', AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
   ],
   [
-    /^(AccessDenied|AccessDeniedException|AuthorizationError)$/,
+    /^(InvalidClientTokenId|UnrecognizedClientException|InvalidAccessKeyId|AuthFailure|SignatureDoesNotMatch|InvalidSignatureException|RequestTimeTooSkewed)$/m,
+    'AWS does not accept your credentials: check which ones you give, and the clock of this computer.',
+  ],
+  [
+    /^(ENOTFOUND|EAI_AGAIN)$/m,
+    "No address is known for this host: check '--region' and '--endpoint-url' (or AWS_REGION and AWS_ENDPOINT_URL), then your network.",
+  ],
+  [
+    /^(AccessDenied|AccessDeniedException|AuthorizationError)$/m,
     "Your identity lacks this right: see 'Rights' in docs/operating.md.",
   ],
   [
-    /^(ExpiredToken|ExpiredTokenException)$/,
-    'Your credentials have expired: sign in again, then run the command again.',
-  ],
-  [
-    /^CredentialsProviderError$/,
-    "Give credentials as to the AWS CLI: '--profile', AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
+    /^AwsUnavailable$/m,
+    'AWS did not respond as it should. Run the command again; its console and the AWS CLI may meet the same.',
   ],
 ];
 
-function findAdvice(error: unknown): string | undefined {
-  const { name, code } = (error ?? {}) as { readonly name?: string; readonly code?: string };
-  return ADVICE.find(([pattern]) => pattern.test(name ?? '') || pattern.test(code ?? ''))?.[1];
+/** What to do about an error. Its cause says more than what was made of it. */
+export function findAdvice(error: unknown): string | undefined {
+  if (!(error instanceof Error) && typeof error !== 'object') return undefined;
+  const { name, code, message, cause } = (error ?? {}) as Partial<NodeJS.ErrnoException>;
+  const ofCause = cause === undefined ? undefined : findAdvice(cause);
+  return ofCause ?? ADVICE.find(([pattern]) => pattern.test([name, code, message].join('\n')))?.[1];
 }
 
 /** The name under which a person's command holds the lock. */
@@ -189,8 +234,12 @@ export async function findCutover({
   if (region !== undefined) process.env.AWS_REGION = region;
   if (profile !== undefined) process.env.AWS_PROFILE = profile;
   if (endpointUrl !== undefined) process.env.AWS_ENDPOINT_URL = endpointUrl;
+  checkEnvironment();
   const aws = (await import(join(__dirname, '..', '..', 'assets', 'cli', 'operator.js'))) as typeof Operator;
-  return { aws, config: choose(await aws.findCutoverConfigs(stack), stack, cutover) };
+  const { region: place, cutovers } = await aws.findCutoverConfigs(stack);
+  if (cutovers) return { aws, config: choose(cutovers, stack, cutover) };
+  const advice = "'--region' and '--profile' choose another region and account";
+  throw new NotDeployed(`'--stack' must be a stack in ${place}, got '${stack}', which does not exist there; ${advice}`);
 }
 
 function choose(
@@ -204,8 +253,13 @@ function choose(
   }
   const config = cutover === undefined ? [...configs.values()][0] : configs.get(cutover);
   if (!config)
-    throw new Error(`'${stack}' must have an output ${cutover ?? 'that ends in CutoverConfig'}, got ${names}`);
+    throw new NotDeployed(`'${stack}' must have an output ${cutover ?? 'that ends in CutoverConfig'}, got ${names}`);
   return config;
+}
+
+/** What a person has said no to. */
+export function printDeclined({ json, stack }: OperatorFlags, said: string, execution: string): void {
+  process.stdout.write(json ? asJson({ stack, execution, outcome: 'declined' }) : `${said}\n`);
 }
 
 export function asJson(value: object): string {

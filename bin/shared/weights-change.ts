@@ -1,6 +1,6 @@
 import { CutoverError } from '../../core/errors/errors';
 import { Forward, forwardFor, sameForward, findWeights } from '../../core/traffic/forward';
-import { LockHolder, describeHolder } from '../../core/traffic/lock';
+import type { LockHolder } from '../../core/traffic/lock';
 import { SIDES, Side, Weights, formatWeights } from '../../core/traffic/weights';
 import type { OperatorPorts } from '../../lambda/operator';
 
@@ -76,7 +76,7 @@ export async function changeWeights(ports: OperatorPorts, change: WeightsChange)
   const intended = forwardFor(weights, ports.loadBalancer.groupArns, reading.forward.stickiness);
   if (sameForward(reading.forward, intended)) return { before, outcome: 'unchanged' };
   if (reading.lock) {
-    throw new CutoverError('LockHeld', `the lock must be free, got one ${describeHolder(reading.lock)}`);
+    throw new CutoverError('LockHeld', `the lock must be free, got one ${await ports.describeHeld(reading.lock)}`);
   }
   if (!change.isForced) await checkTargets(ports, weights);
   if (!(await change.agree(before))) return { before, outcome: 'declined' };

@@ -50,6 +50,8 @@ export interface AnnouncementDetail {
 export interface AnnouncementPlaces {
   readonly storeBucket: string;
   readonly weightedRuleArn: string;
+  /** The stack for commands. @default 'STACK' */
+  readonly stackName?: string;
 }
 
 /** A run, or as much of it as there is: one that did not start has no plan. */
@@ -168,7 +170,9 @@ export function buildAnnouncement(
   const { from, to } = findDirection(run.plan);
   const said = isStranded(run) && kind === 'stuck' ? STRANDED : HEADLINES[kind];
   const headline = `Cutover '${run.execution}' ${said.replace('{from}', from).replace('{to}', to)}`;
-  const text = printable([`${headline}.`, ...TEXTS[kind](run, places)].join('\n\n'));
+  const written = printable([`${headline}.`, ...TEXTS[kind](run, places)].join('\n\n'));
+  const { stackName } = places;
+  const text = stackName === undefined ? written : written.replaceAll('--stack STACK', () => `--stack ${stackName}`);
   const failure = findFailure(run);
   const stage = run.stage && run.plan?.stages[run.stage.index];
   return {
@@ -363,7 +367,7 @@ function time(seconds: number): string {
 }
 
 function stopLine({ execution }: Announced, { storeBucket }: AnnouncementPlaces): string {
-  return `To stop it and roll back: aws s3api put-object --bucket ${storeBucket} --key abort/${execution}.json`;
+  return `To stop it and roll back: drainshift abort --stack STACK --execution ${execution}, or: aws s3api put-object --bucket ${storeBucket} --key abort/${execution}.json`;
 }
 
 function readEvidence({ execution }: Announced, { storeBucket }: AnnouncementPlaces): string {

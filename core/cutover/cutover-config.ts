@@ -47,6 +47,8 @@ export interface CutoverConfig {
   readonly doctorFunctionName?: string;
   /** The state machine; in the output for people, as the one above. */
   readonly stateMachineArn?: string;
+  /** The stack that it is in, for messages. */
+  readonly stackName?: string;
   /** Sets this cutover's metrics apart from those of others in the account. */
   readonly cutoverName?: string;
 }

@@ -45,6 +45,22 @@ function listFacts({ stage, plan, drain, switches, approval, verdict, failure, r
   ];
 }
 
+/**
+ * How the lock of an execution is freed that has ended with it; undefined of one that goes on.
+ *
+ * @param storeBucket where the lock is
+ */
+export function describeKeptLock(look: ExecutionLook, storeBucket: string): string | undefined {
+  if (!findEnd(look)) return undefined;
+  const free = `free the lock: aws s3 rm s3://${storeBucket}/lock.json. Then run this command again`;
+  const ended = `which has ended as ${look.error ?? look.status}`;
+  // Past every Catch: what the recovery function puts back.
+  const isStopped = look.status === 'ABORTED' || look.status === 'TIMED_OUT';
+  return isStopped
+    ? `${ended}: its recovery restores the weights and frees the lock, within minutes. If it has given up (see its message), look at the weights and ${free}`
+    : `${ended} and keeps the lock, because a person has to decide. Look at the weights, and ${free}`;
+}
+
 /** How an execution has ended, for an exit code; undefined of one that goes on. */
 export type ExecutionEnd = 'completed' | 'rolledBack' | 'refused' | 'failed';
 

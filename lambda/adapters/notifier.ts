@@ -16,11 +16,11 @@ const BRIEF_CONFIG = {
 
 /** Notifies operators through an SNS topic and other systems through an EventBridge bus, each if there is one. */
 export function notifierPort(config: CutoverConfig): NotifierPort {
-  const { notificationTopicArn, eventBusName, storeBucket, weightedRuleArn } = config;
+  const { notificationTopicArn, eventBusName, storeBucket, weightedRuleArn, stackName } = config;
   const topic = notificationTopicArn === undefined ? undefined : findTopic(notificationTopicArn);
   const bus = eventBusName === undefined ? undefined : findBus(eventBusName);
   return {
-    places: { storeBucket, weightedRuleArn },
+    places: { storeBucket, weightedRuleArn, ...(stackName !== undefined && { stackName }) },
     tell: async (announcement) => {
       const notified = await Promise.allSettled([topic?.(announcement), bus?.(announcement)]);
       for (const result of notified) {

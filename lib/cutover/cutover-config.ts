@@ -65,6 +65,7 @@ export function resolveConfig(scope: Construct, props: ConfigParts, eventBus: IE
     ...(props.notificationTopic && { notificationTopicArn: props.notificationTopic.topicArn }),
     eventBusName: eventBus.eventBusName,
     cutoverName: cutoverName(scope),
+    stackName: Stack.of(scope).stackName,
   };
 }
 

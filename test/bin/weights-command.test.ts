@@ -165,7 +165,12 @@ test.each<[string, () => ReturnType<typeof run>, number, RegExp]>([
     /'bare' must have an output that ends in CutoverConfig, got none/,
   ],
   ['an unknown cutover', () => get('two', '--cutover', 'No'), 1, /must have an output No, got OneCutoverConfig/],
-  ['an unknown stack', () => get('nowhere'), 1, /nowhere does not exist/],
+  [
+    'an unknown stack',
+    () => get('nowhere'),
+    1,
+    /'--stack' must be a stack in eu-central-1, got 'nowhere', which does not/,
+  ],
 ])('%s ends with its exit code and says why', async (_, command, code, message) => {
   const ended = await command();
   expect(ended.output).toMatch(message);

@@ -125,7 +125,11 @@ test('a person who may not approve is notified of it', async () => {
 });
 
 test.each([
-  [['--execution', 'a/b', '--gate', 'firstShift'], 'without \'/\' and spaces, got "a/b"'],
+  [['--execution', 'a/b', '--gate', 'firstShift'], "without '/', ':' and spaces, got \"a/b\""],
+  [
+    ['--execution', 'arn:aws:states:eu-central-1:123456789012:execution:m:night', '--gate', 'firstShift'],
+    "must be the name of an execution, 'night', got its ARN",
+  ],
   [['--execution', 'a', '--gate', 'first'], 'must be firstShift, lastStage, judge, or a stage as stage2, got "first"'],
   [['--execution', 'a', '--gate', 'firstShift'], "'--yes' must be given where no operator can be asked, got none"],
 ])('%j is wrong use', async (flags, message) => {

@@ -4,6 +4,8 @@ import { stripVTControlCharacters } from 'node:util';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { buildEvidence } from '../../../core/cutover/evidence';
 import { CutoverRun, note } from '../../../core/cutover/run';
+import { findAdvice } from '../../../bin/shared/operator-command';
+import { CutoverError } from '../../../core/errors/errors';
 import { readResponse } from '../../../core/approval/approval';
 import { shift } from '../../../lambda/steps/shift';
 import { confirm } from '../../../lambda/steps/confirm';
@@ -114,15 +116,22 @@ describe('start', () => {
 
   test('a start whose response is lost is looked for, and one that AWS throttles says what to do', async () => {
     const throttle = { kind: 'status', status: 503, code: 'ServiceUnavailable' } as const;
-    night.put('move-3', 'Lock');
+    const input = JSON.stringify({ startedBy: OPERATOR });
+    Object.assign(night.put('move-3', 'Lock'), { input });
+    // Of another day: it is not the one that was started now.
+    Object.assign(night.put('move-5', 'Lock'), { input, startedAt: new Date('2026-02-01T00:00:00Z') });
+    night.end('move-5', 'FAILED', 'RolledBack');
     night.cloud.endpoint.faults.set({ action: 'StartExecution' }, throttle);
-    const [started, lost] = await Promise.all([start('--name', 'move-3'), start('--name', 'move-4')]);
-    expect([started.code, lost.code]).toEqual([0, 1]);
-    expect(started.output).toContain("started 'move-3'");
+    const [started, lost, used] = await Promise.all(
+      ['move-3', 'move-4', 'move-5'].map((name) => start('--name', name)),
+    );
+    expect([started!.code, lost!.code, used!.code]).toEqual([0, 1, 1]);
+    expect(used!.output).toContain("must be one that no cutover had, got 'move-5', which has ended: rolledBack");
+    expect(started!.output).toContain("started 'move-3'");
     const rule = 'drainshift: Step Functions must respond to StartExecution, got 503 ServiceUnavailable';
     const advice = 'It may have started all the same: drainshift status --stack shop --execution move-4';
-    expect(lost.output).toContain(rule);
-    expect(lost.output).toContain(`${advice}\nAWS did not respond as it should. Run the command again`);
+    expect(lost!.output).toContain(rule);
+    expect(lost!.output).toContain(`${advice}\nAWS did not respond as it should. Run the command again`);
   });
 });
 
@@ -198,7 +207,11 @@ describe('status and watch', () => {
     night.end('night', 'FAILED', 'RolledBack', 'TargetWorse: \u001b[2Jno');
     const [ended, read] = await Promise.all([lines!.ended, objects!.ended]);
     expect([ended.code, read.code]).toEqual([2, 2]);
-    expect(ended.output).toMatch(/ended: rolledBack: TargetWorse: +\[2Jno;/);
+    expect(ended.output).toMatch(/^\d\d:\d\d:\d\d UTC {2}ended: rolledBack: TargetWorse: +\[2Jno;/m);
+    const shown = await run(['status', '--stack', 'shop', '--execution', 'night']);
+    expect(shown.output).toMatch(
+      /^cutover {2}'night', which took .+ and ended at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$/m,
+    );
     const all = read.output
       .trim()
       .split('\n')
@@ -366,8 +379,27 @@ describe('doctor', () => {
       { kind: 'status', status: 400, code: 'AccessDenied' },
     );
     const denied = await doctor();
+    expect(denied.output).toContain("Your identity lacks this right: see 'Rights' in docs/operating.md.");
     expect(denied.code).toBe(7);
     expect(denied.output).toMatch(/CloudFormation must respond to DescribeStacks, got 400 AccessDenied/);
+  });
+
+  test('a stack that is not there is named with the place, and what needs no one is no failure', async () => {
+    diagnosis = () => Promise.resolve({ readiness: 'underWay', findings: [], notChecked: [] });
+    const [wrong, none, underWay] = await Promise.all([
+      run(['doctor', '--stack', 'nope']),
+      doctor('--cutover', 'nope'),
+      doctor(),
+    ]);
+    expect([wrong, none]).toEqual([
+      {
+        code: 1,
+        output:
+          "drainshift: '--stack' must be a stack in eu-central-1, got 'nope', which does not exist there; '--region' and '--profile' choose another region and account\n",
+      },
+      { code: 1, output: "drainshift: 'shop' must have an output nope, got MigrationCutoverConfig1A2B3C4D\n" },
+    ]);
+    expect(underWay.code).toBe(0);
   });
 
   test('a plan that is less careful than the deployed one would be rejected', async () => {
@@ -394,7 +426,7 @@ test('history lists what the evidence and Step Functions know, and evidence and 
   const [listed, table, file, printed, page] = await Promise.all([
     run(['history', '--stack', 'shop', '--json']),
     run(['history', '--stack', 'shop', '--max', '1']),
-    run(['evidence', '--stack', 'shop', '--output', join(folder, 'e.json')]),
+    run(['evidence', '--stack', 'shop', '--output', join(folder, 'e.json'), '--json']),
     run(['evidence', '--stack', 'shop', '--execution', state.execution]),
     run(['report', '--stack', 'shop', '--output', join(folder, 'e.html')]),
   ]);
@@ -405,19 +437,80 @@ test('history lists what the evidence and Step Functions know, and evidence and 
     ],
   });
   expect(table.output).toMatch(
-    /^STARTED +CUTOVER +OUTCOME +TOOK +STARTED BY +BECAUSE\n2026-02-01 00:00:00 +later +under way/,
+    /^STARTED \(UTC\) +CUTOVER +OUTCOME +TOOK +STARTED BY +BECAUSE\n2026-02-01 00:00:00 +later +under way/,
   );
   expect([listed, table, file, printed, page].map(({ code }) => code)).toEqual([0, 0, 0, 0, 0]);
+  expect(JSON.parse(file.output)).toEqual({
+    stack: 'shop',
+    execution: state.execution,
+    output: join(folder, 'e.json'),
+  });
   expect(JSON.parse(printed.output)).toEqual(JSON.parse(JSON.stringify(evidence)));
   expect(JSON.parse(readFileSync(join(folder, 'e.json'), 'utf8'))).toEqual(JSON.parse(printed.output));
   expect(readFileSync(join(folder, 'e.html'), 'utf8')).toMatch(/^<!doctype html>[^]*rolled-back/);
   night.write('evidence/broken.json', { schema: evidence.schema, execution: 'broken' });
-  const [broken, again, none] = await Promise.all([
+  const [broken, again, none, html] = await Promise.all([
     run(['history', '--stack', 'shop', '--max', '2']),
     run(['evidence', '--stack', 'shop', '--output', join(folder, 'e.json')]),
     run(['report', '--stack', 'shop', '--execution', 'later']),
+    run(['report', '--stack', 'shop', '--json']),
   ]);
+  expect([html.code, html.output]).toEqual([64, expect.stringContaining("'--output' must be given with '--json'")]);
   expect([broken.code, broken.output]).toEqual([0, expect.stringMatching(/^unknown +broken +unknown/m)]);
   expect([again.code, again.output]).toEqual([64, expect.stringContaining("'--output' must not exist, or --force")]);
   expect([none.code, none.output]).toEqual([1, expect.stringContaining("'later' must have left evidence, got none")]);
+});
+
+test('a lock that an ended cutover has kept: every command says how it is freed', async () => {
+  night.put('stuck', 'Rollback');
+  night.end('stuck', 'FAILED', 'RollbackUnsafe');
+  night.write('lock.json', lockOf('stuck'));
+  const verbs = ['weights set --source 1 --target 0 --force --yes', 'undrain', 'start --yes', 'abort --yes'];
+  const all = await Promise.all(verbs.map((verb) => run([...verb.split(' '), '--stack', 'shop'])));
+  night.shift(0, 100);
+  for (const { code, output } of [...all, await run(['rollback', '--stack', 'shop', '--yes'])]) {
+    expect(code).toBe(1);
+    expect(output).toContain(
+      "held by 'stuck' since 2026-01-01T00:00:00.000Z, which has ended as RollbackUnsafe and keeps the lock, because a person has to decide. Look at the weights, and free the lock: aws s3 rm s3://store/lock.json. Then run this command again",
+    );
+  }
+});
+
+test('where no call can be made it is said what is wrong, and not that AWS is away', async () => {
+  const status = (...flags: string[]) => run(['status', '--stack', 'shop', ...flags]);
+  const [profile, host, url, region] = await Promise.all([
+    withoutKeys(() => status('--profile', 'nope')),
+    status('--endpoint-url', 'http://eu-centrl-1.invalid'),
+    status('--endpoint-url', 'notaurl'),
+    status('--region', 'eu central'),
+  ]);
+  expect([profile.code, host.code, url.code, region.code]).toEqual([1, 1, 64, 64]);
+  expect(profile.output).toMatch(/\nGive credentials as to the AWS CLI: '--profile'/);
+  expect(host.output).toMatch(/\nNo address is known for this host: check '--region'/);
+  expect(url.output).toContain('must be a URL of http or https, got "notaurl"');
+  expect(region.output).toContain('must be a region, such as eu-central-1, got "eu central"');
+});
+
+/** A process has the environment of its start. */
+function withoutKeys<T>(work: () => T): T {
+  const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY } = process.env;
+  delete process.env.AWS_ACCESS_KEY_ID;
+  delete process.env.AWS_SECRET_ACCESS_KEY;
+  try {
+    return work();
+  } finally {
+    Object.assign(process.env, { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY });
+  }
+}
+
+test.each([
+  ['CredentialsProviderError', 'The SSO session associated with this profile has expired', 'sign in again'],
+  ['CredentialsProviderError', "Token is expired. To refresh this SSO session run 'aws sso login'", 'sign in again'],
+  ['CredentialsProviderError', 'Could not load credentials from any providers', 'Give credentials'],
+  ['ExpiredTokenException', 'The security token included in the request is expired', 'sign in again'],
+  ['InvalidClientTokenId', 'The security token included in the request is invalid', 'does not accept your credentials'],
+  ['Error', 'connect ECONNREFUSED', 'AWS did not respond'],
+])('%s (%s): its advice is found behind the error that it caused', (name, message, advice) => {
+  const cause = Object.assign(new Error(message), { name });
+  expect(findAdvice(new CutoverError('AwsUnavailable', 'CloudFormation must respond', { cause }))).toContain(advice);
 });

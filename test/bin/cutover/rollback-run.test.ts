@@ -31,6 +31,7 @@ function deployed({ plan = {}, groups = ON_TARGET, looks = [] as (ExecutionLook 
     loadBalancer: cloud.ports.loadBalancer,
     lock: { heldByAnother: () => Promise.resolve(state.lock) },
     regime: () => Promise.resolve(state.regime),
+    describeHeld: ({ execution }: LockHolder) => Promise.resolve(`kept by '${execution}'`),
     executions: {
       deployedPlan: () => Promise.resolve(parsePlan(plan)),
       start: (name: string, input: object) => Promise.resolve(void started.push([name, input])),
@@ -141,11 +142,7 @@ describe('where the lock is held', () => {
 
   test.each<[string, ExecutionLook | undefined, string]>([
     ['a cutover', running('Bake', { input: {} }), 'a cutover that is under way: abort it instead'],
-    [
-      'one that failed',
-      failed('Failed'),
-      'which ended as Failed. Read its evidence and the weights, then delete lock.json',
-    ],
+    ['one that failed', failed('Failed'), "the lock must be free, got one kept by 'other'"],
     ['a person', undefined, "got one held by 'other' since then"],
   ])('by %s nothing is started', async (_, look, message) => {
     const { roll, state, started } = deployed({ looks: [look] });

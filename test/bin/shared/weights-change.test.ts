@@ -1,5 +1,5 @@
 import type { Forward } from '../../../core/traffic/forward';
-import type { LockHolder } from '../../../core/traffic/lock';
+import { LockHolder, describeHolder } from '../../../core/traffic/lock';
 import type { OperatorPorts } from '../../../lambda/operator';
 import type { Undrained } from '../../../lambda/steps/undrain';
 import { WeightsChange, changeWeights, readWeights } from '../../../bin/shared/weights-change';
@@ -34,6 +34,7 @@ class MemoryRule {
       mark: () => Promise.reject(new Error('a person marks nothing')),
       marks: () => Promise.resolve({}),
     },
+    describeHeld: async (holder) => describeHolder(holder),
     undrain: async (side) => {
       this.calls.push(`undrain ${side}`);
       return this.undrained;

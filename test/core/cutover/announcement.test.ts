@@ -102,6 +102,12 @@ test('before the last stage a missing approval rolls back, and a text that canno
   expect(text).toContain("What was written does not count: 'decision' must be …");
 });
 
+test('commands name the stack where it is known', () => {
+  const { text } = buildAnnouncement('completed', run, { ...places, stackName: 'shop' });
+  expect(text).toContain('drainshift rollback --stack shop');
+  expect(text).not.toContain('STACK');
+});
+
 test('a shift says the stage, its weights and how long it is watched', () => {
   const stage = { index: 1, shiftedAtMs: 0, baseline: { source: {}, target: {} } };
   const { text, detail } = tell('shifted', { ...run, stage });
@@ -110,7 +116,8 @@ test('a shift says the stage, its weights and how long it is watched', () => {
 });
 
 const RULE = "aws elbv2 describe-rules --rule-arns arn:rule --query 'Rules[].Actions[].ForwardConfig.TargetGroups'";
-const STOP = 'To stop it and roll back: aws s3api put-object --bucket store --key abort/move-1.json';
+const STOP =
+  'To stop it and roll back: drainshift abort --stack STACK --execution move-1, or: aws s3api put-object --bucket store --key abort/move-1.json';
 const EVIDENCE = 'The evidence: aws s3 cp s3://store/evidence/move-1.json -';
 const WHY = 'Why: Aborted: stop';
 const SET = 'drainshift weights set --stack STACK --source S --target T';

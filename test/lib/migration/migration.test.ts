@@ -118,6 +118,7 @@ test('default: the steps know every part that they act on', () => {
     domainName: 'shop.example.com',
     eventBusName: 'default',
     cutoverName: expect.stringContaining('Cutover') as string,
+    stackName: expect.any(String) as string,
   });
 });
 

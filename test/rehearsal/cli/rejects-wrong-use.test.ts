@@ -49,6 +49,9 @@ test('a fault that has nothing to work on is rejected before anything starts', a
   expect(JSON.parse(listed.output)).toContainEqual(
     expect.objectContaining({ name: 'target-dead', outcomes: ['rolled-back'], exitCodes: [2, 3], restoredWithin: 10 }),
   );
+  const file = join(folder, 'faults.json');
+  expect(await run(['rehearse', '--list-faults', '--json', file])).toEqual({ code: 0, output: '' });
+  expect(readFileSync(file, 'utf8')).toBe(listed.output);
   expect((await run(['rehearse', '--list-faults'])).output).toContain('second-cutover\n  A second cutover is started');
   expect(await rehearse('--json')).toMatchObject({
     code: 64,
