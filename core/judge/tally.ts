@@ -19,6 +19,8 @@ export interface TaskReading {
   readonly window?: WindowReport;
   /** Why there is no report. */
   readonly problem?: string;
+  /** When ECS started it, where it says so. */
+  readonly startedAtMs?: number;
   /** Added by `withUnlisted`. */
   readonly isUnlisted?: boolean;
 }
@@ -68,7 +70,7 @@ export type SeenTask = readonly [
   active: number,
   pending: number,
   isLeaving: 0 | 1,
-  /** Looks in a row at which ECS did not list it. */
+  /** Since when ECS has not listed it, in seconds; 0 of one that is listed, -1 of one that counts as gone. */
   unlisted: number,
   /** Of the process: another one in the same task has lost what the first one held. */
   identity: string,
@@ -78,37 +80,46 @@ export interface SideTally {
   readonly counts: SideCounts;
   /** By `TaskReading.id`; null for a task that has not responded yet. */
   readonly tasks: Readonly<Record<string, SeenTask | null>>;
+  /** When counting began. */
+  readonly beganMs?: number;
 }
 
 /** Enough of a random name to tell it from the one before it. */
 const NAME_CHARACTERS = 6;
 
 /** The tally before anything was counted: what the tasks report now is where counting begins. */
-export function beginTally(readings: readonly TaskReading[]): SideTally {
+export function beginTally(readings: readonly TaskReading[], nowMs: number): SideTally {
   const live = readings.filter(({ life }) => life !== 'stopped');
-  return { counts: NO_COUNTS, tasks: Object.fromEntries(live.map((reading) => [reading.id, seenFrom(reading)])) };
+  const tasks = Object.fromEntries(live.map((reading) => [reading.id, seenFrom(reading)]));
+  return { counts: NO_COUNTS, tasks, beganMs: nowMs };
 }
 
-/** A list that is eventually consistent may lack a task once: it is gone when it was missing this often. */
-const MAX_UNLISTED = 3;
+/** A list that is eventually consistent may lack a task for a while: ECS lists one that has stopped for an hour. */
+const MAX_UNLISTED_SECONDS = 60;
+const GONE = -1;
 
 /** The readings, and those tasks that were there before and are not listed now: unknown, until they were missing for long. */
-export function withUnlisted({ tasks }: SideTally, readings: readonly TaskReading[]): readonly TaskReading[] {
+export function withUnlisted(
+  { tasks }: SideTally,
+  readings: readonly TaskReading[],
+  nowMs: number,
+): readonly TaskReading[] {
   const listed = new Set(readings.map(({ id }) => id));
-  const missing = Object.keys(tasks).filter((id) => !listed.has(id));
+  const missing = Object.keys(tasks).filter((id) => !listed.has(id) && tasks[id]?.[10] !== GONE);
   const unlisted = missing.map((id): TaskReading => {
-    const isGone = (tasks[id]?.[10] ?? MAX_UNLISTED) + 1 >= MAX_UNLISTED;
-    if (isGone) return { id, address: id, life: 'stopped' };
+    const since = tasks[id]?.[10];
+    const isGone = since === undefined || (since > 0 && nowMs / 1000 - since >= MAX_UNLISTED_SECONDS);
+    if (isGone) return { id, address: id, life: 'stopped', isUnlisted: true };
     return { id, address: id, life: 'running', problem: 'ECS does not list it', isUnlisted: true };
   });
   return [...readings, ...unlisted];
 }
 
 /**
- * The tally after another look. A task that is new counts from zero. What a task had counted when it was last seen stays
+ * The tally after another look. A task that is new counts from zero, and one that only the first list lacked from what it says. What a task had counted when it was last seen stays
  * counted when it is gone; the connections that it held then are `lost`, or `unknown` when it ended in order.
  */
-export function addReadings(before: SideTally, readings: readonly TaskReading[]): SideTally {
+export function addReadings(before: SideTally, readings: readonly TaskReading[], nowMs: number): SideTally {
   const tasks: Record<string, SeenTask | null> = {};
   const added = { ...NO_COUNTS };
   const listed = new Set<string>();
@@ -118,16 +129,25 @@ export function addReadings(before: SideTally, readings: readonly TaskReading[])
     const seen = own(before.tasks, reading.id) ?? null;
     if (reading.life === 'stopped') {
       if (isKnown) countEnd(added, seen, reading.exitCode);
+      if (seen && reading.isUnlisted === true) tasks[reading.id] = withoutLife(seen);
       continue;
     }
-    tasks[reading.id] = seenFrom(reading) ?? withLife(seen, reading);
-    if (reading.report && (seen || !isKnown)) countReport(added, seen, reading.report);
+    tasks[reading.id] = seenFrom(reading) ?? withLife(seen, reading, nowMs);
+    if (reading.report && (seen || isNew(before, reading))) countReport(added, seen, reading.report);
   }
-  // ECS lists a stopped task for an hour, and then no more.
-  for (const id of Object.keys(before.tasks)) {
-    if (!listed.has(id)) countEnd(added, before.tasks[id] ?? null, undefined);
+  for (const [id, seen] of Object.entries(before.tasks)) {
+    if (listed.has(id)) continue;
+    if (seen?.[10] === GONE) tasks[id] = seen;
+    // ECS lists a stopped task for an hour, and then no more.
+    else countEnd(added, seen, undefined);
   }
-  return { counts: sum(before.counts, added), tasks };
+  return { ...before, counts: sum(before.counts, added), tasks };
+}
+
+/** What one did that was there before counting began is none of it. */
+function isNew({ tasks, beganMs = 0 }: SideTally, { id, startedAtMs }: TaskReading): boolean {
+  if (Object.hasOwn(tasks, id)) return false;
+  return startedAtMs === undefined || startedAtMs >= beganMs;
 }
 
 /** Requests that have no response yet, at the last look. */
@@ -206,13 +226,19 @@ function seenFrom({ report, life }: TaskReading): SeenTask | null {
 }
 
 /** A task that does not respond keeps what it reported last. */
-function withLife(seen: SeenTask | null, { life, isUnlisted }: TaskReading): SeenTask | null {
+function withLife(seen: SeenTask | null, { life, isUnlisted }: TaskReading, nowMs: number): SeenTask | null {
   if (!seen) return null;
-  const [instance, requests, responded, errors, moved, closed, forced, active, pending, wasLeaving, times, identity] =
+  const [instance, requests, responded, errors, moved, closed, forced, active, pending, wasLeaving, since, identity] =
     seen;
   const isLeaving = life === 'leaving' ? 1 : wasLeaving;
-  const unlisted = isUnlisted === true ? times + 1 : 0;
+  const unlisted = isUnlisted !== true ? 0 : since > 0 ? since : Math.floor(nowMs / 1000);
   return [instance, requests, responded, errors, moved, closed, forced, active, pending, isLeaving, unlisted, identity];
+}
+
+/** One that counts as gone may be listed again: what it did until then counts once. What it held is lost. */
+function withoutLife(seen: SeenTask): SeenTask {
+  const [instance, requests, responded, errors, moved, closed, forced, , , , , identity] = seen;
+  return [instance, requests, responded + seen[8], errors, moved, closed, forced, 0, 0, 1, GONE, identity];
 }
 
 type Counted = readonly [number, number, number, number, number, number];

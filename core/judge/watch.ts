@@ -59,7 +59,7 @@ const SAMPLE_SPACING = 0.08;
 export type TaskReadings = Readonly<Record<Side, readonly TaskReading[]>>;
 
 export function beginWatch(readings: TaskReadings, nowMs: number): Watch {
-  const tallies = { source: beginTally(readings.source), target: beginTally(readings.target) };
+  const tallies = { source: beginTally(readings.source, nowMs), target: beginTally(readings.target, nowMs) };
   return { ...watchFrom(tallies, nowMs), live: countSides(readings) };
 }
 
@@ -89,8 +89,8 @@ export function observe(
   serving: Side | undefined,
 ): Watch {
   const tallies = {
-    source: readings.source ? addReadings(watch.tallies.source, readings.source) : watch.tallies.source,
-    target: readings.target ? addReadings(watch.tallies.target, readings.target) : watch.tallies.target,
+    source: readings.source ? addReadings(watch.tallies.source, readings.source, nowMs) : watch.tallies.source,
+    target: readings.target ? addReadings(watch.tallies.target, readings.target, nowMs) : watch.tallies.target,
   };
   const before = lastSample(watch).smoked;
   const sum = { source: before.source + smoked.source, target: before.target + smoked.target };

@@ -294,7 +294,7 @@ async function readTasks(
   });
   const tasks: Partial<Record<Side, readonly TaskReading[]>> = {};
   for (const [side, settled] of await Promise.all(read)) {
-    if ('value' in settled) tasks[side] = withUnlisted(tallies[side], settled.value);
+    if ('value' in settled) tasks[side] = withUnlisted(tallies[side], settled.value, ports.now());
   }
   return tasks;
 }

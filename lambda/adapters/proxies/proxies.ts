@@ -71,7 +71,7 @@ export function proxiesPort(config: CutoverConfig): ProxiesPort {
   const read = async (task: Task, untilMs: number, order: WindowOrder | undefined): Promise<TaskReading> => {
     const life = readLife(task);
     if (life === 'stopped') return { id: findId(task), address: '', life, ...chooseExitCode(task) };
-    const reading = { id: findId(task), address: findAddress(task) ?? '', life };
+    const reading = { id: findId(task), address: findAddress(task) ?? '', life, ...chooseStart(task) };
     if (reading.address === '') return { ...reading, problem: `task '${task.taskArn}' has no private IPv4 address` };
     if (performance.now() > untilMs) return { ...reading, problem: `not asked within ${ASK_MS / 1000} s` };
     try {
@@ -224,6 +224,10 @@ function openTask({ home, task, isKept }: FoundTask, call: Call): SwitchTask {
 function readLife(task: Task): TaskReading['life'] {
   if (!WITH_PROCESS.includes(task.lastStatus ?? '')) return 'stopped';
   return isStaying(task) ? 'running' : 'leaving';
+}
+
+function chooseStart({ startedAt }: Task): Pick<TaskReading, 'startedAtMs'> {
+  return startedAt ? { startedAtMs: startedAt.getTime() } : {};
 }
 
 /** Of the proxy: a sidecar's says nothing of connections. */

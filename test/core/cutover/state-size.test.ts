@@ -21,7 +21,7 @@ import { report } from '../../lambda/world';
 const run = begin('night', '2026-01-01T00:00:00.000Z', parsePlan({}));
 const task = (id: string, total = 0) => ({ id, address: id, life: 'running', report: report(id, { total }) }) as const;
 const watch = beginWatch({ source: [task('a'), task('b')], target: [task('c')] }, 0);
-const tallies = { ...watch.tallies, target: addReadings(watch.tallies.target, [task('c', 7)]) };
+const tallies = { ...watch.tallies, target: addReadings(watch.tallies.target, [task('c', 7)], 0) };
 const bytesOf = (value: unknown) => Buffer.byteLength(JSON.stringify(value));
 const watched = { ...run, watch: { ...watch, tallies } };
 

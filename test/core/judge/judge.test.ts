@@ -471,13 +471,14 @@ test('a dead task counts once: its requests are lost, and no longer without a re
 test('a task that one list lacks is unknown; only one that several lack is gone', () => {
   const start = beginWatch({ source: [], target: [task('t', { total: 9000, errors: 9000 })] }, 0);
   const read = (watch: Watch, target: readonly TaskReading[], atMs: number) =>
-    observe(watch, { target: withUnlisted(watch.tallies.target, target) }, NONE, atMs);
+    observe(watch, { target: withUnlisted(watch.tallies.target, target, atMs) }, NONE, atMs);
   const missing = read(start, [], 1000);
-  expect(withUnlisted(start.tallies.target, [])).toMatchObject([{ id: 't', life: 'running' }]);
+  expect(withUnlisted(start.tallies.target, [], 0)).toMatchObject([{ id: 't', life: 'running' }]);
   expect(lastSample(missing).target).toMatchObject({ lost: 0, tasksLost: 0 });
   const back = read(missing, [task('t', { total: 9001, errors: 9000 })], 2000);
   expect(lastSample(back).target).toMatchObject({ requests: 1, errors: 0 });
-  const gone = read(read(read(start, [], 1000), [], 2000), [], 3000);
+  const gone = read(read(read(start, [], 1000), [], 2000), [], 61_000);
+  expect(lastSample(read(read(start, [], 1000), [], 60_000)).target).toMatchObject({ tasksLost: 0 });
   expect(lastSample(gone).target).toMatchObject({ tasksLost: 1 });
 });
 

@@ -30,7 +30,7 @@ const gone = (id: string, exitCode?: number): TaskReading => ({
 });
 /** One look after the other. */
 const look = (first: TaskReading[], ...more: TaskReading[][]): SideTally =>
-  more.reduce((tally, readings) => addReadings(tally, readings), beginTally(first));
+  more.reduce((tally, readings) => addReadings(tally, readings, 0), beginTally(first, 0));
 
 test('a task that had stopped before counting began counts nowhere', () => {
   const tally = look([task('a', 5), gone('b', 1)], [task('a', 5), gone('b', 1)]);
@@ -97,24 +97,41 @@ test('requests without a response are those of tasks that are known', () => {
   expect(pendingRequests(look([task('a', 5, { http: 2 }), task('b', 5, { http: 3 }), silent('c')]))).toBe(5);
 });
 
-test('a task that a list lacks is unknown for two looks, and gone at the third', () => {
-  let tally = look([task('a', 5)]);
-  for (const life of ['running', 'running', 'stopped'] as const) {
-    const readings = withUnlisted(tally, []);
-    expect(readings).toEqual([
-      life === 'stopped'
-        ? { id: 'a', address: 'a', life }
-        : { id: 'a', address: 'a', life, problem: 'ECS does not list it', isUnlisted: true },
+/** As ECS lists them at a second. */
+const listed = (tally: SideTally, second: number, ...readings: TaskReading[]): SideTally =>
+  addReadings(tally, withUnlisted(tally, readings, second * 1000), second * 1000);
+
+test('a task that a list lacks is unknown for a minute, however often it is looked at, and then gone', () => {
+  let tally = look([task('a', 5, { http: 2 })]);
+  for (let second = 10; second < 70; second += 1) {
+    expect(withUnlisted(tally, [], second * 1000)).toEqual([
+      { id: 'a', address: 'a', life: 'running', problem: 'ECS does not list it', isUnlisted: true },
     ]);
-    tally = addReadings(tally, readings);
+    tally = listed(tally, second);
   }
-  expect(tally).toEqual({ counts: { ...NO_COUNTS, tasksLost: 1 }, tasks: {} });
+  expect(tally.counts).toEqual(NO_COUNTS);
+  expect(withUnlisted(tally, [], 70_000)).toMatchObject([{ id: 'a', life: 'stopped' }]);
+  const gone = listed(tally, 70);
+  expect(gone.counts).toEqual({ ...NO_COUNTS, tasksLost: 1, responded: 2, lost: 2 });
+  expect(withUnlisted(gone, [], 72_000)).toEqual([]);
+  expect([listed(gone, 72).counts, pendingRequests(gone)]).toEqual([gone.counts, 0]);
+  // It was there all the time: what it had done counts once.
+  const { requests, tasksLost } = listed(listed(gone, 72), 74, task('a', 9)).counts;
+  expect([requests, tasksLost]).toEqual([4, 1]);
 });
 
-test('one that is listed again in between has all looks again, and one that never responded has none', () => {
-  const twice = [0, 1].reduce((tally) => addReadings(tally, withUnlisted(tally, [])), look([task('a', 5)]));
-  expect(twice.tasks.a?.[10]).toBe(2);
-  expect(addReadings(twice, [silent('a')]).tasks.a?.[10]).toBe(0);
-  expect(withUnlisted(look([silent('b')]), [])).toEqual([{ id: 'b', address: 'b', life: 'stopped' }]);
-  expect(withUnlisted(look([task('a', 5)]), [silent('a')])).toEqual([silent('a')]);
+test('one that is listed again in between has all of the time again, and one that never responded has none', () => {
+  const missing = listed(listed(look([task('a', 5)]), 10), 60);
+  expect(missing.tasks.a?.[10]).toBe(10);
+  expect(listed(missing, 65, silent('a')).tasks.a?.[10]).toBe(0);
+  expect(withUnlisted(look([silent('b')]), [], 0)).toMatchObject([{ id: 'b', address: 'b', life: 'stopped' }]);
+  expect(withUnlisted(look([task('a', 5)]), [silent('a')], 0)).toEqual([silent('a')]);
+});
+
+test('what a task did that only the first list lacked is not of this cutover; what a new one did is', () => {
+  const begun = beginTally([], 100_000);
+  const old = (total: number) => ({ ...task('a', total), startedAtMs: 99_999 });
+  expect(listed(begun, 102, old(900_000)).counts).toEqual(NO_COUNTS);
+  expect(listed(listed(begun, 102, old(900_000)), 104, old(900_007)).counts.requests).toBe(7);
+  expect(listed(begun, 102, { ...task('b', 8), startedAtMs: 100_000 }).counts.requests).toBe(8);
 });
