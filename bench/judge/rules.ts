@@ -1,4 +1,5 @@
-import { Tolerances, WindowPair, addToOdds, beginOdds, totalOdds } from '../../core/judge/odds';
+import { NO_POOL, addToPool } from '../../core/judge/pool';
+import { Tolerances, WindowPair, addToOdds, beginOdds, sumOdds } from '../../core/judge/odds';
 import { JUDGE_FIELDS, MAX_ODDS } from '../../core/plan/judge-plan';
 import type { Role } from '../../core/plan/direction';
 
@@ -25,10 +26,14 @@ export const RULES: Readonly<Record<string, (setup: RuleSetup) => Rule>> = {
 
 function ourRule({ past, lookSeconds, minutes }: RuleSetup, tolerances: Tolerances): Rule {
   let odds = beginOdds(past.all.latencies, Object.keys(past.routes), (minutes * 60) / lookSeconds);
+  let pool = NO_POOL;
   return {
-    look: (pair) => {
-      odds = addToOdds(odds, pair, tolerances);
-      return totalOdds(odds).odds >= MAX_ODDS;
+    look: (pair, until) => {
+      const next = addToPool(pool, pair, { after: until - lookSeconds, until });
+      pool = next.pool;
+      if (!next.whole) return false;
+      odds = addToOdds(odds, next.whole, tolerances);
+      return sumOdds(odds) >= MAX_ODDS;
     },
   };
 }

@@ -12,8 +12,10 @@ import {
   describeSuspicion,
   formatOdds,
   restartOdds,
+  sumOdds,
   totalOdds,
 } from './odds';
+import { LookSeconds, NO_POOL, Pool, addToPool, endLook } from './pool';
 import { NO_SHARE_ODDS, ShareOdds, addArrivals, findShareOdds } from './share-odds';
 import { Late, countLate } from './late-windows';
 import { TaskReading } from './tally';
@@ -21,6 +23,7 @@ import { TaskReading } from './tally';
 /** The side that gets the traffic compared with the one that is left, window by window. It travels from step to step. */
 export interface Comparison {
   readonly odds: Odds;
+  readonly pool: Pool;
   readonly share: ShareOdds;
   /** The last second that was counted, by the clock of the steps. */
   readonly until: number;
@@ -52,9 +55,13 @@ export type Readings = Readonly<Partial<Record<Side, readonly TaskReading[]>>>;
 /** What each task is asked for: what it did since the last look. Before the first shift: what is slow at the source. */
 export function orderWindow(comparison: Comparison | undefined, watch: string, plan: Plan, nowMs: number): WindowOrder {
   const now = nowMs / 1000;
-  const until = Math.floor(now - SETTLED_SECONDS);
-  const routes = comparison ? Object.keys(comparison.odds.routes) : plan.judge.routes.map(({ path }) => path);
-  return { watch, now, after: comparison?.until ?? Math.max(0, until - PAST_SECONDS), until, routes };
+  const settled = Math.floor(now - SETTLED_SECONDS);
+  if (!comparison) {
+    const routes = plan.judge.routes.map(({ path }) => path);
+    return { watch, now, after: Math.max(0, settled - PAST_SECONDS), until: settled, routes };
+  }
+  const { odds, pool, until: after } = comparison;
+  return { watch, now, after, until: endLook(pool, { after, until: settled }), routes: Object.keys(odds.routes) };
 }
 
 /** What each side did in one window. */
@@ -93,20 +100,21 @@ export function beginComparison(
 ): Comparison {
   const names = order.routes.length > 0 ? order.routes : chooseRoutes(past);
   const odds = beginOdds(past.all.latencies, names, countWindows(plan));
-  return { odds, share: NO_SHARE_ODDS, until: order.until, coldUntil: 0, spreadingUntil: 0 };
+  return { odds, pool: NO_POOL, share: NO_SHARE_ODDS, until: order.until, coldUntil: 0, spreadingUntil: 0 };
 }
 
 /** A person said that what was seen until now is good: the odds start again, and what is slow stays. */
 export function restartComparison(comparison: Comparison): Comparison {
-  return { ...comparison, odds: restartOdds(comparison.odds) };
+  return { ...comparison, odds: restartOdds(comparison.odds), pool: NO_POOL };
 }
 
-/** When a stage has been shifted: it warms up, and its arrivals are compared with its own weights. */
+/** When a stage has been shifted: it warms up, and its arrivals are compared with its own weights. An open window is dropped. */
 export function warmUp(comparison: Comparison, bakeSeconds: number, plan: Plan, nowMs: number): Comparison {
   const seconds = Math.min(plan.judge.warmUpSeconds, bakeSeconds / 4);
   const now = Math.floor(nowMs / 1000);
   const spreadingUntil = now + SPREAD_SECONDS;
-  return { ...comparison, share: NO_SHARE_ODDS, coldUntil: now + seconds, spreadingUntil, isDoubted: false };
+  const stage = { coldUntil: now + seconds, spreadingUntil, isDoubted: false };
+  return { ...comparison, pool: NO_POOL, share: NO_SHARE_ODDS, ...stage };
 }
 
 /** The weights in force, and those before. */
@@ -126,19 +134,17 @@ export function findShift({ stages, initialWeights }: Plan, stage: number): Shif
 export function addToComparison(
   comparison: Comparison,
   windows: SideWindows,
-  order: Pick<WindowOrder, 'after' | 'until'>,
+  order: LookSeconds,
   plan: Plan,
   shift: Shift,
 ): Comparison {
   const { from, to } = findDirection(plan);
-  const isCold = order.after < comparison.coldUntil;
   const pair: WindowPair = { from: toRole(windows[from]), to: toRole(windows[to]) };
-  const tolerances = { errors: 0, latency: plan.judge.latencyTolerance };
   const share = addWindows(comparison, isLeft(plan, shift) ? countBound(windows) : windows, order, shift);
   const isForgotten = share === NO_SHARE_ODDS;
   return {
     ...comparison,
-    odds: isCold ? comparison.odds : addToOdds(comparison.odds, pair, tolerances),
+    ...(order.after >= comparison.coldUntil && addPair(comparison, pair, order, plan)),
     share,
     isDoubted: isForgotten || (comparison.isDoubted === true && !areInForce({ share })),
     until: order.until,
@@ -156,11 +162,22 @@ function countBound({ source, target }: SideWindows): SideWindows {
   return { source: all(source), target: all(target) };
 }
 
+function addPair(
+  { odds, pool: before }: Comparison,
+  pair: WindowPair,
+  look: LookSeconds,
+  plan: Plan,
+): Pick<Comparison, 'odds' | 'pool'> {
+  const { pool, whole } = addToPool(before, pair, look);
+  const tolerances = { errors: 0, latency: plan.judge.latencyTolerance };
+  return { pool, odds: whole ? addToOdds(odds, whole, tolerances) : odds };
+}
+
 /** What does not fit is forgotten while the weights spread. */
 export function addWindows(
   { share, spreadingUntil }: Pick<Comparison, 'share' | 'spreadingUntil'>,
   { source, target }: SideWindows,
-  { after }: Pick<WindowOrder, 'after'>,
+  { after }: Pick<LookSeconds, 'after'>,
   shift: Shift,
 ): ShareOdds {
   const next = addArrivals(share, { source: source.all.unbound, target: target.all.unbound }, shift);
@@ -194,7 +211,7 @@ function isAgainst(share: ShareOdds): boolean {
 
 /** The odds against the side that gets the traffic. */
 export function findOddsAgainst({ odds }: Comparison): number {
-  return totalOdds(odds).odds;
+  return sumOdds(odds);
 }
 
 /** What adds most to the odds, in words; the largest part first. */

@@ -10,9 +10,14 @@ import { Watch, lastSample } from './watch';
  */
 export type LookRecord = BeginRecord | ShiftRecord | PollRecord | BakeRecord | RestartRecord;
 
+/** Another number for each change of what the same figures come to: a judge verifies its own verdicts, and no other's. */
+export const JUDGE = 2;
+
 /** Before the first shift: what the side that is left did until then says what is slow. */
 export interface BeginRecord {
   readonly kind: 'begin';
+  /** The `JUDGE` that said what follows. Absent of the first one. */
+  readonly judge?: number;
   readonly at: number;
   readonly until: number;
   readonly routes: readonly string[];

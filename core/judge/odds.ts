@@ -74,11 +74,11 @@ export interface Tolerances {
 /** The quantiles of the source that are thresholds, and what each counts for. */
 export const SLOW_PARTS: readonly (readonly [part: number, weight: number])[] = [
   [0.5, 0.2],
-  [0.9, 0.3],
-  [0.99, 0.5],
+  [0.9, 0.05],
+  [0.99, 0.75],
 ];
 /** What is compared, and what each counts for. */
-const WEIGHTS = { errors: 0.7, latency: 0.3 } as const;
+const WEIGHTS = { errors: 0.67, latency: 0.33 } as const;
 /**
  * One window multiplies the odds by so much at the most for a latency. A process that stands still for a second delays all requests
  * that it has, and is seen in two windows at the most: four are needed for 100 : 1, however many requests each has.
@@ -87,7 +87,7 @@ const MAX_LATENCY_FACTOR = 6;
 /** A response within this time is not slow, however much faster the source was. */
 const MIN_SLOW_BUCKET = findBucket(10);
 /** Of all requests together; the classes share the rest. */
-const ALL_WEIGHT = 0.8;
+const ALL_WEIGHT = 0.92;
 
 /**
  * Before the first window.
@@ -202,41 +202,47 @@ export interface Suspicion {
 }
 
 /** The odds in all, 1 at the beginning, and what they are the sum of, the largest first. */
-export function totalOdds({ all, routes }: Odds): { readonly odds: number; readonly parts: readonly Suspicion[] } {
-  const names = Object.keys(routes);
-  const ofAll = names.length === 0 ? 1 : ALL_WEIGHT;
-  const parts = [
-    ...suspicions(all, ofAll),
-    ...names.flatMap((route) => suspicions(routes[route]!, (1 - ofAll) / names.length, route)),
-  ];
-  // What cannot be compared says nothing: its odds stay 1.
-  const said = parts.reduce((sum, { weight }) => sum + weight, 0);
-  const odds = parts.reduce((sum, { part }) => sum + part.odds, 1 - said);
-  return {
-    odds: Math.min(MAX_ODDS, odds),
-    parts: parts.map(({ part }) => part).sort((a, b) => b.odds - a.odds),
-  };
+export function totalOdds(odds: Odds): { readonly odds: number; readonly parts: readonly Suspicion[] } {
+  const parts = listWeighed(odds).map(({ weight, compared, route, slow }): Suspicion => {
+    const what = slow
+      ? ({ what: 'latency', slowerThanMs: bucketEndMs(slow.bucket) } as const)
+      : ({ what: 'errors' } as const);
+    return { ...(route !== undefined && { route }), ...what, odds: weight * findOdds(compared.odds), compared };
+  });
+  return { odds: sumOdds(odds), parts: parts.sort((a, b) => b.odds - a.odds) };
+}
+
+/** The odds in all. What cannot be compared says nothing: its odds stay 1. */
+export function sumOdds(odds: Odds): number {
+  const more = listWeighed(odds).reduce((sum, { weight, compared }) => sum + weight * (findOdds(compared.odds) - 1), 0);
+  return Math.min(MAX_ODDS, 1 + more);
 }
 
 /** JSON has no infinity. */
 const MAX_ODDS = 1e12;
 
-interface Part {
-  readonly part: Suspicion;
+/** One of the things that are compared, and what it counts for. All weights together are 1 at the most. */
+interface Weighed {
   readonly weight: number;
+  readonly compared: Compared;
+  readonly route: string | undefined;
+  /** Of latency. */
+  readonly slow?: SlowCompared;
 }
 
-function suspicions({ errors, latency }: RouteOdds, share: number, route?: string): Part[] {
-  const named = route === undefined ? {} : { route };
-  const create = (weight: number, compared: Compared, about: Pick<Suspicion, 'what' | 'slowerThanMs'>): Part => ({
-    part: { ...named, ...about, odds: weight * findOdds(compared.odds), compared },
-    weight,
-  });
+export function listWeighed({ all, routes }: Odds): Weighed[] {
+  const names = Object.keys(routes);
+  const ofAll = names.length === 0 ? 1 : ALL_WEIGHT;
+  const ofEach = names.map((route) => weigh(routes[route]!, (1 - ofAll) / names.length, route));
+  return [...weigh(all, ofAll), ...ofEach.flat()];
+}
+
+function weigh({ errors, latency }: RouteOdds, share: number, route?: string): Weighed[] {
   const slow = latency.flatMap((part, index) => {
     const weight = share * WEIGHTS.latency * SLOW_PARTS[index]![1];
-    return part ? [create(weight, part, { what: 'latency', slowerThanMs: bucketEndMs(part.bucket) })] : [];
+    return part ? [{ weight, compared: part, route, slow: part }] : [];
   });
-  return [create(share * WEIGHTS.errors, errors, { what: 'errors' }), ...slow];
+  return [{ weight: share * WEIGHTS.errors, compared: errors, route }, ...slow];
 }
 
 /** For people: what differs, and by how much. */

@@ -38,25 +38,22 @@ export interface RateOdds {
 /** How many times as likely something is on the target, and how much of the doubt is for it. The weights add up to 1. */
 export type Ratios = readonly (readonly [ratio: number, weight: number])[];
 
-/** A target that fails does so three or five times as often, rather than one and a half times. */
+/** A target that fails does so five times as often, rather than twice. Between two of them the loss is small. */
 export const ERROR_RATIOS: Ratios = [
-  [1.5, 0.1],
-  [2, 0.2],
-  [3, 0.3],
-  [5, 0.3],
-  [10, 0.1],
+  [2, 0.15],
+  [3, 0.2],
+  [5, 0.5],
+  [10, 0.15],
 ];
 export const LATENCY_RATIOS: Ratios = [
-  [1.25, 0.15],
-  [1.5, 0.2],
-  [2, 0.25],
-  [3, 0.2],
-  [5, 0.15],
-  [10, 0.05],
+  [1.5, 0.15],
+  [2, 0.15],
+  [4, 0.5],
+  [8, 0.2],
 ];
 
 /** The weight of "worse from the beginning"; the rest is for what begins later. */
-const FIRST_WEIGHT = 0.9;
+const FIRST_WEIGHT = 0.95;
 
 export interface WindowOptions {
   /** How many windows a cutover has at the most: the later starts share their weight among so many. */
@@ -65,7 +62,7 @@ export interface WindowOptions {
   readonly tolerance: number;
   /**
    * One window multiplies the odds by this at the most: for what hits many requests at once and says no more than if it had hit one.
-   * Odds that are cut are an e-value still, because they are never larger.
+   * What this cuts is given back to the results that are not cut: the mean for a fair target stays at most 1.
    * @default - any number
    */
   readonly maxFactor?: number;
@@ -83,17 +80,64 @@ export function addWindow(
   { looks, tolerance, maxFactor = Infinity }: WindowOptions,
 ): RateOdds {
   const start = Math.min((1 - FIRST_WEIGHT) / Math.max(1, looks), 1 - started);
-  const isAlone = pair.from.requests === 0 && pair.past !== undefined;
-  const isEmpty = pair.to.requests === 0 || (pair.from.requests === 0 && !isAlone);
-  const logOf = isAlone ? logAlone : logProbability;
-  const equal = isEmpty ? 0 : logOf(pair, 1 + tolerance);
-  const most = Math.log(maxFactor);
+  const logFactor = findLogFactor(pair, 1 + tolerance, maxFactor);
   const next = ratios.map(([ratio, weight], index) => {
     const before = addLogs(logs[index]!, Math.log(start * weight));
-    const isWorse = !isEmpty && ratio > 1 + tolerance;
-    return round(before + (isWorse ? Math.min(logOf(pair, ratio) - equal, most) : 0));
+    return round(before + (ratio > 1 + tolerance ? logFactor(ratio) : 0));
   });
   return { logs: next, started: started + start };
+}
+
+/** The logarithm of how much likelier a window is where the target's odds are `ratio` times the source's, and not `fair` times. */
+function findLogFactor(pair: RatePair, fair: number, maxFactor: number): (ratio: number) => number {
+  const { from, to, past } = pair;
+  const most = Math.log(maxFactor);
+  if (to.requests === 0) return () => 0;
+  if (from.requests === 0) {
+    if (past === undefined) return () => 0;
+    const equal = logAlone(pair, fair);
+    return (ratio) => Math.min(logAlone(pair, ratio) - equal, most);
+  }
+  const hits = from.hits + to.hits;
+  if (hits === 0 || hits === from.requests + to.requests) return () => 0;
+  const equal = logProbability(pair, fair);
+  return (ratio) => {
+    const log = logProbability(pair, ratio) - equal;
+    return most === Infinity ? log : Math.min(log + logGivenBack(pair, { ratio, fair, log, most }), most);
+  };
+}
+
+/** In a window with very many requests all would be given back to what says nothing, and the smallest difference would count. */
+const MAX_GIVEN_BACK = 2;
+const NOTHING_LEFT = 1e-9;
+
+/**
+ * What results that are not cut are multiplied by, so that the mean for a fair target is 1 again:
+ * (1 − most · P(cut | fair)) / P(not cut | ratio), because what is not cut has a mean of P(not cut | ratio).
+ */
+function logGivenBack(
+  pair: RatePair,
+  { ratio, fair, log, most }: Readonly<Record<'ratio' | 'fair' | 'log' | 'most', number>>,
+): number {
+  const { from, to } = pair;
+  const hits = from.hits + to.hits;
+  // With each hit more of the target the factor is `ratio / fair` times as large.
+  const cut = Math.max(0, hits - from.requests, to.hits + Math.ceil((most - log) / Math.log(ratio / fair) - 1e-9));
+  if (cut > Math.min(to.requests, hits)) return 0;
+  const first: RatePair = {
+    from: { requests: from.requests, hits: hits - cut },
+    to: { requests: to.requests, hits: cut },
+  };
+  const kept = 1 - atLeast(first, ratio);
+  if (kept < NOTHING_LEFT) return 0;
+  const more = (1 - Math.exp(most) * atLeast(first, fair)) / kept;
+  return Math.log(Math.min(MAX_GIVEN_BACK, Math.max(1, more)));
+}
+
+/** That of all hits at least so many were the target's. */
+function atLeast(pair: RatePair, ratio: number): number {
+  const { logAll, logUp } = sumTerms(pair, ratio);
+  return Math.exp(logUp - logAll);
 }
 
 /** The odds, 1 at the beginning: 100 is "100 : 1 against a target that is as good as the source". */
@@ -103,18 +147,37 @@ export function findOdds({ logs, started }: RateOdds): number {
 
 /**
  * That of all hits so many were the target's, where its odds are `ratio` times the source's: Fisher's noncentral
- * hypergeometric distribution, up to a term that is the same for every ratio.
+ * hypergeometric distribution.
  */
-function logProbability({ from, to }: RatePair, ratio: number): number {
+function logProbability(pair: RatePair, ratio: number): number {
+  return -sumTerms(pair, ratio).logAll;
+}
+
+/**
+ * How likely other numbers of hits of the target are, as multiples of what was seen.
+ *
+ * @returns `logAll`: the logarithm of the sum of all, `logUp`: of what was seen and all above it
+ */
+function sumTerms({ from, to }: RatePair, ratio: number): { readonly logAll: number; readonly logUp: number } {
   const hits = from.hits + to.hits;
-  const low = Math.max(0, hits - from.requests);
-  const high = Math.min(to.requests, hits);
   const step = (count: number) =>
     (ratio * (to.requests - count) * (hits - count)) / ((count + 1) * (from.requests - hits + count + 1));
-  // From what was seen in both directions, each term as a multiple of that one: what is far behind the most likely adds nothing.
-  const up = sumTerms(high - to.hits, (index) => step(to.hits + index));
-  const down = sumTerms(to.hits - low, (index) => 1 / step(to.hits - 1 - index));
-  return -addLogs(0, addLogs(up, down));
+  let [up, down, term, scale] = [1, 0, 1, 0];
+  for (let count = to.hits; count < Math.min(to.requests, hits) && term > NEGLIGIBLE * up; count += 1) {
+    term *= step(count);
+    up += term;
+    if (up > LARGE) [up, term, scale] = [up / LARGE, term / LARGE, scale + LOG_LARGE];
+  }
+  const logUp = Math.log(up) + scale;
+  [term, scale] = [1, 0];
+  const low = Math.max(0, hits - from.requests);
+  for (let count = to.hits; count > low && term > NEGLIGIBLE * (1 + down); count -= 1) {
+    term /= step(count - 1);
+    down += term;
+    if (down > LARGE) [down, term, scale] = [down / LARGE, term / LARGE, scale + LOG_LARGE];
+  }
+  const isPlain = scale === 0 && logUp < LOG_LARGE;
+  return { logUp, logAll: isPlain ? Math.log(up + down) : addLogs(logUp, Math.log(down) + scale) };
 }
 
 /** That so many requests of the target were hits, where its odds are `ratio` times those of the source's past. */
@@ -126,27 +189,21 @@ function logAlone({ to, past = 0 }: RatePair, ratio: number): number {
 
 /** No rate is 0 or 1 for sure. */
 const CERTAIN = 1 - 1e-6;
-const NEGLIGIBLE = 1e-15;
+/** What is so far behind the rest adds nothing. */
+const NEGLIGIBLE = 1e-12;
 const LARGE = 1e200;
+const LOG_LARGE = Math.log(LARGE);
 
-/** The logarithm of the sum of so many terms, the first of which is `factor(0)`, and each next one `factor(index)` times as large. */
-function sumTerms(count: number, factor: (index: number) => number): number {
-  let [sum, term, scale] = [0, 1, 0];
-  for (let index = 0; index < count; index += 1) {
-    term *= factor(index);
-    if (term > LARGE) [sum, term, scale] = [sum / LARGE, term / LARGE, scale + Math.log(LARGE)];
-    sum += term;
-    if (term < NEGLIGIBLE * sum) break;
-  }
-  return Math.log(sum) + scale;
-}
+/** A number that is e to this times as large as another one loses nothing without it. */
+const MAX_BEHIND = -36;
 
 function addLogs(a: number, b: number): number {
-  const [low, high] = a < b ? [a, b] : [b, a];
-  return high === -Infinity ? high : high + Math.log1p(Math.exp(low - high));
+  const high = Math.max(a, b);
+  const behind = Math.min(a, b) - high;
+  return behind > MAX_BEHIND ? high + Math.log1p(Math.exp(behind)) : high;
 }
 
-/** Enough for any verdict, and short in a state. */
+/** Short in a state, and far finer than the weight of one start: what rounding adds in a whole cutover is nothing. */
 function round(log: number): number {
-  return Math.round(log * 1e4) / 1e4;
+  return Math.round(log * 1e6) / 1e6;
 }

@@ -14,6 +14,7 @@ import { bakeVerdict, stageWindow } from './judge';
 import {
   BakeRecord,
   BeginRecord,
+  JUDGE,
   LookRecord,
   PollRecord,
   unpackCounts,
@@ -51,12 +52,18 @@ interface State {
 /**
  * Computes every verdict of the judge again from what it was given: the same records give the same verdicts.
  *
- * @throws RangeError when the first record is not that of before the first shift
+ * @throws RangeError when the first record is not that of before the first shift, or of another judge
  */
 export function replay(plan: Plan, records: readonly LookRecord[]): Replay {
   const [first, ...others] = records;
   if (first?.kind !== 'begin') {
     throw new RangeError(`the records must start before the first shift, got ${first ? `'${first.kind}'` : 'none'}`);
+  }
+  const { judge = 1 } = first;
+  if (judge !== JUDGE) {
+    throw new RangeError(
+      `the records must be of judge ${JUDGE}, got judge ${judge}: verify them with the release that wrote them`,
+    );
   }
   let state: State = { watch: begin(first, plan), stage: 0 };
   const all: Recomputed[] = [];

@@ -23,7 +23,8 @@ export function bucketEndMs(bucket: number): number {
 }
 
 export function addLatencies(a: LatencyCounts, b: LatencyCounts): LatencyCounts {
-  return Array.from({ length: Math.max(a.length, b.length) }, (_, bucket) => (a[bucket] ?? 0) + (b[bucket] ?? 0));
+  const [long, short] = a.length >= b.length ? [a, b] : [b, a];
+  return long.map((count, bucket) => count + (short[bucket] ?? 0));
 }
 
 export function countLatencies(counts: LatencyCounts): number {
@@ -32,7 +33,9 @@ export function countLatencies(counts: LatencyCounts): number {
 
 /** How many requests took longer than the end of a bucket. */
 export function countSlower(counts: LatencyCounts, bucket: number): number {
-  return countLatencies(counts.slice(bucket + 1));
+  let sum = 0;
+  for (let index = bucket + 1; index < counts.length; index += 1) sum += counts[index]!;
+  return sum;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { keepLook } from '../../core/cutover/looks';
 import { CutoverRun, note, rollBack } from '../../core/cutover/run';
 import { callHooksFirst } from '../../core/cutover/hooks';
-import { packCounts, packWindow } from '../../core/judge/look-record';
+import { JUDGE, packCounts, packWindow } from '../../core/judge/look-record';
 import { findDirection } from '../../core/plan/direction';
 import { planForward } from '../../core/plan/stickiness-plan';
 import { Forward, sameForward } from '../../core/traffic/forward';
@@ -103,7 +103,7 @@ async function startWatch(run: CutoverRun, proxies: Ports['proxies'], nowMs: num
   const comparison = beginComparison(past, order, plan);
   const routes = Object.keys(comparison.odds.routes);
   const watch = { ...beginWatch({ source, target }, nowMs), comparison };
-  const seen = { until: order.until, routes, past: packWindow(past.all), counts: packCounts(watch) };
+  const seen = { judge: JUDGE, until: order.until, routes, past: packWindow(past.all), counts: packCounts(watch) };
   return { ...keepLook(run, { kind: 'begin', at: nowMs, ...seen }), watch };
 }
 

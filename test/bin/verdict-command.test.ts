@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { LookRecord, PollRecord } from '../../core/judge/look-record';
+import { BeginRecord, JUDGE, LookRecord, PollRecord } from '../../core/judge/look-record';
 import { parsePlan } from '../../core/plan/plan';
 
 const COMMAND = join(resolve(__dirname, '../..'), 'dist/bin/drainshift.js');
@@ -20,7 +20,7 @@ const poll = (second: number, errors: number, more: Partial<PollRecord> = {}): P
   ...more,
 });
 const LOOKS: LookRecord[] = [
-  { kind: 'begin', at: START, until: START / 1000 - 2, routes: [], past: [1000, 1000, 1000, 0, 0, 1000] },
+  { kind: 'begin', judge: JUDGE, at: START, until: START / 1000 - 2, routes: [], past: [1000, 1000, 1000, 0, 0, 1000] },
   { kind: 'shift', at: START, stage: 0 },
   poll(2, 0),
   poll(4, 90, { said: 'BreakerTripped' }),
@@ -68,6 +68,14 @@ test('what is missing is no proof', () => {
   expect(verdict(evidence({ looksMissing: '3 could not be written' }))).toMatchObject({ status: 1 });
   expect(verdict(evidence({ looks: LOOKS.slice(2) })).stderr).toMatch(/must start before the first shift, got 'poll'/);
   expect(verdict(evidence({ looks: undefined }))).toMatchObject({ status: 1 });
+});
+
+test('evidence of another judge is not verified by this one, and says so', () => {
+  const { judge, ...older } = LOOKS[0] as BeginRecord;
+  expect(judge).toBe(2);
+  const { status, stdout, stderr } = verdict(evidence({ looks: LOOKS.with(0, older) }));
+  expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+  expect(stderr).toMatch(/must be of judge 2, got judge 1: verify them with the release that wrote them/);
 });
 
 test.each([['{}'], ['no JSON'], ['null']])('%s is no evidence', (text) => {

@@ -7,6 +7,8 @@ import {
   beginOdds,
   describeSuspicion,
   formatOdds,
+  listWeighed,
+  sumOdds,
   totalOdds,
 } from '../../../core/judge/odds';
 
@@ -45,6 +47,18 @@ test('of an equal target they stay low, whatever is compared', () => {
   const { odds } = totalOdds(after(Array.from({ length: 100 }, () => pair({}))));
   expect(odds).toBeLessThan(2);
 });
+
+test.each([[[]], [['/cart']], [ROUTES], [Array.from({ length: 8 }, (_, index) => `/${index}`)]])(
+  'all that is compared shares one budget of false alarms: %j',
+  (names) => {
+    for (const past of [PAST, counts(15).latencies]) {
+      const weights = listWeighed(beginOdds(past, names, 700)).map(({ weight }) => weight);
+      expect(Math.min(...weights)).toBeGreaterThan(0);
+      expect(weights.reduce((sum, weight) => sum + weight, 0)).toBeLessThan(1 + 1e-9);
+    }
+    expect(sumOdds(beginOdds(PAST, names, 700))).toBeCloseTo(1, 3);
+  },
+);
 
 test('a dead route of few requests is found, and named', () => {
   const dead = pair({ cart: counts(2_000), checkout: counts(10, { errors: 10 }) });

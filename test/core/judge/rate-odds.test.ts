@@ -1,5 +1,6 @@
 import {
   ERROR_RATIOS,
+  LATENCY_RATIOS,
   RatePair,
   WindowOptions,
   addWindow,
@@ -88,24 +89,67 @@ test('a window multiplies them by a factor that can be limited, and the rest of 
   const limited = { ...OPTIONS, maxFactor: 6 };
   expect(oddsAfter([bad], limited)).toBeLessThanOrEqual(6);
   expect(oddsAfter([bad, bad], limited)).toBeLessThanOrEqual(36);
-  expect(oddsAfter([pair([950, 30], [50, 0])], limited)).toBe(oddsAfter([pair([950, 30], [50, 0])]));
+  // What is cut is given back: the results that are not cut say a little more.
+  const good = [pair([950, 30], [50, 0])];
+  expect(oddsAfter(good, limited)).toBeGreaterThan(oddsAfter(good));
+  expect(oddsAfter(good, limited)).toBeLessThan(2 * oddsAfter(good));
 });
 
+test('in a window of very many requests a limit gives back twice at the most, so that a small difference says little', () => {
+  const limited = { ...OPTIONS, maxFactor: 6 };
+  const little = [pair([100_000, 1_000], [10_000, 105])];
+  expect(oddsAfter(little, limited)).toBeLessThanOrEqual(2 * oddsAfter(little));
+});
+
+/** Exact: every split of the hits over both sides, with its hypergeometric probability. */
+function meanOfFair(hits: number, from: number, to: number, options: WindowOptions): number {
+  const choose = (n: number, k: number): number => (k < 0 || k > n ? 0 : k === 0 ? 1 : (choose(n - 1, k - 1) * n) / k);
+  let mean = 0;
+  for (let ofTarget = Math.max(0, hits - from); ofTarget <= Math.min(to, hits); ofTarget += 1) {
+    const probability = (choose(to, ofTarget) * choose(from, hits - ofTarget)) / choose(to + from, hits);
+    mean += probability * oddsAfter([pair([from, hits - ofTarget], [to, ofTarget])], options);
+  }
+  return mean;
+}
+
+const THIN = [
+  [6, 10, 5],
+  [3, 100, 30],
+  [8, 60, 6],
+  [1, 19, 1],
+] as const;
+const DENSE = [
+  [30, 60, 40],
+  [50, 40, 20],
+] as const;
+
 test.each([
-  ['whole', {}, 1, 3],
-  ['limited', { maxFactor: 1.2 }, 1, 0],
+  ['whole', {}, [...THIN, ...DENSE], 0.999],
+  ['cut at 6', { maxFactor: 6 }, THIN, 0.96],
+  ['cut at 6, dense', { maxFactor: 6 }, DENSE, 0],
+  ['cut at 1.2', { maxFactor: 1.2 }, [...THIN, ...DENSE], 0],
 ])(
   'the mean of the odds of a fair target is one at most, over every result of a window: %s',
-  (_, limit, most, digits) => {
-    // Exact: every split of six hits over ten and five requests, with its hypergeometric probability.
-    const choose = (n: number, k: number): number =>
-      k < 0 || k > n ? 0 : k === 0 ? 1 : (choose(n - 1, k - 1) * n) / k;
-    let mean = 0;
-    for (let hits = 0; hits <= 5; hits += 1) {
-      const probability = (choose(5, hits) * choose(10, 6 - hits)) / choose(15, 6);
-      mean += probability * oddsAfter([pair([10, 6 - hits], [5, hits])], { ...OPTIONS, ...limit });
+  (_, limit, windows, least) => {
+    for (const [hits, from, to] of windows) {
+      const mean = meanOfFair(hits, from, to, { ...OPTIONS, ...limit });
+      expect(mean).toBeLessThan(1.001);
+      expect(mean).toBeGreaterThan(least);
+      // A fair target is better than one that is tolerated.
+      expect(meanOfFair(hits, from, to, { ...OPTIONS, ...limit, tolerance: 0.2 })).toBeLessThan(1.001);
     }
-    expect(mean).toBeLessThan(most + 0.001);
-    expect(mean).toBeCloseTo(1, digits);
+  },
+);
+
+test.each([ERROR_RATIOS, LATENCY_RATIOS])(
+  'ratios and starts share one budget: without evidence the odds stay 1',
+  (...ratios) => {
+    expect(ratios.reduce((sum, [, weight]) => sum + weight, 0)).toBeCloseTo(1, 9);
+    let odds = beginRateOdds(ratios);
+    for (let look = 0; look < 1_500; look += 1) {
+      expect(odds.started).toBeLessThanOrEqual(1);
+      expect(findOdds(odds)).toBeLessThan(1.002);
+      odds = addWindow(odds, ratios, pair([10, 0], [10, 0]), OPTIONS);
+    }
   },
 );
