@@ -1,74 +1,59 @@
 // `npm run bench:judge`: how often a rule ends a healthy cutover, and how soon it finds a target that is worse. The traffic is
 // drawn, with a seed; the rule of the cutover is the code of `core/judge`, and its peers' are written down after their documents.
 import { writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { EXIT_CODES } from '../core/errors/exit-codes';
-import { LOOK_SECONDS } from '../core/plan/plan';
-import { seededRandom } from '../rehearsal/load-balancer/random';
 import { UsageError } from '../rehearsal/errors/usage-error';
 import { runMain } from './cli/main';
-import type { Figures } from './judge/figures';
+import { checkAims } from './judge/aims';
 import { drawChart } from './judge/chart';
-import { RULES, Rule, RuleSetup } from './judge/rules';
-import { Behaviour, Extent, Traffic } from './judge/traffic';
-import { median } from './report/results';
+import { DISTURBED, FIVE_FOLD, HEALTHY, Minutes, Part, RATES, ROWS, Row } from './judge/cutover';
+import { Figures, describeFigures, sumParts } from './judge/figures';
+import { describeRuns, drawTable } from './judge/table';
+import { runParts } from './judge/workers';
+import { writeFigures } from './report/markdown';
 
-const USAGE = `Usage: npm run bench:judge -- [--healthy N] [--others N] [--seed N] [--json FILE] [--svg FILE]
+const USAGE = `Usage: npm run bench:judge -- [options]
 
-  --healthy N   healthy cutovers for each rate of requests (default 1000)
-  --others N    cutovers of each other row and rate (default 200)
-  --seed N      of all that is drawn (default 1)
-  --json FILE   writes the figures
-  --svg FILE    draws them
+  --healthy N      healthy cutovers, and cutovers with five times the errors, for each rate of requests (default 1000)
+  --others N       cutovers of each other row in which the target is worse (default 300)
+  --disturbed N    cutovers of each row in which it is not, and something else is wrong (default 50)
+  --seed N         of all that is drawn (default 1)
+  --threads N      (default: one for each core)
+  --json FILE      writes the figures
+  --svg FILE       draws them
+  --markdown FILE  a table; in an existing file between its markers
+
+Exit codes: 0 every aim is met, 1 one is missed.
 `;
 
-/** Requests of the target in a minute. */
-const RATES = [20, 200, 1_000] as const;
-const MINUTES = 60;
-/** Before the shift: what fixes the thresholds of latency. */
-const PAST_MINUTES = 5;
+/** So many cutovers are handed to a thread at a time. */
+const PART = 20;
+const PROGRESS_MS = 15_000;
 
-interface Row {
-  readonly name: string;
-  /** 0–1: of all requests the target's. */
-  readonly share: number;
-  readonly target: Partial<Omit<Behaviour, 'requestsPerMinute'>>;
-  readonly extent?: Extent;
-  /** How much more often both sides fail from the tenth to the twentieth minute. */
-  readonly together?: number;
-  /** Of both sides: see `Behaviour`. */
-  readonly stallsPerMinute?: number;
-  /** When all of the target stands still for a second: how long after its warm-up. */
-  readonly stallAtSeconds?: number;
+interface Options {
+  readonly healthy: number;
+  readonly others: number;
+  readonly disturbed: number;
+  readonly seed: number;
+  readonly threads: number;
 }
 
-const HEALTHY: Row = { name: 'healthy', share: 0.05, target: {} };
-/** What is no fault of the target. */
-const DISTURBED: readonly Row[] = [
-  { name: 'both sides fail together', share: 0.05, target: {}, together: 20 },
-  { name: 'each task stands still for a second now and then', share: 0.05, target: {}, stallsPerMinute: 0.5 },
-  { name: 'the only task of the target stands still once', share: 0.05, target: { tasks: 1 }, stallAtSeconds: 10 },
-];
-const WORSE: readonly Row[] = [
-  { name: 'five times the errors', share: 0.05, target: { errorRate: 0.025 } },
-  { name: 'a fifth of all requests fail', share: 0.05, target: { errorRate: 0.2 } },
-  { name: 'one route of four fails', share: 0.05, target: { errorRate: 0.5 }, extent: 'one route' },
-  { name: 'all 1.2 times as slow', share: 0.1, target: { slower: 1.2 } },
-  { name: 'all twice as slow', share: 0.1, target: { slower: 2 } },
-  { name: '4 % of requests 8 times as slow', share: 0.1, target: { stuck: 0.04 } },
-];
-const GOOD = { errorRate: 0.005, slower: 1, stuck: 0, tasks: 2 };
-/** The source has more traffic, and tasks for it. */
-const SOURCE_TASKS = 8;
-
-function main(): number {
+async function main(): Promise<number> {
+  const text = { type: 'string' } as const;
   const { values } = parseArgs({
     options: {
-      healthy: { type: 'string', default: '1000' },
-      others: { type: 'string', default: '200' },
-      seed: { type: 'string', default: '1' },
-      json: { type: 'string' },
-      svg: { type: 'string' },
+      ...{
+        healthy: text,
+        others: text,
+        disturbed: text,
+        seed: text,
+        threads: text,
+        json: text,
+        svg: text,
+        markdown: text,
+      },
       help: { type: 'boolean', default: false },
     },
   });
@@ -76,82 +61,74 @@ function main(): number {
     process.stdout.write(USAGE);
     return EXIT_CODES.done.code;
   }
-  const [healthy, others, seed] = [
-    count('--healthy', values.healthy),
-    count('--others', values.others),
-    count('--seed', values.seed),
-  ];
-  const figures: Figures[] = [];
-  for (const requestsPerMinute of RATES) {
-    figures.push(...measure(HEALTHY, requestsPerMinute, healthy, seed));
-    for (const row of [...DISTURBED, ...WORSE]) figures.push(...measure(row, requestsPerMinute, others, seed));
-  }
+  const figures = await measureAll({
+    healthy: count('--healthy', values.healthy, 1_000),
+    others: count('--others', values.others, 300),
+    disturbed: count('--disturbed', values.disturbed, 50),
+    seed: count('--seed', values.seed, 1),
+    threads: count('--threads', values.threads, availableParallelism()),
+  });
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(figures, undefined, 2)}\n`);
   if (values.svg !== undefined)
-    writeFileSync(values.svg, drawChart(figures, { healthy: HEALTHY.name, worse: WORSE[0]!.name }));
-  return EXIT_CODES.done.code;
+    writeFileSync(values.svg, drawChart(figures, { healthy: HEALTHY.name, worse: FIVE_FOLD.name }));
+  const aims = checkAims(figures);
+  const verdicts = aims.map(({ isMet, text: what }) => `${isMet ? 'met' : 'MISSED'}: ${what}`);
+  if (values.markdown !== undefined) {
+    const list = verdicts.map((verdict) => `- ${verdict}`).join('\n');
+    writeFigures(values.markdown, 'bench:judge', [drawTable(figures), describeRuns(figures), list].join('\n\n'));
+  }
+  process.stdout.write(`\n${verdicts.join('\n')}\n`);
+  return aims.every(({ isMet }) => isMet) ? EXIT_CODES.done.code : EXIT_CODES.failed.code;
 }
 
-function count(name: string, text: string): number {
-  const number = Number(text);
+function count(name: string, text: string | undefined, fallback: number): number {
+  const number = text === undefined ? fallback : Number(text);
   if (Number.isInteger(number) && number > 0) return number;
   throw new UsageError(`'${name}' must be an integer of 1 or more, got '${text}'`);
 }
 
-/** All rules see the same traffic, so that they differ in nothing else. */
-function measure(row: Row, requestsPerMinute: number, cutovers: number, seed: number): Figures[] {
-  const traffic = new Traffic(seededRandom(seed * 1_000_003 + requestsPerMinute), LOOK_SECONDS);
-  const found = new Map<string, number[]>();
-  for (let cutover = 0; cutover < cutovers; cutover += 1) {
-    for (const [rule, minutes] of runCutover(row, requestsPerMinute, traffic)) {
-      found.set(rule, [...(found.get(rule) ?? []), minutes]);
+/** Prints each row as soon as it is measured, and now and then how far it is. */
+async function measureAll(options: Options): Promise<Figures[]> {
+  const cells = RATES.toReversed().flatMap((rate) => ROWS.map((row) => listParts(row, rate, options)));
+  const done = new Map<Part, Minutes>();
+  const figures: Figures[] = [];
+  const started = Date.now();
+  let said = started;
+  const parts = cells.flat();
+  await runParts(parts, options.threads, (part, minutes) => {
+    done.set(part, minutes);
+    const cell = cells.find((each) => each.includes(part))!;
+    if (cell.every((each) => done.has(each))) {
+      const found = sumParts(
+        part,
+        cell.map((each) => done.get(each)!),
+      );
+      figures.push(...found);
+      process.stdout.write(found.map((each) => `${describeFigures(each)}\n`).join(''));
     }
-  }
-  const figures = [...found].map(([rule, minutes]): Figures => {
-    const middle = median(minutes);
-    const rolledBack = minutes.filter(Number.isFinite).length;
-    return {
-      row: row.name,
-      rule,
-      requestsPerMinute,
-      cutovers,
-      rolledBack,
-      ...(Number.isFinite(middle) && { medianMinutes: middle }),
-    };
+    if (Date.now() - said < PROGRESS_MS) return;
+    said = Date.now();
+    process.stderr.write(`${done.size} of ${parts.length} parts after ${Math.round((said - started) / 1_000)} s\n`);
   });
-  for (const each of figures) process.stdout.write(`${describe(each)}\n`);
-  return figures;
+  process.stderr.write(`all ${parts.length} parts after ${Math.round((Date.now() - started) / 1_000)} s\n`);
+  return sortFigures(figures);
 }
 
-function runCutover(row: Row, requestsPerMinute: number, traffic: Traffic): Map<string, number> {
-  const { share, stallsPerMinute = 0 } = row;
-  const good = { ...GOOD, stallsPerMinute };
-  const source = { ...good, requestsPerMinute: (requestsPerMinute * (1 - share)) / share, tasks: SOURCE_TASKS };
-  const target = { ...good, ...row.target, requestsPerMinute };
-  const setup: RuleSetup = {
-    past: traffic.past({ ...source, requestsPerMinute: requestsPerMinute / share }, PAST_MINUTES),
-    lookSeconds: LOOK_SECONDS,
-    minutes: MINUTES,
-  };
-  const rules = new Map<string, Rule>(Object.entries(RULES).map(([name, create]) => [name, create(setup)]));
-  const minutes = new Map([...rules.keys()].map((name) => [name, Infinity]));
-  for (let at = LOOK_SECONDS; at <= MINUTES * 60 && rules.size > 0; at += LOOK_SECONDS) {
-    const together = row.together !== undefined && at > 600 && at <= 1_200 ? row.together : 1;
-    const [s, t] = [source, target].map((side) => ({ ...side, errorRate: Math.min(1, side.errorRate * together) }));
-    const isStalled = at === row.stallAtSeconds;
-    const pair = traffic.window(s!, { ...t!, isStalled }, row.extent);
-    for (const [name, rule] of rules) {
-      if (!rule.look(pair, at)) continue;
-      minutes.set(name, at / 60);
-      rules.delete(name);
-    }
-  }
-  return minutes;
+/** The longest first: at the end no thread waits long for another. */
+function listParts(row: Row, requestsPerMinute: number, { healthy, others, disturbed, seed }: Options): Part[] {
+  const isDisturbed = DISTURBED.includes(row);
+  const all = row === HEALTHY || row === FIVE_FOLD ? healthy : isDisturbed ? disturbed : others;
+  return Array.from({ length: Math.ceil(all / PART) }, (_, index) => {
+    const first = index * PART;
+    return { row: row.name, requestsPerMinute, first, cutovers: Math.min(PART, all - first), seed };
+  });
 }
 
-function describe({ row, rule, requestsPerMinute, cutovers, rolledBack, medianMinutes }: Figures): string {
-  const soon = medianMinutes === undefined ? '' : `, median ${medianMinutes.toFixed(1)} min`;
-  return `${row}; ${requestsPerMinute} requests a minute; ${rule}: ${rolledBack} of ${cutovers} rolled back${soon}`;
+function sortFigures(figures: readonly Figures[]): Figures[] {
+  const names = ROWS.map(({ name }) => name);
+  return figures.toSorted(
+    (a, b) => names.indexOf(a.row) - names.indexOf(b.row) || a.requestsPerMinute - b.requestsPerMinute,
+  );
 }
 
 void runMain(main);

@@ -1,4 +1,4 @@
-import type { Figures } from './figures';
+import { Figures, describeShare, describeTime } from './figures';
 
 const WIDTH = 860;
 const [LABEL, GAP, ROW, TOP] = [210, 40, 22, 92];
@@ -46,11 +46,10 @@ ${parts.join('\n')}
 
 function drawRule(alarm: Figures, found: Figures | undefined, top: number): string {
   const color = alarm.rule.startsWith('drainshift') ? 'ours' : 'peer';
-  const share = alarm.rolledBack / alarm.cutovers;
   const minutes = found?.medianMinutes;
   return [
     `<text x="${LABEL - 12}" y="${top + 13}" text-anchor="end">${alarm.rule}</text>`,
-    drawBar(LABEL, top, share, `${Number((share * 100).toPrecision(2))} %`, color),
+    drawBar(LABEL, top, alarm.rolledBack / alarm.cutovers, describeShare(alarm), color),
     drawBar(LABEL + PANEL + GAP, top, minutes === undefined ? 0 : findLength(minutes), describeTime(minutes), color),
   ].join('\n');
 }
@@ -63,9 +62,4 @@ function drawBar(left: number, top: number, length: number, text: string, color:
 
 function findLength(minutes: number): number {
   return Math.log(Math.max(SHORTEST, minutes) / SHORTEST) / Math.log(LONGEST / SHORTEST);
-}
-
-function describeTime(minutes: number | undefined): string {
-  if (minutes === undefined) return 'not found';
-  return minutes < 1 ? `${Math.round(minutes * 60)} s` : `${Number(minutes.toPrecision(2))} min`;
 }

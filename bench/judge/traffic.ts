@@ -31,8 +31,6 @@ const STALL_MS = 1_000;
 
 /** Draws windows of traffic. All of it comes from one source of numbers: the same seed gives the same cutovers. */
 export class Traffic {
-  private readonly latencies = new Map<string, Draw>();
-
   constructor(
     private readonly random: () => number,
     private readonly seconds: number,
@@ -50,7 +48,7 @@ export class Traffic {
 
   private side(worse: Behaviour, good: Behaviour, extent: Extent): WindowPair[Role] {
     const [all, ...counts] = [undefined, ...ROUTES].map(() => createCounts());
-    const [drawWorse, drawGood] = [this.findDraw(worse), this.findDraw(good)];
+    const [drawWorse, drawGood] = [findDraw(worse), findDraw(good)];
     const perSecond = worse.requestsPerMinute / 60;
     const byChance = this.poisson((worse.stallsPerMinute * worse.tasks * this.seconds) / 60);
     const stalls = byChance + (worse.isStalled === true ? 1 : 0);
@@ -64,11 +62,8 @@ export class Traffic {
       const isError = this.random() < (isWorse ? worse : good).errorRate;
       const drawn = (isWorse ? drawWorse : drawGood)(this.random());
       const bucket = index < late ? this.stall(drawn) : drawn;
-      for (const each of [all!, at]) {
-        each.requests += 1;
-        if (isError) each.errors += 1;
-        each.latencies[bucket]! += 1;
-      }
+      count(all!, bucket, isError);
+      count(at, bucket, isError);
     }
     return { all: all!, routes: Object.fromEntries(ROUTES.map((name, index) => [name, counts[index]!])) };
   }
@@ -76,17 +71,6 @@ export class Traffic {
   /** @returns the bucket of a request that waited for the rest of a stall, too */
   private stall(bucket: number): number {
     return findBucket(this.random() * STALL_MS + Math.min(bucketEndMs(bucket), 60_000));
-  }
-
-  /** One of many equally likely buckets: a draw of the normal distribution for each of millions of requests would take hours. */
-  private findDraw({ slower, stuck }: Behaviour): Draw {
-    const key = `${slower} ${stuck}`;
-    const known = this.latencies.get(key);
-    if (known) return known;
-    const table = Uint8Array.from({ length: TABLE }, (_, index) => findBucket(latencyAt(index, slower, stuck)));
-    const draw: Draw = (random) => table[Math.floor(random * TABLE)]!;
-    this.latencies.set(key, draw);
-    return draw;
   }
 
   private normal(): number {
@@ -102,6 +86,24 @@ export class Traffic {
 }
 
 type Draw = (random: number) => number;
+const DRAWS = new Map<string, Draw>();
+
+/** One of many equally likely buckets: a draw of the normal distribution for each of millions of requests would take hours. */
+function findDraw({ slower, stuck }: Behaviour): Draw {
+  const key = `${slower} ${stuck}`;
+  const known = DRAWS.get(key);
+  if (known) return known;
+  const table = Uint8Array.from({ length: TABLE }, (_, index) => findBucket(latencyAt(index, slower, stuck)));
+  const draw: Draw = (random) => table[Math.floor(random * TABLE)]!;
+  DRAWS.set(key, draw);
+  return draw;
+}
+
+function count(counts: ReturnType<typeof createCounts>, bucket: number, isError: boolean): void {
+  counts.requests += 1;
+  if (isError) counts.errors += 1;
+  counts.latencies[bucket]! += 1;
+}
 
 const createCounts = () => ({ requests: 0, errors: 0, latencies: new Array<number>(BUCKETS).fill(0) });
 

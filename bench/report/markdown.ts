@@ -4,18 +4,25 @@ import { ledgerText } from './ledger';
 import type { Results, RowResult } from './results';
 import { machineText } from './table';
 
-/** A document keeps its own words; what stands between these two lines is the tool's. */
-const BEGIN = '<!-- figures: begin, written by `npm run bench:proxy -- --markdown FILE` -->';
 const END = '<!-- figures: end -->';
 
-/** Puts the figures between the markers of a document, or makes a new file of them. */
 export function writeMarkdown(file: string, results: Results): void {
-  const figures = `${BEGIN}\n\n${markdown(results)}\n\n${END}`;
+  writeFigures(file, 'bench:proxy', markdown(results));
+}
+
+/**
+ * Puts the figures of a command between its markers in a document, or makes a new file of them. A document keeps its own words; what
+ * stands between these two lines is the tool's.
+ */
+export function writeFigures(file: string, command: string, content: string): void {
+  const marker = `<!-- figures: begin, written by \`npm run ${command} -- --markdown FILE\` -->`;
+  const figures = `${marker}\n\n${content}\n\n${END}`;
   const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
-  const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)];
+  const begin = text.indexOf(marker);
+  const end = text.indexOf(END, begin);
   const hasPlace = begin >= 0 && end > begin;
   if (text !== '' && !hasPlace)
-    throw new Error(`'${file}' must have the line ${BEGIN} and, below it, ${END}, got neither`);
+    throw new Error(`'${file}' must have the line ${marker} and, below it, ${END}, got neither`);
   writeFileSync(file, hasPlace ? text.slice(0, begin) + figures + text.slice(end + END.length) : `${figures}\n`);
 }
 
