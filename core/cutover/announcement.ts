@@ -127,11 +127,9 @@ const TEXTS: Readonly<Record<AnnouncementKind, Lines>> = {
   ],
   stuck: (run, places) => [
     ...why(run),
-    ...sideLines(run),
-    ...paceLines(run),
-    stuckLine(run),
-    `1. Get one of the two sides to serve. The weights in force: ${describeRule(places)}`,
-    '2. Then, if it has ended: drainshift weights set --stack STACK --source S --target T, after you have deleted the lock.',
+    ...(run.rollback?.notMoved === undefined
+      ? stayingLines(run, places)
+      : notMovedLines(run, run.rollback.notMoved, places)),
   ],
   rolledBack: (run, places) => [
     ...why(run),
@@ -190,6 +188,26 @@ export function buildAnnouncement(
       text,
     },
   };
+}
+
+function stayingLines(run: Announced, places: AnnouncementPlaces): string[] {
+  return [
+    ...sideLines(run),
+    ...paceLines(run),
+    stuckLine(run),
+    `1. Get one of the two sides to serve. The weights in force: ${describeRule(places)}`,
+    '2. Then, if it has ended: drainshift weights set --stack STACK --source S --target T, after you have deleted the lock.',
+  ];
+}
+
+function notMovedLines(run: Announced, notMoved: string, places: AnnouncementPlaces): string[] {
+  return [
+    `The weights could not be put back to ${initial(run)}: ${notMoved}`,
+    'It tries again and again for over an hour, and says so when they are back. Until then requests go where they went.',
+    `1. The weights in force: ${describeRule(places)}`,
+    '2. If a right is missing, give it; if AWS rejects calls, look for what uses up their rate.',
+    `3. If you cannot wait: set the weights of that rule to ${initial(run)} in the console of AWS, and it goes on from there.`,
+  ];
 }
 
 function stuckLine(run: Announced): string {

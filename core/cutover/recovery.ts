@@ -1,3 +1,6 @@
+import { ERRORS, ErrorCode } from '../errors/errors';
+import type { Failure } from './run';
+
 /** How often a cutover that was stopped from outside is put back, and how far apart: for six hours, before it is given up. */
 export const RECOVERY_ATTEMPTS = 120;
 export const RECOVERY_PAUSE_SECONDS = 180;
@@ -10,8 +13,9 @@ export interface StatusChange {
   readonly detail: {
     readonly name: string;
     readonly status: string;
-    /** Of the Fail state that it ended in. AWS's schema of the event does not promise it. */
+    /** Of the Fail state that it ended in. AWS's schema of the event does not promise it, nor the cause. */
     readonly error?: string | null;
+    readonly cause?: string | null;
   };
 }
 
@@ -44,4 +48,31 @@ export function buildRecoveryCall(event: StatusChange | QueuedChange): RecoveryC
     change: body.requestPayload ?? body,
     isLast: Number(record.attributes.ApproximateReceiveCount) >= RECOVERY_ATTEMPTS,
   };
+}
+
+/**
+ * Why an execution ended in `Lock` that tried it again and again, which no step has told of. Undefined where `Lock` has told of it: there
+ * trying again would not have helped.
+ */
+export function findUntoldStart({ error, cause }: StatusChange['detail']): Failure | undefined {
+  if (error !== NOT_STARTED) return undefined;
+  const { errorType, errorMessage } = parseCause(cause ?? undefined);
+  if (errorType !== undefined && Object.hasOwn(ERRORS, errorType) && !ERRORS[errorType as ErrorCode].retry)
+    return undefined;
+  return { code: 'AwsUnavailable', message: errorMessage ?? `'Lock' must end, got ${cause ?? 'no cause'}` };
+}
+
+/** As Lambda reports an error to Step Functions. */
+interface LambdaCause {
+  readonly errorType?: string;
+  readonly errorMessage?: string;
+}
+
+function parseCause(cause: string | undefined): LambdaCause {
+  try {
+    const read = JSON.parse(cause ?? '') as unknown;
+    return typeof read === 'object' && read !== null ? read : {};
+  } catch {
+    return {};
+  }
 }

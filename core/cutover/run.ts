@@ -232,8 +232,13 @@ export interface RollbackRecord {
   readonly strandedAt?: string;
   /** What the pace of the plan did, where there is one. */
   readonly pace?: PaceRecord;
-  /** What operators were notified of last: that the weights stay, or that the side that was left has its own back and does not serve. */
-  readonly notifiedOf?: 'staying' | 'stranded';
+  /** Why the last look could not read or set the weights. */
+  readonly notMoved?: string;
+  /**
+   * What operators were notified of last: that the weights stay, that the side that was left has its own back and does not serve, or that
+   * they cannot be set.
+   */
+  readonly notifiedOf?: 'staying' | 'stranded' | 'notMoved';
   /** What could not be done, or read, on the way: one line each. */
   readonly notDone?: readonly string[];
   /** Set while the side that was left must not be given its weight back, or has it and does not serve: what each side was at the last look. */

@@ -85,7 +85,7 @@ export const CONFIRM_POLL_SECONDS = 2;
 /** Between two looks of one invocation of a step, where a look takes no longer. */
 export const LOOK_SECONDS = 2;
 /** How long one invocation looks again and again; the state machine waits for the rest of `pollSeconds`. A process that hangs is found behind it. */
-export const LOOKING_SECONDS = 120;
+export const LOOKING_SECONDS = 60;
 /** A drain whose paced closes take long is looked at less often, so that it has at the most about this many looks. */
 export const MAX_DRAIN_LOOKS = 500;
 /** All waits for a window together. */
@@ -186,7 +186,7 @@ export const PLAN_FIELDS = {
     default: 15,
     unit: 's',
     sentence:
-      'How often the state machine has both sides checked. Each time they are looked at every 2 s for this long, and for 120 s at the most.',
+      'How often the state machine has both sides checked. Each time they are looked at every 2 s for this long, and for 60 s at the most.',
   },
   minimumHealthyTargets: {
     kind: 'integer',

@@ -52,8 +52,11 @@ export interface ExecutionEntry {
 
 /** A person waits for it, who may be far from the region. */
 const CALL_MS = 30_000;
-/** The last events hold the present state, and the response of the step before it. */
+/** The last events hold the present state, and the response of the step before it; behind the retries of a step there are more. */
 const LAST_EVENTS = 20;
+/** Each retry takes three to five events, and a step has up to 200 of them. */
+const MORE_EVENTS = 500;
+const MORE_PAGES = 2;
 
 export function executionsPort(stateMachineArn: string): ExecutionsPort {
   const client = limited('Step Functions', new SFNClient(CLIENT_CONFIG), CALL_MS);
@@ -83,13 +86,10 @@ export function executionsPort(stateMachineArn: string): ExecutionsPort {
       try {
         const described = await client.send(new DescribeExecutionCommand({ executionArn }));
         const { status, error, cause, startDate, stopDate } = described;
-        const events = await client.send(
-          new GetExecutionHistoryCommand({ executionArn, reverseOrder: true, maxResults: LAST_EVENTS }),
-        );
         return {
           status: status ?? 'RUNNING',
           input: parseJson(described.input),
-          ...findProgress(events.events ?? []),
+          ...(await readProgress(client, executionArn)),
           ...(startDate && { startedAtMs: startDate.getTime() }),
           ...(stopDate && { endedAtMs: stopDate.getTime() }),
           ...(error !== undefined && { error }),
@@ -101,6 +101,20 @@ export function executionsPort(stateMachineArn: string): ExecutionsPort {
       }
     },
   };
+}
+
+async function readProgress(client: SFNClient, executionArn: string): Promise<Pick<ExecutionLook, 'state' | 'run'>> {
+  const events: HistoryEvent[] = [];
+  let nextToken: string | undefined;
+  for (let page = 0; ; page += 1) {
+    const maxResults = page === 0 ? LAST_EVENTS : MORE_EVENTS;
+    const command = new GetExecutionHistoryCommand({ executionArn, reverseOrder: true, maxResults, nextToken });
+    const history = await client.send(command);
+    events.push(...(history.events ?? []));
+    nextToken = history.nextToken;
+    const found = findProgress(events);
+    if ((found.state !== undefined && found.run) || nextToken === undefined || page === MORE_PAGES) return found;
+  }
 }
 
 /** The newest first. */

@@ -26,9 +26,10 @@ const LOOK_MS = (STEP_SECONDS - 2) * 1000;
  * A step that looks again and again, and returns at once when a look has a verdict. A state machine that waits between two looks writes
  * nine events for each, so that its history has room for one in some fifteen seconds: a side that fails must be left sooner.
  *
- * It looks for as long as the step would have the state machine wait, and 120 s at the most; the rest is waited by the state machine. A
- * look that saw what may be a fault is followed by the next one soon, and in the same invocation. No look begins that the time of the
- * function would cut short, and after a while none behind one that could not read the lock: it may be another's by now.
+ * It looks for as long as the step would have the state machine wait, and 60 s at the most; the rest is waited by the state machine. A
+ * look that saw what may be a fault is followed by the next one soon, and in the same invocation. So is one that could not read
+ * something: two that are minutes apart do not say that it was away between them. No look begins that the time of the function would
+ * cut short, and after a while none behind one that could not read the lock: it may be another's by now.
  */
 export function lookOften(act: Act<CutoverRun, CutoverRun>): Act<CutoverRun, CutoverRun> {
   return async (first, ports, nowMs) => {
@@ -56,6 +57,7 @@ interface Looked {
   readonly run: CutoverRun;
   /** Until the next one. */
   readonly pauseMs: number;
+  /** Whether the next one is in the same invocation, however rarely the step looks. */
   readonly isHurried: boolean;
 }
 
@@ -67,9 +69,15 @@ async function lookOnce(
 ): Promise<Looked> {
   const run = await act(given, ports, nowMs);
   const tookMs = ports.now() - nowMs;
-  const isHurried = run.verdict === 'wait' && run.watch !== undefined && isSuspicious(run.watch, run.plan);
+  const { watch } = run;
+  const isSuspected = watch !== undefined && isSuspicious(watch, run.plan);
+  const isBlind = watch !== undefined && Object.keys(watch.blindSinceMs).length > 0;
   const pauseMs = Math.max(LOOK_SECONDS * 1000, PACE * tookMs) - tookMs;
-  return { run, isHurried, pauseMs: isHurried ? Math.min(pauseMs, Math.max(HURRIED_PAUSE_MS, tookMs)) : pauseMs };
+  return {
+    run,
+    isHurried: isSuspected || isBlind,
+    pauseMs: isSuspected ? Math.min(pauseMs, Math.max(HURRIED_PAUSE_MS, tookMs)) : pauseMs,
+  };
 }
 
 /** The state has no room for them. A store that is away costs nothing but these figures. */

@@ -68,8 +68,17 @@ async function suspendAll(fresh: readonly SuspendedScaling[], { services }: Port
   return done.flatMap((each) => (each.status === 'rejected' ? [each.reason as Error] : []))[0];
 }
 
-function noteProblem(run: CutoverRun, problem: unknown, { now }: Ports): CutoverRun {
-  return note(run, now(), 'Scaling', { notSuspended: problem instanceof Error ? problem.message : String(problem) });
+function noteProblem(run: CutoverRun, problem: unknown, ports: Ports): CutoverRun {
+  return noteOnce(run, { notSuspended: problem instanceof Error ? problem.message : String(problem) }, ports);
+}
+
+/** A rollback may try it for an hour, and a state has no room for as many entries. */
+function noteOnce(run: CutoverRun, detail: Readonly<Record<string, unknown>>, { now }: Ports): CutoverRun {
+  const kinds = Object.keys(detail).join();
+  const last = run.timeline.findLast(
+    (entry) => entry.state === 'Scaling' && Object.keys(entry.detail).join() === kinds,
+  );
+  return last ? run : note(run, now(), 'Scaling', detail);
 }
 
 async function settleError<T>(work: () => Promise<T>): Promise<{ value: T } | { error: unknown }> {
@@ -102,7 +111,7 @@ export async function resumeScaling(run: CutoverRun, ports: Ports): Promise<Cuto
   });
   if (failed.length === 0) return bare;
   const detail = { notResumed: failed.map(({ each, problem }) => `${each.side}: ${problem}`) };
-  return note({ ...bare, suspended: left }, ports.now(), 'Scaling', detail);
+  return noteOnce({ ...bare, suspended: left }, detail, ports);
 }
 
 /**
@@ -128,7 +137,7 @@ export async function resumeForGood(given: CutoverRun, ports: Ports): Promise<Cu
   const { suspended = [], timeline } = run;
   if (suspended.length === 0) return run;
   const sides = suspended.map(({ side }) => side).join(' and the ');
-  const got = JSON.stringify(timeline.at(-1)?.detail);
+  const got = JSON.stringify(timeline.findLast(({ state }) => state === 'Scaling')?.detail);
   throw new CutoverError('AwsUnavailable', `the autoscaling of the ${sides} must be resumed, got ${got}`);
 }
 

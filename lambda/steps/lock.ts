@@ -3,7 +3,7 @@ import type { CheckedAlarms } from '../../core/judge/alarm-check';
 import { ROLLBACK_ACTION } from '../../core/cutover/execution-look';
 import { CutoverRun, begin, note } from '../../core/cutover/run';
 import { reversePlan } from '../../core/plan/reverse-plan';
-import { CutoverError } from '../../core/errors/errors';
+import { CutoverError, ERRORS } from '../../core/errors/errors';
 import { Plan, estimateSeconds, parsePlan } from '../../core/plan/plan';
 import { PLAN_PARTS, PlanPart, checkFloor } from '../../core/plan/plan-floor';
 import { oneLine } from '../../core/text/one-line';
@@ -41,8 +41,9 @@ export async function lock(input: LockInput, ports: Ports, nowMs: number): Promi
     await announce('started', run, ports);
     return run;
   } catch (error) {
-    // No operator watches an execution that a schedule started.
-    if (error instanceof CutoverError) await announce('notStarted', failedRun(input, error), ports);
+    // No operator watches an execution that a schedule started. One that is tried again may still start: `recover` tells of its end.
+    if (error instanceof CutoverError && !ERRORS[error.code].retry)
+      await announce('notStarted', failedRun(input, error), ports);
     throw error;
   }
 }

@@ -10,6 +10,7 @@ import {
   RECOVERY_ATTEMPTS,
   StatusChange,
   buildRecoveryCall,
+  findUntoldStart,
 } from '../../core/cutover/recovery';
 import { findDirection } from '../../core/plan/direction';
 import { STRAGGLER_SECONDS } from '../../core/cutover/step-limits';
@@ -55,7 +56,11 @@ async function putBack({ detail }: StatusChange, ports: Ports, nowMs: number): P
   // First: what has left its evidence needs no lock that can be read.
   if (await store.hasEvidence(detail.name)) return { recovered: false };
   const held = await store.holder();
-  if (held?.execution !== detail.name) return { recovered: false };
+  if (held?.execution !== detail.name) {
+    const failure = findUntoldStart(detail);
+    if (failure) await announce('notStarted', { execution: detail.name, failure }, ports);
+    return { recovered: false };
+  }
   if (await isFinished(held, ports)) return finish(held, ports, nowMs);
   const started = held.isVerified ? { ...held, isVerified: false } : held;
   const stopped = rollBack(started, 'Aborted', `the execution '${detail.name}' ended as ${detail.status}`);
@@ -64,12 +69,15 @@ async function putBack({ detail }: StatusChange, ports: Ports, nowMs: number): P
   const back = held.initial ? await restore(stopped, ports, nowMs) : stopped;
   // An event may come twice, and the other call be done by now.
   if (await store.hasEvidence(detail.name)) return { recovered: false };
-  if (back.verdict === 'wait')
-    throw new Error(
-      `the weights of '${detail.name}' must read back, and its ${findDirection(held.plan).from} serve, got one that does not yet`,
-    );
+  if (back.verdict === 'wait') throw new Error(describeWaiting(back));
   await record(back, ports, ports.now());
   return { recovered: true };
+}
+
+function describeWaiting({ execution, plan, rollback: record }: CutoverRun): string {
+  const got = [record?.notMoved, ...(record?.notDone ?? [])].filter((line) => line !== undefined).join('; ');
+  const { from } = findDirection(plan);
+  return `the weights of '${execution}' must read back, and its ${from} serve, got ${got || 'one that does not yet'}`;
 }
 
 /**

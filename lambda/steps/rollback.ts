@@ -111,9 +111,9 @@ export async function rollback(
   const asked = await ask(given, ports, atOnce);
   if (!isOwn(given, asked)) return withoutLock(given);
   const { holder } = asked;
-  const recalled = 'value' in holder && holder.value ? recallSuspended(given, holder.value) : given;
+  const recalled = 'value' in holder && holder.value ? recall(given, holder.value) : given;
   return withRollbackHooks(recalled, ports, nowMs, async () => {
-    let run = await goBack(recalled, { initial, ...asked }, ports, nowMs);
+    let run = await goBackOrTell(recalled, { initial, ...asked }, ports, nowMs);
     while (isPacing(run) && ports.now() - nowMs < ROLLBACK_LOOKING_SECONDS * 1000 && timeLeftMs() > NEXT_LOOK_MS) {
       await ports.pause(run.waitSeconds * 1000);
       const again = await lookAgain(run, initial, ports);
@@ -122,6 +122,30 @@ export async function rollback(
     }
     return isProven ? proveBack(run, ports) : run;
   });
+}
+
+/** A step that was cut short handed on what it was given: the lock, written before its effect, knows that it may have shifted. */
+function recall(given: CutoverRun, held: HeldLock): CutoverRun {
+  const run = recallSuspended(given, held);
+  return run.stage || !held.stage ? run : { ...run, stage: held.stage };
+}
+
+/**
+ * A look that fails is a look: operators are notified of the first one, and the next begins at once. One that fails for long is thrown, for
+ * the state machine to repeat at its pace.
+ */
+async function goBackOrTell(run: CutoverRun, going: GoingBack, ports: Ports, nowMs: number): Promise<CutoverRun> {
+  try {
+    return await goBack(run, going, ports, nowMs);
+  } catch (error) {
+    if (error instanceof CutoverError && error.code !== 'AwsUnavailable') throw error;
+    const started = run.rollback ? run : beginRollback(run, nowMs);
+    const notMoved = error instanceof Error ? error.message : String(error);
+    const record: RollbackRecord = { ...findStart(started, nowMs), notMoved };
+    const waiting = await tellStuck(started, record, 'notMoved', ports);
+    if (ports.now() - findLastMs(record) < CONFIRM_SECONDS * 1000) return waiting;
+    throw error;
+  }
 }
 
 /** @returns undefined when it fails: what was done so far is kept, and the next call looks first */
@@ -563,7 +587,7 @@ function listNotDone({ notDone }: Seen): Pick<RollbackRecord, 'notDone'> {
 /** Without what an earlier look saw, and could not do: this one has tried again. */
 function findStart({ rollback: started }: CutoverRun, nowMs: number): RollbackRecord {
   if (!started) return { startedAt: new Date(nowMs).toISOString() };
-  return { ...started, sides: undefined, notDone: undefined };
+  return { ...started, sides: undefined, notDone: undefined, notMoved: undefined };
 }
 
 /** When it last did something that takes time: a pace has its own. */

@@ -84,10 +84,12 @@ export const shift: Act<CutoverRun, CutoverRun> = (run, ports, nowMs) => {
         return Promise.resolve(waitToShift(judgedRun, atMs));
       }
       const waiting = isAsBefore(judgedRun, look, ports) && waitForWindow(judgedRun, atMs);
-      if (waiting) return Promise.resolve(waiting);
+      // Everything was readable: what could not be done before is no part of what cannot be done later.
+      if (waiting) return Promise.resolve({ ...waiting, unsavedSinceMs: undefined });
       const point = { when: 'beforeShift', stage: judgedRun.stage!.index + 2, attempt: 1 } as const;
       const hooked = callHooksFirst(judgedRun, [point], 'nextStage');
-      return hooked === judgedRun ? setWeights(judgedRun, ports, atMs) : Promise.resolve(hooked);
+      if (hooked !== judgedRun) return Promise.resolve({ ...hooked, unsavedSinceMs: undefined });
+      return setWeights(judgedRun, ports, atMs);
     },
     { isConfirmed: false, resume: 'nextStage' },
   );

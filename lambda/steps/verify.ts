@@ -32,7 +32,8 @@ async function verifyBoth(run: CutoverRun, ports: Ports, nowMs: number, look: Lo
   const { from, to } = findDirection(run.plan);
   const isBlind = blind.some((what) => what === 'loadBalancer' || what === 'alarms' || what === `${to}Tasks`);
   const left = tasks[from];
-  if (isBlind || !left) return { ...run, verdict: 'wait', waitSeconds: run.plan.pollSeconds };
+  if (isBlind) return { ...run, verdict: 'wait', waitSeconds: run.plan.pollSeconds };
+  if (!left) return waitForZero(run, `the tasks of the ${from} must be listed, got no response of ECS`, nowMs);
   const active = sumActive(left);
   const unknown = unknownTasks(left);
   const returning = countArrived(left)?.returning ?? 0;
@@ -44,9 +45,15 @@ async function verifyBoth(run: CutoverRun, ports: Ports, nowMs: number, look: Lo
   const hooked = callHooksFirst(run, [{ when: 'afterVerify', attempt: 1 }], 'drained');
   if (hooked !== run) return hooked;
   const drain = run.drain && drainSeen(run, run.drain, left);
-  const verified = note({ ...run, ...(drain && { drain }), isVerified: true, verdict: 'verified' }, nowMs, 'Verify', {
-    [from]: active,
-  });
+  const atZero: CutoverRun = { ...run, unverifiedSinceMs: undefined };
+  const verified = note(
+    { ...atZero, ...(drain && { drain }), isVerified: true, verdict: 'verified' },
+    nowMs,
+    'Verify',
+    {
+      [from]: active,
+    },
+  );
   if (await isWrittenDown(verified, ports)) return verified;
   const unsavedSinceMs = run.unsavedSinceMs ?? nowMs;
   if (nowMs - unsavedSinceMs >= MAX_UNSAVED_SECONDS * 1000) {
@@ -54,7 +61,7 @@ async function verifyBoth(run: CutoverRun, ports: Ports, nowMs: number, look: Lo
     return rollBack(run, 'AwsUnavailable', `${rule}, got neither`);
   }
   const waitSeconds = Math.max(run.plan.pollSeconds, UNSAVED_POLL_SECONDS);
-  return { ...run, unsavedSinceMs, verdict: 'wait', waitSeconds };
+  return { ...atZero, unsavedSinceMs, verdict: 'wait', waitSeconds };
 }
 
 async function isWrittenDown(verified: CutoverRun, { store, loadBalancer }: Ports): Promise<boolean> {

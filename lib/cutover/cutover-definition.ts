@@ -236,13 +236,14 @@ function createTasks(scope: Construct, functions: StepFunctions, deployed: Deplo
 /** The first retrier that names an error counts, so those on which a retry cannot help come first. */
 function addRetries(task: TaskStateBase, attempts: number): void {
   task.addRetry({ errors: finalErrorCodes(), maxAttempts: 0 });
-  const backoff = { interval: Duration.seconds(2), backoffRate: 2, jitterStrategy: JitterType.FULL };
-  task.addRetry({ errors: LAMBDA_SERVICE_ERRORS, maxAttempts: 6, ...backoff });
+  // Of Lambda's own as of the step's: an account that is out of concurrency is so for minutes.
   task.addRetry({
-    errors: [Errors.TASKS_FAILED, Errors.TIMEOUT],
+    errors: [...LAMBDA_SERVICE_ERRORS, Errors.TASKS_FAILED, Errors.TIMEOUT],
     maxAttempts: attempts,
+    interval: Duration.seconds(2),
+    backoffRate: 2,
     maxDelay: Duration.seconds(30),
-    ...backoff,
+    jitterStrategy: JitterType.FULL,
   });
 }
 

@@ -32,12 +32,12 @@ export class StatusRules {
 
   apply(
     { statusRules, retries }: Pick<StackModel, 'statusRules' | 'retries'>,
-    { machineArn, name, status, error }: ExecutionDescription,
+    { machineArn, name, status, error, cause }: ExecutionDescription,
   ): void {
     if (this.isStopped) return;
     for (const rule of statusRules) {
       if (!rule.statuses.includes(status) || !rule.machineArns.includes(machineArn)) continue;
-      const event = { source: 'aws.states', detail: { name, status, stateMachineArn: machineArn, error } };
+      const event = { source: 'aws.states', detail: { name, status, stateMachineArn: machineArn, error, cause } };
       for (const arn of rule.functionArns.filter((each) => this.options.functions.has(each))) {
         this.asynchronous.begin(arn, name, event, retries.get(arn) ?? { lambdaPausesMs: [] });
       }

@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { CutoverConfig } from '../../../core/cutover/cutover-config';
 import { servicesPort } from '../../../lambda/adapters/services';
 import { ARNS, REGION, LocalCloud, startLocalCloud } from '../../rehearsal/aws/world';
-import { callEndpoint } from './world';
+import { awsCliTest, callEndpoint } from './world';
 
 let cloud: LocalCloud;
 beforeEach(async () => {
@@ -15,7 +15,13 @@ afterEach(() => cloud.stop());
 const services = (source = 'source') =>
   servicesPort({ clusterArn: ARNS.cluster, serviceNames: { source, target: 'target' } } as CutoverConfig);
 
-test('a count that is lower is raised, and the AWS CLI sees it', async () => {
+test('a count that is lower is raised', async () => {
+  const { desiredCount } = cloud.ecsModel.services.get(ARNS.sourceService)!;
+  await services().scaleOut('source', desiredCount + 2);
+  expect(cloud.ecsModel.services.get(ARNS.sourceService)!.desiredCount).toBe(desiredCount + 2);
+});
+
+awsCliTest('the AWS CLI sees it', async () => {
   const { desiredCount } = cloud.ecsModel.services.get(ARNS.sourceService)!;
   await services().scaleOut('source', desiredCount + 2);
   const env = { ...process.env, AWS_DEFAULT_REGION: REGION, AWS_PAGER: '' };

@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { CutoverConfig } from '../../../core/cutover/cutover-config';
 import { servicesPort } from '../../../lambda/adapters/services';
 import { ARNS, REGION, LocalCloud, startLocalCloud } from '../../rehearsal/aws/world';
-import { callEndpoint } from './world';
+import { awsCliTest, callEndpoint } from './world';
 
 let cloud: LocalCloud;
 beforeEach(async () => {
@@ -47,7 +47,7 @@ test('a deployment in progress is named', async () => {
   expect(await port.deployment('source')).toBe('2 deployments');
 });
 
-test('the AWS CLI sees and sets the same', async () => {
+awsCliTest('the AWS CLI sees and sets the same', async () => {
   source().scaling = { min: 1, max: 4, suspended: {} };
   const env = { ...process.env, AWS_DEFAULT_REGION: REGION, AWS_PAGER: '' };
   const aws = async (...args: string[]) =>

@@ -17,6 +17,7 @@ async function watchLooks({
   isShifted = true,
   errorsFrom = Infinity,
   blindFrom = Infinity,
+  blindUntil = 0,
 }: {
   takes?: number;
   waitSeconds?: number;
@@ -27,6 +28,8 @@ async function watchLooks({
   errorsFrom?: number;
   /** From this second on the store does not respond. */
   blindFrom?: number;
+  /** Until this second no look can read the store. */
+  blindUntil?: number;
 } = {}): Promise<{ at: number[]; run: CutoverRun; written: MemoryCloud['looks'] }> {
   const cloud = new MemoryCloud();
   const beganMs = cloud.nowMs;
@@ -44,7 +47,7 @@ async function watchLooks({
     };
     const before = run.watch ?? beginWatch({ source: [], target: [] }, nowMs);
     const sample = { ...counts, smoked: { source: 0, target: 0 }, pending: { source: 0, target: 0 }, atMs: nowMs };
-    const blindSinceMs = second >= blindFrom ? { store: nowMs } : {};
+    const blindSinceMs = second >= blindFrom || second < blindUntil ? { store: nowMs } : {};
     const watch = { ...before, blindSinceMs, samples: [...before.samples, sample] };
     const seen = keepLook(run, { kind: 'restart', at: nowMs });
     return Promise.resolve({ ...seen, watch, verdict: 'wait', waitSeconds });
@@ -107,6 +110,11 @@ test('a check that saw errors of the target alone is followed by the next one so
   // Never without a pause as long as itself, and not for ever.
   expect((await watchLooks({ errorsFrom: 0, takes: 1, until: 4 })).at).toEqual([0, 2, 4]);
   expect((await watchLooks({ errorsFrom: 0 })).at.at(-1)).toBeLessThan(LOOKING_SECONDS);
+});
+
+test('what a check could not read is asked for again at once, however rarely the step checks', async () => {
+  expect((await watchLooks({ blindUntil: 3, waitSeconds: 1 })).at).toEqual([0, 2, 4]);
+  expect((await watchLooks({ blindUntil: 1_000, waitSeconds: 1 })).at.at(-1)).toBe(LOOKING_SECONDS - 2);
 });
 
 test('a step that waits as briefly checks once, and so does one before anything has moved', async () => {

@@ -4,6 +4,7 @@ import { complete } from '../../../lambda/steps/complete';
 import { confirm } from '../../../lambda/steps/confirm';
 import { lock } from '../../../lambda/steps/lock';
 import { record } from '../../../lambda/steps/record';
+import { recover } from '../../../lambda/steps/recover';
 import { rollback } from '../../../lambda/steps/rollback';
 import { shift } from '../../../lambda/steps/shift';
 import { MemoryCloud } from '../world';
@@ -34,6 +35,25 @@ test.each<[string, unknown, string]>([
   await expect(lock(started(input), cloud.ports, cloud.nowMs)).rejects.toBeDefined();
   expect(cloud.kindsNotified).toEqual(['notStarted']);
   expect(cloud.notified[0]?.text).toContain(`Why: ${reason}`);
+});
+
+test('a start that is tried again is reported when it has ended, by the call that puts back what an execution left', async () => {
+  const cloud = new MemoryCloud();
+  cloud.away.add('store');
+  await expect(lock(started({}), cloud.ports, cloud.nowMs)).rejects.toMatchObject({ code: 'AwsUnavailable' });
+  expect(cloud.kindsNotified).toEqual([]);
+  cloud.away.clear();
+  const ended = (cause?: object) => ({
+    detail: { name: 'night', status: 'FAILED', error: 'NotStarted', cause: cause && JSON.stringify(cause) },
+  });
+  // Lock itself has told of this one.
+  await recover(ended({ errorType: 'LockHeld', errorMessage: 'held' }), cloud.ports, cloud.nowMs);
+  expect(cloud.kindsNotified).toEqual([]);
+  await recover(ended({ errorType: 'AwsUnavailable', errorMessage: 'S3 must respond' }), cloud.ports, cloud.nowMs);
+  expect(cloud.kindsNotified).toEqual(['notStarted']);
+  expect(cloud.notified[0]?.text).toContain('Why: AwsUnavailable: S3 must respond');
+  await recover(ended(), cloud.ports, cloud.nowMs);
+  expect(cloud.notified[1]?.text).toContain("'Lock' must end, got no cause");
 });
 
 test('a shift is reported once it reads back, and not before', async () => {

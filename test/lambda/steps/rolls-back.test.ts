@@ -149,6 +149,38 @@ test('the one who has lost the lock touches nothing any more', async () => {
   expect(cloud.lock.execution).toBe('another');
 });
 
+test('weights that cannot be set are reported at once and once, and set as soon as they can be', async () => {
+  const cloud = new MemoryCloud();
+  const run = await shifted(cloud);
+  cloud.notified.length = 0;
+  cloud.away.add('loadBalancer');
+  const first = await rollback(run, cloud.ports, cloud.nowMs);
+  expect(first).toMatchObject({ verdict: 'wait', rollback: { notMoved: 'loadBalancer must respond, got 503' } });
+  const second = await rollback(first, cloud.ports, cloud.nowMs + 2_000);
+  expect(second).toMatchObject({ verdict: 'wait' });
+  expect(cloud.kindsNotified).toEqual(['stuck']);
+  expect(cloud.notified[0]?.text).toContain('could not be put back to 100/0: loadBalancer must respond, got 503');
+  // From then on the state machine repeats it, at its pace.
+  cloud.nowMs += 300_000;
+  await expect(rollback(second, cloud.ports, cloud.nowMs)).rejects.toMatchObject({ code: 'AwsUnavailable' });
+  cloud.away.clear();
+  const restored = await rollback(second, cloud.ports, cloud.nowMs);
+  expect(restored.verdict).toBe('restored');
+  expect(restored.rollback?.notMoved).toBeUndefined();
+  expect(cloud.forward.groups).toEqual(onlySource);
+});
+
+test('a shift that was cut short behind its effect is known by the lock, whatever an API that lags behind says', async () => {
+  const cloud = new MemoryCloud();
+  const ready = cloud.ready();
+  await shift(ready, cloud.ports, cloud.nowMs);
+  // The state machine hands on what the shift was given.
+  cloud.staleForward = { groups: onlySource, stickiness };
+  cloud.calls.length = 0;
+  await rollback(ready, cloud.ports, cloud.nowMs);
+  expect(cloud.forward.groups).toEqual(onlySource);
+});
+
 test('what it reads waits for no lock; what it changes does', async () => {
   const cloud = new MemoryCloud();
   const run = await shifted(cloud);

@@ -187,6 +187,19 @@ describe('Verify', () => {
     });
   });
 
+  test('waits as long for tasks of the source that cannot be listed', async () => {
+    const { cloud, run } = await confirmed();
+    const { tasks } = cloud.ports.proxies;
+    cloud.ports.proxies.tasks = (side, order) =>
+      side === 'source' ? Promise.reject(new Error('ecs')) : tasks(side, order);
+    const since = await verify(run, cloud.ports, cloud.nowMs);
+    expect(await verify(since, cloud.ports, cloud.nowMs + 299_000)).toMatchObject({ verdict: 'wait' });
+    expect((await verify(since, cloud.ports, cloud.nowMs + 300_000)).failure).toEqual({
+      code: 'NotDrained',
+      message: 'the tasks of the source must be listed, got no response of ECS',
+    });
+  });
+
   test('waits three hours for somewhere to write down that it has passed', async () => {
     const { cloud, run } = await confirmed();
     cloud.away.add('store');

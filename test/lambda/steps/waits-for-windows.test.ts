@@ -51,6 +51,23 @@ describe('before the first shift', () => {
 });
 
 describe('before a further shift', () => {
+  test('what it could not read an hour ago, and could since, does not count against it', async () => {
+    const cloud = new MemoryCloud();
+    const run = await afterStage(cloud, 4);
+    const blink = async (from: CutoverRun) => {
+      cloud.away.add('store');
+      const seen = await shift(from, cloud.ports, cloud.nowMs);
+      cloud.away.clear();
+      return seen;
+    };
+    const first = await blink(run);
+    expect(first).toMatchObject({ verdict: 'wait', unsavedSinceMs: cloud.nowMs });
+    const waiting = await shift(first, cloud.ports, later(cloud, 10));
+    expect(waiting.unsavedSinceMs).toBeUndefined();
+    later(cloud, HOUR);
+    expect((await blink(waiting)).verdict).toBe('wait');
+  });
+
   test('it waits until the window opens, and shifts then', async () => {
     const cloud = new MemoryCloud();
     let run = await shift(await afterStage(cloud, 4), cloud.ports, cloud.nowMs);

@@ -125,8 +125,8 @@ test('there is a function for every step, and for nothing else', () => {
 });
 
 const SMALL = { MemorySize: 256, Timeout: 30 };
-/** They check again and again for 120 s, and the last check has its 30 s. */
-const CHECKING = { MemorySize: 256, Timeout: 150 };
+/** They check again and again for 60 s, and the last check has its 30 s. */
+const CHECKING = { MemorySize: 256, Timeout: 90 };
 /** A whole processor, and time for requests that wait 25 s for a switch. */
 const SIZES: Record<Step, object> = {
   ...(Object.fromEntries(STEPS.map((step) => [step, SMALL])) as Record<Step, object>),

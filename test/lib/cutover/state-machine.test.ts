@@ -50,7 +50,7 @@ describe.each(tasks)('%s', (name, task) => {
   test('hands on the whole run, and has a time limit over that of its function', () => {
     expect(task.OutputPath).toBe('$.Payload');
     // Those that check again and again have the time for it.
-    const checking = { Approve: 60, ApproveLastStage: 60, Ask: 60, Bake: 60, Drain: 60, Verify: 60 };
+    const checking = { Approve: 100, ApproveLastStage: 100, Ask: 100, Bake: 100, Drain: 100, Verify: 100 };
     const hooking = { Hook: 90, FirstHook: 90, Complete: 80 };
     const others: Record<string, number> = { ...hooking, Preflight: 70, Switch: 70, Rollback: 100, ...checking };
     expect(task.TimeoutSeconds).toBe(others[name] ?? 40);
@@ -58,15 +58,19 @@ describe.each(tasks)('%s', (name, task) => {
 
   test('is not repeated where that cannot help, and is repeated where it can', () => {
     expect(task.Retry?.[0]).toEqual({ ErrorEquals: finalErrorCodes(), MaxAttempts: 0 });
+    // Of Lambda's own as of the step's: the first retrier that names an error counts.
     expect(task.Retry?.[1]).toMatchObject({
-      ErrorEquals: expect.arrayContaining(['Lambda.TooManyRequestsException', 'Lambda.Unknown']) as string[],
-      MaxAttempts: 6,
+      ErrorEquals: expect.arrayContaining([
+        'Lambda.TooManyRequestsException',
+        'Lambda.Unknown',
+        'States.TaskFailed',
+        'States.Timeout',
+      ]) as string[],
+      MaxAttempts: ['Rollback', 'Complete'].includes(name) ? 200 : 6,
+      MaxDelaySeconds: 30,
       JitterStrategy: 'FULL',
     });
-    expect(task.Retry?.[2]).toMatchObject({
-      ErrorEquals: ['States.TaskFailed', 'States.Timeout'],
-      MaxAttempts: ['Rollback', 'Complete'].includes(name) ? 200 : 6,
-    });
+    expect(task.Retry).toHaveLength(2);
   });
 
   test('catches everything, last and once', () => {
