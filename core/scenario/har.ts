@@ -16,6 +16,8 @@ export interface Recorded {
   readonly body: string | undefined;
   /** It had a body, which is not in the recording as a text. */
   readonly isBinary: boolean;
+  /** Nothing says whether it had one. */
+  readonly mayHaveBody: boolean;
   /** 0 of no response. */
   readonly status: number;
   readonly mimeType: string;
@@ -31,7 +33,8 @@ export interface Recorded {
 export interface RecordedMessage {
   readonly isSent: boolean;
   readonly atMs: number;
-  readonly text: string;
+  /** Undefined of a binary one. */
+  readonly text: string | undefined;
 }
 
 type Json = Readonly<Record<string, unknown>>;
@@ -68,7 +71,7 @@ function readEntry(entry: Json): Recorded | undefined {
     url,
     startedMs: Date.parse(asText(entry.startedDateTime)) || 0,
     headers: readPairs(request.headers),
-    ...readBody(asObject(request.postData), Number(request.bodySize)),
+    ...readBody(request, method),
     // Some tools write -1 where there was none.
     status: Math.max(0, Number(response.status) || 0),
     mimeType,
@@ -80,10 +83,10 @@ function readEntry(entry: Json): Recorded | undefined {
       cookies: new Map(readPairs(response.headers).filter(([name]) => name.toLowerCase() === 'set-cookie').flatMap(([, value]) => value.split('\n').map(readCookie))), // prettier-ignore
       changes: method !== 'GET' && method !== 'HEAD',
     },
-    messages: asList(entry._webSocketMessages).filter(({ opcode }) => opcode === 1).map((message) => ({
+    messages: asList(entry._webSocketMessages).filter(({ opcode }) => opcode === 1 || opcode === 2).map((message) => ({
       isSent: message.type === 'send',
       atMs: Number(message.time) * 1000,
-      text: asText(message.data),
+      text: message.opcode === 1 ? asText(message.data) : undefined,
     })), // prettier-ignore
   };
 }
@@ -108,14 +111,30 @@ function readCookie(field: string): [string, string] {
   return [pair.slice(0, at).trim(), pair.slice(at + 1).trim()];
 }
 
-function readBody(postData: Json, size: number): Pick<Recorded, 'body' | 'isBinary'> {
+type Body = Pick<Recorded, 'body' | 'isBinary' | 'mayHaveBody'>;
+
+const NO_BODY: Body = { body: undefined, isBinary: false, mayHaveBody: false };
+
+function readBody(request: Json, method: string): Body {
+  // The scenario has none for HEAD, and no server reads one.
+  if (method === 'HEAD') return NO_BODY;
+  const postData = asObject(request.postData);
   const text = asText(postData.text);
   // Browsers write what is no text as Latin-1, in Base64, or not at all.
   const isText = !('encoding' in postData) && !text.includes('\ufffd') && !text.includes('\u0000');
-  if (text !== '') return isText ? { body: text, isBinary: false } : { body: undefined, isBinary: true };
+  if (text !== '') return isText ? { ...NO_BODY, body: text } : { ...NO_BODY, isBinary: true };
   const params = readPairs(postData.params);
   if (params.length > 0 && /^application\/x-www-form-urlencoded/i.test(asText(postData.mimeType))) {
-    return { body: params.map((pair) => pair.map(encodeURIComponent).join('=')).join('&'), isBinary: false };
+    return { ...NO_BODY, body: params.map((pair) => pair.map(encodeURIComponent).join('=')).join('&') };
   }
-  return { body: undefined, isBinary: size > 0 || params.length > 0 };
+  return params.length > 0 ? { ...NO_BODY, isBinary: true } : findUnrecordedBody(request, method);
+}
+
+/** A size of -1 says nothing. */
+function findUnrecordedBody({ headers, postData, bodySize }: Json, method: string): Body {
+  const length = findField(headers, 'content-length');
+  const size = length === undefined ? Number(bodySize ?? -1) : Number(length);
+  if (size === 0 || !['POST', 'PUT', 'PATCH'].includes(method)) return { ...NO_BODY, isBinary: size > 0 };
+  const isBinary = size > 0 || isObject(postData) || findField(headers, 'content-type') !== undefined;
+  return { ...NO_BODY, isBinary, mayHaveBody: !isBinary };
 }

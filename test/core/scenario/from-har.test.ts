@@ -41,7 +41,9 @@ function convert(...given: readonly Given[]) {
   const converted = convertHar({ log: { entries: given.map(entry) } });
   if (!converted) throw new Error('no HAR');
   const scenario = parseScenario(converted.value);
-  return { scenario, notes: converted.notes, steps: scenario.journeys[0]?.steps ?? [] };
+  const steps = [...scenario.start, ...(scenario.journeys[0]?.steps ?? [])];
+  const notes = converted.notes.filter((note) => !note.startsWith('the recording has no cookies'));
+  return { scenario, notes, steps };
 }
 
 test('requests of the host of the first page come in their order, with what the browser itself does not set', () => {
@@ -191,6 +193,171 @@ test('the id of what was made is that of each run; a number that was only read i
   ]);
 });
 
+test('a short number is an id where it is called so and new, in its own place; a word or a date is none', () => {
+  const json = (url: string, given: object, text: string): Given => ({
+    url: `https://shop.example.com${url}`,
+    type: 'application/json',
+    text,
+    ...given,
+  });
+  const sent = (body: object) => ({
+    method: 'POST',
+    postData: { mimeType: 'application/json', text: JSON.stringify(body) },
+  });
+  const { steps, notes } = convert(
+    json('/products', {}, '{"slug":"iphone-15","since":"2026-01-01","n":12345678}'),
+    json('/cart', sent({ productId: 9 }), '{"count":3,"productId":9,"id":5,"lines":[{"lineId":12}]}'),
+    json('/products/3?page=3&since=2026-01-01', {}, '{}'),
+    json('/products/9/iphone-15', {}, '{}'),
+    json('/cart/5/5?page=5&n=12345678', sent({ id: 5, page: 5, lineId: 12 }), '{}'),
+    json('/lines?lineId=12&page=12', {}, '{}'),
+  );
+  expect(steps.slice(2).map(({ path, body }) => [path, body])).toEqual([
+    ['/products/3?page=3&since=2026-01-01', undefined],
+    ['/products/9/iphone-15', undefined],
+    [
+      '/cart/${recorded_id}/${recorded_id}?page=5&n=12345678',
+      '{"id":${recorded_id},"page":5,"lineId":${recorded_lineId}}',
+    ],
+    ['/lines?lineId=${recorded_lineId}&page=12', undefined],
+  ]);
+  expect(notes).toContain('taken from an earlier response in each run: recorded_id, recorded_lineId');
+});
+
+const LOGIN: Given = {
+  method: 'POST',
+  url: 'https://shop.example.com/session/new',
+  postData: { mimeType: 'application/json', text: '{"user":"me","password":"hunter2"}' },
+  type: 'application/json',
+  text: '{"accessToken":"tok3n-0123456789"}',
+  set: 'sid=s3ss10n; Path=/',
+};
+const HOME: Given = { ...PAGE, headers: { cookie: 'sid=s3ss10n' } };
+
+test('a login, and what brings a WebSocket or a stream its cookies and tokens, is what each client does first', () => {
+  const { scenario, notes } = convert(
+    { ...PAGE, set: 'lang=de' },
+    LOGIN,
+    { url: 'https://shop.example.com/ticket', type: 'application/json', text: '{"ticket":"abcdef0123456789"}' },
+    HOME,
+    {
+      url: 'wss://shop.example.com/chat?token=tok3n-0123456789',
+      status: 101,
+      headers: { cookie: 'lang=de; sid=s3ss10n' },
+      messages: [
+        {
+          type: 'send',
+          time: 1,
+          opcode: 1,
+          data: '{"auth":{"token":"tok3n-0123456789","password":"x"},"ticket":"abcdef0123456789"}',
+        },
+      ],
+    },
+    {
+      url: 'https://shop.example.com/events',
+      type: 'text/event-stream',
+      headers: { Authorization: 'Bearer tok3n-0123456789' },
+    },
+    {
+      method: 'POST',
+      url: 'https://shop.example.com/ask?token=of-another-day-1',
+      type: 'text/event-stream',
+      postData: { text: '{"n":1}' },
+    },
+  );
+  const names = (steps: readonly { name: string }[]) => steps.map(({ name }) => name);
+  expect(names(scenario.start)).toEqual(['start: GET /', 'start: POST /session/new', 'start: GET /ticket']);
+  expect(names(scenario.journeys[0]?.steps ?? [])).toEqual(['recording: GET /']);
+  expect(scenario.webSockets).toMatchObject([
+    {
+      path: '/chat?token=${recorded_token}',
+      opening: [{ send: '{"auth":{"token":"${recorded_token}","password":"x"},"ticket":"${recorded_ticket}"}' }],
+    },
+  ]);
+  expect(scenario.eventStreams).toMatchObject([{ headers: { authorization: 'Bearer ${recorded_token}' } }]);
+  expect(notes).toEqual([
+    '7 entries of shop.example.com',
+    'each client does the first 3 requests once, which log in or bring tokens',
+    'taken from an earlier response in each run: recorded_token, recorded_ticket',
+    'secrets that stay as they were recorded, and may have ended since: password (POST /session/new), password (GET /chat), token (POST /ask)',
+  ]);
+});
+
+test('a session that is renewed with each response began once; a recording that ends with its login has no other start', () => {
+  const renewed: Given = { ...HOME, set: 'sid=s3ss10n; Path=/' };
+  const ws: Given = { url: 'wss://shop.example.com/ws', status: 101, headers: { cookie: 'sid=s3ss10n' } };
+  expect(convert(PAGE, LOGIN, renewed, renewed, ws).scenario.start).toHaveLength(2);
+  expect(convert(PAGE, renewed, renewed, { ...renewed, set: 'sid=0ther' }, ws).scenario.start).toHaveLength(2);
+  const { scenario, notes } = convert(PAGE, LOGIN, ws);
+  expect([scenario.start, scenario.journeys[0]?.steps.length]).toEqual([[], 2]);
+  expect(notes).toContain("WebSockets and streams come without a login: let 'start' log in, if they need one");
+});
+
+test('nothing is repeated behind a logout', () => {
+  const logout: Given = { method: 'POST', url: 'https://shop.example.com/auth/logout', status: 303 };
+  const { scenario, notes } = convert(PAGE, LOGIN, HOME, logout, { ...PAGE, status: 302 });
+  expect(scenario.journeys[0]?.steps.map(({ name }) => name)).toEqual(['recording: GET /']);
+  expect(notes[0]).toBe('3 entries of shop.example.com; left out: 2 from the logout on');
+});
+
+test('what is left out or guessed is said, without a value', () => {
+  const long = `https://shop.example.com/${'a'.repeat(300)}`;
+  const message = (type: string, opcode: number) => ({ type, time: 1, opcode, data: 'AAAA' });
+  const socket = (...messages: readonly object[]): Given => ({
+    url: 'wss://shop.example.com/ws',
+    status: 101,
+    messages,
+  });
+  const { scenario, steps, notes } = convert(
+    {
+      ...PAGE,
+      url: long,
+      headers: { 'X-Name': 'Zoë ☕', 'X City': 'a', 'X-Latin': 'Zoë', Cookie: 'a[b]=1; c=☕; d=1' },
+    },
+    { method: 'POST', url: 'https://shop.example.com/ping' },
+    { method: 'POST', headers: { 'Content-Length': '0', 'content-type': 'text/plain' } },
+    { method: 'POST', headers: { 'Content-Length': '7' }, bodySize: -1 },
+    { method: 'PUT', headers: { 'content-type': 'text/plain' } },
+    { method: 'PATCH', postData: { mimeType: 'text/plain' } },
+    { method: 'HEAD', postData: { mimeType: 'text/plain', text: 'a' } },
+    {
+      url: 'https://shop.example.com/me?api_key=k',
+      headers: { Authorization: 'Basic dXNlcjpwYXNz', 'X-Api-Key': 'k' },
+    },
+    { ...PAGE, status: 999 },
+    socket(message('receive', 2), message('send', 1), message('send', 2), message('receive', 1)),
+    socket(...Array.from({ length: 51 }, () => message('send', 1))),
+  );
+  expect(steps.map(({ method, headers, body }) => [method, headers, body])).toEqual([
+    ['GET', { 'x-latin': 'Zoë' }, undefined],
+    ['POST', {}, undefined],
+    ['POST', { 'content-type': 'text/plain' }, undefined],
+    ['HEAD', {}, undefined],
+    ['GET', { authorization: 'Basic dXNlcjpwYXNz', 'x-api-key': 'k' }, undefined],
+  ]);
+  expect(scenario.webSockets.map(({ opening }) => opening.length)).toEqual([2, 50]);
+  expect(scenario.cookies).toEqual({ d: '1' });
+  expect(notes).toEqual([
+    '7 entries of shop.example.com; left out: 3 whose body is not in the recording as a text, 1 with the status 999',
+    'each client has the recorded cookies d, whose values are secrets',
+    'left out, because no client can send them: the cookies a[b], c',
+    "WebSockets and streams come without a login: let 'start' log in, if they need one",
+    'secrets that stay as they were recorded, and may have ended since: api_key (GET /me), Authorization (GET /me), X-Api-Key (GET /me)',
+    'sent without a body, of which the recording says nothing: POST /ping',
+    'left out, because no client can send them: the header fields X-Name, X City',
+    'GET /ws: 2 messages left out, from the first binary one on',
+    'GET /ws: 1 message left out, beyond the first 50',
+  ]);
+});
+
+test('entries beyond the first thousand are counted; a recording without cookies is called so', () => {
+  const har = { log: { entries: Array.from({ length: 1_200 }, () => entry(PAGE)) } };
+  expect(convertHar(har)?.notes).toEqual([
+    '1000 entries of shop.example.com; left out: 200 beyond the first 1,000',
+    'the recording has no cookies: Chromium leaves them out where it exports no sensitive data',
+  ]);
+});
+
 test('only cookies that no response of the recording sets are there from the start, but none of the load balancer', () => {
   const { scenario } = convert(
     { ...PAGE, headers: { cookie: 'old=1; AWSALB=x; set=0' }, set: 'new=2' },
@@ -258,6 +425,7 @@ test('no name and no note has a secret of the path or the query', () => {
   expect([scenario.journeys[0]?.steps[0]?.name, ...notes]).toEqual([
     'recording: GET /reset/…',
     '1 entry of shop.example.com',
+    'secrets that stay as they were recorded, and may have ended since: token (GET /reset/…)',
   ]);
 });
 
