@@ -1,3 +1,4 @@
+import { listPairs, readStyle, show, writeValue } from './openapi-values';
 import { literal } from './variables';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -18,6 +19,9 @@ export class OpenApiProblem extends Error {}
 const READS = ['get'];
 const WRITES = ['post', 'put', 'patch', 'delete'];
 const MAX_REFERENCES = 50;
+const NO_HOST = 'server.invalid';
+const EVENTS = 'text/event-stream';
+const STREAMED = [EVENTS, 'application/x-ndjson', 'application/jsonl', 'application/json-seq'];
 
 const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -41,18 +45,27 @@ export function convertOpenApi(document: unknown, includesWrites: boolean, sampl
   }
   const api = new Api(root, sample);
   const methods = includesWrites ? [...READS, ...WRITES] : READS;
-  const requests = Object.entries(asObject(root.paths)).flatMap(([path, given]) => {
+  for (const [path, given] of Object.entries(asObject(root.paths))) {
     const item = api.resolve(given);
-    return methods.filter((method) => isObject(item[method])).flatMap((method) => api.convert(path, method, item));
-  });
-  if (requests.length === 0) {
-    throw new OpenApiProblem(`a document with an operation of ${methods.join(', ').toUpperCase()}, got none`);
+    for (const method of methods.filter((each) => isObject(item[each]))) api.add(path, method, item);
   }
-  return { value: { requests }, notes: api.notes };
+  const { requests, eventStreams, streams, notes, problem } = api;
+  if (requests.length + eventStreams.length + streams.length === 0) {
+    throw (
+      problem ?? new OpenApiProblem(`a document with an operation of ${methods.join(', ').toUpperCase()}, got none`)
+    );
+  }
+  const longLived = { ...(eventStreams.length > 0 && { eventStreams }), ...(streams.length > 0 && { streams }) };
+  return { value: { requests, ...longLived }, notes };
 }
 
 class Api {
   readonly notes: string[] = [];
+  readonly requests: Json[] = [];
+  readonly eventStreams: Json[] = [];
+  readonly streams: Json[] = [];
+  /** The first one, because of which an operation was left out. */
+  problem: OpenApiProblem | undefined;
 
   constructor(
     private readonly root: Json,
@@ -67,8 +80,7 @@ class Api {
       if (!$ref.startsWith('#/')) {
         throw new OpenApiProblem(`one document without references to other files (bundle them first), got '${$ref}'`);
       }
-      const parts = $ref.slice(2).split('/').map((part) => decodeURIComponent(part).replaceAll('~1', '/').replaceAll('~0', '~')); // prettier-ignore
-      const target = parts.reduce<unknown>(
+      const target = splitPointer($ref).reduce<unknown>(
         (at, part) => (isObject(at) && Object.hasOwn(at, part) ? at[part] : undefined),
         this.root,
       );
@@ -80,42 +92,76 @@ class Api {
     return found;
   }
 
-  /** One request; none where its body cannot be made up. */
-  convert(template: string, method: string, item: Json): Json[] {
-    const operation = asObject(item[method]);
+  /** One request, or one with a response that streams; none where it cannot be made up. */
+  add(template: string, method: string, item: Json): void {
     const title = `${method.toUpperCase()} ${template}`;
+    const before = this.notes.length;
+    try {
+      this.convert(template, method, item, title);
+    } catch (error) {
+      if (!(error instanceof OpenApiProblem)) throw error;
+      this.problem ??= error;
+      this.notes.splice(before, this.notes.length, `${title}: left out, because it must be ${error.message}`);
+    }
+  }
+
+  private convert(template: string, method: string, item: Json, title: string): void {
+    const operation = asObject(item[method]);
     const body = this.buildBody(operation, title);
-    if (body === undefined) return [];
+    if (body === undefined) return;
     this.noteSecurity(operation, title);
     const parameters = this.listParameters(item, operation);
     const of = (place: string) => parameters.filter((parameter) => parameter.in === place);
-    const values = (place: string) =>
-      of(place).map((each): [string, unknown] => [String(each.name), this.findValue(each, title)]);
-    const headers = values('header').filter(([name]) => !/^(accept|content-type|authorization)$/i.test(name));
+    const headers = of('header')
+      .filter(({ name }) => !/^(accept|content-type|authorization)$/i.test(String(name)))
+      .map((each): [string, string] => [
+        String(each.name),
+        literal(writeValue(String(each.name), this.findValue(each, title), readStyle(each, 'simple'))),
+      ]);
+    const path = of('path').map((each): [string, string] => [
+      String(each.name),
+      writeValue(String(each.name), this.findValue(each, title), readStyle(each, 'simple'), encodeURIComponent),
+    ]);
+    const query = of('query').flatMap((each) =>
+      listPairs(String(each.name), this.findValue(each, title), readStyle(each, 'form')),
+    );
     for (const { name } of of('cookie')) this.notes.push(`${title}: the cookie ${String(name)} is not set`);
-    return [
-      {
-        name: typeof operation.operationId === 'string' ? operation.operationId.slice(0, 100) : title.slice(0, 100),
-        method: method.toUpperCase(),
-        path: `${this.findBase()}${fillPath(template, values('path'))}${buildQuery(values('query'))}`,
-        ...(headers.length > 0 && {
-          headers: Object.fromEntries(headers.map(([name, value]) => [name, literal(show(value))])),
-        }),
-        ...body,
-        expect: { status: findStatus(asObject(operation.responses)) },
-      },
-    ];
+    const { headers: bodyHeaders, ...content } = body;
+    const all = { ...Object.fromEntries(headers), ...asObject(bodyHeaders) };
+    const server = this.findServer(item, operation, title);
+    const request = {
+      name: typeof operation.operationId === 'string' ? operation.operationId.slice(0, 100) : title.slice(0, 100),
+      path: `${server}${fillPath(template, path)}${query.length === 0 ? '' : `?${literal(new URLSearchParams(query).toString())}`}`,
+      ...(Object.keys(all).length > 0 && { headers: all }),
+    };
+    this.put(request, { method: method.toUpperCase(), ...content }, asObject(operation.responses));
   }
 
-  /** The path of the first server; a name that it leaves open has its default. */
-  private findBase(): string {
-    const server = asObject(asList(this.root.servers)[0]);
-    const url = typeof server.url === 'string' ? server.url : '/';
-    const filled = url.replace(/\{([^{}]+)\}/g, (_, name: string) =>
-      show(asObject(asObject(server.variables)[name]).default),
+  /** What streams has no end that a plain request could wait for. */
+  private put(request: Json, { method, ...content }: Json, responses: Json): void {
+    const status = findStatus(responses);
+    const good =
+      responses[`${status}`] ??
+      responses[`${Math.floor(status / 100)}XX`] ??
+      responses[`${Math.floor(status / 100)}xx`];
+    const types = Object.keys(asObject(this.resolve(good).content)).map(
+      (type) => type.split(';')[0]?.trim().toLowerCase() ?? '',
     );
-    const path = URL.parse(filled, 'http://server.invalid/')?.pathname ?? '/';
-    return path.replace(/\/$/, '');
+    const streams = types.length > 0 && types.every((type) => STREAMED.includes(type));
+    if (!streams) this.requests.push({ ...request, method, ...content, expect: { status } });
+    else if (method === 'GET' && types.includes(EVENTS) && status === 200) this.eventStreams.push(request);
+    else this.streams.push({ ...request, method, ...content, expect: { status } });
+  }
+
+  /** The path of the server, of the operation before that of its path and that of all; a name that is left open has its default. */
+  private findServer(item: Json, operation: Json, title: string): string {
+    const usual = findUrl(this.root);
+    const url = [operation, item].find(({ servers }) => asList(servers).length > 0);
+    const found = url ? findUrl(url) : usual;
+    if (found.host !== usual.host && found.host !== NO_HOST) {
+      this.notes.push(`${title}: its server is ${found.host}, and it is sent to the application that is rehearsed`);
+    }
+    return found.pathname.replace(/\/$/, '');
   }
 
   /** Those of the path and those of the operation, which count; the required ones alone. */
@@ -128,7 +174,13 @@ class Api {
     return [...all.values()].filter((parameter) => parameter.in === 'path' || parameter.required === true);
   }
 
+  /** What has a media type is written in that: JSON. */
   private findValue(parameter: Json, title: string): unknown {
+    const value = this.findPlainValue(parameter, title);
+    return isObject(parameter.content) ? show(value) : value;
+  }
+
+  private findPlainValue(parameter: Json, title: string): unknown {
     const content = asObject(Object.values(asObject(parameter.content))[0]);
     const given = this.findExample(parameter) ?? this.findExample(content);
     if (given !== undefined) return given;
@@ -136,7 +188,16 @@ class Api {
     const resolved = this.resolve(schema);
     const known = ['example', 'examples', 'default', 'enum', 'const'].some((name) => resolved[name] !== undefined);
     if (!known) this.notes.push(`${title}: the value of '${String(parameter.name)}' is made up`);
-    return this.sample(schema);
+    return this.makeUp(schema);
+  }
+
+  /** @throws OpenApiProblem of a schema that cannot be read, such as one with a reference to nothing */
+  private makeUp(schema: Json): unknown {
+    try {
+      return this.sample(schema);
+    } catch (error) {
+      throw new OpenApiProblem(`with schemas that can be read, got '${(error as Error).message}'`);
+    }
   }
 
   private findExample({ example, examples }: Json): unknown {
@@ -158,12 +219,8 @@ class Api {
       return undefined;
     }
     const media = asObject(content[type]);
-    const body = this.findExample(media) ?? this.sample(asObject(media.schema));
-    if (json === undefined) {
-      return {
-        form: Object.fromEntries(Object.entries(asObject(body)).map(([name, value]) => [name, literal(show(value))])),
-      };
-    }
+    const body = this.findExample(media) ?? this.makeUp(asObject(media.schema));
+    if (json === undefined) return buildForm(asObject(body), asObject(media.encoding), type);
     return { json: literalJson(body), ...(json !== 'application/json' && { headers: { 'content-type': json } }) };
   }
 
@@ -176,26 +233,38 @@ class Api {
   }
 }
 
-function fillPath(template: string, values: readonly [string, unknown][]): string {
-  const byName = new Map(values);
-  const filled = template.replace(/\{([^{}]+)\}/g, (_, name: string) =>
-    encodeURIComponent(show(byName.get(name) ?? name)),
+/** @see RFC 6901 section 6 */
+function splitPointer(reference: string): string[] {
+  try {
+    return reference.slice(2).split('/').map((part) => decodeURIComponent(part).replaceAll('~1', '/').replaceAll('~0', '~')); // prettier-ignore
+  } catch {
+    throw new OpenApiProblem(`a document whose references can be read, got '${reference}'`);
+  }
+}
+
+/** Of the first server of a document, a path or an operation. */
+function findUrl({ servers }: Json): URL {
+  const server = asObject(asList(servers)[0]);
+  const url = typeof server.url === 'string' ? server.url : '/';
+  const filled = url.replace(/\{([^{}]+)\}/g, (_, name: string) =>
+    show(asObject(asObject(server.variables)[name]).default),
   );
-  return filled.replace(/[^!-~]/gu, encodeURIComponent);
+  return URL.parse(filled, `http://${NO_HOST}/`) ?? new URL(`http://${NO_HOST}/`);
 }
 
-/** In the form of `style: form` and `explode: true`, which is the default. */
-function buildQuery(values: readonly [string, unknown][]): string {
-  const pairs = values.flatMap(([name, value]): [string, string][] => {
-    if (Array.isArray(value)) return value.map((item) => [name, show(item)]);
-    return isObject(value) ? Object.entries(value).map(([key, item]) => [key, show(item)]) : [[name, show(value)]];
-  });
-  return pairs.length === 0 ? '' : `?${new URLSearchParams(pairs).toString()}`;
+function fillPath(template: string, values: readonly [string, string][]): string {
+  const byName = new Map(values);
+  const filled = template.replace(/\{([^{}]+)\}/g, (_, name: string) => byName.get(name) ?? encodeURIComponent(name));
+  return literal(filled.replace(/[^!-~]/gu, encodeURIComponent));
 }
 
-function show(value: unknown): string {
-  if (value === undefined || value === null) return '';
-  return typeof value === 'object' ? JSON.stringify(value) : `${value as string | number | boolean}`;
+/** A field that is there more than once, or in parts, is no field of a scenario's form. */
+function buildForm(body: Json, encoding: Json, type: string): Json {
+  const fields = Object.entries(body);
+  const isPlain = fields.every(([, value]) => typeof value !== 'object' || value === null);
+  if (isPlain) return { form: Object.fromEntries(fields.map(([name, value]) => [name, literal(show(value))])) };
+  const pairs = fields.flatMap(([name, value]) => listPairs(name, value, readStyle(asObject(encoding[name]), 'form')));
+  return { body: literal(new URLSearchParams(pairs).toString()), headers: { 'content-type': type } };
 }
 
 function literalJson(value: unknown): unknown {

@@ -110,7 +110,90 @@ test('with --include-writes there are the others, too; what cannot be made up is
   expect(stdout).toContain('# - POST /upload: left out, because its body is multipart/form-data\n');
 });
 
+const STYLES = `
+openapi: 3.1.0
+servers: [{ url: 'https://api.example.com/v1' }]
+paths:
+  /a/{ids}/{label}/{matrix}:
+    servers: [{ url: /v2/ }]
+    parameters:
+      - { in: path, name: ids, required: true, example: [1, 'a/b'] }
+      - { in: path, name: label, required: true, style: label, explode: true, example: [1, 2] }
+      - { in: path, name: matrix, required: true, style: matrix, example: { x: 1, y: 2 } }
+      - { in: query, name: list, required: true, explode: false, example: [0, 1] }
+      - { in: query, name: pipes, required: true, style: pipeDelimited, example: [0, 1] }
+      - { in: query, name: spaces, required: true, style: spaceDelimited, explode: true, example: [0, 1] }
+      - { in: query, name: f, required: true, style: deepObject, explode: true, example: { x: 0, deep: { y: [1] } } }
+      - { in: query, name: flat, required: true, explode: false, example: { r: 1, g: 2 } }
+      - { in: query, name: json, required: true, content: { application/json: { example: { a: [1] } } } }
+      - { in: header, name: X-List, required: true, example: [1, 2] }
+    get: { responses: { '200': { description: ok } } }
+  /up:
+    post:
+      servers: [{ url: 'https://up.example.com/files' }]
+      requestBody:
+        content:
+          application/x-www-form-urlencoded:
+            example: { a: 1, tags: [x, y], card: { no: 7 }, list: [1, 2] }
+            encoding: { card: { style: deepObject }, list: { explode: false } }
+      responses: { 2XX: { description: ok, content: { application/x-ndjson: {} } } }
+  /events:
+    get: { responses: { '200': { description: ok, content: { text/event-stream; charset=utf-8: {} } } } }
+  /either:
+    get: { responses: { '200': { description: ok, content: { text/event-stream: {}, application/json: {} } } } }
+`;
+
+test('servers, styles and streamed responses are those of the document', async () => {
+  const text = await scenarioFromOpenApi(put('styles.yaml', STYLES), true, 'schema');
+  const { requests, eventStreams, streams } = parse(text) as Record<string, object[]>;
+  expect(requests).toEqual([
+    {
+      name: 'GET /a/{ids}/{label}/{matrix}',
+      method: 'GET',
+      path: '/v2/a/1,a%2Fb/.1.2/;matrix=x,1,y,2?list=0%2C1&pipes=0%7C1&spaces=0&spaces=1&f%5Bx%5D=0&f%5Bdeep%5D%5By%5D%5B0%5D=1&flat=r%2C1%2Cg%2C2&json=%7B%22a%22%3A%5B1%5D%7D',
+      headers: { 'X-List': '1,2' },
+      expect: { status: 200 },
+    },
+    { name: 'GET /either', method: 'GET', path: '/v1/either', expect: { status: 200 } },
+  ]);
+  expect(eventStreams).toEqual([{ name: 'GET /events', path: '/v1/events' }]);
+  expect(streams).toEqual([
+    {
+      name: 'POST /up',
+      method: 'POST',
+      path: '/files/up',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body: 'a=1&tags=x&tags=y&card%5Bno%5D=7&list=1%2C2',
+      expect: { status: 200 },
+    },
+  ]);
+  expect(text).toContain('# - POST /up: its server is up.example.com, and it is sent to the application');
+});
+
 test.each([
+  ['other.yaml#/Foo', 'with schemas that can be read'],
+  ['#/components/schemas/Missing', 'with schemas that can be read'],
+  ['#/components/%E0%A4%A', 'with schemas that can be read'],
+])(
+  'an operation with a body of the schema %s is left out with a note, or is the reason why there is none',
+  async ($ref, why) => {
+    const body = { content: { 'application/json': { schema: { type: 'object', properties: { a: { $ref } } } } } };
+    const post = { requestBody: body, responses: {} };
+    const document = (paths: object) => put('refs.json', JSON.stringify({ openapi: '3.0.0', paths }));
+    const text = await scenarioFromOpenApi(document({ '/a': { get: {}, post } }), true, 'schema');
+    expect((parse(text) as { requests: unknown[] }).requests).toHaveLength(1);
+    expect(text).toContain(`# - POST /a: left out, because it must be ${why}, got `);
+    await expect(scenarioFromOpenApi(document({ '/a': { post } }), true, 'schema')).rejects.toThrow(
+      `'file' must be ${why}, got `,
+    );
+  },
+);
+
+test.each([
+  [
+    '{openapi: 3.0.0, paths: {/a: {get: {parameters: [{$ref: "#/%E0%A4%A"}]}}}}',
+    "'file' must be a document whose references can be read, got '#/%E0%A4%A', in ",
+  ],
   ['swagger: "2.0"', "'file' must be a document of OpenAPI 3, got version 2.0, in "],
   ['a: 1', "'file' must be a document of OpenAPI 3, got none, in "],
   ['openapi: 3.0.0', "'file' must be a document with an operation of GET, got none, in "],
