@@ -19,6 +19,8 @@ export class OpenApiProblem extends Error {}
 const READS = ['get'];
 const WRITES = ['post', 'put', 'patch', 'delete'];
 const MAX_REFERENCES = 50;
+/** As many as a scenario may have of each kind. */
+const MAX_ENTRIES = 1_000;
 const NO_HOST = 'server.invalid';
 const EVENTS = 'text/event-stream';
 const STREAMED = [EVENTS, 'application/x-ndjson', 'application/jsonl', 'application/json-seq'];
@@ -55,8 +57,13 @@ export function convertOpenApi(document: unknown, includesWrites: boolean, sampl
       problem ?? new OpenApiProblem(`a document with an operation of ${methods.join(', ').toUpperCase()}, got none`)
     );
   }
-  const longLived = { ...(eventStreams.length > 0 && { eventStreams }), ...(streams.length > 0 && { streams }) };
-  return { value: { requests, ...longLived }, notes };
+  const all = Object.entries({ requests, eventStreams, streams }).filter(
+    ([name, { length }]) => name === 'requests' || length > 0,
+  );
+  const value = Object.fromEntries(all.map(([name, list]) => [name, list.slice(0, MAX_ENTRIES)]));
+  const beyond = all.map(([, { length }]) => Math.max(0, length - MAX_ENTRIES)).reduce((sum, count) => sum + count, 0);
+  const cut = beyond === 0 ? [] : [`${beyond} operations beyond the first 1,000 are left out`];
+  return { value, notes: [...cut, ...notes] };
 }
 
 class Api {

@@ -1,3 +1,4 @@
+import { oneLine } from '../text/one-line';
 import type { Recorded } from './har';
 import { MAX_MESSAGES, RecordedSteps, listPlayed, listUnsendable, nameEntry } from './har-steps';
 
@@ -29,7 +30,7 @@ export function describeRecording(of: Recording): string[] {
     ...describeVariables(of.recording),
     ...describeGuesses(of.usable),
     ...describeMessages(of.longLived),
-  ];
+  ].map((note) => oneLine(note));
 }
 
 function describeLeftOut({ all, recorded, reasons, cut }: Recording): string {

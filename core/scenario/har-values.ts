@@ -58,7 +58,7 @@ function listLeaves(name: string, value: unknown): [string, string][] {
 export function findOrigin(sent: Sent, earlier: readonly Recorded[]): Origin | undefined {
   const { name, value } = sent;
   const isDrawn = (isSecretName(name) ? TOKEN : DRAWN).test(value);
-  if (!isDrawn && !isIdOf(sent)) return undefined;
+  if (!isDrawn && !isMadeId(sent)) return undefined;
   for (let from = earlier.length - 1; from >= 0; from -= 1) {
     const response = earlier[from];
     const saved = response && (isDrawn ? findToken(value, response) : findMade(value, response));
@@ -72,7 +72,7 @@ export function findOrigin(sent: Sent, earlier: readonly Recorded[]): Origin | u
   return undefined;
 }
 
-function isIdOf({ name, value, place }: Sent): boolean {
+function isMadeId({ name, value, place }: Sent): boolean {
   return isNumber(value) && (place === 'path' || ID_NAME.test(name));
 }
 

@@ -19,7 +19,7 @@ export function countStart(requests: readonly Recorded[], longLived: readonly Re
   return count < requests.length ? count : 0;
 }
 
-/** From here on there is no session any more; the number of all where nobody logs out. */
+/** From here on there is no session any more; the number of all where no one logs out. */
 export function findLogout(recorded: readonly Recorded[]): number {
   const index = recorded.findIndex(({ url }, at) => at > 0 && LOGOUT.test(url.pathname));
   return index === -1 ? recorded.length : index;

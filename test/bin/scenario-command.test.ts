@@ -170,6 +170,14 @@ test('servers, styles and streamed responses are those of the document', async (
   expect(text).toContain('# - POST /up: its server is up.example.com, and it is sent to the application');
 });
 
+test('operations beyond the first thousand are left out with a note', async () => {
+  const paths = Object.fromEntries(Array.from({ length: 1_002 }, (_, n) => [`/${n}`, { get: {} }]));
+  const file = put('many.json', JSON.stringify({ openapi: '3.0.0', paths }));
+  const text = await scenarioFromOpenApi(file, false, 'schema');
+  expect((parse(text) as { requests: unknown[] }).requests).toHaveLength(1_000);
+  expect(text).toContain('# - 2 operations beyond the first 1,000 are left out\n');
+});
+
 test.each([
   ['other.yaml#/Foo', 'with schemas that can be read'],
   ['#/components/schemas/Missing', 'with schemas that can be read'],

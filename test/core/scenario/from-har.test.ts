@@ -312,7 +312,7 @@ test('what is left out or guessed is said, without a value', () => {
     {
       ...PAGE,
       url: long,
-      headers: { 'X-Name': 'Zoë ☕', 'X City': 'a', 'X-Latin': 'Zoë', Cookie: 'a[b]=1; c=☕; d=1' },
+      headers: { 'X-Name': 'Zoë ☕', 'X\n\u001b[31mCity': 'a', 'X-Latin': 'Zoë', Cookie: 'a[b]=1; c=☕; d=1' },
     },
     { method: 'POST', url: 'https://shop.example.com/ping' },
     { method: 'POST', headers: { 'Content-Length': '0', 'content-type': 'text/plain' } },
@@ -344,7 +344,7 @@ test('what is left out or guessed is said, without a value', () => {
     "WebSockets and streams come without a login: let 'start' log in, if they need one",
     'secrets that stay as they were recorded, and may have ended since: api_key (GET /me), Authorization (GET /me), X-Api-Key (GET /me)',
     'sent without a body, of which the recording says nothing: POST /ping',
-    'left out, because no client can send them: the header fields X-Name, X City',
+    'left out, because no client can send them: the header fields X-Name, X [31mCity',
     'GET /ws: 2 messages left out, from the first binary one on',
     'GET /ws: 1 message left out, beyond the first 50',
   ]);
