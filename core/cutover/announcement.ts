@@ -5,6 +5,7 @@ import { oneLine, printable } from '../text/one-line';
 import { findDirection } from '../plan/direction';
 import { estimateSeconds } from '../plan/plan';
 import { describeSide } from '../judge/side-state';
+import { adviseToFree } from '../traffic/lock';
 import { SIDES, formatWeights } from '../traffic/weights';
 
 export type AnnouncementKind =
@@ -77,6 +78,8 @@ const HEADLINES: Readonly<Record<AnnouncementKind, string>> = {
   completed: 'completed',
 };
 
+const SET_WEIGHTS = 'drainshift weights set --stack STACK --source S --target T';
+
 const STRANDED = 'NEEDS YOU: it rolled back, and the {from} does not serve';
 
 const TEXTS: Readonly<Record<AnnouncementKind, Lines>> = {
@@ -84,10 +87,10 @@ const TEXTS: Readonly<Record<AnnouncementKind, Lines>> = {
     `It has ${stageCount(run)} stages${listStages(run)}${computeEstimate(run)}. Nothing has moved yet, and there is nothing to do.`,
     stopLine(run, places),
   ],
-  notStarted: (run) => [
+  notStarted: (run, { storeBucket }) => [
     ...why(run),
     'Nothing was moved. Fix what it says, then start another execution under another name.',
-    'If the lock is held by an execution that has ended: look at the weights, then delete lock.json from the store.',
+    `If the lock is held by an execution that has ended: look at the weights, then ${adviseToFree(storeBucket)}`,
   ],
   waitingForApproval: approvalLines,
   switched: (run, places) => [
@@ -196,7 +199,8 @@ function stayingLines(run: Announced, places: AnnouncementPlaces): string[] {
     ...paceLines(run),
     stuckLine(run),
     `1. Get one of the two sides to serve. The weights in force: ${describeRule(places)}`,
-    '2. Then, if it has ended: drainshift weights set --stack STACK --source S --target T, after you have deleted the lock.',
+    `2. Then, if it has ended, ${adviseToFree(places.storeBucket)}`,
+    `3. ${SET_WEIGHTS}`,
   ];
 }
 
@@ -247,8 +251,8 @@ function failedLines(run: Announced, places: AnnouncementPlaces): readonly strin
     ...sideLines(run),
     ...paceLines(run),
     `1. Look at the weights in force: ${describeRule(places)}`,
-    `2. If they are not what you want, set them by hand; the cutover began with ${initial(run)}.`,
-    `3. The lock is kept on purpose, so that no other cutover starts before you have checked. Then: aws s3 rm s3://${places.storeBucket}/lock.json`,
+    `2. The lock is kept on purpose, so that no other cutover starts before you have checked. Then ${adviseToFree(places.storeBucket)}`,
+    `3. If the weights are not what you want (the cutover began with ${initial(run)}): ${SET_WEIGHTS}`,
     readEvidence(run, places),
   ];
 }
@@ -264,7 +268,7 @@ function lostLines(run: Announced, places: AnnouncementPlaces): readonly string[
     `1. See who holds the lock now: drainshift weights get --stack STACK, or: aws s3 cp s3://${places.storeBucket}/lock.json -`,
     '2. While it is held, change nothing, neither the weights nor the lock: the traffic belongs to its holder.',
     `3. If it is not held, look at the weights in force: ${describeRule(places)}`,
-    `   This cutover began with ${initial(run)}. If they are not what you want: drainshift weights set --stack STACK --source S --target T`,
+    `   This cutover began with ${initial(run)}. If they are not what you want: ${SET_WEIGHTS}`,
     readEvidence(run, places),
   ];
 }
@@ -277,7 +281,7 @@ function damagedLines(run: Announced, places: AnnouncementPlaces): readonly stri
     'Whether this execution ever held the lock, and what it has moved, cannot be read. Nothing was put back. The recovery tries again every few minutes, for hours.',
     `1. Look at the weights in force: ${describeRule(places)}`,
     `2. If the bucket keeps versions, put the last good one of lock.json back, and the recovery goes on by itself: aws s3api list-object-versions --bucket ${storeBucket} --prefix lock.json`,
-    `3. Else, if no other cutover runs: aws s3 rm s3://${storeBucket}/lock.json, then, if the weights are not what you want: drainshift weights set --stack STACK --source S --target T`,
+    `3. Else, if no other cutover runs: aws s3 rm s3://${storeBucket}/lock.json, then, if the weights are not what you want: ${SET_WEIGHTS}`,
   ];
 }
 

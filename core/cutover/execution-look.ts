@@ -2,6 +2,7 @@ import { findDirection } from '../plan/direction';
 import { describePace } from './pacing';
 import type { CutoverRun } from './run';
 import { total } from '../proxy/connections';
+import { adviseToFree } from '../traffic/lock';
 import { formatWeights } from '../traffic/weights';
 
 /** The action in the input of an execution that rolls a completed cutover back. */
@@ -52,7 +53,7 @@ function listFacts({ stage, plan, drain, switches, approval, verdict, failure, r
  */
 export function describeKeptLock(look: ExecutionLook, storeBucket: string): string | undefined {
   if (!findEnd(look)) return undefined;
-  const free = `free the lock: aws s3 rm s3://${storeBucket}/lock.json. Then run this command again`;
+  const free = `${adviseToFree(storeBucket)}. Then run this command again`;
   const ended = `which has ended as ${look.error ?? look.status}`;
   // Past every Catch: what the recovery function puts back.
   const isStopped = look.status === 'ABORTED' || look.status === 'TIMED_OUT';

@@ -25,6 +25,11 @@ export function isExpired({ expiresAt }: LockHolder, nowMs: number): boolean {
   return expiresAt !== undefined && Date.parse(expiresAt) <= nowMs;
 }
 
+/** For a message about a lock that no one gives back: its cutover has ended with it. */
+export function adviseToFree(storeBucket: string): string {
+  return `free the lock: aws s3 rm s3://${storeBucket}/lock.json`;
+}
+
 /** For a message, in one line whatever the lock says: `held by 'move-1' since …`. */
 export function describeHolder({ execution, startedAt, expiresAt }: LockHolder): string {
   const end = expiresAt === undefined ? '' : `, which ends by itself at ${oneLine(expiresAt)}`;

@@ -5,7 +5,7 @@ import { CutoverError } from '../../core/errors/errors';
 import { hasPart } from '../../core/plan/hook-plan';
 import { Plan, parsePlan } from '../../core/plan/plan';
 import type { Regime } from '../../core/switch/regime';
-import { describeHolder } from '../../core/traffic/lock';
+import { adviseToFree, describeHolder } from '../../core/traffic/lock';
 import { Weights, sameQuotas } from '../../core/traffic/weights';
 import type { Ports } from '../contract/ports';
 import { settle } from '../contract/settle';
@@ -55,12 +55,14 @@ function conclude(findings: readonly ReadinessFinding[], notChecked: readonly st
 }
 
 /** A cutover without evidence is under way, or is being put back. One that kept its lock asks for a person. */
-async function findHolder({ store }: Ports): Promise<readonly ReadinessFinding[] | 'underWay'> {
+async function findHolder({ store, notifier }: Ports): Promise<readonly ReadinessFinding[] | 'underWay'> {
   const held = await store.holder();
   if (!held || held.hasExpired) return [];
   const isCutover = held.expiresAt === undefined;
   if (isCutover && !(await store.hasEvidence(held.execution))) return 'underWay';
-  const advice = isCutover ? ' and has ended: read its evidence, look at the weights, then delete lock.json' : '';
+  const advice = isCutover
+    ? ` and has ended: read its evidence, look at the weights, then ${adviseToFree(notifier.places.storeBucket)}`
+    : '';
   return [{ code: 'LockHeld', message: `the lock must be free, got one ${describeHolder(held)}${advice}` }];
 }
 

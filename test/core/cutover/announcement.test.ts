@@ -143,7 +143,7 @@ const TEXTS: [AnnouncementKind, string, Partial<CutoverRun>, readonly string[]][
     [
       WHY,
       'Nothing was moved. Fix what it says, then start another execution under another name.',
-      'If the lock is held by an execution that has ended: look at the weights, then delete lock.json from the store.',
+      'If the lock is held by an execution that has ended: look at the weights, then free the lock: aws s3 rm s3://store/lock.json',
     ],
   ],
   [
@@ -172,7 +172,8 @@ const TEXTS: [AnnouncementKind, string, Partial<CutoverRun>, readonly string[]][
       'the target serves',
       'It leaves the weights as they are, because the source would serve no better. The cutover rolls back to 100/0 as soon as the source serves. It waits a few minutes for that, then ends as failed and keeps the lock.',
       `1. Get one of the two sides to serve. The weights in force: ${RULE}`,
-      `2. Then, if it has ended: ${SET}, after you have deleted the lock.`,
+      '2. Then, if it has ended, free the lock: aws s3 rm s3://store/lock.json',
+      `3. ${SET}`,
     ],
   ],
   [
@@ -183,7 +184,8 @@ const TEXTS: [AnnouncementKind, string, Partial<CutoverRun>, readonly string[]][
       WHY,
       'The weights 100/0 are in force again, and the source does not serve with them: requests fail now. It waits a few minutes for the source, sets no weights meanwhile, then ends as failed and keeps the lock.',
       `1. Get one of the two sides to serve. The weights in force: ${RULE}`,
-      `2. Then, if it has ended: ${SET}, after you have deleted the lock.`,
+      '2. Then, if it has ended, free the lock: aws s3 rm s3://store/lock.json',
+      `3. ${SET}`,
     ],
   ],
   [
@@ -215,8 +217,8 @@ const TEXTS: [AnnouncementKind, string, Partial<CutoverRun>, readonly string[]][
       'the source does not serve (GET / must return 200, got 500)',
       'the target serves',
       `1. Look at the weights in force: ${RULE}`,
-      '2. If they are not what you want, set them by hand; the cutover began with 100/0.',
-      '3. The lock is kept on purpose, so that no other cutover starts before you have checked. Then: aws s3 rm s3://store/lock.json',
+      '2. The lock is kept on purpose, so that no other cutover starts before you have checked. Then free the lock: aws s3 rm s3://store/lock.json',
+      `3. If the weights are not what you want (the cutover began with 100/0): ${SET}`,
       EVIDENCE,
     ],
   ],
