@@ -103,7 +103,7 @@ function listLooks({ looks }: CutoverRun, written: WrittenLooks): Pick<Evidence,
   const others = objects.length > looks.written ? [] : records;
   const missing = [
     ...('problem' in written ? [written.problem] : []),
-    ...(lost > 0 ? [`${lost} could not be written while the store was away`] : []),
+    ...(lost > 0 ? [`${lost} polls could not be written while the store was away`] : []),
   ];
   return {
     looks: [...objects.flat(), ...others],

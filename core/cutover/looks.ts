@@ -2,7 +2,7 @@ import type { LookRecord } from '../judge/look-record';
 import type { CutoverRun, KeptLooks } from './run';
 
 export const NO_LOOKS: KeptLooks = { records: [], written: 0, lost: 0 };
-/** A state has 220,000 bytes, and most of them are for tasks. While the store is away the oldest records go. */
+/** A state has 220,000 bytes, and most of them are for tasks. While the store is away the oldest polls go: the others say what they are of. */
 const MAX_KEPT_BYTES = 24_000;
 /** So many are worth an object. */
 const MIN_WRITTEN = 8;
@@ -15,16 +15,25 @@ export function keepLook(run: CutoverRun, record: LookRecord): CutoverRun {
 function fit(looks: KeptLooks): KeptLooks {
   const sizes = looks.records.map((record) => JSON.stringify(record).length + 1);
   let bytes = sizes.reduce((sum, size) => sum + size, 0);
-  let dropped = 0;
-  for (; bytes > MAX_KEPT_BYTES && dropped < sizes.length - 1; dropped += 1) bytes -= sizes[dropped]!;
-  return dropped === 0 ? looks : { ...looks, records: looks.records.slice(dropped), lost: looks.lost + dropped };
+  const isDropped = (record: LookRecord, at: number) => {
+    const isLast = at === sizes.length - 1;
+    if (bytes <= MAX_KEPT_BYTES || record.kind !== 'poll' || isLast) return false;
+    bytes -= sizes[at]!;
+    return true;
+  };
+  return keepOnly(looks, (record, at) => !isDropped(record, at));
 }
 
-/** Without what is not yet in the store: a state that is too large has no room for it. */
+/** Without the polls that are not yet in the store: a state that is too large has no room for them. */
 export function withoutLooks(run: CutoverRun): CutoverRun {
   const { looks } = run;
-  if (!looks || looks.records.length === 0) return run;
-  return { ...run, looks: { ...looks, records: [], lost: looks.lost + looks.records.length } };
+  return looks ? { ...run, looks: keepOnly(looks, ({ kind }) => kind !== 'poll') } : run;
+}
+
+function keepOnly(looks: KeptLooks, isKept: (record: LookRecord, at: number) => boolean): KeptLooks {
+  const records = looks.records.filter(isKept);
+  const dropped = looks.records.length - records.length;
+  return dropped === 0 ? looks : { ...looks, records, lost: looks.lost + dropped };
 }
 
 /** Not on the way to a rollback, which waits for no store: what is left travels to the evidence by itself. */

@@ -6,11 +6,14 @@ import { beginWatch, noteBlindness } from '../../../core/judge/watch';
 import { parsePlan } from '../../../core/plan/plan';
 
 const RUN = begin('night', '2026-01-01T00:00:00.000Z', parsePlan({}));
-const look = (at: number, routes: readonly string[] = []): LookRecord => ({
-  ...{ kind: 'begin', at, until: 0, routes, past: [] },
-});
-const keep = (count: number, run: CutoverRun = RUN, routes?: readonly string[]) =>
-  Array.from({ length: count }, (_, at) => look(at, routes)).reduce(keepLook, run);
+const look = (at: number, characters = 0): LookRecord => {
+  const windows = { all: [], routes: { ['x'.repeat(characters)]: [] } };
+  const counts = { source: [], target: [] };
+  const seen = { after: 0, until: 0, windows: { source: windows, target: windows }, counts };
+  return { kind: 'poll', at, ...seen, isServing: true, isConfirmed: true };
+};
+const keep = (count: number, run: CutoverRun = RUN, characters?: number) =>
+  Array.from({ length: count }, (_, at) => look(at, characters)).reduce(keepLook, run);
 
 test('a few polls travel in the state, and eight of them, or an end, go to the store', () => {
   expect(mustWriteLooks(RUN)).toBe(false);
@@ -26,11 +29,26 @@ test('a rollback waits for no store, and nothing is tried with one that is away'
 });
 
 test('what the state has no room for is counted as lost, the oldest first', () => {
-  const many = keep(100, RUN, ['x'.repeat(1000)]).looks!;
+  const many = keep(100, RUN, 500).looks!;
   expect(JSON.stringify(many.records).length).toBeLessThan(25_000);
   expect(many.lost + many.records.length).toBe(100);
   expect(many.records.at(-1)).toMatchObject({ at: 99 });
   expect(withoutLooks(keep(3)).looks).toEqual({ ...NO_LOOKS, lost: 3 });
+});
+
+test('what says of what the polls are is kept, whatever the state has room for', () => {
+  const others: LookRecord[] = [
+    { kind: 'begin', at: 0, until: 0, routes: [], past: [] },
+    { kind: 'shift', at: 1, stage: 0 },
+    { kind: 'bake', at: 2, elapsedSeconds: 60, canPromote: true, verdict: 'promote' },
+    { kind: 'restart', at: 3 },
+  ];
+  const run = others.reduce((all, record) => keep(50, keepLook(all, record), 500), RUN);
+  const kinds = ({ looks }: CutoverRun) => looks!.records.map(({ kind }) => kind).filter((kind) => kind !== 'poll');
+  expect(kinds(run)).toEqual(['begin', 'shift', 'bake', 'restart']);
+  expect(JSON.stringify(run.looks!.records).length).toBeLessThan(25_000);
+  expect(run.looks!.lost + run.looks!.records.length).toBe(204);
+  expect(withoutLooks(run).looks).toEqual({ ...NO_LOOKS, records: others, lost: 200 });
 });
 
 describe('the evidence', () => {
@@ -49,8 +67,8 @@ describe('the evidence', () => {
   });
 
   test('says what is missing, and why', () => {
-    const { looks, looksMissing } = evidence(keep(100, RUN, ['x'.repeat(1000)]), { problem: 'S3 must respond' });
-    expect(looksMissing).toMatch(/^S3 must respond; \d+ could not be written while the store was away$/);
+    const { looks, looksMissing } = evidence(keep(100, RUN, 500), { problem: 'S3 must respond' });
+    expect(looksMissing).toMatch(/^S3 must respond; \d+ polls could not be written while the store was away$/);
     expect(looks!.length).toBeGreaterThan(0);
     expect(evidence(RUN, { value: [] })).not.toHaveProperty('looks');
   });

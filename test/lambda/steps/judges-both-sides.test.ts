@@ -210,7 +210,7 @@ describe('the evidence', () => {
 
   test('says so when the store was away for so long that polls could not be kept', async () => {
     const evidence = await failed(({ cloud }) => cloud.away.add('store'));
-    expect(evidence.looksMissing ?? '').toMatch(/^$|^\d+ could not be written while the store was away$/);
+    expect(evidence.looksMissing ?? '').toMatch(/^$|^\d+ polls could not be written while the store was away$/);
     expect(evidence.looks!.length).toBeGreaterThan(60);
   });
 });
