@@ -11,22 +11,31 @@ export function keepsClients({ intended, plan }: CutoverRun, arns: GroupArns): b
   return intended?.groups.some(({ arn, weight }) => arn === left && weight === 0) === true;
 }
 
-/** After another look at the tasks of the side that is left. One that says nothing may have had some. */
+/**
+ * After another look at the tasks of the side that is left. One that says nothing may have had some, and so may a time of which none
+ * is known.
+ */
 export function noteReturning(run: CutoverRun, readings: readonly TaskReading[], nowMs: number): Returning {
   const running = readings.filter(({ life }) => life !== 'stopped');
   const isUnknown = running.some(({ window }) => window === undefined);
   const arrived = countArrived(running)?.returning ?? 0;
   const before = run.returning;
   if (!before) return beginReturning(run, isUnknown, nowMs);
-  const lastMs = isUnknown || arrived > 0 ? nowMs : before.lastMs;
+  const lastMs = isUnknown || arrived > 0 ? nowMs : Math.max(before.lastMs, findUnseenMs(run));
   return { ...before, lastMs, requests: before.requests + arrived };
 }
 
 /** What came in the bake counts, too. */
-function beginReturning({ stage, watch, plan }: CutoverRun, isUnknown: boolean, nowMs: number): Returning {
+function beginReturning(run: CutoverRun, isUnknown: boolean, nowMs: number): Returning {
+  const { stage, watch, plan } = run;
   const sinceMs = stage?.confirmedAtMs ?? nowMs;
   const requests = watch?.sessions?.[findDirection(plan).from].returning;
-  return { sinceMs, lastMs: requests === 0 && !isUnknown ? sinceMs : nowMs, requests: requests ?? 0 };
+  const isQuiet = requests === 0 && !isUnknown;
+  return { sinceMs, lastMs: isQuiet ? Math.max(sinceMs, findUnseenMs(run)) : nowMs, requests: requests ?? 0 };
+}
+
+function findUnseenMs({ watch }: CutoverRun): number {
+  return (watch?.comparison?.unseenUntil ?? 0) * 1000;
 }
 
 /** Why the wait ends: none has returned for as long as a cookie lasts, or all of the time has passed; undefined while it goes on. */

@@ -33,13 +33,15 @@ export interface Comparison {
   readonly spreadingUntil: number;
   /** What did not fit was forgotten, and no arrivals have proven the weights since. */
   readonly isDoubted?: boolean;
+  /** The end of the last time of which nothing is known: two looks were further apart than the proxies keep what they counted. */
+  readonly unseenUntil?: number;
   /** The tasks that were silent at the last look. */
   readonly late?: Late;
 }
 
 /** A second is complete when it has ended, for a task whose clock was compared a little late, too: the order took that long. */
 const SETTLED_SECONDS = 1.3;
-/** What the source did in so many seconds before the shift says what is slow. */
+/** What the source did in so many seconds before the shift says what is slow. The proxies keep no more than a little longer. */
 const PAST_SECONDS = 290;
 /** More of them tell a person nothing. */
 const DESCRIBED_PARTS = 3;
@@ -56,11 +58,13 @@ export type Readings = Readonly<Partial<Record<Side, readonly TaskReading[]>>>;
 export function orderWindow(comparison: Comparison | undefined, watch: string, plan: Plan, nowMs: number): WindowOrder {
   const now = nowMs / 1000;
   const settled = Math.floor(now - SETTLED_SECONDS);
+  const oldest = Math.max(0, settled - PAST_SECONDS);
   if (!comparison) {
     const routes = plan.judge.routes.map(({ path }) => path);
-    return { watch, now, after: Math.max(0, settled - PAST_SECONDS), until: settled, routes };
+    return { watch, now, after: oldest, until: settled, routes };
   }
-  const { odds, pool, until: after } = comparison;
+  const { odds, pool } = comparison;
+  const after = Math.max(comparison.until, oldest);
   return { watch, now, after, until: endLook(pool, { after, until: settled }), routes: Object.keys(odds.routes) };
 }
 
@@ -148,6 +152,7 @@ export function addToComparison(
     share,
     isDoubted: isForgotten || (comparison.isDoubted === true && !areInForce({ share })),
     until: order.until,
+    ...(order.after > comparison.until && { unseenUntil: order.after }),
   };
 }
 

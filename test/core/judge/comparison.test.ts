@@ -75,6 +75,15 @@ test('route classes are those of the plan, or the most frequent segments that sa
   expect(Object.keys(begun(named, past).odds.routes)).toEqual(['/x']);
 });
 
+test('polls that are further apart than proxies remember ask for what these have, and note what no one saw', () => {
+  const order = (seconds: number) => orderWindow(begun(), 'night', PLAN, START_MS + seconds * 1000);
+  expect([order(280).after, order(288).after]).toEqual([START - 2, START - 2]);
+  expect(order(600)).toMatchObject({ after: START + 308, until: START + 598 });
+  const add = (seconds: number) =>
+    addToComparison(begun(), { source: report({}), target: report({}) }, order(seconds), PLAN, findShift(PLAN, 0));
+  expect([add(280).unseenUntil, add(600).unseenUntil]).toEqual([undefined, START + 308]);
+});
+
 test.each([
   ['long', `/${'a'.repeat(256)}`],
   ['not of visible ASCII', '/caf\u00e9'],

@@ -34,6 +34,15 @@ async function atLastStage(cloud: MemoryCloud, plan: object): Promise<CutoverRun
   return confirm(await shift(run, cloud.ports, later(cloud, 5)), cloud.ports, later(cloud, 1));
 }
 
+/** Polls of the drain, no further apart than the proxies keep what they counted. */
+async function drainFor(given: CutoverRun, cloud: MemoryCloud, seconds: number): Promise<CutoverRun> {
+  let run = given;
+  for (let left = seconds; left > 0; left -= 250) {
+    run = await drain(run, cloud.ports, later(cloud, Math.min(250, left)));
+  }
+  return run;
+}
+
 test('preflight counts the requests of clients that come back, and of new ones', async () => {
   const cloud = newCloud();
   const run = { ...cloud.ready(KEEP), initial: undefined } as unknown as CutoverRun;
@@ -53,7 +62,7 @@ test('clients are kept at weight 0 until none has come for as long as a cookie l
   expect(cloud.calls).not.toContain('drain s1');
 
   cloud.arrived.source = { returning: 0, fresh: 0 };
-  run = await drain(run, cloud.ports, later(cloud, 3599));
+  run = await drainFor(run, cloud, 3599);
   expect(run).toMatchObject({ verdict: 'wait', waitSeconds: 173 });
   run = await drain(run, cloud.ports, later(cloud, 1));
   expect(cloud.forward).toEqual({ groups: TARGET_ALONE, stickiness });
@@ -80,6 +89,24 @@ test('one that comes again begins the wait anew, and a proxy that does not say i
   cloud.arrived.source = { returning: 0, fresh: 0 };
   run = await drain(run, cloud.ports, later(cloud, 3000));
   expect([run.verdict, cloud.forward.groups]).toEqual(['wait', BOTH]);
+});
+
+test('one may have come in a time that no poll saw: polls that are too far apart end no sessions', async () => {
+  const cloud = newCloud();
+  cloud.arrived.source = { returning: 0, fresh: 0 };
+  const plan = planWith({ policy: 'keep', keepSeconds: 86_400 });
+  let run = await drain(await atLastStage(cloud, plan), cloud.ports, later(cloud, 10));
+  for (let hour = 0; hour < 3; hour += 1) run = await drain(run, cloud.ports, later(cloud, 3_700));
+  expect([run.verdict, cloud.forward.groups]).toEqual(['wait', BOTH]);
+  // The last one has seen the last minutes.
+  run = await drainFor(run, cloud, 3_400);
+  expect(run.timeline.at(-1)).toMatchObject({ state: 'Leave', detail: { because: 'none returns' } });
+  // Also where it is the bake that no poll saw.
+  const other = newCloud();
+  other.arrived.source = { returning: 0, fresh: 0 };
+  const baked = await bake(await atLastStage(other, plan), other.ports, later(other, 3_700));
+  run = await drain({ ...baked, verdict: 'wait' }, other.ports, later(other, 2));
+  expect([run.returning?.requests, other.forward.groups]).toEqual([0, BOTH]);
 });
 
 test('the plan says how long they stay, also when some still come', async () => {
@@ -149,6 +176,8 @@ describe('the rule without the source', () => {
 
 test('requests of clients that still arrive at a source without weight are no drained one, nor a verified one', async () => {
   const cloud = newCloud();
+  // A trickle beside those of the target; more of them would say that the weights are not in force.
+  cloud.arrived.target = { returning: 3_000, fresh: 20_000 };
   const run = await drain(await atLastStage(cloud, planWith({})), cloud.ports, later(cloud, 10));
   expect(run).toMatchObject({ verdict: 'wait', drain: { returning: 40, active: { http: 0 } } });
   const waiting = await verify(run, cloud.ports, later(cloud, 5));
