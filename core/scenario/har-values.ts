@@ -64,12 +64,16 @@ export function findOrigin(sent: Sent, earlier: readonly Recorded[]): Origin | u
     const saved = response && (isDrawn ? findToken(value, response) : findMade(value, response));
     if (!saved) continue;
     // What was sent before was not made by that request.
-    if (!isDrawn && earlier.slice(0, from + 1).some((each) => listSent(each).some((other) => other.value === value))) {
-      return undefined;
-    }
+    if (!isDrawn && earlier.slice(0, from + 1).some((each) => hasSent(each, value))) return undefined;
     return { from, saved };
   }
   return undefined;
+}
+
+function hasSent(recorded: Recorded, value: string): boolean {
+  const { url, body = '' } = recorded;
+  if (!url.href.includes(value) && !body.includes(value)) return false;
+  return listSent(recorded).some((sent) => sent.value === value);
 }
 
 function isMadeId({ name, value, place }: Sent): boolean {
@@ -81,7 +85,7 @@ function findToken(value: string, { source }: Recorded): Record<string, string> 
   const cookie = [...cookies].find(([, text]) => text === value || decode(text) === value)?.[0];
   if (cookie !== undefined) return { cookie };
   if (isJson) {
-    const pointer = findPointer(parse(body), value, '', () => true);
+    const [pointer] = source.pointers().get(value) ?? [];
     return pointer === undefined ? undefined : { json: pointer };
   }
   const form = findForm(body, value);
@@ -90,8 +94,11 @@ function findToken(value: string, { source }: Recorded): Record<string, string> 
 
 /** The id of a new thing: in JSON, under the name of an id. */
 function findMade(value: string, { source }: Recorded): Record<string, string> | undefined {
-  if (!source.changes || !source.isJson) return undefined;
-  const pointer = findPointer(parse(source.body), value, '', (name) => ID_NAME.test(name));
+  if (!source.changes) return undefined;
+  const pointer = source
+    .pointers()
+    .get(value)
+    ?.find((each) => ID_NAME.test(each.split('/').at(-1) ?? ''));
   return pointer === undefined ? undefined : { json: pointer };
 }
 
@@ -101,32 +108,6 @@ function decode(text: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
-  }
-}
-
-function findPointer(
-  found: unknown,
-  value: string,
-  pointer: string,
-  isAllowed: (name: string) => boolean,
-): string | undefined {
-  if (typeof found === 'string' || typeof found === 'number') {
-    return `${found}` === value && isAllowed(pointer.split('/').at(-1) ?? '') ? pointer : undefined;
-  }
-  if (typeof found !== 'object' || found === null) return undefined;
-  for (const [name, item] of Object.entries(found)) {
-    const at = `${pointer}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
-    const inside = findPointer(item, value, at, isAllowed);
-    if (inside !== undefined) return inside;
-  }
-  return undefined;
 }
 
 /** What stands before it on its line, if that finds it again. */

@@ -1,7 +1,10 @@
 /** What of a recorded response values can be taken from. */
 export interface SavedSource {
+  /** Empty of what is no text that a token may be in, such as a script. */
   readonly body: string;
   readonly isJson: boolean;
+  /** Of JSON: where each text and number is, as pointers (RFC 6901). Read when it is first asked for. */
+  readonly pointers: () => ReadonlyMap<string, readonly string[]>;
   /** That it set, by name. */
   readonly cookies: ReadonlyMap<string, string>;
   /** It responds to a request that may have made something. */
@@ -78,8 +81,7 @@ function readEntry(entry: Json): Recorded | undefined {
     redirect: readRedirect(response, url),
     subprotocol: findField(response.headers, 'sec-websocket-protocol'),
     source: {
-      body: content.encoding === 'base64' ? '' : asText(content.text),
-      isJson: /[/+]json$/.test(mimeType),
+      ...readSource(content, mimeType),
       cookies: new Map(readPairs(response.headers).filter(([name]) => name.toLowerCase() === 'set-cookie').flatMap(([, value]) => value.split('\n').map(readCookie))), // prettier-ignore
       changes: method !== 'GET' && method !== 'HEAD',
     },
@@ -93,6 +95,35 @@ function readEntry(entry: Json): Recorded | undefined {
 
 function readPairs(list: unknown): [string, string][] {
   return asList(list).map(({ name, value }) => [asText(name), asText(value)]);
+}
+
+function readSource(content: Json, mimeType: string): Pick<SavedSource, 'body' | 'isJson' | 'pointers'> {
+  const isText = content.encoding !== 'base64' && !/script|css|font|image|audio|video/.test(mimeType);
+  const body = isText ? asText(content.text) : '';
+  const isJson = /[/+]json$/.test(mimeType);
+  let found: Map<string, string[]> | undefined;
+  return { body, isJson, pointers: () => (found ??= isJson ? listPointers(body) : new Map<string, string[]>()) };
+}
+
+function listPointers(body: string): Map<string, string[]> {
+  const pointers = new Map<string, string[]>();
+  const list = (value: unknown, pointer: string): void => {
+    if (typeof value === 'string' || typeof value === 'number') {
+      const known = pointers.get(`${value}`);
+      if (known) known.push(pointer);
+      else pointers.set(`${value}`, [pointer]);
+    } else if (typeof value === 'object' && value !== null) {
+      for (const [name, item] of Object.entries(value)) {
+        list(item, `${pointer}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`);
+      }
+    }
+  };
+  try {
+    list(JSON.parse(body), '');
+  } catch {
+    // What says that it is JSON and is none has no values.
+  }
+  return pointers;
 }
 
 function findField(list: unknown, wanted: string): string | undefined {

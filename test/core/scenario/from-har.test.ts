@@ -293,6 +293,18 @@ test('a session that is renewed with each response began once; a recording that 
   expect(notes).toContain("WebSockets and streams come without a login: let 'start' log in, if they need one");
 });
 
+test('a token is found under any name of JSON, and in no script', () => {
+  const url = 'https://shop.example.com/me?token=tok3n-0123456789';
+  const json = { type: 'application/json', text: '{"a/b":{"c~d":"tok3n-0123456789"}}' };
+  expect(convert({ ...PAGE, ...json }, { url }).steps).toMatchObject([
+    { save: { recorded_token: { json: '/a~1b/c~0d' } } },
+    { path: '/me?token=${recorded_token}' },
+  ]);
+  const script = { type: 'text/javascript', text: 'token = "tok3n-0123456789"' };
+  expect(convert({ ...PAGE, ...script }, { url }).steps[1]?.path).toBe('/me?token=tok3n-0123456789');
+  expect(convert({ ...PAGE, ...json, text: 'no JSON' }, { url }).steps[1]?.path).toBe('/me?token=tok3n-0123456789');
+});
+
 test('nothing is repeated behind a logout', () => {
   const logout: Given = { method: 'POST', url: 'https://shop.example.com/auth/logout', status: 303 };
   const { scenario, notes } = convert(PAGE, LOGIN, HOME, logout, { ...PAGE, status: 302 });
