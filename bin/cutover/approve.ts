@@ -1,5 +1,13 @@
 import { Command, InvalidArgumentError } from 'commander';
-import { ApprovalGate, Decision, GATE_RULE, approvalKey, buildStatement, isGate } from '../../core/approval/approval';
+import {
+  Decision,
+  GATE_RULE,
+  GateName,
+  approvalKey,
+  buildStatement,
+  findGate,
+  isGateName,
+} from '../../core/approval/approval';
 import type { CutoverConfig } from '../../core/cutover/cutover-config';
 import { findDirection } from '../../core/plan/direction';
 import { findStageBehind } from '../../core/approval/approval';
@@ -26,13 +34,13 @@ import { formatError, showExecution } from './snapshot';
 
 interface RespondFlags extends ChangingFlags {
   readonly execution?: string;
-  readonly gate?: ApprovalGate;
+  readonly gate?: GateName;
 }
 
-/** A gate of one execution. */
+/** A question of one execution. */
 interface Asked {
   readonly execution: string;
-  readonly gate: ApprovalGate;
+  readonly gate: GateName;
   readonly look?: ExecutionLook | undefined;
 }
 
@@ -62,8 +70,8 @@ function addResponse(
     );
 }
 
-function gateFrom(text: string): ApprovalGate {
-  if (isGate(text)) return text;
+function gateFrom(text: string): GateName {
+  if (isGateName(text)) return text;
   throw new InvalidArgumentError(`must be ${GATE_RULE}, got ${JSON.stringify(text)}`);
 }
 
@@ -96,7 +104,7 @@ async function findAsked(aws: typeof Operator, config: CutoverConfig, flags: Res
   const execution = await requireExecution(ports, named, stack);
   try {
     const look = await ports.executions.look(execution);
-    return { execution, gate: findGate(execution, look, gate), look };
+    return { execution, gate: requireGate(execution, look, gate), look };
   } catch (error) {
     if (gate === undefined || !isUnreadable(error as Error)) throw error;
     warn(`what it waits for cannot be read: ${formatError(error)}; the response counts if it waits at '${gate}'`);
@@ -109,13 +117,13 @@ function isUnreadable({ name }: Error): boolean {
   return /^(AwsUnavailable|AccessDenied(Exception)?)$/.test(name);
 }
 
-function findWaiting(look: ExecutionLook): ApprovalGate | undefined {
+function findWaiting(look: ExecutionLook): GateName | undefined {
   const isOver = findEnd(look) !== undefined || look.run?.verdict === 'rollBack';
   return isOver ? undefined : look.run?.approval?.gate;
 }
 
 /** @throws Error where it waits at no gate, or at another one than that which was named */
-function findGate(execution: string, look: ExecutionLook | undefined, named: ApprovalGate | undefined): ApprovalGate {
+function requireGate(execution: string, look: ExecutionLook | undefined, named: GateName | undefined): GateName {
   const waitsAt = look && findWaiting(look);
   if (waitsAt !== undefined && (named ?? waitsAt) === waitsAt) return waitsAt;
   const rule = `'${execution}' must wait for an approval${named === undefined ? '' : ` at '${named}'`}`;
@@ -135,7 +143,8 @@ function describeResponse({ execution, gate, look }: Asked, decision: Decision):
   const lines = [`${titles[decision]} '${gate}' of '${execution}', signed as who you are at AWS.`];
   if (!look || !run) return lines;
   const { plan, initial, escalation } = run;
-  const next = gate === 'judge' ? undefined : plan.stages[findStageBehind(gate, plan.stages.length)];
+  const place = findGate(gate);
+  const next = place === 'judge' ? undefined : plan.stages[findStageBehind(place, plan.stages.length)];
   const goesOn = next ? `next come the weights ${formatWeights(next.weights)} (source/target)` : 'it goes on';
   const { from } = findDirection(plan);
   const rollsBack = `it rolls back to ${formatWeights(plan.initialWeights)}, and all traffic is on the ${from}`;

@@ -8,11 +8,28 @@ import { STATEMENT_SECONDS } from './statement';
  */
 export type ApprovalGate = 'firstShift' | 'lastStage' | 'judge' | `stage${number}`;
 
-/** The form of a gate, in words: `stage2` is before the second stage. */
-export const GATE_RULE = 'firstShift, lastStage, judge, or a stage as stage2';
+/**
+ * What a person is asked: the gate, with a number from the second time that it asks there: `judge-2`. Its key and its statement have it,
+ * so that a word for one question is none for another.
+ */
+export type GateName = ApprovalGate | `${ApprovalGate}-${number}`;
 
-export function isGate(text: string): text is ApprovalGate {
-  return /^(firstShift|lastStage|judge|stage([2-9]|[1-4][0-9]))$/.test(text);
+/** The form of a question, in words: `stage2` is before the second stage. */
+export const GATE_RULE =
+  'firstShift, lastStage, judge, or a stage as stage2; with a number where it asks again, as judge-2';
+
+export function isGateName(text: string): text is GateName {
+  return /^(firstShift|lastStage|judge|stage([2-9]|[1-4][0-9]))(-([2-9]|[1-9][0-9]))?$/.test(text);
+}
+
+/** @param number from 1 */
+export function formatGateName(gate: ApprovalGate, number: number): GateName {
+  return number === 1 ? gate : `${gate}-${number}`;
+}
+
+/** Where it asks. */
+export function findGate(name: GateName): ApprovalGate {
+  return name.split('-')[0] as ApprovalGate;
 }
 
 /** Of a plan: whether a person must agree, and how long the cutover waits for it. */
@@ -62,10 +79,8 @@ export interface WrittenWord {
 
 /** The approval that a cutover waits for. */
 export interface ApprovalProgress {
-  readonly gate: ApprovalGate;
+  readonly gate: GateName;
   readonly askedAtMs: number;
-  /** What was written by then at this gate was for an earlier question. */
-  readonly afterMs?: number;
   /** How often it was looked at again at once, because something of the target could not be read. */
   readonly hurriedLooks?: number;
   /** What was wrong with what was written, when the operators were last notified of it. */
@@ -171,13 +186,14 @@ export function approvalLooks(approval: Approval, stageCount: number, pollSecond
 }
 
 /** The object of the store in which a person approves. An execution's name has no slash, so no two approvals meet. */
-export function approvalKey(execution: string, gate: ApprovalGate): string {
-  return `approval/${execution}/${gate.replace(/[A-Z]|[0-9]+/g, (part) => `-${part.toLowerCase()}`)}.json`;
+export function approvalKey(execution: string, gate: GateName): string {
+  const name = gate.replace(/[A-Z]|(?<=[a-z])[0-9]+/g, (part) => `-${part.toLowerCase()}`);
+  return `approval/${execution}/${name}.json`;
 }
 
-/** What an approver has to sign: this approval, at this gate, of this execution, in this store, and nothing else. */
+/** What an approver has to sign: this approval, of this question, of this execution, in this store, and nothing else. */
 export function buildStatement(
-  response: { readonly decision: Decision; readonly gate: ApprovalGate; readonly execution: string },
+  response: { readonly decision: Decision; readonly gate: GateName; readonly execution: string },
   storeBucket: string,
 ): string {
   // The value of a header is ASCII, and no part may look like two.

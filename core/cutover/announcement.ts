@@ -1,4 +1,4 @@
-import { ApprovalGate, Decision, approvalKey, deadlineMs, findStageBehind } from '../approval/approval';
+import { Decision, GateName, approvalKey, deadlineMs, findGate, findStageBehind } from '../approval/approval';
 import { CutoverRun, Failure, findFailure } from './run';
 import { describePace, mayPace } from './pacing';
 import { oneLine, printable } from '../text/one-line';
@@ -42,7 +42,8 @@ export interface AnnouncementDetail {
   readonly stage?: number;
   readonly stages?: number;
   readonly weights?: { readonly source: number; readonly target: number };
-  readonly gate?: ApprovalGate;
+  /** What a person is asked: `judge-2` is the second question of the judge. */
+  readonly gate?: GateName;
   readonly failure?: Failure;
   readonly text: string;
 }
@@ -290,8 +291,9 @@ function approvalLines(run: Announced, places: AnnouncementPlaces): readonly str
   if (!plan || !approval) return [];
   const until = new Date(deadlineMs(approval.askedAtMs, plan.approval)).toISOString();
   const { escalation } = run;
-  const isFirst = approval.gate === 'firstShift' || (approval.gate === 'judge' && !run.stage && !run.initial);
-  const next = plan.stages[findStageBehind(approval.gate, plan.stages.length)];
+  const gate = findGate(approval.gate);
+  const isFirst = gate === 'firstShift' || (gate === 'judge' && !run.stage && !run.initial);
+  const next = plan.stages[findStageBehind(gate, plan.stages.length)];
   const otherwise = isFirst ? 'nothing is moved' : `it rolls back to ${initial(run)}`;
   const key = approvalKey(run.execution, approval.gate);
   const sign = (decision: Decision) =>

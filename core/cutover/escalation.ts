@@ -1,3 +1,4 @@
+import { ApprovalProgress, GateName, findGate, formatGateName, pendingGate } from '../approval/approval';
 import { MAX_ESCALATIONS } from '../plan/plan';
 import type { CutoverRun, Escalation } from './run';
 import { keepLook } from './looks';
@@ -20,9 +21,38 @@ export function ask(run: CutoverRun, escalation: Escalation): CutoverRun {
   };
 }
 
-/** A person said that it may go on: what the judge held against the side until now counts no more. */
+/**
+ * What a person is to be asked where the run is now, and is not asked yet.
+ *
+ * @throws Error where the run comes before no gate
+ */
+export function findGateName({ plan, asked = {}, approved = [], escalation, stage }: CutoverRun): GateName {
+  const gate = escalation ? 'judge' : pendingGate(plan, approved, stage ? stage.index + 1 : 0);
+  if (!gate) throw new Error("'approve' must come before a gate of the plan, got none");
+  return formatGateName(gate, (asked[gate] ?? 0) + 1);
+}
+
+/** The run that has asked it. */
+export function countAsked(run: CutoverRun, { gate: name }: ApprovalProgress): CutoverRun {
+  const gate = findGate(name);
+  return { ...run, asked: { ...run.asked, [gate]: (run.asked?.[gate] ?? 0) + 1 } };
+}
+
+/**
+ * A person said that it may go on: what the judge held against the side until now counts no more. What the person took is time of
+ * nothing that the cutover waited for: a bake has its whole time again.
+ */
 export function resume(run: CutoverRun, { isFailing, resume: verdict }: Escalation, nowMs: number): CutoverRun {
-  const resumed: CutoverRun = { ...run, escalation: undefined, verdict };
+  const { stage } = run;
+  const isBaking = verdict === 'confirmed' && stage !== undefined;
+  const resumed: CutoverRun = {
+    ...run,
+    ...(isBaking && { stage: { ...stage, bakesAgainAtMs: nowMs } }),
+    escalation: undefined,
+    unsavedSinceMs: undefined,
+    unverifiedSinceMs: undefined,
+    verdict,
+  };
   if (!isFailing || !run.watch) return resumed;
   return { ...keepLook(resumed, { kind: 'restart', at: nowMs }), watch: restart(run.watch, nowMs) };
 }

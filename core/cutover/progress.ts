@@ -1,4 +1,4 @@
-import { ApprovalGate, deadlineMs } from '../approval/approval';
+import { GateName, deadlineMs } from '../approval/approval';
 import { describeParts, describeShare, findOddsAgainst } from '../judge/comparison';
 import { unproven } from '../judge/judge';
 import { Watch, lastSample } from '../judge/watch';
@@ -9,7 +9,7 @@ import { findMaximumBake } from '../plan/stages';
 import { SIDES, Side, Weights } from '../traffic/weights';
 import { describePace, findNextStep } from './pacing';
 import type { CutoverRun, StageProgress } from './run';
-import { summarizeObserved } from './stage';
+import { findBakeStart, summarizeObserved } from './stage';
 
 /** What a person who watches a cutover is shown of its state. */
 export interface Progress {
@@ -20,8 +20,8 @@ export interface Progress {
     /** Those that the stage sets. */
     readonly weights: Weights;
   };
-  /** The gate at which it waits for a person. */
-  readonly gate?: ApprovalGate;
+  /** What it waits for a person to approve. */
+  readonly gate?: GateName;
   readonly next?: NextEvent;
   /** Of clients, since the stage was shifted. */
   readonly sides?: Readonly<Record<Side, SideFigures>>;
@@ -130,15 +130,16 @@ function findNextEvent(run: CutoverRun, nowMs: number): Coming | undefined {
 }
 
 function findStageEvent({ plan }: CutoverRun, progress: StageProgress, nowMs: number): Coming | undefined {
-  const { shiftedAtMs, confirmedAtMs, index } = progress;
+  const { shiftedAtMs, index } = progress;
+  const startedMs = findBakeStart(progress);
   const stage = plan.stages[index];
   if (!stage) return undefined;
-  if (confirmedAtMs === undefined) {
+  if (startedMs === undefined) {
     return { what: 'the weights read back at the latest', atMs: shiftedAtMs + plan.confirmTimeoutSeconds * 1000 };
   }
-  const earliestMs = confirmedAtMs + stage.bakeSeconds * 1000;
+  const earliestMs = startedMs + stage.bakeSeconds * 1000;
   const isLast = index === plan.stages.length - 1;
   const then = isLast ? 'the drain' : `stage ${index + 2}`;
   if (nowMs < earliestMs) return { what: `${then} at the earliest`, atMs: earliestMs };
-  return { what: `the bake ends at the latest`, atMs: confirmedAtMs + findMaximumBake(stage) * 1000 };
+  return { what: `the bake ends at the latest`, atMs: startedMs + findMaximumBake(stage) * 1000 };
 }

@@ -40,6 +40,8 @@ export interface CutoverRun {
   readonly looks?: KeptLooks;
   /** Waited for now. */
   readonly approval?: ApprovalProgress;
+  /** How often a person was asked, by gate. */
+  readonly asked?: Readonly<Partial<Record<ApprovalGate, number>>>;
   /** The gates that a person has opened. */
   readonly approved?: readonly ApprovalGate[];
   /** The wait for a window of the plan: until when (ISO 8601), how often it was looked for, of all waits, and how often it is. */
@@ -48,10 +50,9 @@ export interface CutoverRun {
   readonly returning?: Returning;
   /** The action without the side that is left, which had kept its clients: when it was set, and what was before. */
   readonly left?: { readonly before: Forward; readonly atMs: number; readonly hasReadBack?: boolean };
-  /** What the judge asks a person now, how often it has asked, and the time of the last response. */
+  /** What the judge asks a person now, and how often it has asked: a question that takes another's place is none more. */
   readonly escalation?: Escalation | undefined;
   readonly escalations?: number;
-  readonly decidedAtMs?: number;
   /** Of the side that is left at the verdict of the last stage: what its tasks lose from then on is of the drain. */
   readonly judgedCounts?: Pick<SideCounts, 'lost' | 'unknown'>;
   readonly drain?: DrainProgress;
@@ -62,9 +63,9 @@ export interface CutoverRun {
    */
   readonly isVerified?: boolean;
   /** Since when the state could not be written down. */
-  readonly unsavedSinceMs?: number;
+  readonly unsavedSinceMs?: number | undefined;
   /** Since when `Verify` finds something that may pass by itself. */
-  readonly unverifiedSinceMs?: number;
+  readonly unverifiedSinceMs?: number | undefined;
   /** Rules of others that changed meanwhile and cannot catch requests of ours: noted, and no reason to stop. By ARN. */
   readonly otherRulesChanged?: readonly string[];
   /** Autoscaling that a switch has suspended, and that is still to be resumed. */
@@ -142,6 +143,8 @@ export interface StageProgress {
   readonly index: number;
   readonly shiftedAtMs: number;
   readonly confirmedAtMs?: number;
+  /** When its bake began again, because a person said that it may go on; absent before. */
+  readonly bakesAgainAtMs?: number;
 }
 
 export interface StageRecord {

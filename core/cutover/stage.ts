@@ -37,6 +37,11 @@ export function afterBake(
   return { ...ended, verdict: next };
 }
 
+/** From when the time of its bake counts; undefined before the weights have read back. */
+export function findBakeStart({ confirmedAtMs, bakesAgainAtMs }: StageProgress): number | undefined {
+  return bakesAgainAtMs ?? confirmedAtMs;
+}
+
 /** What follows the stage before. */
 function findNext({ plan, approved = [] }: CutoverRun, index: number): Verdict {
   if (index === plan.stages.length) return 'drain';

@@ -1,5 +1,5 @@
 import type { Announcement, AnnouncementPlaces } from '../../core/cutover/announcement';
-import type { ApprovalGate, WrittenWord } from '../../core/approval/approval';
+import type { GateName, WrittenWord } from '../../core/approval/approval';
 import type { AlarmReading, CheckedAlarms } from '../../core/judge/alarm-check';
 import type { Diagnosis } from '../../core/cutover/readiness';
 import type { ScalingState } from '../../core/cutover/scaling';
@@ -174,8 +174,8 @@ export interface StorePort {
   /** Frees the lock if this execution holds it. */
   release(execution: string): Promise<void>;
   abortRequested(execution: string): Promise<boolean>;
-  /** What a person has written at this gate. */
-  approval(execution: string, gate: ApprovalGate): Promise<WrittenWord | undefined>;
+  /** What a person has written to this question. */
+  approval(execution: string, gate: GateName): Promise<WrittenWord | undefined>;
   /** What the judge was given at some polls, as the object of this number. */
   putLooks(execution: string, number: number, records: readonly LookRecord[]): Promise<void>;
   /** All of these objects, in their order. */

@@ -9,15 +9,15 @@ import {
   approvalVerdict,
   deadlineMs,
   describeResponder,
-  pendingGate,
+  findGate,
   proven,
   buildStatement,
 } from '../../core/approval/approval';
 import { callHooksFirst } from '../../core/cutover/hooks';
-import { resume } from '../../core/cutover/escalation';
+import { countAsked, findGateName, resume } from '../../core/cutover/escalation';
 import { CutoverRun, Escalation, note, rollBack } from '../../core/cutover/run';
 import type { ErrorCode } from '../../core/errors/errors';
-import { gatePollSeconds, escalationPollSeconds } from '../../core/plan/plan';
+import { Plan, gatePollSeconds, escalationPollSeconds } from '../../core/plan/plan';
 import { readStatement } from '../../core/approval/statement';
 import { announce } from '../shared/announce';
 import { lookOften } from '../shared/looks';
@@ -30,32 +30,22 @@ import { Act, withLock, createHandler } from '../shared/step';
  * One look for the approval of a person; the first look asks for it. What a person wrote that cannot be read counts as
  * nothing, and they are notified of it.
  */
-export async function approve(run: CutoverRun, ports: Ports, nowMs: number): Promise<CutoverRun> {
-  const asked = findAsked(run, nowMs);
+export async function approve(given: CutoverRun, ports: Ports, nowMs: number): Promise<CutoverRun> {
+  const asked = given.approval ?? { gate: findGateName(given), askedAtMs: nowMs };
+  const run = given.approval ? given : countAsked(given, asked);
   const found = await settleWithin(STORE_MS, 'reading the approval', () =>
     ports.store.approval(run.execution, asked.gate),
   );
   // A store that is unreachable may hold an approval: no one is notified that there was none.
   if ('problem' in found) return waitForStore(run, asked, found.problem, ports, nowMs);
-  // What was written for an earlier escalation of the judge is no response to this one.
-  const written = found.value && found.value.writtenAtMs > (asked.afterMs ?? 0) ? found.value : undefined;
-  const word = written && (await responseFrom(written, run, asked, ports, nowMs));
+  const word = found.value && (await responseFrom(found.value, run, asked, ports, nowMs));
   const verdict = approvalVerdict(word, asked, run.plan.approval, nowMs);
   if (verdict === 'wait') return waitOn(run, asked, typeof word === 'string' ? word : undefined, ports);
   const { gate } = asked;
   const responded: CutoverRun = { ...run, approval: undefined };
   const noted = note(responded, nowMs, 'Approve', { gate, verdict, ...(typeof word === 'object' && { ...word }) });
-  if (!run.escalation) return endGate(noted, gate, verdict, word);
-  return endEscalation({ ...noted, decidedAtMs: written?.writtenAtMs ?? 0 }, run.escalation, verdict, word, nowMs);
-}
-
-/** What a person is asked: as the poll before asked it, or for the first time. */
-function findAsked(run: CutoverRun, nowMs: number): ApprovalProgress {
-  if (run.approval) return run.approval;
-  if (run.escalation) return { gate: 'judge', askedAtMs: nowMs, afterMs: run.decidedAtMs ?? 0 };
-  const gate = pendingGate(run.plan, run.approved ?? [], run.stage ? run.stage.index + 1 : 0);
-  if (!gate) throw new Error("'approve' must come before a gate of the plan, got none");
-  return { gate, askedAtMs: nowMs };
+  if (!run.escalation) return endGate(noted, findGate(gate), verdict, word);
+  return endEscalation(noted, run.escalation, verdict, word, nowMs);
 }
 
 function endGate(
@@ -140,11 +130,15 @@ async function waitOn(
     ...run,
     approval,
     verdict: 'wait',
-    waitSeconds: asked.gate === 'judge' ? escalationPollSeconds(run.plan) : gatePollSeconds(run.plan, asked.gate),
+    waitSeconds: findPollSeconds(run.plan, findGate(asked.gate)),
   };
   const isNews = run.approval === undefined || approval.problem !== asked.problem;
   if (isNews) await announce('waitingForApproval', waiting, ports);
   return waiting;
+}
+
+function findPollSeconds(plan: Plan, gate: ApprovalGate): number {
+  return gate === 'judge' ? escalationPollSeconds(plan) : gatePollSeconds(plan, gate);
 }
 
 /** While a person thinks, the side that gets the traffic serves: both sides go on being judged. */

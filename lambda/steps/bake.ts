@@ -7,7 +7,7 @@ import { bakeVerdict } from '../../core/judge/judge';
 import { lastSample } from '../../core/judge/watch';
 import { findDirection } from '../../core/plan/direction';
 import type { Plan } from '../../core/plan/plan';
-import { afterBake, summarizeObserved } from '../../core/cutover/stage';
+import { afterBake, findBakeStart, summarizeObserved } from '../../core/cutover/stage';
 import { lookOften } from '../shared/looks';
 import { Look, isOfSideThatIsLeft, judged } from '../shared/observe';
 import type { Ports } from '../contract/ports';
@@ -17,14 +17,15 @@ import { createHandler } from '../shared/step';
 async function judgeBake(run: CutoverRun, ports: Ports, nowMs: number, look: Look): Promise<CutoverRun> {
   const progress = run.stage;
   const stage = progress && run.plan.stages[progress.index];
-  if (!stage || progress.confirmedAtMs === undefined) throw new Error("'bake' must follow a confirmed shift, got none");
+  const startedMs = progress && findBakeStart(progress);
+  if (!stage || startedMs === undefined) throw new Error("'bake' must follow a confirmed shift, got none");
   const { from } = findDirection(run.plan);
   // Its clients would get errors until the bake ends.
   if (look.sides[from].serves === false && keepsClients(run, ports.loadBalancer.groupArns)) {
     return leaveSide(run, `the ${from} does not serve`, ports, nowMs);
   }
   ports.metrics.weights(stage.weights, nowMs);
-  const elapsedSeconds = (nowMs - progress.confirmedAtMs) / 1000;
+  const elapsedSeconds = (nowMs - startedMs) / 1000;
   const { watch } = look;
   const bake = { elapsedSeconds, stage, canPromote: canPromote(look, run.plan) };
   const verdict = bakeVerdict(bake, watch, run.plan);

@@ -1,22 +1,20 @@
-import { ApprovalGate, approvalKey, buildStatement, pendingGate } from '../../core/approval/approval';
+import { GateName, approvalKey, buildStatement, findGate } from '../../core/approval/approval';
 import { STATEMENT_SECONDS, Statement } from '../../core/approval/statement';
 import type { ProgressReporter } from '../progress/progress-reporter';
 import { shellWord } from '../report/shell-word';
+import { findGateName } from '../../core/cutover/escalation';
 import type { CutoverRun } from '../../core/cutover/run';
 import type { ExecutionDescription, StateVisit } from '../state-machine/model';
 import type { LocalCloud } from '../cloud/local-cloud';
 
 /** The states in which a cutover asks a person. */
-const ASKING = ['Approve', 'ApproveLastStage'];
+const ASKING = ['Approve', 'ApproveLastStage', 'Ask'];
 
-/** The gate that a state asks at, by the run that it was given. */
-function findGate({ state, input }: StateVisit): ApprovalGate | undefined {
-  if (state === 'Ask') return 'judge';
+/** What a state asks, by the run that it was given. */
+function findAsked({ state, input }: StateVisit): GateName | undefined {
   if (!ASKING.includes(state) || input === undefined) return undefined;
-  const { plan, approved = [], stage, escalation } = JSON.parse(input) as CutoverRun;
-  // A hook that failed before anything moved.
-  if (escalation) return 'judge';
-  return pendingGate(plan, approved, stage ? stage.index + 1 : 0);
+  const run = JSON.parse(input) as CutoverRun;
+  return run.approval?.gate ?? findGateName(run);
 }
 
 /** Told of every state that is entered: approves for the person who is asked at AWS, or says how a person here does. */
@@ -28,19 +26,19 @@ export function approve(
 ): void {
   const { name, entered, status } = execution;
   const last = entered.at(-1);
-  const gate = last && findGate(last);
+  const gate = last && findAsked(last);
   if (gate === undefined || status !== 'RUNNING') return;
   const { storeBucket } = cloud.model.config;
   const key = approvalKey(name, gate);
   // It looks again and again.
-  if (cloud.objects.find(storeBucket, key) || entered.filter((each) => findGate(each) === gate).length > 1) return;
+  if (cloud.objects.find(storeBucket, key) || entered.filter((each) => findAsked(each) === gate).length > 1) return;
   if (isAsked) {
     const { name: stack, region } = cloud.model.stack;
     const command = `npx drainshift approve --stack ${shellWord(stack)} --region ${region} --execution ${shellWord(name)} --gate ${gate}`;
     return reporter.step(`waits for your approval: AWS_ENDPOINT_URL=${cloud.endpoint.url} ${command}`);
   }
   // What the judge is not sure of is no rehearsal's to say.
-  const decision = gate === 'judge' ? 'reject' : 'approve';
+  const decision = findGate(gate) === 'judge' ? 'reject' : 'approve';
   const nowMs = Date.now();
   const says = buildStatement({ decision, gate, execution: name }, storeBucket);
   const word = {

@@ -1,6 +1,6 @@
 import { LedgerReport, NO_BYTES } from '../../core/proxy/admin-api';
 import { Announcement } from '../../core/cutover/announcement';
-import { ApprovalGate } from '../../core/approval/approval';
+import type { GateName } from '../../core/approval/approval';
 import { KindCounts, NO_CONNECTIONS, NOTHING_ENDED } from '../../core/proxy/connections';
 import { CutoverRun, begin } from '../../core/cutover/run';
 import { CutoverError } from '../../core/errors/errors';
@@ -93,8 +93,8 @@ export class MemoryCloud {
   /** What a side's first task did in the seconds that it is asked for. */
   window: (side: Side, order: WindowOrder) => WindowReport | undefined = () => undefined;
   alarms: AlarmReading[] = [];
-  /** What people wrote, by gate. */
-  words: Partial<Record<ApprovalGate, { text: string; writtenAtMs: number }>> = {};
+  /** What people wrote, by question. */
+  words: Partial<Record<GateName, { text: string; writtenAtMs: number }>> = {};
   /** What STS says of a statement. */
   signer: (statement: Statement) => string = () => 'arn:aws:iam::123456789012:user/ann';
   notified: Announcement[] = [];
@@ -243,7 +243,7 @@ export class MemoryCloud {
   }
 
   /** A person writes an object. */
-  write(gate: ApprovalGate, text: string): void {
+  write(gate: GateName, text: string): void {
     this.words[gate] = { text, writtenAtMs: this.nowMs };
   }
 

@@ -1,4 +1,4 @@
-import { approvalKey } from '../../../core/approval/approval';
+import { GATE_RULE, approvalKey } from '../../../core/approval/approval';
 import type { CutoverConfig } from '../../../core/cutover/cutover-config';
 import { identityPort } from '../../../lambda/adapters/identity';
 import { storePort } from '../../../lambda/adapters/store/store';
@@ -130,7 +130,8 @@ test.each([
     ['--execution', 'arn:aws:states:eu-central-1:123456789012:execution:m:night', '--gate', 'firstShift'],
     "must be the name of an execution, 'night', got its ARN",
   ],
-  [['--execution', 'a', '--gate', 'first'], 'must be firstShift, lastStage, judge, or a stage as stage2, got "first"'],
+  [['--execution', 'a', '--gate', 'first'], `must be ${GATE_RULE}, got "first"`],
+  [['--execution', 'a', '--gate', 'judge-1'], 'with a number where it asks again, as judge-2, got "judge-1"'],
   [['--execution', 'a', '--gate', 'firstShift'], "'--yes' must be given where no operator can be asked, got none"],
 ])('%j is wrong use', async (flags, message) => {
   const { code, output } = await run(['approve', '--stack', 'shop', ...flags]);

@@ -7,7 +7,9 @@ import {
   approvalVerdict,
   describeResponder,
   findStageBehind,
-  isGate,
+  findGate,
+  formatGateName,
+  isGateName,
   listGates,
   pendingGate,
   proven,
@@ -57,8 +59,24 @@ test('a plan may ask before any stage, and before none twice', () => {
     0, 11, 19,
   ]);
   expect(approvalKey('night', 'stage12')).toBe('approval/night/stage-12.json');
-  expect(['firstShift', 'lastStage', 'stage2', 'stage49'].every(isGate)).toBe(true);
-  expect(['stage1', 'stage02', 'stage50', 'stage', 'Stage2', 'first', ''].some(isGate)).toBe(false);
+  expect(['firstShift', 'lastStage', 'stage2', 'stage49'].every(isGateName)).toBe(true);
+  expect(['stage1', 'stage02', 'stage50', 'stage', 'Stage2', 'first', ''].some(isGateName)).toBe(false);
+});
+
+test('a gate that asks again has another question, with a key and a statement of its own', () => {
+  const gates = ['firstShift', 'lastStage', 'judge', 'stage2', 'stage22'] as const;
+  const names = gates.flatMap((gate) => [1, 2, 22].map((number) => formatGateName(gate, number)));
+  expect(names.slice(0, 3)).toEqual(['firstShift', 'firstShift-2', 'firstShift-22']);
+  expect(names.every(isGateName)).toBe(true);
+  expect(['judge-1', 'judge-0', 'judge-02', 'judge-', 'judge2', 'judge-2-2', '-2'].some(isGateName)).toBe(false);
+  expect(names.map(findGate)).toEqual(gates.flatMap((gate) => [gate, gate, gate]));
+  const says = names.map((gate) => buildStatement({ decision: 'approve', gate, execution: 'night' }, 'store'));
+  expect(says[7]).toBe('approve/judge-2/store/night');
+  expect(approvalKey('night', 'judge-2')).toBe('approval/night/judge-2.json');
+  expect(approvalKey('night', 'stage2-2')).toBe('approval/night/stage-2-2.json');
+  for (const keys of [says, names.map((each) => approvalKey('night', each))]) {
+    expect(new Set(keys).size).toBe(names.length);
+  }
 });
 
 test('a long wait is looked at less often', () => {

@@ -168,7 +168,8 @@ describe.each(STOPPING)('a no at %s', (when) => {
     const hooks = [at(when, { onFailure: 'pause' }), at(when, { name: 'second', onFailure: 'continue' })];
     const approvePlan = { approval: { requireIdentity: false, timeoutSeconds: 60 } };
     const { states } = await drive(cloud, { ...PLAN, ...approvePlan, hooks }, () => {
-      if (cloud.kindsNotified.includes('waitingForApproval')) cloud.write('judge', '{"decision":"approve","by":"ann"}');
+      const gate = cloud.notified.findLast(({ detail }) => detail.kind === 'waitingForApproval')?.detail.gate;
+      if (gate) cloud.write(gate, '{"decision":"approve","by":"ann"}');
     });
     expect(states.at(-1)).toBe('Complete');
     expect(states).toContain(isFirst ? 'Approve' : 'Ask');

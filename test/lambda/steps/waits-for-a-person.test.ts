@@ -1,3 +1,5 @@
+import type { GateName } from '../../../core/approval/approval';
+import { findProgress } from '../../../core/cutover/progress';
 import { CutoverRun } from '../../../core/cutover/run';
 import { MAX_ESCALATIONS } from '../../../core/plan/plan';
 import { approveWatched } from '../../../lambda/steps/approve';
@@ -145,5 +147,73 @@ describe('a target that fails, with a plan that asks a person', () => {
       escalation: { isFailing: true, resume: 'nextStage' },
     });
     expect((await answer(cloud, again, 'approve')).resumed).toMatchObject({ verdict: 'nextStage' });
+  });
+});
+
+describe('a question', () => {
+  const write = (cloud: MemoryCloud, gate: GateName, decision = 'approve') =>
+    cloud.write(gate, JSON.stringify({ decision, by: 'ann' }));
+
+  test('that took the place of another does not take the word for that one', async () => {
+    const { cloud, run } = await inconclusive({ ...PLAN, judge: { onFailure: 'pause' } });
+    const asked = await approveWatched(run, cloud.ports, at(cloud, 2));
+    expect(asked.approval?.gate).toBe('judge');
+    // Between two looks: a person agrees to too few requests, and then the target fails.
+    write(cloud, 'judge');
+    cloud.tasks.target = [report('t1', { total: 100, errors: 90 })];
+    const replaced = await approveWatched(asked, cloud.ports, at(cloud, 2));
+    expect(replaced).toMatchObject({ verdict: 'ask', escalation: { isFailing: true } });
+    const waiting = await approveWatched(replaced, cloud.ports, at(cloud, 2));
+    expect(waiting).toMatchObject({ verdict: 'wait', approval: { gate: 'judge-2' } });
+    expect(cloud.notified.at(-1)!.text).toContain('--gate judge-2');
+    expect(cloud.notified.at(-1)!.detail.gate).toBe('judge-2');
+    expect(await approveWatched(waiting, cloud.ports, at(cloud, 5))).toMatchObject({ verdict: 'wait' });
+    write(cloud, 'judge-2', 'reject');
+    expect(await approveWatched(waiting, cloud.ports, at(cloud, 5))).toMatchObject({
+      failure: { code: 'BreakerTripped' },
+    });
+  });
+
+  test('at a gate of the plan, asked again behind one of the judge, is another one, too', async () => {
+    const plan = { ...PLAN, approval: { ...APPROVAL, beforeLastStage: true }, judge: { onFailure: 'pause' } };
+    const { cloud, run } = await inconclusive(plan);
+    const { resumed } = await answer(cloud, run, 'approve');
+    expect(resumed.verdict).toBe('approve');
+    const atGate = await approveWatched(resumed, cloud.ports, at(cloud, 1));
+    expect(atGate.approval?.gate).toBe('lastStage');
+    write(cloud, 'lastStage');
+    cloud.tasks.target = [report('t1', { total: 100, errors: 90 })];
+    const failed = await approveWatched(atGate, cloud.ports, at(cloud, 1));
+    const asked = await approveWatched(failed, cloud.ports, at(cloud, 1));
+    write(cloud, 'judge-2');
+    const again = await approveWatched(asked, cloud.ports, at(cloud, 1));
+    expect(again).toMatchObject({ verdict: 'approve' });
+    const waiting = await approveWatched(again, cloud.ports, at(cloud, 1));
+    expect(waiting).toMatchObject({ verdict: 'wait', approval: { gate: 'lastStage-2' } });
+    write(cloud, 'lastStage-2');
+    const approved = await approveWatched(waiting, cloud.ports, at(cloud, 1));
+    expect(approved).toMatchObject({ verdict: 'approved', approved: ['lastStage'] });
+  });
+
+  test('that took longer than the rest of the bake leaves the bake its whole time', async () => {
+    const { cloud, run } = await failing();
+    const asked = await approveWatched(run, cloud.ports, at(cloud, 2));
+    write(cloud, 'judge');
+    const resumed = await approveWatched(asked, cloud.ports, at(cloud, 120));
+    expect(resumed).toMatchObject({ verdict: 'confirmed' });
+    expect(findProgress(resumed, cloud.nowMs).next?.at).toBe(new Date(cloud.nowMs + 10_000).toISOString());
+    const later = await bake(resumed, cloud.ports, at(cloud, 5));
+    expect(later.verdict).toBe('wait');
+    const ended = await bake(later, cloud.ports, at(cloud, 15));
+    expect(ended.verdict).toBe('ask');
+    expect(ended.looks?.records.at(-1)).toMatchObject({ kind: 'bake', elapsedSeconds: 20, verdict: 'inconclusive' });
+    expect(ended.stages.at(-1)?.confirmSeconds).toBe(0);
+  });
+
+  test.each(['unsavedSinceMs', 'unverifiedSinceMs'] as const)('ends the time of %s', async (since) => {
+    const { cloud, run } = await failing();
+    const asked = await approveWatched({ ...run, [since]: cloud.nowMs }, cloud.ports, at(cloud, 2));
+    write(cloud, 'judge');
+    expect((await approveWatched(asked, cloud.ports, at(cloud, 5)))[since]).toBeUndefined();
   });
 });
