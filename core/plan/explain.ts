@@ -210,8 +210,22 @@ function describeChecks(plan: Plan): string[] {
     `Rollback at ${breaker.minimumErrors} errors or more, with an error rate over ${formatPercent(breaker.maximumErrorRate)} (95 % confidence).`,
     `${judge.onFailure === 'pause' ? 'A person is asked' : 'Rollback'} at odds of ${MAX_ODDS} : 1 that the ${to} is worse than the ${from}: more errors, or responses slow more than ${1 + judge.latencyTolerance} times as often.`,
     describePromotion(plan),
+    describeNeeded(plan),
     `New weights must read back within ${formatSeconds(confirmTimeoutSeconds)}.`,
   ];
+}
+
+/** Of the stage that gives the least traffic for its time. */
+function describeNeeded(plan: Plan): string {
+  const { to } = findDirection(plan);
+  const requests = requestsToProve(plan.judge.errorBudget);
+  const needed = plan.stages.map(({ weights, ...stage }, index) => ({
+    index,
+    perSecond: (requests * (weights.source + weights.target)) / weights[to] / findMaximumBake({ weights, ...stage }),
+  }));
+  const { index, perSecond } = needed.reduce((most, each) => (each.perSecond > most.perSecond ? each : most));
+  const rate = perSecond < 10 ? Math.ceil(perSecond * 10) / 10 : Math.ceil(perSecond);
+  return `Stage ${index + 1} needs the most traffic for that: at least ${rate} requests a second to both sides together.`;
 }
 
 /** An invocation of a step looks again and again, and the state machine waits for the rest. */

@@ -2,6 +2,9 @@ import type { FieldValues, Fields, ObjectField } from '../validation/fields';
 import { MAX_ROUTES } from '../proxy/window';
 import { requestPath } from '../validation/request-path';
 
+/** Behind it, what is twice as often slow as it may be is beyond all ratios that the odds try: latency would decide nothing. */
+export const MAX_LATENCY_TOLERANCE = 3;
+
 export const JUDGE_FIELDS = {
   errorBudget: {
     kind: 'number',
@@ -14,7 +17,7 @@ export const JUDGE_FIELDS = {
   latencyTolerance: {
     kind: 'number',
     min: 0,
-    max: 10,
+    max: MAX_LATENCY_TOLERANCE,
     default: 0.2,
     sentence:
       'How much more often than the source the target may be slow, where slow is what the source is in half, a tenth and a hundredth of its responses: 0.2 allows 1.2 times as often.',

@@ -73,6 +73,7 @@ const CHECKS: Readonly<Record<PlanPart, Check>> = {
     atMost('judge.warmUpSeconds', ({ judge }) => judge.warmUpSeconds),
     rollsBackAs('inconclusive'),
     rollsBackAs('onFailure'),
+    checkRoutes,
   ),
   drain: all(
     ...CONNECTION_KINDS.map((kind) =>
@@ -110,6 +111,17 @@ function rollsBackAs(name: 'inconclusive' | 'onFailure'): Check {
     if (floor.judge[name] !== 'rollBack' || judge[name] === 'rollBack') return;
     problems.add(`judge.${name}`, 'rollBack, as deployed', judge[name]);
   };
+}
+
+/** A route that is compared stays one. Where they are learned, a list would leave out what is learned. */
+function checkRoutes({ judge }: Plan, floor: Plan, problems: Problems): void {
+  const [given, needed] = [judge, floor.judge].map(({ routes }) => routes.map(({ path }) => path));
+  if (needed!.length === 0 && given!.length > 0) {
+    problems.add('judge.routes', 'an empty list, as deployed: the routes are learned', given);
+  }
+  if (needed!.some((path) => !given!.includes(path))) {
+    problems.add('judge.routes', `a list with ${needed!.join(', ')}, as deployed`, given);
+  }
 }
 
 /** Longer pauses, weaker fences and more attempts are for a deployment to say. */
@@ -200,10 +212,8 @@ function checkApproval({ approval, stages }: Plan, floor: Plan, problems: Proble
     if (!isKept) problems.add('approval', `one that asks at '${gate}', as deployed`, approval);
   }
   checkShareBeforeLastGate(stages, floor, problems);
-  if (gates.length === 0) return;
-  // Any gate at all is more than none.
-  const hadGate = listGates(floor.approval, floor.stages.length).length > 0;
-  if (hadGate && floor.approval.requireIdentity && !approval.requireIdentity) {
+  // Also without a gate: the judge and the hooks ask a person, too.
+  if (floor.approval.requireIdentity && !approval.requireIdentity) {
     problems.add('approval.requireIdentity', 'true, as deployed', false);
   }
   atMost('approval.timeoutSeconds', (each) => each.approval.timeoutSeconds)({ ...floor, approval }, floor, problems);

@@ -20,7 +20,7 @@ import { DRAIN_FIELD, DrainOrder, HEALTH_PATH } from '../proxy/admin-api';
 import { CONNECTION_KINDS, eachKind } from '../proxy/connections';
 import { CLOSE_HANDSHAKE_SECONDS } from '../proxy/drain';
 import { Problems } from '../validation/problems';
-import { SIDES, Side, WEIGHTS_FIELD, Weights } from '../traffic/weights';
+import { SIDES, Side, WEIGHTS_FIELD, Weights, formatWeights } from '../traffic/weights';
 import { FieldValues, Fields, ListField, ObjectField, readField, readFields } from '../validation/fields';
 import { requestPath } from '../validation/request-path';
 
@@ -200,7 +200,8 @@ export const PLAN_FIELDS = {
   smoke: SMOKE_FIELD,
   confirmTimeoutSeconds: {
     kind: 'seconds',
-    min: 1,
+    // Two more looks than the one that is right behind the shift.
+    min: 2 * CONFIRM_POLL_SECONDS,
     max: 3600,
     default: 120,
     unit: 's',
@@ -232,6 +233,8 @@ export function parsePlan(value: unknown): Plan {
     '',
   );
   checkLastStage(read, problems);
+  // What is wrong with a weight says nothing of those beside it.
+  if (!problems.isAbout('stages') && !problems.isAbout('initialWeights')) checkWeights(read, problems);
   const plan = forStrategy(read, value, problems);
   checkStickiness(plan, problems);
   checkPace({ ...plan, rollbackPace: read.rollbackPace }, problems);
@@ -263,6 +266,29 @@ function checkLastStage({ from, stages }: Pick<Plan, 'from' | 'stages'>, problem
   if (last === 0 || last === undefined) return;
   const { to } = findDirection({ from });
   problems.add(`stages[${stages.length - 1}].weights.${from}`, `0, because a cutover ends on the ${to}`, last);
+}
+
+/** From weights that leave a side something to lose, more and more to the other one. */
+function checkWeights(plan: Pick<Plan, 'from' | 'initialWeights' | 'stages'>, problems: Problems): void {
+  const { from, initialWeights, stages } = plan;
+  const { to } = findDirection(plan);
+  if (initialWeights[from] === 0) {
+    problems.add(`initialWeights.${from}`, `at least 1, because the cutover leaves the ${from}`, 0);
+  }
+  stages.forEach(({ weights }, index) => {
+    const before = stages[index - 1]?.weights ?? initialWeights;
+    const name = `stages[${index}].weights`;
+    if (weights[to] === 0) {
+      problems.add(`${name}.${to}`, `at least 1, because each stage gives the ${to} traffic`, 0);
+    } else if (share(weights, to) < share(before, to)) {
+      const rule = `at least the share of the ${to} before (${formatWeights(before)}), because a stage takes nothing back`;
+      problems.add(name, rule, formatWeights(weights));
+    }
+  });
+}
+
+function share(weights: Weights, side: Side): number {
+  return weights[side] / (weights.source + weights.target);
 }
 
 function forStrategy(read: FieldValues<typeof PLAN_FIELDS>, value: unknown, problems: Problems): Plan {

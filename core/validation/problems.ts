@@ -41,7 +41,7 @@ export class Problems {
 
   /** Whether there is one of this value or of a part of it: a rule between its parts would say the same once more, or mislead. */
   isAbout(name: string): boolean {
-    return this.lines.some((line) => line.startsWith(`'${name}'`) || line.startsWith(`'${name}.`));
+    return ["'", '.', '['].some((end) => this.lines.some((line) => line.startsWith(`'${name}${end}`)));
   }
 
   get all(): readonly string[] {

@@ -147,7 +147,7 @@ export interface CutoverJudge {
   readonly errorBudget?: number;
 
   /**
-   * How much more often it may be slow: 0.2 allows 1.2 times as often.
+   * How much more often it may be slow, from 0 to 3: 0.2 allows 1.2 times as often.
    * @default 0.2
    */
   readonly latencyTolerance?: number;

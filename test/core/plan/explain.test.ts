@@ -125,6 +125,7 @@ describe('the whole text, as an operator reads it before a cutover', () => {
           'Rollback at 10 errors or more, with an error rate over 5 % (95 % confidence).',
           'Rollback at odds of 100 : 1 that the target is worse than the source: more errors, or responses slow more than 1.2 times as often.',
           "A stage is promoted after 299 requests without an error, or more with some (an error rate 1 % over the other side's at most). With fewer it bakes on, to its maximum, then asks a person.",
+          'Stage 1 needs the most traffic for that: at least 5 requests a second to both sides together.',
           'New weights must read back within 2 min.',
         ],
       ],

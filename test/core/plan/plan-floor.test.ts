@@ -102,8 +102,8 @@ test.each<[string, object, string]>([
   ],
   [
     'a slow target',
-    { judge: { ...FLOOR.judge, latencyTolerance: 5 } },
-    "'judge.latencyTolerance' must be at most 0.2, as deployed, got 5",
+    { judge: { ...FLOOR.judge, latencyTolerance: 3 } },
+    "'judge.latencyTolerance' must be at most 0.2, as deployed, got 3",
   ],
   ['no smoke', { smoke: [] }, "'smoke' must be a list with / → 200, as deployed, got []"],
   [
@@ -131,8 +131,8 @@ test.each<[string, object, string]>([
   ['a drain in step', { drain: { ...FLOOR.drain, jitter: 0.1 } }, "'drain.jitter' must be at least 0.2"],
   [
     'other initial weights',
-    { initialWeights: { source: 0, target: 1 } },
-    '\'initialWeights\' must be 100/0, as deployed, got {"source":0,"target":1}',
+    { initialWeights: { source: 19, target: 1 } },
+    '\'initialWeights\' must be 100/0, as deployed, got {"source":19,"target":1}',
   ],
 ])('%s is less careful than what was deployed', (_, over, message) => {
   expect(listProblems(over).join('\n')).toContain(message);
@@ -141,7 +141,6 @@ test.each<[string, object, string]>([
 test.each<[string, object[]]>([
   ['a canary of one in a thousand, and then everything', [stage(0.1, 1200), stage(100, 1)]],
   ['the same canary for as long as all bakes', [stage(0.1, 1200), stage(100, 300)]],
-  ['half of it, and the canary afterwards', [stage(50, 300), stage(10, 300), stage(100, 300)]],
   ['everything before the last gate', [stage(10, 300), stage(50, 300), stage(100, 300), stage(100, 1)]],
   ['nearly everything before the last gate', [stage(10, 300), stage(50, 300), stage(99, 300), stage(100, 300)]],
 ])('%s goes round no gate and no bake', (_, stages) => {
@@ -162,9 +161,48 @@ test('everything that is wrong is said at once', () => {
   expect(listProblems({ pollSeconds: 60, smoke: [], minimumHealthyTargets: 1 })).toHaveLength(4);
 });
 
-test('a gate that was not deployed may be opened by anyone: any is more than none', () => {
-  const problems = new Problems();
-  const plan = parsePlan({ approval: { beforeFirstShift: true, requireIdentity: false } });
-  checkFloor(plan, parsePlan({}), PLAN_PARTS, problems);
-  expect(problems.all).toEqual([]);
+describe('without a gate the judge asks a person, and the default plan', () => {
+  const findProblems = (given: object, deployed: object = {}) => {
+    const problems = new Problems();
+    checkFloor(parsePlan(given), parsePlan(deployed), PLAN_PARTS, problems);
+    return problems.all;
+  };
+  const routes = (...paths: string[]) => ({ judge: { routes: paths.map((path) => ({ path })) } });
+
+  test.each<[string, object, string]>([
+    [
+      'an approval by no one',
+      { approval: { requireIdentity: false } },
+      "'approval.requireIdentity' must be true, as deployed, got false",
+    ],
+    [
+      'a gate that no one guards',
+      { approval: { beforeFirstShift: true, requireIdentity: false } },
+      "'approval.requireIdentity' must be true, as deployed, got false",
+    ],
+    [
+      'a week for a response',
+      { approval: { timeoutSeconds: 604_800 } },
+      "'approval.timeoutSeconds' must be at most 3600, as deployed, got 604800",
+    ],
+    [
+      'a route without traffic in the place of those that are learned',
+      routes('/nothing'),
+      '\'judge.routes\' must be an empty list, as deployed: the routes are learned, got ["/nothing"]',
+    ],
+  ])('takes no %s', (_, given, message) => {
+    expect(findProblems(given)).toEqual([message]);
+  });
+
+  test('takes another gate, and less time', () => {
+    expect(findProblems({ approval: { beforeFirstShift: true, timeoutSeconds: 60 } })).toEqual([]);
+  });
+
+  test('routes that are compared stay so, and others may come', () => {
+    const deployed = routes('/cart', '/checkout');
+    expect(findProblems(routes('/checkout', '/cart', '/login'), deployed)).toEqual([]);
+    const rule = "'judge.routes' must be a list with /cart, /checkout, as deployed, got";
+    expect(findProblems(routes('/cart'), deployed)).toEqual([`${rule} ["/cart"]`]);
+    expect(findProblems({}, deployed)).toEqual([`${rule} []`]);
+  });
 });

@@ -1,4 +1,6 @@
 import { CutoverError } from '../../../core/errors/errors';
+import { LATENCY_RATIOS } from '../../../core/judge/rate-odds';
+import { MAX_LATENCY_TOLERANCE } from '../../../core/plan/judge-plan';
 import { DEFAULT_STAGES } from '../../../core/plan/stages';
 import { estimateSeconds, scaleDurations, parsePlan, gatePollSeconds } from '../../../core/plan/plan';
 
@@ -49,6 +51,68 @@ test('a plan that does not end on the target is no cutover', () => {
   expect(listProblems({ stages: [{ weights: { source: 50, target: 50 } }] })).toEqual([
     "'stages[0].weights.source' must be 0, because a cutover ends on the target, got 50",
   ]);
+});
+
+test.each<[string, Written, string | undefined]>([
+  [
+    'a stage that gives the target nothing',
+    { stages: ['100/0', '0/100'] },
+    "'stages[0].weights.target' must be at least 1, because each stage gives the target traffic, got 0",
+  ],
+  [
+    'a stage that gives the source nothing, of a cutover from the target',
+    { from: 'target', stages: ['0/100', '100/0'] },
+    "'stages[0].weights.source' must be at least 1, because each stage gives the source traffic, got 0",
+  ],
+  [
+    'initial weights without the side that is left',
+    { initialWeights: '0/100', stages: ['0/100'] },
+    "'initialWeights.source' must be at least 1, because the cutover leaves the source, got 0",
+  ],
+  [
+    'weights that take something back',
+    { stages: ['90/10', '1/1', '60/40', '0/100'] },
+    '\'stages[2].weights\' must be at least the share of the target before (1/1), because a stage takes nothing back, got "60/40"',
+  ],
+  [
+    'less than what is in force at the start',
+    { initialWeights: '60/40', stages: ['90/10', '0/100'] },
+    '\'stages[0].weights\' must be at least the share of the target before (60/40), because a stage takes nothing back, got "90/10"',
+  ],
+  [
+    'a confirm that ends with its second look',
+    { confirmTimeoutSeconds: 1 },
+    "'confirmTimeoutSeconds' must be an integer from 4 to 3600, got 1",
+  ],
+  [
+    'a tolerance that no ratio of the odds is beyond',
+    { judge: { latencyTolerance: 9 } },
+    "'judge.latencyTolerance' must be a number from 0 to 3, got 9",
+  ],
+  ['a stage that goes on with the same share', { stages: ['9/1', '90/10', '0/100'] }, undefined],
+  ['a start with some on the target', { initialWeights: '60/40', stages: ['60/40', '0/100'] }, undefined],
+])('%s: a plan that cannot work is rejected, and no other', (_, { stages, initialWeights, ...plan }, message) => {
+  const given = {
+    ...plan,
+    ...(stages && { stages: stages.map((weights) => ({ weights: readWeights(weights) })) }),
+    ...(initialWeights && { initialWeights: readWeights(initialWeights) }),
+  };
+  expect(listProblems(given)).toEqual(message === undefined ? [] : [message]);
+});
+
+interface Written extends Readonly<Record<string, unknown>> {
+  readonly stages?: readonly string[];
+  readonly initialWeights?: string;
+}
+
+function readWeights(text: string) {
+  const [source, target] = text.split('/').map(Number);
+  return { source, target };
+}
+
+test('at the largest tolerance of latency the odds still try what is twice as often slow', () => {
+  const largest = Math.max(...LATENCY_RATIOS.map(([ratio]) => ratio));
+  expect(largest).toBeGreaterThanOrEqual(2 * (1 + MAX_LATENCY_TOLERANCE));
 });
 
 test.each([

@@ -39,7 +39,11 @@ test.each<[object, string]>([
     "'rollbackPace' must be done in less than 240 s, its steps and its wait together, got 240",
   ],
   [
-    { initialWeights: { source: 60, target: 40 }, rollbackPace: { steps: [30, 60] } },
+    {
+      initialWeights: { source: 60, target: 40 },
+      stages: [{ weights: { source: 0, target: 100 } }],
+      rollbackPace: { steps: [30, 60] },
+    },
     "'rollbackPace.steps' must be percentages below the 60 % of the initial weights, which follow by themselves, got [30,60]",
   ],
   [
