@@ -1,4 +1,4 @@
-import { MAX_WINDOW_LOOKS } from '../plan/plan';
+import { FIRST_WINDOW_LOOKS, windowLooks, windowPollSeconds } from '../plan/plan';
 import { findOpening } from '../plan/windows-plan';
 import { CutoverRun, note } from './run';
 
@@ -7,7 +7,8 @@ const WEEK_MS = 604_800_000;
 /**
  * The run that waits for the next window of its plan; undefined where a shift may begin now.
  *
- * The history has room for so many looks in all windows together: a wait takes at most half of those that are left.
+ * Between two shifts both sides are looked at as often as the plan has room for in all such waits together. Where a cutover waits for
+ * longer than its plan could, a wait takes at most half of the looks that are left.
  */
 export function waitForWindow(run: CutoverRun, nowMs: number): CutoverRun | undefined {
   const { plan, window } = run;
@@ -17,7 +18,7 @@ export function waitForWindow(run: CutoverRun, nowMs: number): CutoverRun | unde
   const opensAt = new Date(opensMs).toISOString();
   const looks = window?.looks ?? 0;
   const seconds = Math.ceil((opensMs - nowMs) / 1000);
-  const pace = Math.ceil(seconds / Math.max(1, Math.floor((MAX_WINDOW_LOOKS - looks) / 2)));
+  const pace = findPace(run, seconds, looks);
   const isFirst = window?.opensAt !== opensAt;
   // What was planned before is still the pace: later looks of the same wait do not get rarer.
   const waitSeconds = Math.min(seconds, isFirst ? Math.max(plan.pollSeconds, pace) : window.paceSeconds);
@@ -28,4 +29,12 @@ export function waitForWindow(run: CutoverRun, nowMs: number): CutoverRun | unde
     waitSeconds,
   };
   return isFirst ? note(waiting, nowMs, 'Window', { opensAt }) : waiting;
+}
+
+function findPace({ plan, stage }: CutoverRun, seconds: number, looks: number): number {
+  if (!stage) return Math.ceil(seconds / FIRST_WINDOW_LOOKS);
+  const planned = windowPollSeconds(plan);
+  const left = FIRST_WINDOW_LOOKS + windowLooks(plan) - looks;
+  if (seconds / planned <= left) return planned;
+  return Math.max(planned, Math.ceil(seconds / Math.max(1, Math.floor(left / 2))));
 }

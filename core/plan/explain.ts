@@ -14,6 +14,8 @@ import {
   Plan,
   countLooks,
   estimateSeconds,
+  findWaits,
+  windowPollSeconds,
   gatePollSeconds,
 } from './plan';
 import { MAX_ODDS, requestsToProve } from './judge-plan';
@@ -101,10 +103,16 @@ function describeStages(plan: Plan, { stages }: Explanation): string[] {
   ];
 }
 
-function describeWindows({ windows }: Plan): string[] {
+function describeWindows(plan: Plan): string[] {
+  const { first, between } = findWaits(plan);
+  const pace = `both sides are judged: ${describePace(windowPollSeconds(plan)).toLowerCase()}`;
   return [
-    ...windows.map((window) => `A shift may begin ${formatWindow(window)}.`),
-    'Outside of them it waits, and both sides are judged. The waits are in no duration below. A rollback waits for none.',
+    ...plan.windows.map((window) => `A shift may begin ${formatWindow(window)}.`),
+    `Before the first shift it waits for up to ${formatSeconds(first)}.`,
+    between === 0
+      ? 'Once it has begun it waits for no other window.'
+      : `Between shifts it waits for up to ${formatSeconds(between)} in all, and ${pace}.`,
+    'The longest duration below has the waits in it. A rollback waits for none.',
   ];
 }
 

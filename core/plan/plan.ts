@@ -4,13 +4,14 @@ import {
   MAX_HURRIED_LOOKS,
   approvalLooks,
   approvalPollSeconds,
+  gateBefore,
   listGates,
   APPROVAL_FIELD,
 } from '../approval/approval';
 import { exchangeWeights, findDirection } from './direction';
 import { JUDGE_FIELD, JudgePlan } from './judge-plan';
 import { DEFAULT_STAGES, STAGES_FIELD, Stage, expandStages, findMaximumBake } from './stages';
-import { WINDOWS_FIELD, Window } from './windows-plan';
+import { WINDOWS_FIELD, Window, WindowWaits, measureWaits } from './windows-plan';
 import { PACE_FIELD, RollbackPace, checkPace } from './rollback-pace';
 import { STICKINESS_FIELD, StickinessPlan, checkStickiness, keepLooks } from './stickiness-plan';
 import { checkHook } from './hook-plan';
@@ -88,8 +89,12 @@ export const LOOK_SECONDS = 2;
 export const LOOKING_SECONDS = 60;
 /** A drain whose paced closes take long is looked at less often, so that it has at the most about this many looks. */
 export const MAX_DRAIN_LOOKS = 500;
-/** All waits for a window together. */
-export const MAX_WINDOW_LOOKS = 600;
+/** Before the first shift nothing is on the target: such a wait is looked at so often. It is also what waits that no plan foresees have. */
+export const FIRST_WINDOW_LOOKS = 100;
+/** All waits for a window between two shifts, at the least; more where the history has room. */
+const MIN_WINDOW_LOOKS = 500;
+/** Between two of them: a target that fails is left by then. */
+const MAX_WINDOW_POLL_SECONDS = 600;
 /** The state machine's own limit is a day longer. */
 export const MAX_PLAN_SECONDS = 29 * 86_400;
 
@@ -340,8 +345,24 @@ export function estimateSeconds(plan: Plan): { typical: number; longest: number 
       approvals +
       plan.hooks.reduce((sum, hook) => sum + countHookCalls({ ...plan, hooks: [hook] }) * hook.timeoutSeconds, 0) +
       (plan.stickiness.policy === 'keep' ? plan.stickiness.keepSeconds : 0) +
+      sumWaits(findWaits(plan)) +
       drain,
   };
+}
+
+function sumWaits({ first, between }: WindowWaits): number {
+  return first + between;
+}
+
+/** The longest waits for windows of a plan whose every step takes its longest time. */
+export function findWaits(plan: Plan): WindowWaits {
+  const { stages, windows, approval, confirmTimeoutSeconds } = plan;
+  const gates = listGates(approval, stages.length);
+  const seconds = stages.slice(0, -1).map((stage, index) => {
+    const isAsked = gates.includes(gateBefore(index + 1, stages.length));
+    return findMaximumBake(stage) + confirmTimeoutSeconds + (isAsked ? approval.timeoutSeconds : 0);
+  });
+  return measureWaits(windows, seconds);
 }
 
 /** Of a switch whose every attempt is aborted at the last moment but the last one. */
@@ -372,6 +393,7 @@ function checkEventBudget(plan: Plan, problems: Problems): void {
     );
     return;
   }
+  checkWaits(plan, problems);
   const baking = findLongestBakes(plan);
   const needed = Math.ceil(baking / looks);
   if (plan.pollSeconds < needed) {
@@ -382,6 +404,30 @@ function checkEventBudget(plan: Plan, problems: Problems): void {
       plan.pollSeconds,
     );
   }
+}
+
+/** While it waits the target has traffic: it must be looked at often enough. */
+function checkWaits(plan: Plan, problems: Problems): void {
+  const pace = windowPollSeconds(plan);
+  if (plan.windows.length === 0 || pace <= Math.max(plan.pollSeconds, MAX_WINDOW_POLL_SECONDS)) return;
+  const { between } = findWaits(plan);
+  const rule = `windows so close, or stages so few, that both sides are looked at at least every 10 minutes in all waits between shifts together (up to ${between} s)`;
+  problems.add('windows', rule, `every ${pace} s`);
+}
+
+/** Between two looks at a wait for a window between two shifts. */
+export function windowPollSeconds(plan: Plan): number {
+  return Math.max(plan.pollSeconds, Math.ceil(findWaits(plan).between / windowLooks(plan)));
+}
+
+/** How often all waits between shifts together are looked at: with what nothing else needs, or half of it beside gates that are watched. */
+export function windowLooks(plan: Plan): number {
+  const { approval, stages } = plan;
+  const looks = countLooks({ ...plan, windows: [] });
+  const used = Object.values(looks).reduce((sum, each) => sum + each, 0) + FIRST_WINDOW_LOOKS + MIN_WINDOW_LOOKS;
+  const spare = Math.floor(EVENT_BUDGET / EVENTS_PER_POLL) - used - MAX_HURRIED_LOOKS - stages.length;
+  const isShared = listGates(approval, stages.length).some((gate) => gate !== 'firstShift');
+  return MIN_WINDOW_LOOKS + Math.max(0, Math.floor(isShared ? spare / 2 : spare));
 }
 
 /** What the history has left for bakes, beside everything else at its slowest pace. */
@@ -402,7 +448,7 @@ export function countLooks(plan: Plan): Record<LookedFor, number> {
     bakes: Math.ceil(findLongestBakes(plan) / pollSeconds),
     approvals: approvalLooks(approval, stages.length, pollSeconds),
     returns: keepLooks(plan),
-    windows: plan.windows.length === 0 ? 0 : MAX_WINDOW_LOOKS,
+    windows: plan.windows.length === 0 ? 0 : FIRST_WINDOW_LOOKS + windowLooks(plan),
     hooks: countHookCalls(plan),
     drain: MAX_DRAIN_LOOKS,
   };

@@ -96,6 +96,45 @@ export function findOpening(windows: readonly Window[], nowMs: number): number |
   return undefined;
 }
 
+/** How long a cutover may wait, in seconds. */
+export interface WindowWaits {
+  /** Before the first shift. */
+  readonly first: number;
+  /** Between all shifts together. */
+  readonly between: number;
+}
+
+/**
+ * The longest waits of a cutover that starts at the worst moment, to a quarter of an hour, as the clocks go in a week of winter.
+ *
+ * @param seconds from each shift but the last one until the next one is due, at the most
+ */
+export function measureWaits(windows: readonly Window[], seconds: readonly number[]): WindowWaits {
+  if (windows.length === 0) return { first: 0, between: 0 };
+  const clocks = readClocks(windows);
+  const weekMs = Date.UTC(2026, 0, 5);
+  const count = (7 * MINUTES_A_DAY) / MIN_MINUTES;
+  const isIn = Array.from({ length: count }, (_, quarter) =>
+    clocks.some((each) => each(weekMs + quarter * QUARTER_MS)),
+  );
+  const untilOpen = isIn.map((_, quarter) => {
+    const wait = isIn.findIndex((__, ahead) => isIn[(quarter + ahead) % count]);
+    return Math.max(0, wait);
+  });
+  const betweenFrom = (start: number) =>
+    seconds.reduce(
+      ({ at, waited }, each) => {
+        const due = at + Math.ceil((each * 1000) / QUARTER_MS);
+        const wait = untilOpen[due % count]!;
+        return { at: due + wait, waited: waited + wait };
+      },
+      { at: start, waited: 0 },
+    ).waited;
+  const starts = isIn.flatMap((isOpenThen, quarter) => (isOpenThen ? [quarter] : []));
+  const most = (quarters: readonly number[]) => (Math.max(0, ...quarters) * QUARTER_MS) / 1000;
+  return { first: most(untilOpen), between: most(starts.map(betweenFrom)) };
+}
+
 /** Whether a shift that may begin by the one list may always begin by the other. Two weeks are tried, of winter and of summer. */
 export function areWithin(windows: readonly Window[], outer: readonly Window[]): boolean {
   if (outer.length === 0 || JSON.stringify(windows) === JSON.stringify(outer)) return true;

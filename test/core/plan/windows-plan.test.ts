@@ -1,8 +1,14 @@
 import { CutoverError } from '../../../core/errors/errors';
 import { describePlan, explainPlan } from '../../../core/plan/explain';
-import { parsePlan } from '../../../core/plan/plan';
+import {
+  FIRST_WINDOW_LOOKS,
+  estimateSeconds,
+  parsePlan,
+  windowLooks,
+  windowPollSeconds,
+} from '../../../core/plan/plan';
 import { PLAN_PARTS, checkFloor } from '../../../core/plan/plan-floor';
-import { findOpening, isOpen } from '../../../core/plan/windows-plan';
+import { findOpening, isOpen, measureWaits } from '../../../core/plan/windows-plan';
 import { Problems } from '../../../core/validation/problems';
 
 const windows = (...given: object[]) => parsePlan({ windows: given }).windows;
@@ -147,5 +153,45 @@ test('they are explained, and count in the history', () => {
   const plan = parsePlan({ windows: [WEEKEND] });
   expect(describePlan(plan)).toContain('A shift may begin fri, sat 22:00 to 04:00 America/New_York.');
   expect(describePlan(parsePlan({}))).not.toContain('Windows');
-  expect(explainPlan(plan).history.most - explainPlan(parsePlan({})).history.most).toBe(600 * 9);
+  expect(describePlan(plan)).toMatch(
+    /Between shifts it waits for up to .* in all, and both sides are judged: every 2 s for [0-9]+ s, then again/,
+  );
+  const { most, budget } = explainPlan(plan).history;
+  expect(most - explainPlan(parsePlan({})).history.most).toBe((FIRST_WINDOW_LOOKS + windowLooks(plan)) * 9);
+  expect(most).toBeLessThanOrEqual(budget);
+});
+
+describe('the longest waits', () => {
+  const weekly = [{ days: ['sun'], from: '01:00', to: '05:00', zone: 'UTC' }];
+  const HOUR = 3600;
+  const CLOSED = 164 * HOUR;
+
+  test('are those of a start at the worst moment', () => {
+    expect(measureWaits([], [HOUR])).toEqual({ first: 0, between: 0 });
+    expect(measureWaits(weekly, [])).toEqual({ first: CLOSED, between: 0 });
+    expect(measureWaits(weekly, [HOUR])).toEqual({ first: CLOSED, between: CLOSED });
+    // Two hours each: from three o'clock the second shift waits, and then the fourth.
+    expect(measureWaits(weekly, [2 * HOUR, 2 * HOUR, 2 * HOUR]).between).toBe(2 * CLOSED);
+  });
+
+  const stages = (count: number, bakeSeconds: number) =>
+    Array.from({ length: count }, (_, index) => ({
+      weights: { source: count - 1 - index, target: index + 1 },
+      bakeSeconds,
+    }));
+
+  test('are in the duration of the plan, and set its pace', () => {
+    const plan = parsePlan({ windows: weekly });
+    expect(estimateSeconds(plan).longest - estimateSeconds(parsePlan({})).longest).toBe(2 * CLOSED);
+    expect(windowPollSeconds(plan)).toBeLessThanOrEqual(600);
+    expect(windowPollSeconds(plan) * windowLooks(plan)).toBeGreaterThanOrEqual(CLOSED);
+  });
+
+  test('in which the target is looked at too rarely, or for over a month, are rejected', () => {
+    const wrong = (plan: object) => () => parsePlan({ windows: weekly, ...plan });
+    expect(wrong({ stages: stages(3, 4 * HOUR), pollSeconds: 60 })).toThrow(
+      /'windows' must be windows so close, or stages so few, that .* every 10 minutes .*, got "every \d+ s"/,
+    );
+    expect(wrong({ stages: stages(8, 4 * HOUR), pollSeconds: 120 })).toThrow(/must be done within 2505600 s/);
+  });
 });

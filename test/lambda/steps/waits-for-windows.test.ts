@@ -1,3 +1,4 @@
+import { FIRST_WINDOW_LOOKS, windowLooks, windowPollSeconds } from '../../../core/plan/plan';
 import { CutoverRun } from '../../../core/cutover/run';
 import { confirm } from '../../../lambda/steps/confirm';
 import { preflight } from '../../../lambda/steps/preflight';
@@ -74,7 +75,8 @@ describe('before a further shift', () => {
     expect(run).toMatchObject({ verdict: 'wait', window: { opensAt: '2026-01-02T01:00:00.000Z' } });
     expect(cloud.calls).toHaveLength(1);
     // As often as the history allows, and the last time just then.
-    expect(run.waitSeconds).toBe(Math.ceil((20 * HOUR) / 300));
+    expect(run.waitSeconds).toBe(windowPollSeconds(run.plan));
+    expect(run.waitSeconds).toBeLessThan(60);
     run = await shift(run, cloud.ports, later(cloud, 20 * HOUR - 30));
     expect(run).toMatchObject({ verdict: 'wait', waitSeconds: 30 });
     run = await shift(run, cloud.ports, later(cloud, 30));
@@ -131,6 +133,28 @@ describe('before a further shift', () => {
       later(cloud, 4 * HOUR);
     }
     expect(looks).toBeGreaterThan(300);
-    expect(looks).toBeLessThanOrEqual(620);
+    expect(looks).toBeLessThanOrEqual(FIRST_WINDOW_LOOKS + windowLooks(run.plan) + 12);
+  });
+
+  test('of several waits in a plan none is looked at less often than the first', async () => {
+    const cloud = new MemoryCloud();
+    const stages = [10, 20, 50, 100].map((target) => ({
+      weights: { source: 100 - target, target },
+      // The next night each.
+      bakeSeconds: 6 * HOUR,
+      maximumBakeSeconds: 6 * HOUR,
+    }));
+    let run = await afterStage(cloud, 6, { ...PLAN, pollSeconds: 120, stages });
+    const paces: number[] = [];
+    while (run.stage!.index < 3) {
+      run = await shift(run, cloud.ports, cloud.nowMs);
+      if (run.verdict === 'wait') paces.push(run.window!.paceSeconds);
+      later(cloud, run.verdict === 'wait' ? run.waitSeconds : 0);
+      if (run.verdict !== 'go') continue;
+      run = await confirm(run, cloud.ports, cloud.nowMs);
+      later(cloud, 6 * HOUR);
+    }
+    expect(new Set(paces)).toEqual(new Set([windowPollSeconds(run.plan)]));
+    expect(paces[0]).toBeLessThanOrEqual(600);
   });
 });
