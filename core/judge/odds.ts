@@ -74,11 +74,11 @@ export interface Tolerances {
 /** The quantiles of the source that are thresholds, and what each counts for. */
 export const SLOW_PARTS: readonly (readonly [part: number, weight: number])[] = [
   [0.5, 0.2],
-  [0.9, 0.05],
-  [0.99, 0.75],
+  [0.9, 0.1],
+  [0.99, 0.7],
 ];
 /** What is compared, and what each counts for. */
-const WEIGHTS = { errors: 0.67, latency: 0.33 } as const;
+const WEIGHTS = { errors: 0.65, latency: 0.35 } as const;
 /**
  * One window multiplies the odds by so much at the most for a latency. A process that stands still for a second delays all requests
  * that it has, and is seen in two windows at the most: four are needed for 100 : 1, however many requests each has.
