@@ -50,8 +50,8 @@ const PACE = { steps: [50], lookSeconds: 10 };
 
 const WARM_UP_MS = 1_500;
 const AFTERWARDS_MS = 2_000;
-/** The end of a stuck rollback is five minutes away at most; a row waits no longer for its execution. */
-const MAX_MS = 420_000;
+/** A task that hangs in a drain is replaced within some six minutes; a row waits no longer for its execution. */
+const MAX_MS = 720_000;
 const READ_BACK_EVERY_MS = 100;
 /** A moment for the first request by the new weights. */
 const SWITCH_MS = 300;

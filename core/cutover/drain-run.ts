@@ -7,11 +7,11 @@ import { MAX_DRAIN_LOOKS } from '../plan/plan';
 import { NO_COUNTS, TaskReading, computeDifference, unknownTasks } from '../judge/tally';
 
 /**
- * How much longer a drain waits where nothing is live but what is unknown: ECS stops a task that fails its health checks, within its
- * stop timeout of up to two minutes, and then it is known. The side with the traffic serves meanwhile; a rollback would send it to a
- * side of which a task hangs.
+ * How much longer a drain waits where nothing is live but what is unknown: ECS stops a task that fails its health checks behind the
+ * deregistration delay of its group, and within its stop timeout of up to two minutes; then it is known. The side with the traffic
+ * serves meanwhile; a rollback would send it to a side of which a task hangs.
  */
-export const MAX_UNKNOWN_MS = 300_000;
+export const MAX_UNKNOWN_MS = 600_000;
 const UNKNOWN_POLL_SECONDS = 10;
 
 /** What the first look at the ledgers of the side that is left makes of the drain. */

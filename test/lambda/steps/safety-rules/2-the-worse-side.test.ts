@@ -226,9 +226,9 @@ describe('2: traffic is never sent to a side that is worse than the one it leave
     const cloud = new MemoryCloud();
     await confirmed(cloud);
     cloud.healthy.source = 0;
-    await expect(recover(change, cloud.ports, cloud.nowMs)).rejects.toThrow('its source serve');
-    expect(cloud.kindsNotified).toEqual(['shifted', 'stuck']);
-    expect(await recover(change, cloud.ports, (cloud.nowMs += 180_000))).toEqual({ recovered: false });
+    // Two looks, as far apart as a step of the execution may still be at work.
+    expect(await recover(change, cloud.ports, cloud.nowMs)).toEqual({ recovered: false });
+    expect(cloud.kindsNotified).toEqual(['shifted', 'stuck', 'failed']);
     expect(cloud.forward.groups).toEqual(ON_TARGET);
     expect(cloud.evidence).toMatchObject([{ outcome: 'failed', failure: { code: 'RollbackUnsafe' } }]);
     expect(cloud.lock).toBeDefined();
