@@ -98,6 +98,8 @@ const MAX_POLL_SECONDS = (STATEMENT_SECONDS * 2) / 3;
 const WEEK = 604_800;
 /** Clocks differ a little, and a step that is repeated asks again. */
 const CLOCK_MARGIN_MS = 60_000;
+export const DEFAULT_TIMEOUT_SECONDS = 3600;
+
 /** Any principal with the right to approve writes it. The session token of a statement has some thousand bytes. */
 export const MAX_WORD_BYTES = 16_384;
 const MAX_NAME = 200;
@@ -127,7 +129,7 @@ export const APPROVAL_FIELD = {
       kind: 'seconds',
       min: 1,
       max: WEEK,
-      default: 3600,
+      default: DEFAULT_TIMEOUT_SECONDS,
       unit: 's',
       sentence: 'How long the cutover waits for an approval before it rolls back, or ends where nothing has moved.',
     },

@@ -1,4 +1,4 @@
-import { findStageBehind, gateBefore, listGates } from '../approval/approval';
+import { DEFAULT_TIMEOUT_SECONDS, findStageBehind, gateBefore, listGates } from '../approval/approval';
 import { CONNECTION_KINDS } from '../proxy/connections';
 import { findDirection } from './direction';
 import { Plan } from './plan';
@@ -216,7 +216,12 @@ function checkApproval({ approval, stages }: Plan, floor: Plan, problems: Proble
   if (floor.approval.requireIdentity && !approval.requireIdentity) {
     problems.add('approval.requireIdentity', 'true, as deployed', false);
   }
-  atMost('approval.timeoutSeconds', (each) => each.approval.timeoutSeconds)({ ...floor, approval }, floor, problems);
+  // A rehearsal shortens what is deployed, and no plan that is given to it: what no gate waits for may be the default.
+  const longest = Math.max(floor.approval.timeoutSeconds, gates.length === 0 ? DEFAULT_TIMEOUT_SECONDS : 0);
+  if (approval.timeoutSeconds > longest) {
+    const rule = longest > floor.approval.timeoutSeconds ? `at most ${longest}` : `at most ${longest}, as deployed`;
+    problems.add('approval.timeoutSeconds', rule, approval.timeoutSeconds);
+  }
 }
 
 /**

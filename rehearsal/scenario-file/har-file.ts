@@ -25,11 +25,9 @@ function parseJson(given: Given, text: string): unknown {
   } catch (error) {
     const at = findBreak(text, (error as Error).message);
     const isCut = text.slice(at).trim() === '';
-    const line = text.slice(0, at).split('\n').length;
-    throw wrong(
-      given,
-      `a HAR, got ${isCut ? 'JSON that ends too early' : 'what is no JSON'} (line ${line}, character ${at})`,
-    );
+    const before = text.slice(0, at).split('\n');
+    const place = `line ${before.length}, character ${before.at(-1)!.length + 1}`;
+    throw wrong(given, `a HAR, got ${isCut ? 'JSON that ends too early' : 'what is no JSON'} (${place})`);
   }
 }
 

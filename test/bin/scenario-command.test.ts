@@ -233,7 +233,7 @@ test('a recording becomes a scenario that can be edited; what is none is rejecte
   expect(parse(stdout)).toMatchObject({ journeys: [{ steps: [{ path: '/a' }] }] });
   expect(run('from-har', put('b.har', '{'))).toMatchObject({
     status: 64,
-    stderr: `drainshift: 'file' must be a HAR, got JSON that ends too early (line 1, character 1), in '${join(folder, 'b.har')}'\n`,
+    stderr: `drainshift: 'file' must be a HAR, got JSON that ends too early (line 1, character 2), in '${join(folder, 'b.har')}'\n`,
   });
   expect(run('from-har', join(folder, 'a.har'), '--host', 'other').stderr).toContain(
     'a HAR with a request of other that has a response',
@@ -241,10 +241,10 @@ test('a recording becomes a scenario that can be edited; what is none is rejecte
 });
 
 test.each([
-  ['{"log":\n{"entries":[{"a":"se', 'a HAR, got JSON that ends too early (line 2, character 28)'],
-  ['{"log":\n{"secret":x}}', 'a HAR, got what is no JSON (line 2, character 18)'],
-  ['<html>', 'a HAR, got what is no JSON (line 1, character 0)'],
-  ['', 'a HAR, got JSON that ends too early (line 1, character 0)'],
+  ['{"log":\n{"entries":[{"a":"se', 'a HAR, got JSON that ends too early (line 2, character 21)'],
+  ['{"log":\n{"secret":x}}', 'a HAR, got what is no JSON (line 2, character 11)'],
+  ['<html>', 'a HAR, got what is no JSON (line 1, character 1)'],
+  ['', 'a HAR, got JSON that ends too early (line 1, character 1)'],
   ['{"log":{"entries":[]}}', 'a HAR with a request that has a response, got none'],
 ])('of %j it is said what is wrong and where, without a part of it', (text, rule) => {
   const file = put('wrong.har', text);

@@ -31,11 +31,12 @@ test('holds what a user needs, and nothing else', () => {
     'dist/proxy',
     'dist/rehearsal',
     'docs',
+    'examples',
     'package.json',
     'schemas',
   ]);
   const known =
-    /\.(js|d\.ts)$|^docs\/.*\.(md|svg)$|^dist\/assets\/proxy\/Dockerfile$|^schemas\/(plan|proxy|scenario)\.json$/;
+    /\.(js|d\.ts)$|^examples\/[\w-]+\/(README\.md|\w+\.(json|yaml))$|^docs\/.*\.(md|svg)$|^dist\/assets\/proxy\/Dockerfile$|^schemas\/(plan|proxy|scenario)\.json$/;
   expect(paths().filter((path) => path.includes('/') && !known.test(path))).toEqual([]);
 });
 

@@ -198,6 +198,13 @@ describe('without a gate the judge asks a person, and the default plan', () => {
     expect(findProblems({ approval: { beforeFirstShift: true, timeoutSeconds: 60 } })).toEqual([]);
   });
 
+  test('takes the default time without a gate where less is deployed, as a rehearsal does', () => {
+    const deployed = { approval: { timeoutSeconds: 24 } };
+    expect(findProblems({}, deployed)).toEqual([]);
+    const message = "'approval.timeoutSeconds' must be at most 3600, got 3601";
+    expect(findProblems({ approval: { timeoutSeconds: 3601 } }, deployed)).toEqual([message]);
+  });
+
   test('routes that are compared stay so, and others may come', () => {
     const deployed = routes('/cart', '/checkout');
     expect(findProblems(routes('/checkout', '/cart', '/login'), deployed)).toEqual([]);

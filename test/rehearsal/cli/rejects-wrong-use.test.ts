@@ -71,7 +71,7 @@ test('a scenario that breaks rules, each with its line, and a recording that is 
   const none = await rehearse('--har', file);
   expect([none.code, last(none.output)]).toEqual([
     64,
-    `drainshift: '--har' must be a HAR with a request that has a response, got none in '${file}'`,
+    `drainshift: '--har' must be a HAR, got what is no JSON (line 1, character 1), in '${file}'`,
   ]);
   const both = await rehearse('--har', file, '--scenario', file);
   expect([both.code, last(both.output)]).toEqual([
