@@ -52,7 +52,9 @@ test('users arrive one after the other', async () => {
   await until(() => arrived.size === 4);
   await pace.stop();
   const first = arrived.get(0) ?? 0;
-  expect([0, 1, 2, 3].map((index) => Math.round(((arrived.get(index) ?? 0) - first) / 10))).toEqual([0, 10, 20, 30]);
+  expect([...arrived.keys()]).toEqual([0, 1, 2, 3]);
+  // A machine that is short of processor time lets one arrive late, and none early.
+  for (const [index, atMs] of arrived) expect(atMs - first).toBeGreaterThanOrEqual(100 * index - 2);
 });
 
 test('a latency counts from when the request was due', async () => {
