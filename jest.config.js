@@ -14,7 +14,7 @@ module.exports = {
     [`/node_modules/(?:${OUTSIDE_THE_SANDBOX})/.+\\.js$`]: '<rootDir>/test/support/outside-the-sandbox.mjs',
   },
   transformIgnorePatterns: [`/node_modules/(?!(?:${OUTSIDE_THE_SANDBOX})/)`],
-  testSequencer: '<rootDir>/test/support/sequencer.js',
+  testSequencer: '<rootDir>/test/support/sequencer.mjs',
   // Twice the cores of the smallest machine: the tests that take longest mostly wait.
   maxWorkers: 4,
   // The one limit of all tests. It names a test that hangs, and decides nothing else: far more than any takes on a slow machine.

@@ -1,4 +1,4 @@
-const Sequencer = require('@jest/test-sequencer').default;
+import Sequencer from '@jest/test-sequencer';
 
 /** Of what takes longest, the first. Without a cache jest goes by the size of a file, and a worker would begin one of these near the end. */
 const LONGEST = [
@@ -14,7 +14,7 @@ const LONGEST = [
   'examples/package',
 ];
 
-module.exports = class extends Sequencer {
+export default class extends Sequencer {
   sort(tests) {
     const rank = ({ path }) => {
       const found = LONGEST.findIndex((name) => path.includes(name));
@@ -22,4 +22,4 @@ module.exports = class extends Sequencer {
     };
     return super.sort(tests).toSorted((a, b) => rank(a) - rank(b));
   }
-};
+}
