@@ -1,7 +1,7 @@
 // Bundles what is deployed beside the constructs: the Lambda functions, and the context of the proxy image; and what the command
 // line needs of the AWS SDK, which is no dependency of the package.
 // `lib/shared/assets.ts` knows where they are; the rehearsal runs these very files.
-import { copyFile, mkdir, rm } from 'node:fs/promises';
+import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import { build } from 'esbuild';
 
 const ASSETS = 'dist/assets';
@@ -41,4 +41,6 @@ await Promise.all([
     minifySyntax: true,
   }),
   copyFile('proxy/Dockerfile', `${ASSETS}/proxy/Dockerfile`),
+  // A rehearsal runs it where the app was synthesized: below a package.json whose type may be that of modules.
+  writeFile(`${ASSETS}/proxy/package.json`, '{ "type": "commonjs" }\n'),
 ]);

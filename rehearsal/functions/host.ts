@@ -1,11 +1,13 @@
-import { own } from '../../core/validation/own';
 /**
  * The execution environment of one Lambda function, in a process of its own: loads the bundle, responds to events one after
  * another over IPC, and reports an exception as Lambda does. It ends with its parent.
  */
 import { randomUUID } from 'node:crypto';
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { existsSync, realpathSync } from 'node:fs';
+import { createRequire, registerHooks } from 'node:module';
+import { join, sep } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { own } from '../../core/validation/own';
 import { machineTime } from '../processes/machine-time';
 
 export interface Invocation {
@@ -23,6 +25,19 @@ export interface Result {
 
 type Handler = (event: unknown, context: object) => Promise<unknown>;
 
+/**
+ * A function is deployed without what lies above its folder: a `package.json` there, as of an app whose `type` is `module`, says nothing of
+ * its files.
+ */
+function loadAsDeployed(folder: string): void {
+  if (existsSync(join(folder, 'package.json'))) return;
+  const within = pathToFileURL(realpathSync(folder) + sep).href;
+  registerHooks({
+    load: (url, context, next) =>
+      next(url, url.startsWith(within) && url.endsWith('.js') ? { ...context, format: 'commonjs' } : context),
+  });
+}
+
 /** `index.handler`: a file without its ending, and the name that it exports. */
 function load(folder: string, handler: string): Handler {
   const [file = '', name = ''] = handler.split('.');
@@ -33,6 +48,7 @@ function load(folder: string, handler: string): Handler {
 }
 
 const [folder = '', name = ''] = process.argv.slice(2);
+loadAsDeployed(folder);
 const handler = load(folder, name);
 
 process.on('disconnect', () => process.exit(0));

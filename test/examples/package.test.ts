@@ -36,7 +36,7 @@ test('holds what a user needs, and nothing else', () => {
     'schemas',
   ]);
   const known =
-    /\.(js|d\.ts)$|^examples\/[\w-]+\/(README\.md|\w+\.(json|yaml))$|^docs\/.*\.(md|svg)$|^dist\/assets\/proxy\/Dockerfile$|^schemas\/(plan|proxy|scenario)\.json$/;
+    /\.(js|d\.ts)$|^examples\/[\w-]+\/(README\.md|\w+\.(json|yaml))$|^docs\/.*\.(md|svg)$|^dist\/assets\/proxy\/(Dockerfile|package\.json)$|^schemas\/(plan|proxy|scenario)\.json$/;
   expect(paths().filter((path) => path.includes('/') && !known.test(path))).toEqual([]);
 });
 
@@ -49,6 +49,7 @@ test('holds the bundles of the functions and of the command, and the context of 
     'dist/assets/cli/operator.js',
     'dist/assets/lambda/index.js',
     'dist/assets/proxy/Dockerfile',
+    'dist/assets/proxy/package.json',
     'dist/assets/proxy/proxy.js',
   ]);
 });

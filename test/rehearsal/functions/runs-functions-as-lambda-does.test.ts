@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -48,6 +48,20 @@ test('an event goes in and the value comes back, in a process of its own with it
   expect(response).toMatchObject({ event: { a: 1 }, own: 'template', region: 'eu-central-1' });
   expect(response.home).toBeUndefined();
   expect(response.pid).not.toBe(process.pid);
+});
+
+test('a package.json above the folder of a function says nothing of it: it is not deployed', async () => {
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+  folder = join(folder, 'cdk.out', 'asset');
+  mkdirSync(folder, { recursive: true });
+  const found = findFunction("const { add } = require('./part.js'); exports.handler = async () => add(1, 2)");
+  writeFileSync(join(folder, 'part.js'), 'exports.add = (a, b) => a + b');
+  expect(await found.invoke({})).toBe(3);
+});
+
+test('a package.json of its own counts', async () => {
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+  expect(await findFunction('export const handler = async () => typeof require').invoke({})).toBe('undefined');
 });
 
 test('a warm function keeps its process', async () => {
