@@ -147,7 +147,11 @@ function checkForm(problems: Problems, name: string, form: string | undefined, p
   if (form === undefined) return;
   const groups = countGroups(form);
   const rule = 'a regular expression of JavaScript';
+  const [variable] = listVariables(form.replaceAll(/\\./gs, ''));
   if (groups === undefined) problems.add(name, rule, form);
+  // As an expression it would match nothing, and be no variable.
+  else if (variable !== undefined)
+    problems.add(name, `${rule} without variables, which text and json may have`, `\${${variable}}`);
   else if (part === 'group' && groups === 0) problems.add(name, `${rule} with a group, whose match is saved`, form);
 }
 

@@ -112,6 +112,13 @@ test.each<[string, readonly string[], readonly string[]]>([
     ['\'requests[0].expect.matches\' must be a regular expression of JavaScript, got "("'],
   ],
   [
+    'a variable in an expression, in which it is none',
+    step({ expect: { matches: 'Hello user-${client}<' } }),
+    [
+      '\'requests[0].expect.matches\' must be a regular expression of JavaScript without variables, which text and json may have, got "${client}"',
+    ],
+  ],
+  [
     'a status of no response',
     step({ expect: { status: 101 } }),
     ["'requests[0].expect.status' must be an integer from 200 to 599, got 101"],
