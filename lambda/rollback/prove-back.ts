@@ -14,7 +14,7 @@ import { ROLLBACK_LOOKING_SECONDS } from '../../core/cutover/step-limits';
 import { CONFIRM_POLL_SECONDS } from '../../core/plan/plan';
 import { sameForward } from '../../core/traffic/forward';
 import type { Ports } from '../contract/ports';
-import { readRules } from './observe';
+import { readRules } from '../shared/observe';
 import { settleWithin } from '../contract/settle';
 import { timeLeftMs } from '../contract/time-left';
 
