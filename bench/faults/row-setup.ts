@@ -11,7 +11,7 @@ import type { ExecutionDescription } from '../../rehearsal/state-machine/model';
 import { LocalCloud } from '../../rehearsal/cloud/local-cloud';
 import type { Side } from '../../core/traffic/weights';
 import type { FaultySide } from '../../rehearsal/backend/faulty-side';
-import type { Breakables } from '../../rehearsal/faults/breakables';
+import { findServiceArn, type Breakables } from '../../rehearsal/faults/breakables';
 import { sendSignal } from '../../rehearsal/processes/signal';
 import type { ClientOptions, Seen } from './seen';
 
@@ -40,7 +40,7 @@ export async function startRow(app: string, plan: object): Promise<RowSetup> {
   const row: { onState: RowSetup['onState'] } = { onState: () => undefined };
   const cloud = await startCloud(app, plan, { source, target }, (execution) => row.onState(execution));
   const { config, elb } = cloud.model;
-  await healthy(cloud, 1);
+  await healthy(cloud);
   const options: ClientOptions = {
     port: elb.listener(config.weightedListenerArn).port,
     name: config.domainName,
@@ -82,11 +82,14 @@ export function startCloud(
   });
 }
 
-/** Waits until each side has so many healthy targets. */
-export async function healthy(cloud: LocalCloud, count: number): Promise<void> {
+/** Waits until every task that its service wants is healthy: then the client's sockets are spread over all of them. */
+export async function healthy(cloud: LocalCloud): Promise<void> {
   const { elb, config } = cloud.model;
   const states = (side: Side) => [...elb.targetGroup(config.targetGroupArns[side]).targets.values()];
-  const isHealthy = (side: Side) => states(side).filter(({ state }) => state === 'healthy').length >= count;
+  const isHealthy = (side: Side) => {
+    const wanted = cloud.tasks.services.get(findServiceArn(cloud, side))?.desiredCount ?? 1;
+    return states(side).filter(({ state }) => state === 'healthy').length >= wanted;
+  };
   while (!isHealthy('source') || !isHealthy('target')) await pause(50);
 }
 

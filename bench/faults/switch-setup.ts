@@ -45,7 +45,7 @@ export class SwitchRowSetup implements Breakables {
     for (const side of ['source', 'target'] as const) {
       cloud.tasks.setDesiredCount(findServiceArn(cloud, side), TASKS_A_SIDE);
     }
-    await healthy(cloud, TASKS_A_SIDE);
+    await healthy(cloud);
     setup.startWriters();
     return setup;
   }
