@@ -1,3 +1,4 @@
+import type { LedgerReport } from '../proxy/admin-api';
 import { KindCounts, NO_CONNECTIONS, addKinds, total } from '../proxy/connections';
 import { countArrived } from '../judge/sessions';
 import { CutoverRun, DrainProgress, rollBack } from './run';
@@ -101,9 +102,16 @@ function lateMs({ startedAtMs, limitMs }: DrainProgress, tasks: readonly TaskRea
   return Math.min(limitMs, Math.max(0, endsMs - startedAtMs - limitMs));
 }
 
-/** The connections of the tasks that responded. */
+/** The connections of the tasks that responded, without the requests of testers. */
 export function sumActive(tasks: readonly TaskReading[]): KindCounts {
-  return tasks.reduce((sum, { report }) => (report ? addKinds(sum, report.active) : sum), NO_CONNECTIONS);
+  return tasks.reduce((sum, { report }) => (report ? addKinds(sum, withoutTesters(report)) : sum), NO_CONNECTIONS);
+}
+
+/** Which of the two kinds they are is not known; how many there are is. */
+function withoutTesters({ active, ofTesters = 0 }: LedgerReport): KindCounts {
+  const http = Math.max(0, active.http - ofTesters);
+  const streaming = Math.max(0, active.streaming - Math.max(0, ofTesters - active.http));
+  return { ...active, http, streaming };
 }
 
 /** For a message: what is live, and what is unknown. */

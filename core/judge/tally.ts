@@ -208,7 +208,7 @@ function seenFrom({ report, life }: TaskReading): SeenTask | null {
   const [requests, responded, errors, moved, closed, forced] = countsFrom(report);
   const isLeaving = life === 'leaving' ? 1 : 0;
   // A stream has its response: it counted as responded to when it began.
-  const pending = report.active.http;
+  const pending = Math.max(0, report.active.http - (report.ofTesters ?? 0));
   return [
     shortName(report.instance),
     requests,

@@ -18,9 +18,14 @@ export interface LedgerReport {
   /** Connections that the drain in force has cut, because they were over their time: some of `ended.….forced`. 0 where there is no drain. */
   readonly drainForced: number;
   readonly active: KindCounts;
+  /**
+   * Of `active.http` and `active.streaming`: requests that came by a port of the smoke tests. Absent where there are none. No drain of a
+   * cutover waits for them: they end as any other, and testers may send more for as long as they like.
+   */
+  readonly ofTesters?: number;
   readonly ended: ByKind<EndingCounts>;
   /**
-   * Requests on the data port, without health checks. `responded` are those that got their whole response or whose upstream
+   * Requests on the data port, without health checks, and without those that came by a port of the smoke tests. `responded` are those that got their whole response or whose upstream
    * failed; `errors` are those of them with a status of 500 or more, or whose upstream failed, also in the middle of an
    * response. A client that goes away by itself is neither.
    */

@@ -42,6 +42,7 @@ export function mergeReports(
     drainRemainingSeconds: Math.max(...reports.map(({ drainRemainingSeconds }) => drainRemainingSeconds)),
     drainForced: reports.reduce((sum, { drainForced }) => sum + drainForced, 0),
     active: activeSum(reports),
+    ...sumOfTesters(reports),
     ended: eachKind((kind) => minus(sum.ended[kind], from.ended[kind])),
     requests: minus(sum.requests, from.requests),
     abandoned: mergeAbandoned(reports),
@@ -82,6 +83,11 @@ export function activeSum(reports: readonly LedgerReport[]): KindCounts {
 function findState(reports: readonly LedgerReport[]): LedgerReport['state'] {
   if (reports.every(({ state }) => state === 'drained')) return 'drained';
   return reports.every(({ state }) => state === 'serving') ? 'serving' : 'draining';
+}
+
+function sumOfTesters(reports: readonly LedgerReport[]): Pick<LedgerReport, 'ofTesters'> {
+  const ofTesters = reports.reduce((sum, report) => sum + (report.ofTesters ?? 0), 0);
+  return ofTesters > 0 ? { ofTesters } : {};
 }
 
 function mergeAbandoned(reports: readonly LedgerReport[]): LedgerReport['abandoned'] {

@@ -62,6 +62,8 @@ export interface TextField extends Described {
 /** Words: a list, or a text with commas; in lower case. None is given by default. */
 export interface TokensField extends Described {
   readonly kind: 'tokens';
+  /** YAML reads a word of digits as a number. */
+  readonly allowsNumber?: boolean;
   /** Of each of them, in lower case. */
   readonly pattern: string;
   /** The pattern in words. */

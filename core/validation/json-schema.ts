@@ -1,5 +1,5 @@
 import { DURATION_PATTERN } from './duration';
-import { Field, Fields, NumberField, isRequired } from './fields';
+import { Field, Fields, NumberField, TokensField, isRequired } from './fields';
 
 type Schema = Readonly<Record<string, unknown>>;
 
@@ -55,7 +55,7 @@ function buildKind(field: Field): Schema {
     case 'text':
       return { type: field.allowsNumber ? ['string', 'number'] : 'string', pattern: field.pattern };
     case 'tokens':
-      return { anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' } }] };
+      return buildTokens(field);
     case 'integers':
       return {
         type: 'array',
@@ -83,6 +83,11 @@ function buildKind(field: Field): Schema {
     case 'json':
       return {};
   }
+}
+
+function buildTokens({ allowsNumber }: TokensField): Schema {
+  const type = allowsNumber ? ['string', 'integer'] : 'string';
+  return { anyOf: [{ type }, { type: 'array', items: { type } }] };
 }
 
 function buildNumber({ min, max, words }: NumberField): Schema {

@@ -160,10 +160,15 @@ export class Problems {
   }
 
   /** Words of a list, or of a text with commas; in lower case. */
-  tokens(name: string, value: unknown, { pattern, rule }: { pattern: string; rule: string }): readonly string[] {
+  tokens(
+    name: string,
+    value: unknown,
+    { pattern, rule, allowsNumber = false }: { pattern: string; rule: string; allowsNumber?: boolean },
+  ): readonly string[] {
     if (value === undefined) return [];
     const items: readonly unknown[] = typeof value === 'string' ? value.split(',') : [value].flat();
-    const tokens = items.map((item) => (typeof item === 'string' ? item.trim().toLowerCase() : ''));
+    const spell = (item: unknown) => (allowsNumber && typeof item === 'number' ? String(item) : item);
+    const tokens = items.map(spell).map((item) => (typeof item === 'string' ? item.trim().toLowerCase() : ''));
     const form = new RegExp(pattern);
     if (tokens.every((token) => form.test(token))) return tokens;
     this.add(name, rule, value);

@@ -251,6 +251,7 @@ export class MigrationLoadBalancer extends MigrationLoadBalancerBase {
 
   private listenFor(group: StickyTargetGroup, id: string, port: number, props: MigrationLoadBalancerProps) {
     const defaultAction = ListenerAction.forward([group.targetGroup]);
+    group._smokeTestPorts.push(port);
     return new ApplicationListener(this, id, { ...this.httpsOn(port, props), defaultAction });
   }
 

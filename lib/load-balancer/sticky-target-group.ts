@@ -149,6 +149,12 @@ export class StickyTargetGroup extends Construct {
    */
   public readonly _isGrpc: boolean;
 
+  /**
+   * The ports of the smoke tests that lead to it.
+   * @internal
+   */
+  public readonly _smokeTestPorts: number[] = [];
+
   private isWeighted = false;
 
   constructor(scope: Construct, id: string, props: StickyTargetGroupProps) {

@@ -1,4 +1,4 @@
-import { Duration, Token, Tokenization } from 'aws-cdk-lib';
+import { Duration, Lazy, Token, Tokenization } from 'aws-cdk-lib';
 import { Secret } from 'aws-cdk-lib/aws-ecs';
 import { IBucket } from 'aws-cdk-lib/aws-s3';
 import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
@@ -28,6 +28,8 @@ export interface ProxySettings {
   readonly memoryLimitMiB: number;
   /** The value of the metrics' dimension `Service`. */
   readonly serviceName: string;
+  /** The ports that lead to this side alone. Load balancers add theirs later, too. */
+  readonly smokeTestPorts: readonly number[];
   readonly protectsTask: boolean;
   readonly adminSecret: ISecret;
   readonly sessionStore: ISessionStore | undefined;
@@ -70,7 +72,11 @@ export function renderEnvironment(settings: ProxySettings): Record<string, strin
   const file = settings.hasAuthorities ? (['upstream_authorities_file'] as const) : [];
   const taken = [...(Object.keys(own) as ProxyVariable[]), ...secrets, ...file];
   checkEnvironment(settings.environment, taken.map(variableName));
-  const defaults = { ...memoryBudget(settings.memoryLimitMiB), ...storeRegion(switchStore) };
+  const defaults = {
+    ...memoryBudget(settings.memoryLimitMiB),
+    ...storeRegion(switchStore),
+    ...unjudged(settings.smokeTestPorts),
+  };
   return { ...defaults, ...settings.environment, ...buildEnvironment(own) };
 }
 
@@ -80,6 +86,12 @@ export function renderEnvironment(settings: ProxySettings): Record<string, strin
  */
 function memoryBudget(memoryLimitMiB: number): Record<string, string> {
   return isLater(memoryLimitMiB) ? {} : buildEnvironment({ memory_bytes: String(memoryLimitMiB * 2 ** 19) });
+}
+
+/** A value given instead may have ports of listeners that are none of a construct. An empty one is none. */
+function unjudged(ports: readonly number[]): Record<string, string> {
+  const produce = () => ports.map((port) => Tokenization.stringifyNumber(port)).join(',');
+  return buildEnvironment({ smoke_test_ports: Lazy.string({ produce }) });
 }
 
 /** Fargate says which region it is in, and an instance does not. */

@@ -293,6 +293,7 @@ export class ProxyService extends ProxyServiceBase {
         props: listSettings(props),
         memoryLimitMiB,
         serviceName: this.serviceName,
+        smokeTestPorts: props.targetGroup._smokeTestPorts,
         protectsTask: props.protectLongLivedConnections ?? true,
         adminSecret: props.adminSecret,
         sessionStore: props.sessionStore,

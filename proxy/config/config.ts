@@ -54,6 +54,8 @@ export interface ProxyConfig {
   readonly accessLog: SettingValue<'access_log'>;
   /** What becomes of an `X-Forwarded-For` that came. */
   readonly forwardedFor?: SettingValue<'forwarded_for'>;
+  /** Ports of a load balancer's listeners whose requests a cutover does not judge this side by, as they stand in `X-Forwarded-Port`. */
+  readonly smokeTestPorts?: SettingValue<'smoke_test_ports'>;
   /** The name that this deployment has in `Via`. Absent: no `Via`. */
   readonly via?: string;
   /** Whether each connection must begin with a PROXY header, which names its client. */
@@ -96,6 +98,7 @@ export function readConfig(sources: ConfigSources): ProxyConfig {
     ...switchStore(read('switch_store')),
     ...readSessionStore(values, sources.environment, problems),
     forwardedFor: read('forwarded_for'),
+    smokeTestPorts: read('smoke_test_ports'),
     ...via(values, problems),
     proxyProtocol: read('proxy_protocol'),
     accessLog: read('access_log'),

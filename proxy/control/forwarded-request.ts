@@ -2,8 +2,8 @@ import { AccessLog, Visit, startVisit } from '../telemetry/access-log';
 import type { Clock } from '../process/clock';
 import type { Forward, Outcome, RequestHead, Upstream } from '../data-plane/contract/data-plane';
 import { ForwardingFields, TRACE_FIELD } from '../forwarding/forwarding';
-import type { RecentTraffic } from '../telemetry/recent-traffic';
-import type { TrafficCount } from '../telemetry/traffic-count';
+import { type RecentTraffic, UNJUDGED } from '../telemetry/recent-traffic';
+import type { CountedRequest, TrafficCount } from '../telemetry/traffic-count';
 import type { UpstreamLog } from '../telemetry/upstream-log';
 
 /** Where what happens to requests is written down. */
@@ -21,8 +21,8 @@ export interface Ledgers {
  * A request on its way to an upstream and into the books. One object with methods, and no closures: this is made for
  * every request.
  */
-export class ForwardedRequest implements Forward {
-  private hasOpened = false;
+export class ForwardedRequest implements Forward, CountedRequest {
+  hasOpened = false;
   /** Undefined from when the stream began. */
   private head: RequestHead | undefined;
   /** What it is for `RecentTraffic`. */
@@ -35,10 +35,13 @@ export class ForwardedRequest implements Forward {
     readonly upstream: Upstream,
     public requestHeaders: ForwardingFields | undefined,
     private readonly startedMs: number,
+    readonly isJudged: boolean,
   ) {
     this.head = head;
-    ledgers.traffic.take();
-    this.route = ledgers.recent.take(head.url, head.field('cookie'), head.field('user-agent'), startedMs);
+    ledgers.traffic.take(isJudged);
+    this.route = isJudged
+      ? ledgers.recent.take(head.url, head.field('cookie'), head.field('user-agent'), startedMs)
+      : UNJUDGED;
   }
 
   get via(): string | undefined {
@@ -49,7 +52,7 @@ export class ForwardedRequest implements Forward {
     const { ledgers } = this;
     this.hasOpened = true;
     const nowMs = ledgers.clock.nowMs();
-    ledgers.traffic.opened(status, nowMs - this.startedMs);
+    ledgers.traffic.opened(status, nowMs - this.startedMs, this.isJudged);
     ledgers.recent.responded(this.route, nowMs - this.startedMs, nowMs);
     // A WebSocket may live for days: of its head no more is kept than its line needs, if it can have one.
     if (this.head !== undefined && ledgers.accessLog?.mayAdmit(status) === true) this.visit = this.seen(this.head);
@@ -61,7 +64,7 @@ export class ForwardedRequest implements Forward {
     const { ledgers } = this;
     const nowMs = ledgers.clock.nowMs();
     const durationMs = nowMs - this.startedMs;
-    const verdict = ledgers.traffic.settled(outcome, this.hasOpened, durationMs, nowMs);
+    const verdict = ledgers.traffic.settled(outcome, this, durationMs, nowMs);
     if (verdict !== 'unknown') this.countRecent(verdict, durationMs, nowMs);
     const { failure, status, cause } = outcome;
     if (failure !== undefined) ledgers.upstreams.failed(failure, status, this.upstream, cause);

@@ -38,6 +38,7 @@ import { lastSeconds, quiet, shutdownOrder } from './shutdown';
 import { warnAtStart } from './start-warnings';
 import { Certificate, certificate } from './tls';
 import { TraceIds } from '../forwarding/trace-ids';
+import { isJudged } from '../telemetry/judged';
 import { RecentTraffic } from '../telemetry/recent-traffic';
 import { TrafficCount } from '../telemetry/traffic-count';
 import { UpstreamLog } from '../telemetry/upstream-log';
@@ -110,6 +111,7 @@ class Proxy implements RunningProxy {
   private readonly instance = randomUUID();
   private readonly ledger = new Ledger();
   private readonly ledgers: Ledgers;
+  private readonly smokeTestPorts: ReadonlySet<string>;
   private forwarding: Forwarding;
   private readonly plane: DataPlane;
   private readonly drain: Drain;
@@ -136,6 +138,7 @@ class Proxy implements RunningProxy {
     this.store = store === 'primary' ? undefined : store;
     const { side, accessLog } = config;
     this.listening = config.listen;
+    this.smokeTestPorts = new Set(config.smokeTestPorts);
     this.ledgers = {
       clock,
       traffic: new TrafficCount(),
@@ -153,7 +156,8 @@ class Proxy implements RunningProxy {
       failureResponse,
       expectsProxyHeader: config.proxyProtocol === 'required',
       refused: ({ status, address, why }) => {
-        this.ledgers.traffic.reject(status);
+        // Nothing is known of where it came from.
+        this.ledgers.traffic.reject(status, true);
         this.ledgers.accessLog?.unread(status, address, why);
       },
       deviated: (what, upstream) => this.ledgers.upstreams.deviated(what, upstream),
@@ -220,6 +224,7 @@ class Proxy implements RunningProxy {
       drainForced: drain.forced,
       ...ledgerFigures(ledger, performance.now()),
       requests: ledgers.traffic.requests,
+      ...ledgers.traffic.ofTesters,
       hold: gate.report(),
       ...(dryRun && { dryRun }),
       holds: gate.totals,
@@ -343,11 +348,12 @@ class Proxy implements RunningProxy {
     if (forwarding.loopGuard.isLoop(head)) return this.reject(head, loopDetected());
     const epoch = this.config.switchStore === undefined ? undefined : this.gate.committed;
     const fields = forwardingFields(head, forwarding, nowMs, epoch);
-    return { forward: new ForwardedRequest(ledgers, head, retarget.upstream, fields, nowMs) };
+    const isCounted = isJudged(head, this.smokeTestPorts);
+    return { forward: new ForwardedRequest(ledgers, head, retarget.upstream, fields, nowMs, isCounted) };
   }
 
   private reject(head: RequestHead, response: Response): Decision {
-    this.ledgers.traffic.reject(response.status);
+    this.ledgers.traffic.reject(response.status, isJudged(head, this.smokeTestPorts));
     this.ledgers.accessLog?.refused(head, response.status);
     return { response };
   }

@@ -25,8 +25,8 @@ const BINDING_COOKIE = 'AWSALBTG';
 /** Two clocks that differ by less are the same, in seconds. */
 const CLOCK_TOLERANCE = 0.1;
 
-/** What `take` returns of a request that counts nowhere: one of the cutover itself. */
-const OWN = -1;
+/** What `take` returns of a request that counts nowhere: one of the cutover itself, or of who tests one side alone. */
+export const UNJUDGED = -1;
 /** No route class: all requests alone. */
 const NO_ROUTE = -1;
 /** Of the value of `take`: how many stand for one set of routes. Twice as many as there are routes and none. */
@@ -62,7 +62,7 @@ export class RecentTraffic {
 
   /** @returns what it is for `responded` and `failed` */
   take(path: string, cookie: string | undefined, agent: string | undefined, nowMs: number): number {
-    if (agent === SMOKE_AGENT) return OWN;
+    if (agent === SMOKE_AGENT) return UNJUDGED;
     const at = this.advance(nowMs);
     const isUnbound = cookie === undefined || !cookie.includes(BINDING_COOKIE);
     this.taken += 1;
@@ -80,7 +80,7 @@ export class RecentTraffic {
 
   /** Responded to, or failed. Not called of one whose client left. */
   responded(taken: number, durationMs: number, nowMs: number): void {
-    if (taken === OWN) return;
+    if (taken === UNJUDGED) return;
     const at = this.advance(nowMs);
     const seconds = this.findSeconds(taken);
     this.all.add(at, RESPONDED);
@@ -95,7 +95,7 @@ export class RecentTraffic {
 
   /** @param client whose request it was; an empty text of one that is not known any more */
   failed(taken: number, client: string, nowMs: number): void {
-    if (taken === OWN) return;
+    if (taken === UNJUDGED) return;
     const at = this.advance(nowMs);
     this.fail(this.all, at, client);
     const seconds = this.findSeconds(taken);

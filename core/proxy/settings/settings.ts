@@ -234,6 +234,18 @@ const GENERAL = {
       'What is done with an X-Forwarded-For of the request: append the address that connected here to it, or preserve it.',
     more: 'See [what your application sees](application.md).',
   },
+  smoke_test_ports: {
+    kind: 'tokens',
+    group: 'general',
+    form: 'PORTS',
+    pattern: '^([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])$',
+    rule: 'ports from 1 to 65535',
+    allowsNumber: true,
+    defaultRule: 'none',
+    sentence:
+      "Ports of the load balancer's listeners that lead to one side alone, a list, or a text with commas; a cutover does not judge a side by requests with such an X-Forwarded-Port.",
+    more: 'The constructs set it. See [requests of testers](#requests-of-testers).',
+  },
   via: {
     kind: 'text',
     group: 'general',

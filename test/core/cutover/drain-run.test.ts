@@ -113,6 +113,19 @@ describe('forced is what the drain has cut', () => {
   });
 });
 
+test('requests of testers keep no drain waiting, however many there are', () => {
+  const tested = (http: number, streaming: number, ofTesters: number): TaskReading => ({
+    ...task('a', 0),
+    report: { ...report('a', { active: { http, streaming }, state: 'draining' }), ofTesters },
+  });
+  const look = draining([tested(4, 1, 3)]);
+  expect(look([tested(3, 2, 4)], 1000)).toMatchObject({
+    verdict: 'wait',
+    drain: { atStart: { http: 1, streaming: 1 }, active: { http: 0, streaming: 1 } },
+  });
+  expect(look([tested(3, 0, 3)], 2000).verdict).toBe('drained');
+});
+
 test('a drain that is overdue rolls back, and says what was left and who did not respond', () => {
   const look = draining([task('a', 2), task('b', 1)], {});
   const overdue = look([task('a', 2), silent('b')], 86_400_000);

@@ -30,6 +30,12 @@ const live = (http: number, websocket = 0) => ({ ...NO_CONNECTIONS, http, websoc
 const completed = (http: number) => ({ ...NOTHING_ENDED, http: { ...NO_ENDINGS, completed: http } });
 const requests = (total: number, errors = 0) => ({ total, responded: total, errors });
 
+test('requests of testers are a sum, which is absent where there are none', () => {
+  const merged = mergeReports(GROUP, [report({ ofTesters: 2 }), report(), report({ ofTesters: 1 })]);
+  expect(merged.ofTesters).toBe(3);
+  expect(mergeReports(GROUP, [report(), report()])).not.toHaveProperty('ofTesters');
+});
+
 test('counts are sums, the oldest is the oldest of all', () => {
   const merged = mergeReports(GROUP, [
     report({

@@ -57,6 +57,15 @@ test('default: a network, a load balancer, two services and a cutover', () => {
   template.resourceCountIs('AWS::StepFunctions::StateMachine', 1);
 });
 
+test('default: each side knows the smoke-test port by which its requests are not judged', () => {
+  const findPort = (side: RegExp) => {
+    const [, task] = resourceLike(defaultMigration(), 'AWS::ECS::TaskDefinition', side);
+    const [proxy] = task.Properties.ContainerDefinitions as { Environment: { Name: string; Value: unknown }[] }[];
+    return proxy?.Environment.find(({ Name }) => Name === 'DRAINSHIFT_SMOKE_TEST_PORTS')?.Value;
+  };
+  expect([/Source/, /Target/].map(findPort)).toEqual(['9201', '9202']);
+});
+
 test('default: creates what docs/constructs.md says, and nothing else', () => {
   const [, section = ''] = readFileSync(resolve(__dirname, '../../../docs/constructs.md'), 'utf8').split(
     '## What is created',

@@ -55,6 +55,8 @@ describe('default', () => {
       DRAINSHIFT_GRACE_PERIOD_SECONDS: '100',
       DRAINSHIFT_GRACEFUL_SHUTDOWN_TIMEOUT_SECONDS: '10',
       DRAINSHIFT_MEMORY_BYTES: '536870912',
+      // It has no load balancer of a migration.
+      DRAINSHIFT_SMOKE_TEST_PORTS: '',
       DRAINSHIFT_EMF: 'true',
       DRAINSHIFT_SERVICE_NAME: expect.stringMatching(/^[A-Za-z0-9-]+$/) as string,
       DRAINSHIFT_TASK_PROTECTION: 'true',
@@ -192,6 +194,18 @@ describe('custom', () => {
     const stack = newStack();
     newProxies(stack, { memoryLimitMiB: new CfnParameter(stack, 'Memory', { type: 'Number' }).valueAsNumber });
     expect(buildEnvironment(Template.fromStack(stack))).not.toHaveProperty('DRAINSHIFT_MEMORY_BYTES');
+  });
+
+  test('requests by the smoke-test port of its side are not judged, whenever the load balancer is made; others may be named', () => {
+    const findPorts = (props: Partial<ProxyServiceProps>) => {
+      const stack = newStack();
+      const proxies = newProxies(stack, props);
+      const port = new CfnParameter(stack, 'Port', { type: 'Number' }).valueAsNumber;
+      proxies.targetGroup._smokeTestPorts.push(9201, port);
+      return buildEnvironment(Template.fromStack(stack)).DRAINSHIFT_SMOKE_TEST_PORTS;
+    };
+    expect(findPorts({})).toEqual({ 'Fn::Join': ['', ['9201,', { Ref: 'Port' }]] });
+    expect(findPorts({ environment: { DRAINSHIFT_SMOKE_TEST_PORTS: '9201,8080' } })).toBe('9201,8080');
   });
 
   test('drains as its target group does', () => {

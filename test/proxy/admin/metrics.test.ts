@@ -62,10 +62,15 @@ test('the ledger’s figures: live, oldest, bytes', async () => {
 test('requests by class, held ones, and failures of the upstream', async () => {
   const { traffic, registry } = cloud();
   for (const status of [200, 204, 404, 502]) {
-    traffic.take();
-    traffic.settled({ ...responded(status), ...(status === 502 && { failure: 'reset' }) }, false, 1, 0);
+    traffic.take(true);
+    traffic.settled(
+      { ...responded(status), ...(status === 502 && { failure: 'reset' }) },
+      { hasOpened: false, isJudged: true },
+      1,
+      0,
+    );
   }
-  traffic.reject(503);
+  traffic.reject(503, true);
   const requests = await listValues(registry, 'drainshift_requests_total');
   expect(requests).toMatchObject({
     'side="source",class="2xx"': 2,
@@ -80,8 +85,8 @@ test('requests by class, held ones, and failures of the upstream', async () => {
 
 test('durations are a histogram by class of status, in seconds', async () => {
   const { traffic, registry } = cloud();
-  for (const ms of [0.5, 0.6, 40, 90_000]) traffic.settled(responded(200), false, ms, 0);
-  traffic.settled(responded(500), false, 2, 0);
+  for (const ms of [0.5, 0.6, 40, 90_000]) traffic.settled(responded(200), { hasOpened: false, isJudged: true }, ms, 0);
+  traffic.settled(responded(500), { hasOpened: false, isJudged: true }, 2, 0);
   const name = 'drainshift_request_duration_seconds';
   const buckets = await listValues(registry, `${name}_bucket`);
   const upTo = (le: string, status = '2xx') => buckets[`le="${le}",side="source",class="${status}"`];
@@ -94,8 +99,8 @@ test('durations are a histogram by class of status, in seconds', async () => {
 
 test('a stream has its duration when it begins, however long it lasts', async () => {
   const { traffic, registry } = cloud();
-  traffic.opened(101, 3);
-  traffic.settled({ ...responded(101), kind: 'websocket' }, true, 3_600_000, 0);
+  traffic.opened(101, 3, true);
+  traffic.settled({ ...responded(101), kind: 'websocket' }, { hasOpened: true, isJudged: true }, 3_600_000, 0);
   expect((await listValues(registry, 'drainshift_request_duration_seconds_sum'))['side="source",class="1xx"']).toBe(
     0.003,
   );
@@ -108,7 +113,7 @@ test('those of several workers add up, and the oldest is the oldest of all', asy
   const workers = [cloud(), cloud()];
   workers.forEach(({ ledger, traffic }, index) => {
     ledger.enter(new Connection(), 'http', 2_000 + 3_000 * index);
-    traffic.settled(responded(200), false, 2, 0);
+    traffic.settled(responded(200), { hasOpened: false, isJudged: true }, 2, 0);
   });
   // As they come out of another process.
   const sent = await Promise.all(

@@ -70,7 +70,12 @@ test('once a minute: live connections, and what was counted since the last time'
   const { lines, report, turn, traffic } = cloud();
   lines.start();
   report(10, 2, { active: { ...NO_CONNECTIONS, websocket: 7 } });
-  traffic.settled({ status: 200, ending: 'completed', failure: undefined } as never, false, 40, 0);
+  traffic.settled(
+    { status: 200, ending: 'completed', failure: undefined } as never,
+    { hasOpened: false, isJudged: true },
+    40,
+    0,
+  );
   const first = await turn(2);
   expect(named(first, 'LiveConnections')).toHaveLength(1 + CONNECTION_KINDS.length);
   expect(first[0]).toEqual({ Service: 'shop', LiveConnections: 7 });

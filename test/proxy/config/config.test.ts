@@ -48,6 +48,7 @@ test('an upstream is enough; the rest has defaults', () => {
     closeRatePerSecond: 20,
     protectsTask: false,
     forwardedFor: 'append',
+    smokeTestPorts: [],
     proxyProtocol: 'off',
     accessLog: 'errors',
     logLevel: 'info',
@@ -299,6 +300,30 @@ test('proxy_protocol', () => {
   expect(['required', 'off', false].map(findMode)).toEqual(['required', 'off', 'off']);
   expect(() => findMode(true)).toThrow(/'proxy_protocol' must be one of off, required, got "?on/);
 });
+
+test.each([
+  ['9201, 9202', ['9201', '9202']],
+  [
+    [9201, '9202'],
+    ['9201', '9202'],
+  ],
+  [65_535, ['65535']],
+  ['', []],
+])('smoke_test_ports like %j are ports', (given, ports) => {
+  const environment = { DRAINSHIFT_SMOKE_TEST_PORTS: String(given) };
+  expect(read({ flags: { upstream: 'http://a' }, environment }).smokeTestPorts).toEqual(ports);
+  const file = { upstream: 'http://a', ...(given !== '' && { smoke_test_ports: given }) };
+  expect(read({ file }).smokeTestPorts).toEqual(ports);
+});
+
+test.each(['0', '65536', '09201', '9201,', 'https', '9201-9202', 9201.5, -1, true])(
+  'smoke_test_ports like %j are rejected, by name, rule and value',
+  (given) => {
+    expect(() => read({ file: { upstream: 'http://a', smoke_test_ports: given } })).toThrow(
+      `'smoke_test_ports' must be ports from 1 to 65535, got ${JSON.stringify(given)}`,
+    );
+  },
+);
 
 test('forwarded_for and via', () => {
   expect(read({ file: { upstream: 'http://a', forwarded_for: 'preserve', via: 'shop-2' } })).toMatchObject({
