@@ -3,7 +3,7 @@ import { ResponsePart, DONE } from '../../backend/chat';
 import { CookieJar } from './cookie-jar';
 import { EventParser } from '../transport/event-parser';
 import { Recorder } from '../counting/recorder';
-import { reconnectMs, rejectedForMs } from './reconnect';
+import { BackOff, rejectedForMs } from './reconnect';
 import { machineTime } from '../../processes/machine-time';
 import type { AskForStream } from '../transport/stream-request';
 import type { HttpResponse } from '../transport/transport';
@@ -29,6 +29,7 @@ export class ChatClient {
   private call: ReturnType<AskForStream> | undefined;
   private asked = 0;
   private isFinishing = false;
+  private readonly backOff = new BackOff();
   private leave: () => void = () => undefined;
   private readonly left = new Promise<void>((resolve) => (this.leave = resolve));
 
@@ -41,9 +42,10 @@ export class ChatClient {
   /** Asks one question after the other; resolves when the last one gets a response. */
   async live(): Promise<void> {
     while (!this.isFinishing) {
+      this.backOff.begin();
       const ended = await this.prompt();
       this.judge(ended);
-      const pauseMs = ended.how === 'refused' ? ended.forMs : reconnectMs();
+      const pauseMs = Math.max(ended.how === 'refused' ? ended.forMs : 0, this.backOff.pauseMs());
       await Promise.race([delay(pauseMs), this.left]);
     }
   }
@@ -94,9 +96,12 @@ export class ChatClient {
   private judge(ended: Ended): void {
     const { streaming } = this.recorder;
     streaming[ended.how] += 1;
+    if (ended.how === 'whole') this.backOff.served();
     // A client that was rejected asks again, and that is another question.
     if (ended.how === 'refused') streaming.asked -= 1;
-    else if (ended.how !== 'whole') this.recorder.note(this.name, `expected a whole response, got ${ended.why}`);
+    if (ended.how === 'whole' || ended.how === 'refused') return void this.backOff.endInOrder();
+    this.backOff.fail(ended.why);
+    this.recorder.note(this.name, `expected a whole response, got ${ended.why}`);
   }
 }
 

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { CookieJar } from './cookie-jar';
 import { EventParser, StreamEvent } from '../transport/event-parser';
 import { Recorder } from '../counting/recorder';
-import { reconnectMs, rejectedForMs } from './reconnect';
+import { BackOff, rejectedForMs } from './reconnect';
 import { machineTime } from '../../processes/machine-time';
 import type { AskForStream } from '../transport/stream-request';
 import type { HttpResponse } from '../transport/transport';
@@ -22,6 +22,8 @@ export class EventStreamClient {
   private lastEventMs: number | undefined;
   private isFinishing = false;
   private isDone = false;
+  private readonly backOff = new BackOff();
+  private wake: () => void = () => undefined;
 
   constructor(
     private readonly ask: AskForStream,
@@ -32,12 +34,13 @@ export class EventStreamClient {
   /** Reads, and connects again after each end; resolves when it has finished. */
   async live(): Promise<void> {
     while (!this.isDone) {
+      this.backOff.begin();
       const ended = await this.stream();
       if (this.isOpen) this.recorder.live.serverSentEvents -= 1;
       this.isOpen = false;
       if (this.isDone) return;
       this.judge(ended);
-      await delay(ended.how === 'refused' ? ended.forMs : reconnectMs());
+      await this.pause(Math.max(ended.how === 'refused' ? ended.forMs : 0, this.backOff.pauseMs()));
     }
   }
 
@@ -45,6 +48,14 @@ export class EventStreamClient {
   finish(withinMs: number): void {
     this.isFinishing = true;
     machineTime.limit(withinMs, () => this.giveUp(withinMs));
+    this.backOff.hurry();
+    this.wake();
+  }
+
+  /** Shorter, when it is told to finish meanwhile. */
+  private pause(ms: number): Promise<unknown> {
+    const woken = new Promise<void>((resolve) => (this.wake = resolve));
+    return Promise.race([delay(ms), woken]);
   }
 
   private stream(): Promise<Ended> {
@@ -94,6 +105,7 @@ export class EventStreamClient {
   private check({ id, data }: StreamEvent): void {
     const { serverSentEvents } = this.recorder;
     serverSentEvents.events += 1;
+    this.backOff.served();
     if (this.lastEventMs !== undefined) this.recorder.gap('serverSentEvents', this.lastEventMs);
     this.lastEventMs = performance.now();
     const expected = this.lastId + 1;
@@ -108,18 +120,29 @@ export class EventStreamClient {
   }
 
   private judge(ended: Ended): void {
+    if (ended.how === 'dropped') return this.drop(`expected a stream with an end, got ${ended.why}`);
     this.recorder.serverSentEvents[ended.how] += 1;
-    if (ended.how === 'dropped') this.recorder.note(this.name, `expected a stream with an end, got ${ended.why}`);
+    this.backOff.endInOrder();
+  }
+
+  /** A client that is rejected again and again for one reason has lost one stream. */
+  private drop(why: string): void {
+    if (!this.backOff.fail(why)) return;
+    this.recorder.serverSentEvents.dropped += 1;
+    this.recorder.note(this.name, why);
   }
 
   private giveUp(afterMs: number): void {
     if (this.isDone) return;
     const { serverSentEvents } = this.recorder;
     if (this.lastEventMs !== undefined) this.recorder.gap('serverSentEvents', this.lastEventMs);
-    if (this.isOpen) serverSentEvents.lost += 1;
-    else serverSentEvents.dropped += 1;
-    const missing = this.isOpen ? `event ${this.lastId + 1}` : 'a stream at the end';
-    this.recorder.note(this.name, `expected ${missing}, got none in ${afterMs} ms`);
+    if (this.isOpen) {
+      serverSentEvents.lost += 1;
+      this.recorder.note(this.name, `expected event ${this.lastId + 1}, got none in ${afterMs} ms`);
+    } else if (!this.backOff.hasFailed) {
+      // Who was rejected until now is counted already.
+      this.drop(`expected a stream at the end, got none in ${afterMs} ms`);
+    }
     this.leave();
   }
 

@@ -7,7 +7,7 @@ import { machineTime } from '../../processes/machine-time';
 import { MessageLedger } from '../counting/message-ledger';
 import { Endpoint, connectionTo } from '../transport/endpoint';
 import { Recorder } from '../counting/recorder';
-import { reconnectMs, rejectedForMs } from './reconnect';
+import { BackOff, rejectedForMs } from './reconnect';
 
 const PATH = '/ws/counter';
 
@@ -50,6 +50,8 @@ export class WebSocketClient {
   /** Whether the message is sent whose response shows that the client was served to the end. */
   private hasSentLast = false;
   private isGivenUp = false;
+  private readonly backOff = new BackOff();
+  private wake: () => void = () => undefined;
 
   /** @param lifetimeMs Drawn for each connection; after it the client closes it by itself. Infinity: never. */
   constructor(
@@ -63,9 +65,10 @@ export class WebSocketClient {
   async live(): Promise<void> {
     this.hasCome = true;
     while (!this.isDone()) {
+      this.backOff.begin();
       const ended = await this.connection();
       this.judge(ended);
-      if (!this.isDone()) await delay(ended.rejectedForMs ?? reconnectMs());
+      if (!this.isDone()) await this.pause(Math.max(ended.rejectedForMs ?? 0, this.backOff.pauseMs()));
     }
   }
 
@@ -88,7 +91,15 @@ export class WebSocketClient {
   finish(withinMs: number): void {
     this.isFinishing = true;
     machineTime.limit(withinMs, () => this.giveUp(withinMs));
+    this.backOff.hurry();
+    this.wake();
     this.sendLast();
+  }
+
+  /** Shorter, when it is told to finish meanwhile. */
+  private pause(ms: number): Promise<unknown> {
+    const woken = new Promise<void>((resolve) => (this.wake = resolve));
+    return Promise.race([delay(ms), woken]);
   }
 
   private sendNext(dueMs: number): void {
@@ -182,6 +193,7 @@ export class WebSocketClient {
     const response = readResponse(text);
     if (response === undefined) return this.recorder.note(this.name, `expected {"n","count"}, got ${text}`);
     const responded = this.ledger.responded;
+    this.backOff.served();
     const findings = this.ledger.respond(response.n, response.count);
     this.recorder.websocket.received += this.ledger.responded - responded;
     this.settle(response.n);
@@ -217,8 +229,10 @@ export class WebSocketClient {
   private judge({ code, error, rejectedForMs: forMs }: Ended): void {
     const { websocket } = this.recorder;
     const wasOpen = this.leave();
+    const isInOrder = forMs !== undefined || CLEAN_CODES.includes(code);
+    if (isInOrder) this.backOff.endInOrder();
     if (forMs !== undefined) websocket.refused += 1;
-    else if (CLEAN_CODES.includes(code)) websocket.closedCleanly += 1;
+    else if (isInOrder) websocket.closedCleanly += 1;
     // A handshake that is cut short because the client is given up is not another loss.
     else if (wasOpen || !this.isGivenUp)
       this.drop(`expected a connection that ends with a Close frame, got ${error ?? `code ${code}`}`);
@@ -235,7 +249,9 @@ export class WebSocketClient {
     return true;
   }
 
+  /** A client that is rejected again and again for one reason has lost one connection. */
   private drop(why: string): void {
+    if (!this.backOff.fail(why)) return;
     this.recorder.websocket.dropped += 1;
     this.recorder.note(this.name, why);
   }
@@ -253,7 +269,8 @@ export class WebSocketClient {
     }
     if (this.isOpen) return this.close();
     if (this.endedMs !== undefined) this.recorder.gap('websocket', this.endedMs);
-    this.drop(`expected a connection at the end, got none in ${afterMs} ms`);
+    // Who was rejected until now is counted already.
+    if (!this.backOff.hasFailed) this.drop(`expected a connection at the end, got none in ${afterMs} ms`);
     this.socket?.terminate();
   }
 }

@@ -9,12 +9,12 @@ import { EventParser, StreamEvent } from '../transport/event-parser';
 import type { AskForStream } from '../transport/stream-request';
 import type { HttpResponse } from '../transport/transport';
 import { buildHeaders, encodeSpaces } from './build-request';
-import { LongLivedClient, LongLivedSetup } from './long-lived';
+import { LongLivedClient, LongLivedSetup, asksToLogIn } from './long-lived';
 
 type Ended =
   | { readonly how: 'endedCleanly' }
   | { readonly how: 'refused'; readonly forMs: number }
-  | { readonly how: 'silent' | 'dropped'; readonly mismatch: Mismatch };
+  | { readonly how: 'silent' | 'dropped'; readonly mismatch: Mismatch; readonly status?: number };
 
 const isEventStream = (type: string) => type.split(';')[0]?.trim().toLowerCase() === 'text/event-stream';
 
@@ -39,7 +39,7 @@ export class EventReader extends LongLivedClient {
   async live(): Promise<void> {
     while (!this.isDone) {
       if (!(await this.begin())) {
-        await this.pause(this.backOff());
+        await this.pause(this.backOff.pauseMs());
         continue;
       }
       const ended = await this.stream();
@@ -47,14 +47,13 @@ export class EventReader extends LongLivedClient {
       this.isOpen = false;
       if (this.isDone) return;
       this.judge(ended);
-      await this.pause(ended.how === 'refused' ? ended.forMs : this.backOff());
+      await this.pause(Math.max(ended.how === 'refused' ? ended.forMs : 0, this.backOff.pauseMs()));
     }
   }
 
   /** Waits for one more event, then leaves. One that is rare is waited for as long as a stream may be silent. */
   finish(withinMs: number): void {
-    this.isFinishing = true;
-    this.endPause();
+    this.startFinishing();
     machineTime.limit(withinMs, () => this.giveUp());
   }
 
@@ -114,7 +113,7 @@ export class EventReader extends LongLivedClient {
     }
     const forMs = rejectedForMs(head);
     const mismatch = { expected: '200 text/event-stream', got: `${status} ${type}`.trim() };
-    over(forMs === undefined ? { how: 'dropped', mismatch } : { how: 'refused', forMs });
+    over(forMs === undefined ? { how: 'dropped', mismatch, status } : { how: 'refused', forMs });
     this.call?.destroy();
   }
 
@@ -128,6 +127,7 @@ export class EventReader extends LongLivedClient {
     if (mismatch) {
       serverSentEvents.lost += 1;
       this.wrong(this.side, mismatch);
+      this.logInAgain();
     } else this.right(this.side);
     if (this.isFinishing && !this.isDone) this.leave();
   }
@@ -144,22 +144,24 @@ export class EventReader extends LongLivedClient {
     const { serverSentEvents } = this.setup.recorder;
     if (ended.how === 'endedCleanly' || ended.how === 'refused') {
       serverSentEvents[ended.how] += 1;
+      this.backOff.endInOrder();
       return;
     }
-    serverSentEvents.dropped += 1;
-    this.wrong(this.side, ended.mismatch);
+    this.drop(ended.mismatch);
+    if (ended.status !== undefined && asksToLogIn(ended.status)) this.logInAgain();
+  }
+
+  private drop(mismatch: Mismatch): void {
+    if (this.failed(this.side, mismatch)) this.setup.recorder.serverSentEvents.dropped += 1;
   }
 
   private giveUp(): void {
     if (this.isDone) return;
-    const { serverSentEvents } = this.setup.recorder;
     const silentMs = performance.now() - (this.lastEventMs ?? 0);
     // Of a stream that may be silent for longer nothing is missing yet.
     const isMissing = !this.isOpen || silentMs > this.spec.maxSilenceSeconds * 1000;
-    if (isMissing) {
-      serverSentEvents.dropped += 1;
-      this.wrong(this.side, { expected: 'an event stream at the end', got: 'none' });
-    }
+    // Who was rejected until now is counted already.
+    if (isMissing && !this.backOff.hasFailed) this.drop({ expected: 'an event stream at the end', got: 'none' });
     this.leave();
   }
 

@@ -2,11 +2,9 @@ import type { Step } from '../../../core/scenario/scenario';
 import type { Mismatch } from '../../../core/scenario/content';
 import type { SeenOn } from '../counting/entries';
 import type { Recorder } from '../counting/recorder';
-import { reconnectMs } from '../clients/reconnect';
+import { BackOff } from '../clients/reconnect';
 import type { StepChecker } from './step-checker';
 import type { Visit } from './visit';
-
-const MAX_BACK_OFF_MS = 5_000;
 
 /** What each client of a scenario with a connection of its own has. */
 export interface LongLivedSetup {
@@ -21,10 +19,11 @@ export interface LongLivedSetup {
 /** A client of a scenario that keeps a connection, or opens one after the other. */
 export abstract class LongLivedClient {
   protected isFinishing = false;
+  protected readonly backOff = new BackOff();
   /** It is to log in before it connects. */
   private isStranger = true;
-  /** Since it was last right. */
-  private failures = 0;
+  /** The row of failures in which it last did so again: a login that did not help is not repeated. */
+  private loggedInAgainIn: number | undefined;
   private wake: () => void = () => undefined;
 
   constructor(protected readonly setup: LongLivedSetup) {}
@@ -37,39 +36,55 @@ export abstract class LongLivedClient {
 
   /** Logs in, where that is to be done. @returns whether it may connect */
   protected async begin(): Promise<boolean> {
-    if (!this.isStranger) return true;
-    for (const step of this.setup.start) {
-      if (await this.setup.checker.run(step, performance.now())) continue;
-      this.failures += 1;
-      return false;
+    if (this.isStranger) {
+      for (const step of this.setup.start) {
+        if (await this.setup.checker.run(step, performance.now())) continue;
+        this.backOff.fail(step.name);
+        return false;
+      }
+      this.isStranger = false;
     }
-    this.isStranger = false;
+    this.backOff.begin();
     return true;
   }
 
+  /** It got what it came for. */
   protected right(side: SeenOn): void {
-    this.failures = 0;
+    this.backOff.served();
     this.setup.recorder.entries?.right(this.setup.name, side);
   }
 
-  /** Counts it for its entry; the figure of its kind is the caller's. It logs in again before it goes on. */
+  /** Counts it for its entry; the figure of its kind is the caller's. */
   protected wrong(side: SeenOn, mismatch: Mismatch): void {
-    const { name, recorder } = this.setup;
-    const from = side === 'neither' ? '' : ` from ${side}`;
-    recorder.entries?.wrong(name, side, mismatch);
-    recorder.note(name, `expected ${mismatch.expected}, got ${mismatch.got}${from}`);
+    this.backOff.fail(describeReason(side, mismatch));
+    this.report(side, mismatch);
+  }
+
+  /**
+   * The same of a connection that failed, where it is the first of its reason in a row: a client that is rejected again and again has
+   * lost one connection.
+   *
+   * @returns whether it is to be counted
+   */
+  protected failed(side: SeenOn, mismatch: Mismatch): boolean {
+    const isFirst = this.backOff.fail(describeReason(side, mismatch));
+    if (isFirst) this.report(side, mismatch);
+    return isFirst;
+  }
+
+  /**
+   * It goes through its start once more, with the cookies that it has: what was wrong may be that a side does not know it. Once in a row
+   * of failures: to log in again and again is no remedy, and traffic that no client makes.
+   */
+  protected logInAgain(): void {
+    const { rowOfFailures } = this.backOff;
+    if (this.loggedInAgainIn === rowOfFailures) return;
+    this.loggedInAgainIn = rowOfFailures;
     this.isStranger = true;
-    this.failures += 1;
   }
 
-  /** After one failure behind the other a client comes back later and later: it is one fault, and not traffic. */
-  protected backOff(): number {
-    return Math.min(MAX_BACK_OFF_MS, reconnectMs() * 2 ** Math.max(0, this.failures - 1));
-  }
-
-  /** Shorter, when it is told to finish. */
+  /** Shorter, when it is told to finish meanwhile. */
   protected async pause(ms: number): Promise<void> {
-    if (this.isFinishing) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, ms);
       this.wake = () => {
@@ -82,4 +97,27 @@ export abstract class LongLivedClient {
   protected endPause(): void {
     this.wake();
   }
+
+  /** It is told to finish: tries at once, and then at short pauses again. */
+  protected startFinishing(): void {
+    this.isFinishing = true;
+    this.backOff.hurry();
+    this.endPause();
+  }
+
+  private report(side: SeenOn, mismatch: Mismatch): void {
+    const { name, recorder } = this.setup;
+    const from = side === 'neither' ? '' : ` from ${side}`;
+    recorder.entries?.wrong(name, side, mismatch);
+    recorder.note(name, `expected ${mismatch.expected}, got ${mismatch.got}${from}`);
+  }
+}
+
+/** How an application says that it does not know a client: not logged in, not allowed, or to the page to log in. */
+export function asksToLogIn(status: number): boolean {
+  return status === 401 || status === 403 || (status >= 300 && status < 400);
+}
+
+function describeReason(side: SeenOn, { expected, got }: Mismatch): string {
+  return JSON.stringify([side, expected, got]);
 }

@@ -10,7 +10,10 @@ import type { SeenOn } from '../counting/entries';
 import { CLEAN_CODES, CLOSE_MS, HANDSHAKE_MS, NEVER_MS } from '../clients/websocket-client';
 import { Endpoint, connectionTo } from '../transport/endpoint';
 import { buildHeaders, encodeSpaces, findMissing } from './build-request';
-import { LongLivedClient, LongLivedSetup } from './long-lived';
+import { LongLivedClient, LongLivedSetup, asksToLogIn } from './long-lived';
+
+/** So many connections in a row that end in order before anything came are no drain: the application serves none. */
+const MAX_FRUITLESS = 3;
 
 /** How a wait for a message ended: with one, with the time, or with the connection. */
 type Next = { readonly message: string } | 'late' | 'closed';
@@ -44,19 +47,18 @@ export class ScriptClient extends LongLivedClient {
   async live(): Promise<void> {
     while (this.state === 'running') {
       if (!(await this.begin())) {
-        await this.pause(this.backOff());
+        await this.pause(this.backOff.pauseMs());
         continue;
       }
       const ended = await this.connection();
       this.judge(ended);
-      if (this.state === 'running') await this.pause(ended.rejectedForMs ?? this.backOff());
+      if (this.state === 'running') await this.pause(Math.max(ended.rejectedForMs ?? 0, this.backOff.pauseMs()));
     }
   }
 
   /** Ends after the round that is under way, or one more. A client that gets through none by then was not served. */
   finish(withinMs: number): void {
-    this.isFinishing = true;
-    this.endPause();
+    this.startFinishing();
     machineTime.limit(withinMs, () => this.giveUp(withinMs));
   }
 
@@ -130,7 +132,8 @@ export class ScriptClient extends LongLivedClient {
       live.websocket -= 1;
       this.endedMs = performance.now();
     });
-    this.right(this.side);
+    // That it was opened is right, and yet nothing that the client came for.
+    this.setup.recorder.entries?.right(this.setup.name, this.side);
     let isRight = await this.run(this.spec.opening, socket);
     while (isRight && socket.readyState === WebSocket.OPEN) {
       this.setup.visit.nextRound();
@@ -140,6 +143,8 @@ export class ScriptClient extends LongLivedClient {
         break;
       }
       if (isRight) await this.pause(this.spec.everySeconds * 1000);
+      // Who only sends was served where the connection has lasted.
+      if (isRight && socket.readyState === WebSocket.OPEN) this.backOff.served();
     }
     this.close(socket);
   }
@@ -176,6 +181,7 @@ export class ScriptClient extends LongLivedClient {
     }
     websocket.lost += 1;
     this.wrong(this.side, found);
+    this.logInAgain();
     return false;
   }
 
@@ -222,14 +228,30 @@ export class ScriptClient extends LongLivedClient {
 
   private judge({ code, wasOpen, status, error, rejectedForMs: forMs }: Ended): void {
     const { websocket } = this.setup.recorder;
-    if (forMs !== undefined) websocket.refused += 1;
-    else if (CLEAN_CODES.includes(code)) websocket.closedCleanly += 1;
-    // A handshake that is cut short because the client is given up is not another loss.
-    else if (wasOpen || this.state !== 'givenUp') {
-      websocket.dropped += 1;
+    if (forMs !== undefined) {
+      websocket.refused += 1;
+      this.backOff.endInOrder();
+    } else if (CLEAN_CODES.includes(code)) {
+      websocket.closedCleanly += 1;
+      const fruitless = this.backOff.endInOrder();
+      if (fruitless >= MAX_FRUITLESS && !this.backOff.hasFailed) this.missMessage(code);
+    } else if (wasOpen || this.state !== 'givenUp') {
+      // A handshake that is cut short because the client is given up is not another loss.
       const expected = wasOpen ? 'a Close frame at the end' : '101, a WebSocket';
-      this.wrong(this.side, { expected, got: error ?? `${status ?? `code ${code}`}` });
+      this.drop({ expected, got: error ?? `${status ?? `code ${code}`}` });
+      if (status !== undefined && asksToLogIn(status)) this.logInAgain();
     }
+  }
+
+  private drop(mismatch: Mismatch): void {
+    if (this.failed(this.side, mismatch)) this.setup.recorder.websocket.dropped += 1;
+  }
+
+  /** A drain may end a connection before its first message, but not one after the other. */
+  private missMessage(code: number): void {
+    const { opening, script } = this.spec;
+    const expected = [...opening, ...script].find(({ expect }) => expect !== undefined)?.expect;
+    if (expected) this.count({ expected: describe(expected), got: `a Close frame (${code}) before it` });
   }
 
   private giveUp(afterMs: number): void {
@@ -238,8 +260,8 @@ export class ScriptClient extends LongLivedClient {
     this.endPause();
     // A message that is waited for has not come.
     if (this.socket?.readyState === WebSocket.OPEN) return this.arrived();
-    this.setup.recorder.websocket.dropped += 1;
-    this.wrong('neither', { expected: 'a WebSocket at the end', got: `none in ${afterMs} ms` });
+    // Who was rejected until now is counted already.
+    if (!this.backOff.hasFailed) this.drop({ expected: 'a WebSocket at the end', got: `none in ${afterMs} ms` });
     this.socket?.terminate();
   }
 }

@@ -35,7 +35,7 @@ export class StreamAsker extends LongLivedClient {
   async live(): Promise<void> {
     while (!this.isFinishing) {
       if (!(await this.begin())) {
-        await this.pause(this.backOff());
+        await this.pause(this.backOff.pauseMs());
         continue;
       }
       const ended = await this.exchange();
@@ -46,8 +46,7 @@ export class StreamAsker extends LongLivedClient {
 
   /** Asks nothing more. A response that is under way may take so long. */
   finish(withinMs: number): void {
-    this.isFinishing = true;
-    this.endPause();
+    this.startFinishing();
     machineTime.limit(withinMs, () => this.call?.destroy(new Error(`no end in ${withinMs} ms`)));
   }
 
@@ -100,9 +99,9 @@ export class StreamAsker extends LongLivedClient {
   }
 
   private findPause(ended: Ended): number {
-    if (ended.how === 'refused') return ended.forMs;
     const pauseMs = this.spec.pauseSeconds * 1000;
-    return ended.how === 'whole' ? pauseMs : Math.max(pauseMs, this.backOff());
+    if (ended.how === 'whole') return pauseMs;
+    return Math.max(ended.how === 'refused' ? ended.forMs : pauseMs, this.backOff.pauseMs());
   }
 
   private learn(head: Pick<HttpResponse, 'status' | 'headers'>, path: string): Ended | undefined {
@@ -118,10 +117,15 @@ export class StreamAsker extends LongLivedClient {
   private judge(ended: Ended): void {
     const { streaming } = this.setup.recorder;
     streaming[ended.how] += 1;
-    if (ended.how === 'whole') this.right(this.side);
-    // A client that was rejected asks again, and that is another request.
-    else if (ended.how === 'refused') streaming.asked -= 1;
-    else this.wrong(this.side, ended.mismatch);
+    if (ended.how === 'whole' || ended.how === 'refused') {
+      if (ended.how === 'whole') this.right(this.side);
+      // A client that was rejected asks again, and that is another request.
+      else streaming.asked -= 1;
+      this.backOff.endInOrder();
+      return;
+    }
+    this.wrong(this.side, ended.mismatch);
+    if (ended.how === 'wrong') this.logInAgain();
   }
 }
 
