@@ -101,11 +101,14 @@ function findDraw({ slower, stuck }: Behaviour): Draw {
 
 function count(counts: ReturnType<typeof createCounts>, bucket: number, isError: boolean): void {
   counts.requests += 1;
-  if (isError) counts.errors += 1;
+  if (isError) {
+    counts.errors += 1;
+    counts.failures += 1;
+  }
   counts.latencies[bucket]! += 1;
 }
 
-const createCounts = () => ({ requests: 0, errors: 0, latencies: new Array<number>(BUCKETS).fill(0) });
+const createCounts = () => ({ requests: 0, errors: 0, failures: 0, latencies: new Array<number>(BUCKETS).fill(0) });
 
 /** So many points of the distribution, each as likely as any other. */
 const TABLE = 200_000;
@@ -135,5 +138,6 @@ function addSides(a: WindowPair[Role], b: WindowPair[Role]): WindowPair[Role] {
 
 function add(a: RouteCounts, b: RouteCounts): RouteCounts {
   const latencies = Array.from({ length: BUCKETS }, (_, at) => (a.latencies[at] ?? 0) + (b.latencies[at] ?? 0));
-  return { requests: a.requests + b.requests, errors: a.errors + b.errors, latencies };
+  const errors = a.errors + b.errors;
+  return { requests: a.requests + b.requests, errors, failures: a.failures + b.failures, latencies };
 }

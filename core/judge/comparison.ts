@@ -4,6 +4,7 @@ import { LOOK_SECONDS, Plan, countLooks } from '../plan/plan';
 import { MAX_ROUTES, RouteWindow, WindowOrder, WindowReport, isRoute, mergeWindows } from '../proxy/window';
 import { Side, Weights } from '../traffic/weights';
 import {
+  NONE,
   Odds,
   RouteCounts,
   WindowPair,
@@ -270,8 +271,9 @@ function toRole({ all, routes }: WindowReport): WindowPair[Role] {
 }
 
 function toCounts(window: RouteWindow | undefined): RouteCounts {
-  if (!window) return { requests: 0, errors: 0, latencies: [] };
-  return { requests: window.responded, errors: window.erring, latencies: window.latencies };
+  if (!window) return NONE;
+  const { responded, erring, errors, latencies } = window;
+  return { requests: responded, errors: erring, failures: errors, latencies };
 }
 
 /** The most frequent first segments, as far as they say anything. */

@@ -11,7 +11,7 @@ import { Watch, lastSample } from './watch';
 export type LookRecord = BeginRecord | ShiftRecord | PollRecord | BakeRecord | RestartRecord;
 
 /** Another number for each change of what the same figures come to: a judge verifies its own verdicts, and no other's. */
-export const JUDGE = 2;
+export const JUDGE = 3;
 
 /** Before the first shift: what the side that is left did until then says what is slow. */
 export interface BeginRecord {

@@ -31,6 +31,8 @@ export interface RouteCounts {
   readonly requests: number;
   /** Failed requests, at most one of each client. */
   readonly errors: number;
+  /** All failed requests. */
+  readonly failures: number;
   readonly latencies: LatencyCounts;
 }
 
@@ -48,7 +50,13 @@ export interface Odds {
 }
 
 export interface RouteOdds {
+  /** Of errors, at most one of each client: what befalls one client says no more than once. */
   readonly errors: Compared;
+  /**
+   * Of all errors. A client that sends many requests counts once on each side, however many it sends to which: where both sides fail
+   * alike, the side with less traffic would look worse by `errors` alone. Absent of a cutover that began before there were any.
+   */
+  readonly failures?: Compared;
   /** For each part of `SLOW_PARTS` the end of a bucket that the source's own requests seldom exceeded, and what came of it. */
   readonly latency: readonly (SlowCompared | null)[];
 }
@@ -106,10 +114,14 @@ export function beginOdds(past: LatencyCounts, routes: readonly string[], looks:
 function beginRoute(buckets: readonly (number | undefined)[], past: LatencyCounts): RouteOdds {
   const latency = buckets.map((bucket) => {
     if (bucket === undefined) return null;
-    const from = slowRate({ requests: 0, errors: 0, latencies: past }, bucket);
+    const from = slowRate({ ...NONE, latencies: past }, bucket);
     return { bucket, odds: beginRateOdds(LATENCY_RATIOS), from, to: NO_RATE };
   });
-  return { errors: { odds: beginRateOdds(ERROR_RATIOS), from: NO_RATE, to: NO_RATE }, latency };
+  return { errors: start(ERROR_RATIOS), failures: start(ERROR_RATIOS), latency };
+}
+
+function start(ratios: Ratios): Compared {
+  return { odds: beginRateOdds(ratios), from: NO_RATE, to: NO_RATE };
 }
 
 /** As at the beginning, with the same thresholds: what both sides did until now is forgotten. */
@@ -119,9 +131,9 @@ export function restartOdds({ all, routes, looks }: Odds): Odds {
 }
 
 function restartRoute({ latency }: RouteOdds): RouteOdds {
-  const start = (ratios: Ratios): Compared => ({ odds: beginRateOdds(ratios), from: NO_RATE, to: NO_RATE });
   return {
     errors: start(ERROR_RATIOS),
+    failures: start(ERROR_RATIOS),
     latency: latency.map((part) => part && { bucket: part.bucket, ...start(LATENCY_RATIOS) }),
   };
 }
@@ -138,22 +150,28 @@ export function addToOdds({ all, routes, looks }: Odds, pair: WindowPair, tolera
   return { all: add(all, pair.from.all, pair.to.all), routes: Object.fromEntries(next), looks };
 }
 
-const NONE: RouteCounts = { requests: 0, errors: 0, latencies: [] };
+/** Of a side without requests. */
+export const NONE: RouteCounts = { requests: 0, errors: 0, failures: 0, latencies: [] };
 
 function addToRoute(
-  { errors, latency }: RouteOdds,
+  { errors, failures, latency }: RouteOdds,
   { from, to }: Readonly<Record<Role, RouteCounts>>,
   looks: number,
   tolerances: Tolerances,
 ): RouteOdds {
-  const failed = { from: errorRate(from), to: errorRate(to) };
+  const options = { looks, tolerance: tolerances.errors };
+  const addErrors = (compared: Compared, of: 'errors' | 'failures') => {
+    const failed = { from: errorRate(from, of), to: errorRate(to, of) };
+    return addPair(compared, ERROR_RATIOS, withPast(failed, compared.from), options);
+  };
   return {
-    errors: addPair(errors, ERROR_RATIOS, withPast(failed, errors.from), { looks, tolerance: tolerances.errors }),
+    errors: addErrors(errors, 'errors'),
+    ...(failures && { failures: addErrors(failures, 'failures') }),
     latency: latency.map((part) => {
       if (!part) return null;
       const slow = { from: slowRate(from, part.bucket), to: slowRate(to, part.bucket) };
-      const options = { looks, tolerance: tolerances.latency, maxFactor: MAX_LATENCY_FACTOR };
-      return { bucket: part.bucket, ...addPair(part, LATENCY_RATIOS, slow, options) };
+      const ofLatency = { looks, tolerance: tolerances.latency, maxFactor: MAX_LATENCY_FACTOR };
+      return { bucket: part.bucket, ...addPair(part, LATENCY_RATIOS, slow, ofLatency) };
     }),
   };
 }
@@ -182,8 +200,8 @@ function addRates(a: Rate, b: Rate): Rate {
   return { requests: a.requests + b.requests, hits: a.hits + b.hits };
 }
 
-function errorRate({ requests, errors }: RouteCounts): Rate {
-  return { requests, hits: Math.min(requests, errors) };
+function errorRate(counts: RouteCounts, of: 'errors' | 'failures'): Rate {
+  return { requests: counts.requests, hits: Math.min(counts.requests, counts[of]) };
 }
 
 function slowRate({ latencies }: RouteCounts, bucket: number): Rate {
@@ -237,12 +255,17 @@ export function listWeighed({ all, routes }: Odds): Weighed[] {
   return [...weigh(all, ofAll), ...ofEach.flat()];
 }
 
-function weigh({ errors, latency }: RouteOdds, share: number, route?: string): Weighed[] {
+function weigh({ errors, failures, latency }: RouteOdds, share: number, route?: string): Weighed[] {
   const slow = latency.flatMap((part, index) => {
     const weight = share * WEIGHTS.latency * SLOW_PARTS[index]![1];
     return part ? [{ weight, compared: part, route, slow: part }] : [];
   });
-  return [{ weight: share * WEIGHTS.errors, compared: errors, route }, ...slow];
+  return [{ weight: share * WEIGHTS.errors, compared: choose(errors, failures), route }, ...slow];
+}
+
+/** What both say: of two e-values the lesser one is an e-value as long as either is. */
+function choose(errors: Compared, failures: Compared = errors): Compared {
+  return findOdds(failures.odds) < findOdds(errors.odds) ? failures : errors;
 }
 
 /** For people: what differs, and by how much. */

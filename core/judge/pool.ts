@@ -1,6 +1,6 @@
 import { addLatencies } from '../proxy/latency-buckets';
 import { own } from '../validation/own';
-import type { RouteCounts, WindowPair } from './odds';
+import { NONE, RouteCounts, WindowPair } from './odds';
 
 /**
  * Thin traffic is compared in windows of some seconds: where the target had no request in two seconds, what the source did in them
@@ -62,8 +62,7 @@ function addCounts(a: RouteCounts = NONE, b: RouteCounts = NONE): RouteCounts {
   return {
     requests: a.requests + b.requests,
     errors: a.errors + b.errors,
+    failures: a.failures + b.failures,
     latencies: addLatencies(a.latencies, b.latencies),
   };
 }
-
-const NONE: RouteCounts = { requests: 0, errors: 0, latencies: [] };

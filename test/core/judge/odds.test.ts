@@ -1,6 +1,7 @@
 import { seededRandom } from '../../../rehearsal/load-balancer/random';
 import { BUCKETS, findBucket } from '../../../core/proxy/latency-buckets';
 import {
+  NONE,
   RouteCounts,
   WindowPair,
   addToOdds,
@@ -21,7 +22,7 @@ function counts(requests: number, { errors = 0, slow = Math.round(requests * 0.0
   latencies[findBucket(33)] = Math.ceil((requests - slow) / 2);
   latencies[findBucket(40)] = Math.floor((requests - slow) / 2);
   latencies[findBucket(1_000)] = slow;
-  return { requests, errors, latencies };
+  return { requests, errors, failures: errors, latencies };
 }
 
 const PAST = counts(10_000).latencies;
@@ -32,6 +33,7 @@ function pair(to: { cart?: RouteCounts; checkout?: RouteCounts }): WindowPair {
   const all = {
     requests: cart.requests + checkout.requests,
     errors: cart.errors + checkout.errors,
+    failures: cart.failures + checkout.failures,
     latencies: cart.latencies.map((count, bucket) => count + (checkout.latencies[bucket] ?? 0)),
   };
   return {
@@ -81,7 +83,7 @@ describe('a process of the target that stands still for a second', () => {
       const ms = random() < 0.02 ? 240 : 40 * Math.exp(random() + random() + random() - 1.5);
       latencies[findBucket(ms + (isLate ? random() * 1_000 : 0))]! += 1;
     }
-    return { requests, errors: 0, latencies };
+    return { ...NONE, requests, latencies };
   };
   const TOLERANCES = { errors: 0, latency: 0.2 };
 
@@ -117,7 +119,7 @@ test('within ten milliseconds nothing is slow, however fast the source is', () =
   const of = (ms: number): RouteCounts => {
     const latencies = new Array<number>(BUCKETS).fill(0);
     latencies[findBucket(ms)] = 1_000;
-    return { requests: 1_000, errors: 0, latencies };
+    return { ...NONE, requests: 1_000, latencies };
   };
   const after = (ms: number) => {
     let odds = beginOdds(of(1).latencies, [], 700);

@@ -1,7 +1,12 @@
 import { NO_POOL, Pool, addToPool, endLook } from '../../../core/judge/pool';
 import type { RouteCounts, WindowPair } from '../../../core/judge/odds';
 
-const counts = (requests: number, errors = 0): RouteCounts => ({ requests, errors, latencies: [0, requests] });
+const counts = (requests: number, errors = 0): RouteCounts => ({
+  requests,
+  errors,
+  failures: errors,
+  latencies: [0, requests],
+});
 const pair = (from: RouteCounts, to: RouteCounts): WindowPair => ({
   from: { all: from, routes: { '/cart': from } },
   to: { all: to, routes: {} },
