@@ -60,7 +60,7 @@ function describeState({ status, state, outcome, stage, rollsBackBecause, cause 
 }
 
 function listFigures(execution: ShownExecution, at: string): [string, string][] {
-  const { sides, live, judge, gate, next, pace } = execution;
+  const { sides, live, judge, gate, hook, next, pace } = execution;
   const ofSides = SIDES.flatMap((side): [string, string][] => {
     const said = [...(sides ? [describeSide(sides[side])] : []), ...(live?.[side] ? [describeLive(live[side])] : [])];
     return said.length > 0 ? [[side, said.join('; live ')]] : [];
@@ -69,6 +69,7 @@ function listFigures(execution: ShownExecution, at: string): [string, string][] 
     ...ofSides,
     ...(judge ? listJudge(judge) : []),
     ...(pace && pace.length > 0 ? [['pace', pace.join('; ')] as [string, string]] : []),
+    ...(hook === undefined ? [] : ([['hook', hook]] as [string, string][])),
     ...(gate === undefined ? [] : ([['waits', `for a person at '${gate}'`]] as [string, string][])),
     ...(next ? ([['next', `${next.what}, ${formatWhen(next.at, at)}`]] as [string, string][]) : []),
   ];

@@ -57,7 +57,7 @@ export function showExecution(name: string, look: ExecutionLook, nowMs: number):
     ...(startedAtMs !== undefined && { startedAt: new Date(startedAtMs).toISOString() }),
     ...(endedAtMs !== undefined && { endedAt: new Date(endedAtMs).toISOString() }),
     ...(run && findProgress(run, nowMs)),
-    ...(outcome && { outcome, next: undefined, gate: undefined }),
+    ...(outcome && { outcome, next: undefined, gate: undefined, hook: undefined }),
     ...(cause !== undefined && { cause }),
   };
 }

@@ -10,6 +10,7 @@ import {
   findFailure,
 } from './run';
 import type { HookRecord } from './hook-records';
+import { recordWait } from './hooks';
 import { findDirection } from '../plan/direction';
 import type { LookRecord } from '../judge/look-record';
 import { Plan } from '../plan/plan';
@@ -78,7 +79,7 @@ export function buildEvidence(
     },
     ...(run.switches && { switches: run.switches }),
     ...listLooks(run, written),
-    ...listHooks(run),
+    ...listHooks(run, nowMs),
     ...(run.otherRulesChanged && { otherRulesChanged: run.otherRulesChanged }),
     ...(failure && { failure }),
     ...summarizeRollback(run, outcome),
@@ -86,10 +87,11 @@ export function buildEvidence(
   };
 }
 
-function listHooks({ hooks }: CutoverRun): Pick<Evidence, 'hooks' | 'hooksLeftOut'> {
-  if (!hooks) return {};
-  const { records, leftOut } = hooks;
-  return { hooks: records, ...(leftOut > 0 && { hooksLeftOut: leftOut }) };
+function listHooks({ hooks, hooking }: CutoverRun, nowMs: number): Pick<Evidence, 'hooks' | 'hooksLeftOut'> {
+  const waited = recordWait(hooking ?? {}, nowMs);
+  if (!hooks && waited.length === 0) return {};
+  const { records, leftOut } = hooks ?? { records: [], leftOut: 0 };
+  return { hooks: [...records, ...waited], ...(leftOut > 0 && { hooksLeftOut: leftOut }) };
 }
 
 /** The objects in their order. */

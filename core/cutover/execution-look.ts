@@ -1,4 +1,5 @@
 import { findDirection } from '../plan/direction';
+import { describeWait } from './hooks';
 import { describePace } from './pacing';
 import type { CutoverRun } from './run';
 import { total } from '../proxy/connections';
@@ -32,7 +33,8 @@ export function describeLook({ state = 'starting', run }: ExecutionLook): string
   return [state, ...(run ? listFacts(run) : [])].join(', ');
 }
 
-function listFacts({ stage, plan, drain, switches, approval, verdict, failure, rollback }: CutoverRun): string[] {
+function listFacts(run: CutoverRun): string[] {
+  const { stage, plan, drain, switches, approval, hooking, verdict, failure, rollback } = run;
   const last = switches?.at(-1);
   const present = stage && plan.stages[stage.index];
   const { from } = findDirection(plan);
@@ -40,6 +42,7 @@ function listFacts({ stage, plan, drain, switches, approval, verdict, failure, r
     ...(last ? [`epoch ${last.epoch} to the ${last.to}: ${last.outcome}`] : []),
     ...(present ? [`stage ${stage.index + 1} of ${plan.stages.length}: ${formatWeights(present.weights)}`] : []),
     ...(approval ? [`it waits for an approval at '${approval.gate}'`] : []),
+    ...(hooking?.waiting && !rollback ? [`the hook ${describeWait(hooking.waiting)}`] : []),
     ...(drain ? [`the ${from} has ${total(drain.active)} live connections`] : []),
     ...(verdict === 'rollBack' && failure ? [`it rolls back: ${failure.message.split('\n')[0]}`] : []),
     ...(rollback?.pace ? [`pace of the rollback: ${describePace(rollback.pace).join('; ')}`] : []),

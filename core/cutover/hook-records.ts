@@ -14,9 +14,27 @@ export interface HookRecord extends HookPoint {
   readonly name: string;
   readonly at: string;
   readonly seconds: number;
-  readonly outcome: 'passed' | 'failed';
+  /** `notYet` of one that the cutover ended on while it waited. */
+  readonly outcome: 'passed' | 'failed' | 'notYet';
   /** Why it counts as failed: its own word, or what was wrong with its response. */
   readonly why?: string;
+  /** How often it was called, where it said not yet. */
+  readonly calls?: number;
+  /** When it said so: the last times, ISO 8601. */
+  readonly notYetAt?: readonly string[];
+}
+
+/** A hook that has said not yet, and is called again. */
+export interface HookWait extends HookPoint {
+  readonly name: string;
+  /** How often it has said so. */
+  readonly calls: number;
+  /** When: the last times, ISO 8601. */
+  readonly notYetAt: readonly string[];
+  /** When it was called first. */
+  readonly sinceMs: number;
+  /** At the earliest. */
+  readonly nextAtMs: number;
 }
 
 export interface HookRecords {

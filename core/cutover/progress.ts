@@ -7,6 +7,7 @@ import { findDirection } from '../plan/direction';
 import { MAX_ODDS } from '../plan/judge-plan';
 import { findMaximumBake } from '../plan/stages';
 import { SIDES, Side, Weights } from '../traffic/weights';
+import { describeWait, findWaitEnd } from './hooks';
 import { describePace, findNextStep } from './pacing';
 import type { CutoverRun, StageProgress } from './run';
 import { findBakeStart, summarizeObserved } from './stage';
@@ -22,6 +23,8 @@ export interface Progress {
   };
   /** What it waits for a person to approve. */
   readonly gate?: GateName;
+  /** The hook that has said not yet, how often, and when it is called again. */
+  readonly hook?: string;
   readonly next?: NextEvent;
   /** Of clients, since the stage was shifted. */
   readonly sides?: Readonly<Record<Side, SideFigures>>;
@@ -62,20 +65,30 @@ export interface NextEvent {
 }
 
 export function findProgress(run: CutoverRun, nowMs: number): Progress {
-  const { plan, stage, watch, approval, verdict, failure, rollback } = run;
+  const { plan, stage, watch, approval, rollback } = run;
   const present = stage && plan.stages[stage.index];
   const next = findNextEvent(run, nowMs);
   return {
     ...(stage &&
       present && { stage: { number: stage.index + 1, stages: plan.stages.length, weights: present.weights } }),
     ...(approval && { gate: approval.gate }),
+    ...findHookLine(run),
     ...(next && { next: { what: next.what, at: new Date(next.atMs).toISOString() } }),
     ...(watch && findFigures(watch)),
     ...(watch?.live && { live: watch.live }),
     ...(watch?.comparison && { judge: findJudge(run, watch, watch.comparison) }),
-    ...(verdict === 'rollBack' && failure && { rollsBackBecause: failure.message }),
+    ...findReason(run),
     ...(rollback?.pace && { pace: describePace(rollback.pace) }),
   };
+}
+
+function findHookLine(run: CutoverRun): Pick<Progress, 'hook'> {
+  const { hooking } = run;
+  return hooking?.waiting && !isGoingBack(run) ? { hook: describeWait(hooking.waiting) } : {};
+}
+
+function findReason({ verdict, failure }: CutoverRun): Pick<Progress, 'rollsBackBecause'> {
+  return verdict === 'rollBack' && failure ? { rollsBackBecause: failure.message } : {};
 }
 
 function findFigures(watch: Watch): Pick<Progress, 'sides' | 'countedAt'> {
@@ -114,11 +127,14 @@ interface Coming {
 
 /** What ends the present wait at the latest, or at the earliest; undefined of a step that does not wait. */
 function findNextEvent(run: CutoverRun, nowMs: number): Coming | undefined {
-  const { plan, approval, window, drain, stage, stages, verdict, initial } = run;
-  if (verdict === 'rollBack' || run.rollback) return findNextStep(run);
+  const { plan, approval, window, drain, stage, stages, hooking, initial } = run;
+  if (isGoingBack(run)) return findNextStep(run);
   if (approval) {
     const end = initial ? 'it rolls back without an approval' : 'it ends without an approval';
     return { what: end, atMs: deadlineMs(approval.askedAtMs, plan.approval) };
+  }
+  if (hooking?.waiting) {
+    return { what: `the hook '${hooking.waiting.name}' fails at the latest`, atMs: findWaitEnd(run, hooking.waiting) };
   }
   const opensMs = window ? Date.parse(window.opensAt) : 0;
   if (opensMs > nowMs) return { what: 'the window opens', atMs: opensMs };
@@ -127,6 +143,10 @@ function findNextEvent(run: CutoverRun, nowMs: number): Coming | undefined {
   // The bake of this stage has ended.
   if (!stage || stages.length > stage.index) return undefined;
   return findStageEvent(run, stage, nowMs);
+}
+
+function isGoingBack({ verdict, rollback }: CutoverRun): boolean {
+  return verdict === 'rollBack' || rollback !== undefined;
 }
 
 function findStageEvent({ plan }: CutoverRun, progress: StageProgress, nowMs: number): Coming | undefined {

@@ -1,4 +1,4 @@
-import type { HookPoint, HookRecords } from './hook-records';
+import type { HookPoint, HookRecords, HookWait } from './hook-records';
 import type { SuspendedScaling } from './scaling';
 import type { CheckedAlarms } from '../judge/alarm-check';
 import { ApprovalGate, ApprovalProgress } from '../approval/approval';
@@ -128,6 +128,8 @@ export interface HookProgress {
   readonly points: readonly HookPoint[];
   /** The verdict that leads to what follows them. */
   readonly resume: Verdict;
+  /** The one of them that has said not yet. */
+  readonly waiting?: HookWait | undefined;
 }
 
 export interface InitialReading {

@@ -9,7 +9,7 @@ const LOOKING_STEP_SECONDS = STEP_SECONDS + LOOKING_SECONDS;
 /**
  * Requests wait up to 25 s for a switch (`switch.maxPauseMs`), and those of a rollback that switches back, too. What comes before
  * and after it takes up to a step more, and a rollback looks at both sides. Preflight has each of up to 2,000 tasks hold for a
- * moment. A hook is called between two looks; `complete` calls those before and after it. A dry run of a hold counts for up to 25 s. A recovery rolls back twice and waits between for stragglers. It must end before its message shows again
+ * moment. A hook is called between two looks, the last time when no further look would begin; `complete` calls those before and after it. A dry run of a hold counts for up to 25 s. A recovery rolls back twice and waits between for stragglers. It must end before its message shows again
  * (`RECOVERY_PAUSE_SECONDS`).
  */
 const OTHER_SECONDS: Partial<Record<Step, number>> = {
@@ -18,7 +18,7 @@ const OTHER_SECONDS: Partial<Record<Step, number>> = {
   rollback: 90,
   recover: 170,
   holdDryRun: 50,
-  hook: 2 * STEP_SECONDS + MAX_HOOK_SECONDS,
+  hook: LOOKING_STEP_SECONDS + MAX_HOOK_SECONDS,
   complete: STEP_SECONDS + 2 * MAX_HOOK_SECONDS,
   doctor: 50,
   ...{ bake: LOOKING_STEP_SECONDS, approve: LOOKING_STEP_SECONDS, drain: LOOKING_STEP_SECONDS },

@@ -287,7 +287,7 @@ function chooseRoutes({ all, segments }: WindowReport): string[] {
 }
 
 function countWindows(plan: Plan): number {
-  const { confirms, bakes, approvals, returns, windows, drain } = countLooks(plan);
-  const polls = confirms + bakes + approvals + returns + windows + drain;
+  const { confirms, bakes, approvals, returns, windows, hooks, drain } = countLooks(plan);
+  const polls = confirms + bakes + approvals + returns + windows + hooks + drain;
   return Math.ceil(polls * Math.max(1, plan.pollSeconds / LOOK_SECONDS));
 }

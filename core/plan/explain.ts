@@ -1,7 +1,7 @@
 import { ApprovalGate, listGates } from '../approval/approval';
 import { CONNECTION_KINDS, KIND_FACTS } from '../proxy/connections';
 import { DECIDING_PARTS, hasPart } from './hook-plan';
-import { PhaseHook, describeCallee, findOnFailure } from './phase-hooks';
+import { PhaseHook, describeCallee, findOnFailure, findWaitSeconds } from './phase-hooks';
 import { formatWeights } from '../traffic/weights';
 import { Direction, findDirection } from './direction';
 import { ApiCalls, estimateApiCalls } from './api-calls';
@@ -204,7 +204,9 @@ const ON_HOOK_FAILURE: Readonly<Record<ReturnType<typeof findOnFailure>, string>
 function describePhaseHook(hook: PhaseHook): string {
   const { name, when, timeoutSeconds } = hook;
   const limit = formatSeconds(timeoutSeconds);
-  return `${when}: '${name}' (${describeCallee(hook)}), up to ${limit}. ${ON_HOOK_FAILURE[findOnFailure(hook)]}`;
+  const wait = findWaitSeconds(hook);
+  const notYet = wait > 0 ? `, and up to ${formatSeconds(wait)} while it says not yet` : '';
+  return `${when}: '${name}' (${describeCallee(hook)}), up to ${limit}${notYet}. ${ON_HOOK_FAILURE[findOnFailure(hook)]}`;
 }
 
 function describeChecks(plan: Plan): string[] {

@@ -19,6 +19,10 @@ export type HookFailure = 'rollBack' | 'pause' | 'continue';
 
 /** Both sides are looked at meanwhile, and a step has so much time. */
 export const MAX_HOOK_SECONDS = 20;
+/** How long a hook may say not yet, where its plan does not say it. */
+export const DEFAULT_HOOK_WAIT_SECONDS = 600;
+/** As long as ECS waits. */
+const MAX_HOOK_WAIT_SECONDS = 86_400;
 export const MAX_HOOKS = 20;
 
 /** Behind `Verify`, and in a rollback, nothing waits for a hook and nothing is stopped by one. */
@@ -72,6 +76,14 @@ const PHASE_HOOK_FIELDS = {
     unit: 's',
     sentence: 'How long a call may take, with its repetitions. Then it has failed.',
   },
+  waitSeconds: {
+    kind: 'seconds',
+    isOptional: true,
+    min: 0,
+    max: MAX_HOOK_WAIT_SECONDS,
+    unit: 's',
+    sentence: `How long it may say not yet, from its first call on. Then it has failed. Without it ${DEFAULT_HOOK_WAIT_SECONDS}, and 0 where nothing waits for it: at \`complete\` and \`rollback\`.`,
+  },
   onFailure: {
     kind: 'choice',
     values: ['rollBack', 'pause', 'continue'],
@@ -104,7 +116,7 @@ export const HOOKS_FIELD = {
 } as const satisfies ListField;
 
 function checkPhaseHook(problems: Problems, name: string, hook: PhaseHook, before: readonly PhaseHook[]): void {
-  const { when, onFailure } = hook;
+  const { when, onFailure, waitSeconds } = hook;
   const given = (['functionArn', 'http', 'url'] as const).filter((each) => hook[each] !== undefined);
   if (given.length !== 1) {
     problems.add(name, 'one with either functionArn, http or url', given.length === 0 ? 'none' : given.join(' and '));
@@ -113,6 +125,9 @@ function checkPhaseHook(problems: Problems, name: string, hook: PhaseHook, befor
     problems.add(`${name}.name`, 'a name of its own', hook.name);
   if (onFailure !== undefined && onFailure !== 'continue' && isUnstoppable(when)) {
     problems.add(`${name}.onFailure`, `continue, because ${when} stops nothing`, onFailure);
+  }
+  if (waitSeconds !== undefined && waitSeconds > 0 && isUnstoppable(when)) {
+    problems.add(`${name}.waitSeconds`, `0, because ${when} waits for nothing`, waitSeconds);
   }
   if (hook.url !== undefined && !problems.isAbout(`${name}.url`) && !URL.canParse(hook.url)) {
     problems.add(`${name}.url`, PHASE_HOOK_FIELDS.url.rule, hook.url);
@@ -128,6 +143,12 @@ export function findOnFailure({ onFailure, when }: Pick<PhaseHook, 'onFailure' |
   return onFailure ?? (isUnstoppable(when) ? 'continue' : 'rollBack');
 }
 
+/** How long it may say not yet. */
+export function findWaitSeconds({ waitSeconds, when }: Pick<PhaseHook, 'waitSeconds' | 'when'>): number {
+  if (isUnstoppable(when)) return 0;
+  return waitSeconds ?? DEFAULT_HOOK_WAIT_SECONDS;
+}
+
 /** Whether it is called at each stage. */
 export function isOfStages(when: HookTime): boolean {
   return /Shift|Bake/.test(when);
@@ -140,15 +161,26 @@ export function describeCallee({ functionArn, http, url }: PhaseHook): string {
   return `POST ${url ?? ''}`;
 }
 
-/** How often the hooks of a plan are called between its steps, at the most. */
-export function countHookCalls(plan: {
+interface Hooked {
   readonly hooks: readonly PhaseHook[];
   readonly stages: readonly unknown[];
   readonly switch?: { readonly attempts: number };
-}): number {
-  return plan.hooks.reduce((sum, { when }) => {
-    if (isUnstoppable(when)) return sum;
-    if (when === 'beforeShift' && plan.switch) return sum + plan.switch.attempts;
-    return sum + (isOfStages(when) ? plan.stages.length : 1);
-  }, 0);
+}
+
+/** How often the hooks of a plan are called between its steps, at the most, where none says not yet. */
+export function countHookCalls(plan: Hooked): number {
+  return plan.hooks.reduce((sum, hook) => sum + countCalls(plan, hook), 0);
+}
+
+function countCalls({ stages, switch: switching }: Hooked, { when }: PhaseHook): number {
+  if (isUnstoppable(when)) return 0;
+  if (when === 'beforeShift' && switching) return switching.attempts;
+  return isOfStages(when) ? stages.length : 1;
+}
+
+/** How long the hooks of a plan may take together, and how much of it they may say not yet. */
+export function sumHookSeconds(plan: Hooked): { readonly calls: number; readonly waits: number } {
+  const sum = (measure: (hook: PhaseHook) => number) =>
+    plan.hooks.reduce((all, hook) => all + countCalls(plan, hook) * measure(hook), 0);
+  return { calls: sum(({ timeoutSeconds }) => timeoutSeconds), waits: sum(findWaitSeconds) };
 }

@@ -15,7 +15,7 @@ import { WINDOWS_FIELD, Window, WindowWaits, measureWaits } from './windows-plan
 import { PACE_FIELD, RollbackPace, checkPace } from './rollback-pace';
 import { STICKINESS_FIELD, StickinessPlan, checkStickiness, keepLooks } from './stickiness-plan';
 import { checkHook } from './hook-plan';
-import { HOOKS_FIELD, PhaseHook, countHookCalls } from './phase-hooks';
+import { HOOKS_FIELD, PhaseHook, countHookCalls, sumHookSeconds } from './phase-hooks';
 import { SWITCH_FIELD, SwitchPlan } from './switch-plan';
 import { DRAIN_FIELD, DrainOrder, HEALTH_PATH } from '../proxy/admin-api';
 import { CONNECTION_KINDS, eachKind } from '../proxy/connections';
@@ -93,8 +93,10 @@ export const MAX_DRAIN_LOOKS = 500;
 export const FIRST_WINDOW_LOOKS = 100;
 /** All waits for a window between two shifts, at the least; more where the history has room. */
 const MIN_WINDOW_LOOKS = 500;
-/** Between two of them: a target that fails is left by then. */
-const MAX_WINDOW_POLL_SECONDS = 600;
+/** Between two looks at such a wait, or at a hook that says not yet: a target that fails is left by then. */
+const MAX_WAIT_POLL_SECONDS = 600;
+/** All waits for hooks that say not yet, at the most. */
+const MAX_HOOK_LOOKS = 200;
 /** The state machine's own limit is a day longer. */
 export const MAX_PLAN_SECONDS = 29 * 86_400;
 
@@ -334,6 +336,7 @@ function asRecord(value: unknown): Readonly<Record<string, unknown>> {
  */
 export function estimateSeconds(plan: Plan): { typical: number; longest: number } {
   const bakes = plan.stages.reduce((sum, { bakeSeconds }) => sum + bakeSeconds, 0);
+  const hooks = sumHookSeconds(plan);
   const drain = Math.max(...CONNECTION_KINDS.map((kind) => plan.drain.perKindSeconds[kind])) + CLOSE_HANDSHAKE_SECONDS;
   const approvals = listGates(plan.approval, plan.stages.length).length * plan.approval.timeoutSeconds;
   return {
@@ -343,7 +346,8 @@ export function estimateSeconds(plan: Plan): { typical: number; longest: number 
       findLongestBakes(plan) +
       plan.stages.length * plan.confirmTimeoutSeconds +
       approvals +
-      plan.hooks.reduce((sum, hook) => sum + countHookCalls({ ...plan, hooks: [hook] }) * hook.timeoutSeconds, 0) +
+      hooks.calls +
+      hooks.waits +
       (plan.stickiness.policy === 'keep' ? plan.stickiness.keepSeconds : 0) +
       sumWaits(findWaits(plan)) +
       drain,
@@ -394,6 +398,7 @@ function checkEventBudget(plan: Plan, problems: Problems): void {
     return;
   }
   checkWaits(plan, problems);
+  checkHookWaits(plan, problems);
   const baking = findLongestBakes(plan);
   const needed = Math.ceil(baking / looks);
   if (plan.pollSeconds < needed) {
@@ -409,10 +414,29 @@ function checkEventBudget(plan: Plan, problems: Problems): void {
 /** While it waits the target has traffic: it must be looked at often enough. */
 function checkWaits(plan: Plan, problems: Problems): void {
   const pace = windowPollSeconds(plan);
-  if (plan.windows.length === 0 || pace <= Math.max(plan.pollSeconds, MAX_WINDOW_POLL_SECONDS)) return;
+  if (plan.windows.length === 0 || pace <= Math.max(plan.pollSeconds, MAX_WAIT_POLL_SECONDS)) return;
   const { between } = findWaits(plan);
   const rule = `windows so close, or stages so few, that both sides are looked at at least every 10 minutes in all waits between shifts together (up to ${between} s)`;
   problems.add('windows', rule, `every ${pace} s`);
+}
+
+/** While a hook says not yet both sides go on being judged. */
+function checkHookWaits(plan: Plan, problems: Problems): void {
+  const pace = hookPollSeconds(plan);
+  if (pace <= Math.max(plan.pollSeconds, MAX_WAIT_POLL_SECONDS)) return;
+  const rule = `hooks that may say not yet for at most ${MAX_HOOK_LOOKS * MAX_WAIT_POLL_SECONDS} s together ('waitSeconds', of a shift and a bake at each stage), so that both sides are looked at at least every 10 minutes`;
+  problems.add('hooks', rule, `${sumHookSeconds(plan).waits} s`);
+}
+
+/** Between two invocations of the step that waits for a hook that says not yet. */
+export function hookPollSeconds(plan: Plan): number {
+  return Math.max(plan.pollSeconds, Math.ceil(sumHookSeconds(plan).waits / MAX_HOOK_LOOKS));
+}
+
+/** Each call ends an invocation, and so may the wait before it. */
+function countHookLooks(plan: Plan): number {
+  const { waits } = sumHookSeconds(plan);
+  return countHookCalls(plan) * (waits > 0 ? 2 : 1) + Math.ceil(waits / hookPollSeconds(plan));
 }
 
 /** Between two looks at a wait for a window between two shifts. */
@@ -449,7 +473,7 @@ export function countLooks(plan: Plan): Record<LookedFor, number> {
     approvals: approvalLooks(approval, stages.length, pollSeconds),
     returns: keepLooks(plan),
     windows: plan.windows.length === 0 ? 0 : FIRST_WINDOW_LOOKS + windowLooks(plan),
-    hooks: countHookCalls(plan),
+    hooks: countHookLooks(plan),
     drain: MAX_DRAIN_LOOKS,
   };
 }

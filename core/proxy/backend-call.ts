@@ -20,6 +20,8 @@ export interface BackendCallOrder {
 export interface BackendCallReport {
   /** Absent where there was no response. */
   readonly status?: number;
+  /** The `Retry-After` of the response; absent of an older proxy. */
+  readonly retryAfter?: string;
   /** The beginning of the response's body. */
   readonly body?: string;
   /** Why there was none. */

@@ -20,7 +20,8 @@ function send(url: string, { method, body, key, timeoutMs }: UrlOrder): Promise<
   return new Promise((resolve, reject) => {
     const outgoing = request(url, { method, headers, agent: false }, (response) => {
       readBody(response).then((text) => {
-        resolve({ status: response.statusCode ?? 0, body: text });
+        const retryAfter = response.headers['retry-after'];
+        resolve({ status: response.statusCode ?? 0, body: text, ...(retryAfter !== undefined && { retryAfter }) });
         outgoing.destroy();
       }, reject);
     });

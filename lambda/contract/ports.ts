@@ -74,6 +74,8 @@ export interface UrlOrder {
 
 export interface UrlResponse {
   readonly status: number;
+  /** Its `Retry-After`. */
+  readonly retryAfter?: string;
   /** The beginning of it. */
   readonly body: string;
 }

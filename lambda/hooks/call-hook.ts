@@ -1,5 +1,6 @@
 import { CutoverRun } from '../../core/cutover/run';
-import { HookResult, PendingHook, PhaseHookCall, buildCall, findHookProblem, isOwnNo } from '../../core/cutover/hooks';
+import { HookWord, isOwnWord, readHookWord, readRetryAfter } from '../../core/cutover/hook-word';
+import { HookResult, PendingHook, PhaseHookCall, buildCall } from '../../core/cutover/hooks';
 import { findDirection } from '../../core/plan/direction';
 import type { PhaseHook } from '../../core/plan/phase-hooks';
 import type { Side } from '../../core/traffic/weights';
@@ -18,8 +19,9 @@ const MIN_TRY_MS = 250;
 const MAX_TASKS = 3;
 /** What stands between us and the hook, or the hook itself, asks to try it again. */
 const TRANSIENT = [429, 502, 503, 504];
+const ACCEPTED = 202;
 
-type Asked = { readonly problem: string | undefined } | { readonly noResponse: string };
+type Asked = { readonly word: HookWord } | { readonly noResponse: string };
 
 export interface CallOptions {
   readonly signal: AbortSignal;
@@ -47,7 +49,7 @@ export async function callHook(
     const asked = await settleWithin(leftMs, 'a hook', () =>
       ask(pending.hook, call, { run, ports, timeoutMs: leftMs }),
     );
-    if ('value' in asked && 'problem' in asked.value) return { ...asked.value, seconds: seconds() };
+    if ('value' in asked && 'word' in asked.value) return { ...asked.value.word, seconds: seconds() };
     const spareMs = limitMs - (performance.now() - startedMs) - PAUSE_MS;
     const got = 'problem' in asked ? asked.problem : (asked.value as { noResponse: string }).noResponse;
     if (spareMs + PAUSE_MS <= CLOCK_MS) return { problem: late, seconds: seconds() };
@@ -67,19 +69,27 @@ async function ask(hook: PhaseHook, call: PhaseHookCall, means: Means): Promise<
   const { functionArn, http, url } = hook;
   const { ports, timeoutMs } = means;
   if (functionArn !== undefined) {
-    return { problem: findHookProblem(call, await ports.functions.invoke(functionArn, call, timeoutMs)) };
+    return { word: readHookWord(call, await ports.functions.invoke(functionArn, call, timeoutMs)) };
   }
   const body = JSON.stringify(call);
-  const { key } = call;
-  if (url !== undefined) return read(call, await ports.urls.send(url, { method: 'POST', body, key, timeoutMs }));
-  return read(call, await callBackend(http!, { method: 'POST', body }, means));
+  const response =
+    url === undefined
+      ? await callBackend(http!, { method: 'POST', body }, means)
+      : await ports.urls.send(url, { method: 'POST', body, key: findIdempotencyKey(call), timeoutMs });
+  return read(call, response, ports.now());
 }
 
-function read(call: PhaseHookCall, { status, body }: UrlResponse): Asked {
+/** What keeps the responses by it must not give the last not yet once more. */
+function findIdempotencyKey({ key, call }: PhaseHookCall): string {
+  return call === 1 ? key : `${key}/${call}`;
+}
+
+function read(call: PhaseHookCall, { status, retryAfter, body }: UrlResponse, nowMs: number): Asked {
   const response = parseJson(body);
-  if (status === 200 || isOwnNo(response)) return { problem: findHookProblem(call, response ?? body) };
+  if (status === 200 || isOwnWord(response)) return { word: readHookWord(call, response ?? body) };
+  if (status === ACCEPTED && retryAfter !== undefined) return { word: readRetryAfter(retryAfter, nowMs) };
   const problem = `it must respond with 200, got ${status}`;
-  return TRANSIENT.includes(status) ? { noResponse: problem } : { problem };
+  return TRANSIENT.includes(status) ? { noResponse: problem } : { word: { problem } };
 }
 
 /**
@@ -103,7 +113,7 @@ export async function callBackend(
       const asked = await settle(() => session.callBackend({ ...order, ...(body !== undefined && { body }) }));
       if ('problem' in asked) problem = asked.problem;
       else if (asked.value.status === undefined) throw new Error(asked.value.upstreamProblem ?? 'no response');
-      else return { status: asked.value.status, body: asked.value.body ?? '' };
+      else return { ...asked.value, status: asked.value.status, body: asked.value.body ?? '' };
     }
     throw new Error(problem);
   } finally {

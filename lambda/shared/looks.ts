@@ -30,18 +30,20 @@ const LOOK_MS = (STEP_SECONDS - 2) * 1000;
  * look that saw what may be a fault is followed by the next one soon, and in the same invocation. So is one that could not read
  * something: two that are minutes apart do not say that it was away between them. No look begins that the time of the function would
  * cut short, and after a while none behind one that could not read the lock: it may be another's by now.
+ *
+ * @param underWay what the step has begun itself: it looks until that has ended, and before the first shift, too
  */
-export function lookOften(act: Act<CutoverRun, CutoverRun>): Act<CutoverRun, CutoverRun> {
+export function lookOften(
+  act: Act<CutoverRun, CutoverRun>,
+  underWay?: () => Promise<void> | undefined,
+): Act<CutoverRun, CutoverRun> {
   return async (first, ports, nowMs) => {
     let look = await lookOnce(act, first, ports, nowMs);
-    const untilMs = nowMs + Math.min(look.run.waitSeconds, LOOKING_SECONDS) * 1000;
-    const hurriedUntilMs = Math.max(untilMs, nowMs + HURRIED_SECONDS * 1000);
-    // Before the first shift there is nothing to watch.
-    while (look.run.verdict === 'wait' && look.run.stage && timeLeftMs() > look.pauseMs + LOOK_MS) {
-      if (ports.now() + look.pauseMs >= (look.isHurried ? hurriedUntilMs : untilMs)) break;
-      const isWithoutLock = look.run.watch?.blindSinceMs.store !== undefined;
-      if (isWithoutLock && ports.now() - nowMs >= MAX_WITHOUT_LOCK_MS) break;
-      await ports.pause(look.pauseMs);
+    // Before the first shift there is nothing else to watch.
+    while (look.run.verdict === 'wait' && (look.run.stage ?? underWay) && mayLookAgain(look, ports.now() - nowMs)) {
+      const own = underWay?.();
+      if (!own && ports.now() + look.pauseMs >= findEndMs(look, nowMs)) break;
+      await Promise.race([ports.pause(look.pauseMs), ...(own ? [own] : [])]);
       const kept = look.run.looks?.records.length ?? 0;
       const given = kept < MAX_UNWRITTEN ? look.run : await writeLooks(look.run, ports);
       look = await lookOnce(act, given, ports, ports.now());
@@ -59,6 +61,17 @@ interface Looked {
   readonly pauseMs: number;
   /** Whether the next one is in the same invocation, however rarely the step looks. */
   readonly isHurried: boolean;
+}
+
+function mayLookAgain({ run, pauseMs }: Looked, lookedMs: number): boolean {
+  if (timeLeftMs() <= pauseMs + LOOK_MS) return false;
+  const isWithoutLock = run.watch?.blindSinceMs.store !== undefined;
+  return !isWithoutLock || lookedMs < MAX_WITHOUT_LOCK_MS;
+}
+
+function findEndMs({ run, isHurried }: Looked, beganMs: number): number {
+  const seconds = Math.min(run.waitSeconds, LOOKING_SECONDS);
+  return beganMs + (isHurried ? Math.max(seconds, HURRIED_SECONDS) : seconds) * 1000;
 }
 
 async function lookOnce(

@@ -1,9 +1,19 @@
-import { HookResult, PendingHook, afterHook, endHooks, listPending } from '../../core/cutover/hooks';
+import {
+  HookResult,
+  PendingHook,
+  afterHook,
+  delayHook,
+  endHooks,
+  findWait,
+  listPending,
+  waitForHook,
+} from '../../core/cutover/hooks';
 import { CutoverRun } from '../../core/cutover/run';
-import { LOOK_SECONDS } from '../../core/plan/plan';
+import { STEP_SECONDS } from '../../core/cutover/step-limits';
 import type { Ports } from '../contract/ports';
+import { timeLeftMs } from '../contract/time-left';
 import { callHook } from '../hooks/call-hook';
-import { writeLooks } from '../shared/looks';
+import { lookOften } from '../shared/looks';
 import { judged } from '../shared/observe';
 import { Act, createHandler, withLock } from '../shared/step';
 
@@ -15,8 +25,9 @@ interface Calling {
 }
 
 /**
- * Calls the next hook between two steps. Once the weights have moved both sides are judged meanwhile, and a verdict against one waits
- * for no hook: what the hook says then is not heard. A step that is repeated makes the same call, with the same key.
+ * Calls the next hook between two steps, and again where it has said not yet. Once the weights have moved both sides are judged
+ * meanwhile, and a verdict against one waits for no hook: what the hook says then is not heard. A step that is repeated makes the same
+ * call, with the same key.
  */
 export const hook: Act<CutoverRun, CutoverRun> = async (given, ports, nowMs) => {
   const stop = new AbortController();
@@ -24,23 +35,26 @@ export const hook: Act<CutoverRun, CutoverRun> = async (given, ports, nowMs) => 
   const act: Act<CutoverRun, CutoverRun> = (run, _, atMs) => {
     const [pending] = listPending(run, run.hooking?.points ?? []);
     if (!pending) return Promise.resolve(endHooks(run));
-    calling ??= begin(run, pending, ports, stop.signal);
+    const isDue = (findWait(run, pending.hook.name)?.nextAtMs ?? 0) <= atMs;
+    if (!calling && isDue && (atMs === nowMs || hasTimeFor(pending))) calling = begin(run, pending, ports, stop.signal);
+    if (!calling?.result) return Promise.resolve(waitForHook(run));
     const { result } = calling;
-    if (result) return Promise.resolve(afterHook(run, calling.pending, result, atMs));
-    return Promise.resolve({ ...run, verdict: 'wait', waitSeconds: 1 });
+    calling = undefined;
+    return Promise.resolve(afterHook(run, pending, result, atMs));
   };
   const look = given.stage ? judged(act, { isConfirmed: true, resume: 'hook' }) : withLock(act);
   try {
-    let run = await look(given, ports, nowMs);
-    while (run.verdict === 'wait' && calling) {
-      await Promise.race([calling.ended, ports.pause(LOOK_SECONDS * 1000)]);
-      run = await look(run, ports, ports.now());
-    }
-    return await writeLooks(run, ports);
+    const run = await lookOften(look, () => calling?.ended)(given, ports, nowMs);
+    return delayHook(run, ports.now());
   } finally {
     stop.abort();
   }
 };
+
+/** Otherwise the next invocation calls it, first of all. */
+function hasTimeFor({ hook: { timeoutSeconds } }: PendingHook): boolean {
+  return timeLeftMs() > (timeoutSeconds + STEP_SECONDS) * 1000;
+}
 
 function begin(run: CutoverRun, pending: PendingHook, ports: Ports, signal: AbortSignal): Calling {
   const calling: { -readonly [Name in keyof Calling]: Calling[Name] } = { pending, ended: Promise.resolve() };

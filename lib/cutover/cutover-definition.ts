@@ -167,6 +167,7 @@ function addBeginning(scope: Construct, tasks: Tasks): void {
       when('approved', preflight),
       when('approve', approve),
       when('hook', firstHook),
+      waitAndRepeat(scope, 'WaitForFirstHook', firstHook),
     ]),
   );
   // Preflight again: an approval may take hours.
@@ -190,7 +191,7 @@ function addEscalation(scope: Construct, tasks: Tasks): void {
     when('hook', hook),
   ];
   ask.next(choose(scope, 'Decided?', rollback, [...ways(), waitAndRepeat(scope, 'WaitForDecision', ask)]));
-  hook.next(choose(scope, 'HookCalled?', rollback, ways()));
+  hook.next(choose(scope, 'HookCalled?', rollback, [...ways(), waitAndRepeat(scope, 'WaitForHook', hook)]));
 }
 
 function createTasks(scope: Construct, functions: StepFunctions, deployed: Deployed): Tasks {

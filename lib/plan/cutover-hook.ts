@@ -67,6 +67,12 @@ export interface CutoverHookOptions {
   readonly timeout?: Duration;
 
   /**
+   * How long it may say not yet, from its first call on, up to a day. Then it has failed. Meanwhile both sides are judged.
+   * @default - 10 minutes; none of hooks that stop nothing, which may not say so
+   */
+  readonly wait?: Duration;
+
+  /**
    * What follows when it fails or says no.
    * @default - `ROLL_BACK`; `CONTINUE` of hooks that stop nothing, which take no other
    */
@@ -99,6 +105,9 @@ export interface UrlCutoverHookProps extends CutoverHookOptions {
  *
  * It is given `{"hook", "when", "key", "execution", "stage", "weights", …}`, and responds with
  * `{"ok": true, "key": "…"}`, the key being that of the call, or with `{"ok": false, "why": "…"}`. A call is repeated with the same key.
+ *
+ * It may respond as a lifecycle hook of ECS does, too: `{"hookStatus": "SUCCEEDED"}`, `FAILED`, or not yet with
+ * `{"hookStatus": "IN_PROGRESS", "callBackDelay": 60}`, which has it called again after so many seconds (30 without).
  *
  * @example
  * const plan = CutoverPlan.gradual({
@@ -165,7 +174,7 @@ export class CutoverHook {
     number: (value: number | undefined, legal?: number) => number | undefined,
     text: (value: string, legal: string) => string,
   ): object {
-    const { name, when, timeout, onFailure } = this.options;
+    const { name, when, timeout, wait, onFailure } = this.options;
     const { path, side, url } = this.callee;
     return {
       name,
@@ -174,6 +183,7 @@ export class CutoverHook {
       ...(path !== undefined && { http: { side, path: text(path, '/') } }),
       ...(url !== undefined && { url: text(url, 'https://known-later.example.com') }),
       timeoutSeconds: number(timeout?.toSeconds()),
+      waitSeconds: number(wait?.toSeconds()),
       onFailure,
     };
   }

@@ -60,6 +60,7 @@ export const STRUCTS = {
     name: 'string',
     onFailure: 'CutoverHookFailure?',
     timeout: 'Duration?',
+    wait: 'Duration?',
     when: 'CutoverHookTime',
   },
   CutoverJudge: {
@@ -205,6 +206,7 @@ export const STRUCTS = {
     path: 'string',
     side: 'CutoverHookSide?',
     timeout: 'Duration?',
+    wait: 'Duration?',
     when: 'CutoverHookTime',
   },
   HttpSwitchHookProps: {
@@ -521,6 +523,7 @@ export const STRUCTS = {
     onFailure: 'CutoverHookFailure?',
     timeout: 'Duration?',
     url: 'string',
+    wait: 'Duration?',
     when: 'CutoverHookTime',
   },
   WeightedRuleProps: {

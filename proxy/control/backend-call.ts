@@ -17,6 +17,7 @@ export interface OwnRequest {
 
 export interface OwnResponse {
   readonly status: number;
+  readonly retryAfter?: string;
   readonly body: string;
 }
 
@@ -59,7 +60,8 @@ export function requestUpstream(upstream: Upstream, own: OwnRequest): Promise<Ow
       });
       response.once('error', reject).once('end', () => {
         const text = Buffer.concat(chunks).subarray(0, MAX_CALL_BODY).toString('utf8');
-        resolve({ status: response.statusCode ?? 0, body: text });
+        const retryAfter = response.headers['retry-after'];
+        resolve({ status: response.statusCode ?? 0, body: text, ...(retryAfter !== undefined && { retryAfter }) });
       });
     };
     const request =

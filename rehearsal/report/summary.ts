@@ -85,11 +85,12 @@ export function listFacts(evidence: RehearsalEvidence): [string, string][] {
 /** How many passed, and each that did not. */
 function listHooks({ hooks = [], hooksLeftOut = 0 }: RehearsalEvidence): [string, string][] {
   if (hooks.length === 0) return [];
-  const failed = hooks.filter(({ outcome }) => outcome === 'failed');
-  const passed = hooks.length - failed.length + hooksLeftOut;
-  const shown = failed.map(({ name, when, stage, why }) => {
+  const others = hooks.filter(({ outcome }) => outcome !== 'passed');
+  const passed = hooks.length - others.length + hooksLeftOut;
+  const shown = others.map(({ name, when, stage, outcome, why, calls }) => {
     const place = stage === undefined ? when : `${when}, stage ${stage}`;
-    return `'${name}' (${place}) failed: ${why}`;
+    const said = outcome === 'failed' ? `failed: ${why}` : 'said not yet';
+    return `'${name}' (${place}) ${said}${calls === undefined ? '' : `, ${calls} ${calls === 1 ? 'call' : 'calls'}`}`;
   });
   return [['hooks', [`${passed} ${passed === 1 ? 'call' : 'calls'} passed`, ...shown].join('; ')]];
 }

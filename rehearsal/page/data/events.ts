@@ -111,9 +111,11 @@ function describeChanges({ entries, fromMs }: Cutover, changes: readonly WeightC
   });
 }
 
-function describeHook({ atMs, name, when, outcome, why }: HookCalled): Event {
+function describeHook({ atMs, name, when, outcome, why, calls }: HookCalled): Event {
   const because = why === undefined ? '' : `: ${why}`;
-  return { atMs, kind: 'hook', what: name, detail: `${when}, ${outcome}${because}` };
+  const said = outcome === 'notYet' ? 'said not yet' : outcome;
+  const often = calls === undefined ? '' : `, ${calls} ${calls === 1 ? 'call' : 'calls'}`;
+  return { atMs, kind: 'hook', what: name, detail: `${when}, ${said}${often}${because}` };
 }
 
 function describeFault({ fromMs }: Cutover, fault: SeenOutside['fault']): Event[] {

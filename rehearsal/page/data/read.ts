@@ -42,6 +42,8 @@ export interface HookCalled {
   readonly when: string;
   readonly outcome: string;
   readonly why: string | undefined;
+  /** Of one that said not yet. */
+  readonly calls: number | undefined;
 }
 
 /** One attempt to switch. */
@@ -313,7 +315,8 @@ function readHook(value: unknown): HookCalled | undefined {
   const atMs = readTime(get(value, 'at'));
   if (atMs === undefined) return undefined;
   const text = (name: string) => readText(get(value, name)) ?? 'unknown';
-  return { atMs, name: text('name'), when: text('when'), outcome: text('outcome'), why: readText(get(value, 'why')) };
+  const said = { outcome: text('outcome'), why: readText(get(value, 'why')), calls: readCount(get(value, 'calls')) };
+  return { atMs, name: text('name'), when: text('when'), ...said };
 }
 
 function readAttempt(value: unknown): Attempt | undefined {

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { PendingHook, buildCall, findHookProblem, isOwnNo, listPending, recordHook } from '../../../core/cutover/hooks';
+import { PendingHook, afterHook, buildCall, describeWait, listPending, recordHook } from '../../../core/cutover/hooks';
 import { CutoverRun, begin } from '../../../core/cutover/run';
 import { MAX_HOOKS, PhaseHook } from '../../../core/plan/phase-hooks';
 import { parsePlan } from '../../../core/plan/plan';
@@ -8,34 +8,6 @@ const hook = (name: string): PhaseHook => ({
   ...parsePlan({ hooks: [{ name, when: 'afterBake', url: 'http://a' }] }).hooks[0]!,
 });
 const start = (hooks: readonly PhaseHook[]): CutoverRun => begin('night', '2026-01-01T00:00:00Z', parsePlan({ hooks }));
-const anything = fc.oneof(fc.jsonValue(), fc.anything(), fc.constant(undefined));
-
-test('nothing passes but a yes with the key of the call, whatever else it says', () => {
-  const call = { key: 'night/afterBake/1/a/1' };
-  fc.assert(
-    fc.property(anything, (response) => {
-      expect(findHookProblem(call, response)).toMatch(/^it (must respond|said no)/);
-    }),
-  );
-  fc.assert(
-    fc.property(fc.dictionary(fc.string(), fc.jsonValue()), fc.string(), (more, key) => {
-      expect(findHookProblem(call, { ...more, ok: true, ...call })).toBeUndefined();
-      expect(findHookProblem(call, { ...more, ok: true, key }) === undefined).toBe(key === call.key);
-    }),
-  );
-});
-
-test('a no is one line for people, whatever its reason has', () => {
-  fc.assert(
-    fc.property(fc.string({ unit: 'binary', maxLength: 2_000 }), (why) => {
-      const problem = findHookProblem({ key: 'a' }, { ok: false, why }) ?? '';
-      expect(problem).toMatch(/^it said no: /);
-      expect(problem.length).toBeLessThan(260);
-      expect(problem).not.toMatch(/[\u0000-\u001f\u007f]/);
-      expect(isOwnNo({ ok: false, why })).toBe(true);
-    }),
-  );
-});
 
 test('however many calls there are, each is made once, failures stay, and the state stays small', () => {
   const hooks = Array.from({ length: MAX_HOOKS }, (_, at) => hook(`hook-${at}`));
@@ -75,5 +47,56 @@ test('a call of a rollback has its reason, and those of stages their weights', (
   expect(buildCall(run, at('beforeShift', { stage: 2 }))).toMatchObject({
     weights: { source: 50, target: 50 },
     stage: 2,
+  });
+});
+
+describe('one that says not yet', () => {
+  const waiting = (more: Partial<PhaseHook> = {}): { run: CutoverRun; pending: PendingHook } => {
+    const given = { ...hook('a'), ...more };
+    return { run: start([given]), pending: { hook: given, point: { when: given.when, stage: 1, attempt: 1 } } };
+  };
+  /** Each call takes a second. */
+  function callUntilItEnds(more: Partial<PhaseHook>, delaySeconds: number): { run: CutoverRun; at: number[] } {
+    const { pending, ...given } = waiting(more);
+    let run: CutoverRun = { ...given.run, hooking: { points: [pending.point], resume: 'nextStage' } };
+    const at: number[] = [];
+    for (let nowMs = 0; ; nowMs = run.hooking!.waiting!.nextAtMs) {
+      at.push(nowMs / 1000);
+      run = afterHook(run, pending, { delaySeconds, seconds: 1 }, nowMs + 1_000);
+      if (run.verdict !== 'wait') return { run, at };
+    }
+  }
+
+  test('is called again after its delay, and the last time at its limit', () => {
+    const { run, at } = callUntilItEnds({ waitSeconds: 75 }, 30);
+    expect(at).toEqual([0, 31, 62, 75]);
+    expect(run).toMatchObject({
+      verdict: 'rollBack',
+      failure: {
+        message: "the hook 'a' (afterBake, stage 1) must pass, got: it must pass within 75 s, got IN_PROGRESS",
+      },
+      hooks: { records: [{ outcome: 'failed', calls: 4, seconds: 76 }] },
+    });
+    expect(run.hooking?.waiting).toBeUndefined();
+  });
+
+  test('fails at once where it may not, and waits for ten minutes where its plan says nothing', () => {
+    expect(callUntilItEnds({ waitSeconds: 0 }, 30).at).toEqual([0]);
+    expect(callUntilItEnds({}, 600).at).toEqual([0, 600]);
+  });
+
+  test('may say so for a day: its state stays small', () => {
+    const { run, at } = callUntilItEnds({ when: 'beforeDrain', waitSeconds: 86_400 }, 600);
+    expect(at).toHaveLength(145);
+    expect(run.hooks?.records[0]?.notYetAt).toHaveLength(10);
+    expect(JSON.stringify(run.hooks).length).toBeLessThan(1_000);
+  });
+
+  test('is called with the number of the call, and the same key', () => {
+    const { run, pending } = waiting();
+    const again = afterHook(run, pending, { delaySeconds: 30, seconds: 1 }, 1_000);
+    expect(buildCall(run, pending)).toMatchObject({ key: 'night/afterBake/1/a/1', call: 1 });
+    expect(buildCall(again, pending)).toMatchObject({ key: 'night/afterBake/1/a/1', call: 2 });
+    expect(describeWait(again.hooking!.waiting!)).toBe("'a' says not yet, 1 call, next at 00:00:31 UTC");
   });
 });

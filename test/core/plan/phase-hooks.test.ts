@@ -64,6 +64,18 @@ test.each<[string, readonly unknown[], string]>([
     "'hooks[0].timeoutSeconds' must be an integer from 1",
   ],
   ['with no time', [{ ...URL_HOOK, timeoutSeconds: 0 }], "'hooks[0].timeoutSeconds' must be an integer from 1 to 20"],
+  ['that waits for two days', [{ ...HTTP_HOOK, waitSeconds: '48h' }], "'hooks[0].waitSeconds' must be from 0 to 86400"],
+  ['that waits soon', [{ ...HTTP_HOOK, waitSeconds: 'soon' }], "'hooks[0].waitSeconds' must be from 0 to 86400"],
+  [
+    'that a rollback waits for',
+    [{ ...URL_HOOK, waitSeconds: 1 }],
+    "'hooks[0].waitSeconds' must be 0, because afterRollback waits for nothing, got 1",
+  ],
+  [
+    'that waits so long at each stage that no one would look',
+    [{ ...FUNCTION_HOOK, waitSeconds: '10h' }],
+    "'hooks' must be hooks that may say not yet for at most 120000 s together ('waitSeconds', of a shift and a bake at each stage), so that both sides are looked at at least every 10 minutes, got \"144000 s\"",
+  ],
   ['of one name twice', [FUNCTION_HOOK, { ...HTTP_HOOK, name: 'check' }], "'hooks[1].name' must be a name of its own"],
   [
     'that stops a rollback',
@@ -98,21 +110,26 @@ test('who starts a cutover may neither change a hook nor leave one out', () => {
 
 test('they take their part of the history: those of stages at each', () => {
   const { stages } = parsePlan({});
-  expect(countLooks(read(FUNCTION_HOOK, HTTP_HOOK, URL_HOOK)).hooks).toBe(stages.length + 1);
+  const atOnce = (hook: object) => ({ ...hook, waitSeconds: 0 });
+  expect(countLooks(read(atOnce(FUNCTION_HOOK), atOnce(HTTP_HOOK), URL_HOOK)).hooks).toBe(stages.length + 1);
+  // Ten minutes at each stage, looked at every 15 s.
+  expect(countLooks(read(FUNCTION_HOOK, URL_HOOK)).hooks).toBe(2 * stages.length + 160);
+  expect(countLooks(read({ ...HTTP_HOOK, waitSeconds: '24h' })).hooks).toBe(2 + 200);
   const ofSwitch = parsePlan({
     strategy: 'drainThenShift',
     switch: { pointOfNoReturn: 'shared', attempts: 5 },
-    hooks: [{ ...FUNCTION_HOOK, when: 'beforeShift' }],
+    hooks: [{ ...FUNCTION_HOOK, when: 'beforeShift', waitSeconds: 0 }],
   });
   expect(countLooks(ofSwitch).hooks).toBe(5);
 });
 
 test('are explained', () => {
-  expect(describePlan(read(FUNCTION_HOOK, { ...HTTP_HOOK, onFailure: 'pause' }))).toContain(
+  expect(describePlan(read(FUNCTION_HOOK, { ...HTTP_HOOK, onFailure: 'pause', waitSeconds: 30 }, URL_HOOK))).toContain(
     [
       'Hooks',
-      `  afterShift: 'check' (${ARN}), up to 10 s. A failure rolls back.`,
-      "  beforeDrain: 'self-test' (POST /self-test of the side 'to'), up to 10 s. After a failure a person is asked.",
+      `  afterShift: 'check' (${ARN}), up to 10 s, and up to 10 min while it says not yet. A failure rolls back.`,
+      "  beforeDrain: 'self-test' (POST /self-test of the side 'to'), up to 10 s, and up to 30 s while it says not yet. After a failure a person is asked.",
+      `  afterRollback: 'page' (POST ${URL_HOOK.url}), up to 10 s. A failure is noted, and it goes on.`,
       '',
     ].join('\n'),
   );

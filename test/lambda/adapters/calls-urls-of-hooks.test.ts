@@ -47,6 +47,11 @@ test('is a POST with its key, on a connection of its own', async () => {
   expect(body).toBe('{"key":"a"}');
 });
 
+test('a response that says when to call again says it to the caller', async () => {
+  respond = whole('202 Accepted\r\nretry-after: 120', '');
+  await expect(post()).resolves.toEqual({ status: 202, retryAfter: '120', body: '' });
+});
+
 test.each(['301 Moved Permanently\r\nlocation: /other', '503 Busy', '204 No Content'])(
   'a response of %s comes back as it is: no redirect is followed',
   async (status) => {

@@ -1,25 +1,19 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { PhaseHookCall } from '../../../core/cutover/hooks';
-import { CutoverRun, Verdict } from '../../../core/cutover/run';
+import { CutoverRun } from '../../../core/cutover/run';
 import { HOOK_TIMES, HookTime } from '../../../core/plan/phase-hooks';
 import { parsePlan } from '../../../core/plan/plan';
 import { reversePlan } from '../../../core/plan/reverse-plan';
 import type { Ports } from '../../../lambda/contract/ports';
-import { approveWatched } from '../../../lambda/steps/approve';
-import { bake } from '../../../lambda/steps/bake';
-import { complete } from '../../../lambda/steps/complete';
 import { confirm } from '../../../lambda/steps/confirm';
-import { drain } from '../../../lambda/steps/drain';
 import { hook } from '../../../lambda/steps/hook';
 import { preflight } from '../../../lambda/steps/preflight';
 import { recover } from '../../../lambda/steps/recover';
-import { record } from '../../../lambda/steps/record';
 import { rollback } from '../../../lambda/steps/rollback';
 import { shift } from '../../../lambda/steps/shift';
 import { switchStep } from '../../../lambda/steps/switch';
-import { verify } from '../../../lambda/steps/verify';
-import { Act } from '../../../lambda/shared/step';
-import { MemoryCloud, arns, report } from '../world';
+import { MemoryCloud, arns } from '../world';
+import { drive } from './drive';
 import { ON_SOURCE, ON_TARGET, change } from './safety-rules/cutover';
 import { SWITCH_PLAN, SwitchCloud } from './switch-cloud';
 
@@ -33,58 +27,6 @@ const PLAN = {
   judge: { errorBudget: 0.06, inconclusive: 'rollBack' },
 };
 const at = (when: HookTime, more: object = {}) => ({ name: when, when, functionArn: ARN, ...more });
-
-/** As the definition of the state machine orders them. */
-const ACTS: Record<string, Act<CutoverRun, CutoverRun>> = {
-  ...{ Preflight: preflight, Approve: approveWatched, Ask: approveWatched, FirstHook: hook, Hook: hook, Shift: shift },
-  ...{ Switch: switchStep, Confirm: confirm, Bake: bake, Drain: drain, Verify: verify, Complete: complete },
-  ...{ Rollback: rollback, Record: record },
-};
-const BETWEEN: Partial<Record<Verdict, string>> = {
-  ...{ nextStage: 'Shift', switch: 'Switch', go: 'Confirm', confirmed: 'Bake', drain: 'Drain', drained: 'Verify' },
-  ...{ ask: 'Ask', hook: 'Hook', verified: 'Complete' },
-};
-const NEXT: Record<string, Partial<Record<Verdict, string>>> = {
-  Preflight: { go: 'Shift', switch: 'Switch', approve: 'Approve', hook: 'FirstHook' },
-  FirstHook: { approved: 'Preflight', approve: 'Approve', hook: 'FirstHook' },
-  Approve: { approved: 'Preflight' },
-  Rollback: { restored: 'Record' },
-};
-const IS_FIRST = ['Preflight', 'FirstHook', 'Approve', 'Rollback'];
-
-interface Driven {
-  readonly run: CutoverRun;
-  readonly states: readonly string[];
-}
-
-/** Runs a cutover in memory, from its preflight to its record. */
-async function drive(
-  cloud: MemoryCloud,
-  plan: object,
-  meanwhile: (state: string) => void = () => undefined,
-): Promise<Driven> {
-  let run = { ...cloud.ready(plan), initial: undefined } as unknown as CutoverRun;
-  cloud.lock = run;
-  const states: string[] = [];
-  let served = 0;
-  for (let state = 'Preflight'; states.length < 200;) {
-    states.push(state);
-    served += 50;
-    cloud.tasks.target = [report('t1', { total: served })];
-    meanwhile(state);
-    run = await ACTS[state]!(run, cloud.ports, cloud.nowMs);
-    if (state === 'Complete' || state === 'Record') return { run, states };
-    cloud.nowMs += 1_000;
-    if (run.verdict === 'wait') cloud.nowMs += run.waitSeconds * 1000;
-    else state = next(state, run.verdict);
-  }
-  throw new Error(`the cutover must end, got ${states.slice(-9).join(' ')}`);
-}
-
-function next(state: string, verdict: Verdict): string {
-  if (IS_FIRST.includes(state)) return NEXT[state]![verdict] ?? 'Record';
-  return BETWEEN[verdict] ?? 'Rollback';
-}
 
 let cloud: MemoryCloud;
 let calls: PhaseHookCall[];
@@ -129,7 +71,7 @@ test('every hook of a cutover that completes is called once, at its time, in the
   expect(cloud.evidence[0]?.hooks?.every(({ outcome }) => outcome === 'passed')).toBe(true);
   expect(calls[3]).toEqual({
     ...{ hook: 'afterShift', when: 'afterShift', key: 'night/afterShift/1/afterShift/1', execution: 'night' },
-    ...{ attempt: 1, stage: 1, stages: 2, weights: { source: 50, target: 50 }, from: 'source', to: 'target' },
+    ...{ call: 1, attempt: 1, stage: 1, stages: 2, weights: { source: 50, target: 50 }, from: 'source', to: 'target' },
   });
   expect(new Set(calls.map(({ key }) => key)).size).toBe(calls.length);
 });

@@ -51,7 +51,7 @@ describe.each(tasks)('%s', (name, task) => {
     expect(task.OutputPath).toBe('$.Payload');
     // Those that check again and again have the time for it.
     const checking = { Approve: 100, ApproveLastStage: 100, Ask: 100, Bake: 100, Drain: 100, Verify: 100 };
-    const hooking = { Hook: 90, FirstHook: 90, Complete: 80 };
+    const hooking = { Hook: 120, FirstHook: 120, Complete: 80 };
     const others: Record<string, number> = { ...hooking, Preflight: 70, Switch: 70, Rollback: 100, ...checking };
     expect(task.TimeoutSeconds).toBe(others[name] ?? 40);
   });
@@ -112,6 +112,8 @@ test.each([
   ['WaitForDecision', 'Ask'],
   ['WaitForApproval', 'Approve'],
   ['WaitForLastApproval', 'ApproveLastStage'],
+  ['WaitForHook', 'Hook'],
+  ['WaitForFirstHook', 'FirstHook'],
   ['Shift', 'Shifted?'],
   ['Confirm', 'Confirmed?'],
   ['Bake', 'Baked?'],
@@ -172,6 +174,7 @@ test.each([
   ['FirstHookCalled?', 'hook', 'FirstHook'],
   ['FirstHookCalled?', 'approved', 'Preflight'],
   ['FirstHookCalled?', 'approve', 'Approve'],
+  ['FirstHookCalled?', 'wait', 'WaitForFirstHook'],
   ['FirstHookCalled?', 'rollBack', 'Record'],
   ['Switched?', 'hook', 'Hook'],
   ['Shifted?', 'hook', 'Hook'],
@@ -187,6 +190,7 @@ test.each([
   ['HookCalled?', 'drain', 'Drain'],
   ['HookCalled?', 'drained', 'Verify'],
   ['HookCalled?', 'ask', 'Ask'],
+  ['HookCalled?', 'wait', 'WaitForHook'],
   ['HookCalled?', 'rollBack', 'Rollback'],
   ['Drained?', 'drained', 'Verify'],
   ['Drained?', 'wait', 'WaitToDrain'],

@@ -57,6 +57,11 @@ test('a call reaches the backend of its side, and lacks what those of clients ha
   expect(seen[0]?.headers['x-forwarded-for']).toBeUndefined();
 });
 
+test('a response that says when to call again says it to the caller', async () => {
+  const { call } = await start((response) => response.writeHead(202, { 'retry-after': '120' }).end());
+  expect((await call(ORDER)).report).toEqual({ status: 202, retryAfter: '120', body: '' });
+});
+
 test('a write without a body has none', async () => {
   const { call, seen } = await start((response) => response.writeHead(423).end('frozen'));
   expect((await call({ ...ORDER, method: 'DELETE' })).report).toEqual({ status: 423, body: 'frozen' });
