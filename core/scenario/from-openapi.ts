@@ -1,4 +1,6 @@
+import { CutoverError } from '../errors/errors';
 import { listPairs, readStyle, show, writeValue } from './openapi-values';
+import { parseScenario } from './scenario';
 import { literal } from './variables';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -120,7 +122,7 @@ class Api {
     const parameters = this.listParameters(item, operation);
     const of = (place: string) => parameters.filter((parameter) => parameter.in === place);
     const headers = of('header')
-      .filter(({ name }) => !/^(accept|content-type|authorization)$/i.test(String(name)))
+      .filter(({ name }) => !/^(accept|content-type|authorization|cookie)$/i.test(String(name)))
       .map((each): [string, string] => [
         String(each.name),
         literal(writeValue(String(each.name), this.findValue(each, title), readStyle(each, 'simple'))),
@@ -133,11 +135,13 @@ class Api {
       listPairs(String(each.name), this.findValue(each, title), readStyle(each, 'form')),
     );
     for (const { name } of of('cookie')) this.notes.push(`${title}: the cookie ${String(name)} is not set`);
+    if (of('header').some(({ name }) => /^cookie$/i.test(String(name))))
+      this.notes.push(`${title}: the header field Cookie is not set; 'cookies' of the scenario can`);
     const { headers: bodyHeaders, ...content } = body;
     const all = { ...Object.fromEntries(headers), ...asObject(bodyHeaders) };
     const server = this.findServer(item, operation, title);
     const request = {
-      name: typeof operation.operationId === 'string' ? operation.operationId.slice(0, 100) : title.slice(0, 100),
+      name: findName(operation, title),
       path: `${server}${fillPath(template, path)}${query.length === 0 ? '' : `?${literal(new URLSearchParams(query).toString())}`}`,
       ...(Object.keys(all).length > 0 && { headers: all }),
     };
@@ -155,9 +159,22 @@ class Api {
       (type) => type.split(';')[0]?.trim().toLowerCase() ?? '',
     );
     const streams = types.length > 0 && types.every((type) => STREAMED.includes(type));
-    if (!streams) this.requests.push({ ...request, method, ...content, expect: { status } });
-    else if (method === 'GET' && types.includes(EVENTS) && status === 200) this.eventStreams.push(request);
-    else this.streams.push({ ...request, method, ...content, expect: { status } });
+    const asked = { ...request, method, ...content, expect: { status } };
+    if (!streams) this.keep('requests', asked);
+    else if (method === 'GET' && types.includes(EVENTS) && status === 200) this.keep('eventStreams', request);
+    else this.keep('streams', asked);
+  }
+
+  /** @throws OpenApiProblem of one that breaks a rule of scenarios: the others are of use without it */
+  private keep(kind: 'requests' | 'eventStreams' | 'streams', entry: Json): void {
+    try {
+      parseScenario({ requests: [{ path: '/' }], [kind]: [entry] });
+    } catch (error) {
+      if (!(error instanceof CutoverError)) throw error;
+      const [first = ''] = error.message.replaceAll(`${kind}[0].`, '').split('\n');
+      throw new OpenApiProblem(`what a scenario can have: ${first}`);
+    }
+    this[kind].push(entry);
   }
 
   /** The path of the server, of the operation before that of its path and that of all; a name that is left open has its default. */
@@ -238,6 +255,10 @@ class Api {
       `${title}: needs ${required.map((names) => names.join(' and ')).join(' or ')}; let 'start' log in, or set a header`,
     );
   }
+}
+
+function findName({ operationId }: Json, title: string): string {
+  return (typeof operationId === 'string' && operationId !== '' ? operationId : title).slice(0, 100);
 }
 
 /** @see RFC 6901 section 6 */
