@@ -93,7 +93,7 @@ ${table('The tasks of both sides', ['task', 'its id', 'found'], rows)}`;
 
 export function scenario({ traffic: { entries = [] } }: RehearsalEvidence): string {
   if (entries.length === 0) return '';
-  const head = ['entry', 'source', 'target', 'neither side', 'what was wrong'];
+  const head = ['entry', 'source', 'target', 'no response of a side', 'what was wrong'];
   return table('The entries of the scenario', head, scenarioRows(entries));
 }
 

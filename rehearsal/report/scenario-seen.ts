@@ -4,28 +4,45 @@ import type { EntryProblem, EntryTally } from '../traffic/counting/entries';
 /** More are counted together, so that a long recording leaves a summary that can be read. */
 const MAX_LINES = 20;
 const MAX_NAMES = 3;
-const SEEN_ON = ['source', 'target', 'neither'] as const;
+const SEEN_ON = ['source', 'target', 'noSide'] as const;
+/** Of what no side responded to. */
+const NO_SIDE = 'without a response of a side';
 
 const number = (value: number) => value.toLocaleString('en-US');
 const ran = ({ bySide }: EntryTally, side: Side) => bySide[side].right + bySide[side].wrong > 0;
 const isWrong = ({ bySide }: EntryTally) => SEEN_ON.some((side) => bySide[side].wrong > 0);
 
-/** What of a scenario no verdict can be about: entries without a right response, and those without one of the target. */
+const isTried = ({ bySide }: EntryTally) => SEEN_ON.some((side) => bySide[side].right + bySide[side].wrong > 0);
+const wasRight = ({ bySide }: EntryTally) => SEEN_ON.some((side) => bySide[side].right > 0);
+
+/** What of a scenario no verdict can be about: entries that were never sent, and those that the target never got. */
 export function listUnexercised(entries: readonly EntryTally[]): string[] {
-  const never = entries.filter(({ bySide }) => SEEN_ON.every((side) => bySide[side].right === 0));
-  const notOnTarget = entries.filter((entry) => !never.includes(entry) && !ran(entry, 'target'));
-  return [...list(never, ''), ...list(notOnTarget, ' on the target')];
+  const never = entries.filter((entry) => !isTried(entry));
+  const notOnTarget = entries.filter((entry) => wasRight(entry) && !ran(entry, 'target'));
+  const quoted = ({ name }: EntryTally) => `'${name}'`;
+  return [...list(never, quoted), ...list(notOnTarget, (entry) => `${quoted(entry)} on the target`)];
 }
 
-function list(entries: readonly EntryTally[], where: string): string[] {
-  const names = entries.slice(0, MAX_NAMES).map(({ name }) => `'${name}'${where}`);
-  const more = entries.length - names.length;
-  return more > 0 ? [...names, `${number(more)} more ${more === 1 ? 'entry' : 'entries'}${where}`] : names;
+/** What was sent and never right, each with what came instead: it was tried, and nothing of it works. */
+export function listNeverRight(entries: readonly EntryTally[]): string[] {
+  return list(entries.filter(isNeverRight), ({ name, problems: [first] }) =>
+    first ? `'${name}' (${describeProblem(first)})` : `'${name}'`,
+  );
 }
 
-/** `wrong: 'shop: GET /cart' on the target, 'chat' on the target` */
+function isNeverRight(entry: EntryTally): boolean {
+  return isTried(entry) && !wasRight(entry);
+}
+
+function list(entries: readonly EntryTally[], describe: (entry: EntryTally) => string): string[] {
+  const shown = entries.slice(0, MAX_NAMES).map(describe);
+  const more = entries.length - shown.length;
+  return more > 0 ? [...shown, `${number(more)} more ${more === 1 ? 'entry' : 'entries'}`] : shown;
+}
+
+/** `wrong: 'shop: GET /cart' on the target, 'chat' on the target, always`; without what was never right on any side. */
 export function listWrong(entries: readonly EntryTally[]): string | undefined {
-  const wrong = entries.filter(isWrong);
+  const wrong = entries.filter((entry) => isWrong(entry) && !isNeverRight(entry));
   if (wrong.length === 0) return undefined;
   const names = wrong.slice(0, MAX_NAMES).map((entry) => `'${entry.name}' ${describeSides(entry)}`);
   const more = wrong.length - names.length;
@@ -33,10 +50,11 @@ export function listWrong(entries: readonly EntryTally[]): string | undefined {
 }
 
 function describeSides({ bySide }: EntryTally): string {
-  const sides = SEEN_ON.filter((side) => bySide[side].wrong > 0).map((side) =>
-    side === 'neither' ? side : `the ${side}`,
-  );
-  return `on ${sides.join(' and ')}`;
+  const sides = SEEN_ON.filter((side) => bySide[side].wrong > 0).map((side) => {
+    if (side === 'noSide') return NO_SIDE;
+    return `on the ${side}${bySide[side].right === 0 ? ', always' : ''}`;
+  });
+  return sides.join(' and ');
 }
 
 /** Name and text of each entry, for the summary: those that are right on both sides in one line where they are many. */
@@ -53,11 +71,13 @@ export function scenarioFacts(entries: readonly EntryTally[] = []): [string, str
 /** `GET /cart: source 120 right; target 80 right, 3 wrong (200 expected, 401 came)` */
 export function describeEntry(entry: EntryTally): string {
   const { name, bySide, problems } = entry;
-  const sides = SEEN_ON.filter((side) => side !== 'neither' || bySide.neither.wrong > 0).map((side) => {
+  const sides = SEEN_ON.filter((side) => side !== 'noSide' || bySide.noSide.wrong > 0).map((side) => {
     const { right, wrong } = bySide[side];
-    if (right + wrong === 0) return `${side} NEVER TRIED`;
     const [first] = problems.filter((problem) => problem.side === side);
     const why = first ? ` (${describeProblem(first)})` : '';
+    if (side === 'noSide') return `${number(wrong)} WRONG ${NO_SIDE}${why}`;
+    if (right + wrong === 0) return `${side} NEVER TRIED`;
+    if (right === 0) return `${side} NEVER RIGHT, ${number(wrong)} WRONG${why}`;
     return `${side} ${number(right)} right${wrong > 0 ? `, ${number(wrong)} WRONG${why}` : ''}`;
   });
   return `${name}: ${sides.join('; ')}`;
@@ -72,23 +92,23 @@ export function listProblems(entries: readonly EntryTally[]): string[] {
   return entries.flatMap(({ name, problems }) =>
     problems.map((problem) => {
       const times = problem.count === 1 ? '' : `, ${number(problem.count)} times`;
-      const from = problem.side === 'neither' ? '' : ` from the ${problem.side}`;
+      const from = problem.side === 'noSide' ? '' : ` from the ${problem.side}`;
       return `'${name}': ${describeProblem(problem)}${from}${times}`;
     }),
   );
 }
 
-/** Of the page: entry, source, target, neither, what was wrong. */
+/** Of the page: entry, source, target, without a response of a side, what was wrong. */
 export function scenarioRows(entries: readonly EntryTally[]): string[][] {
   return entries.map((entry) => {
     const cells = SEEN_ON.map((side) => {
       const { right, wrong } = entry.bySide[side];
-      if (right + wrong === 0) return side === 'neither' ? '' : 'never tried';
+      if (right + wrong === 0) return side === 'noSide' ? '' : 'never tried';
       return `${number(right)} right${wrong > 0 ? `, ${number(wrong)} wrong` : ''}`;
     });
     const wrong = entry.problems.map(
       (problem) =>
-        `${problem.side === 'neither' ? '' : `${problem.side}: `}${describeProblem(problem)} (${number(problem.count)})`,
+        `${problem.side === 'noSide' ? '' : `${problem.side}: `}${describeProblem(problem)} (${number(problem.count)})`,
     );
     return [entry.name, ...cells, wrong.join('; ')];
   });

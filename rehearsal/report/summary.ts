@@ -7,9 +7,11 @@ import type { OwnClientsTally } from '../load-balancer/counting/own-clients';
 import type { RecoveryEvidence } from '../cloud/recovery';
 import { AdoptionEvidence, RedeployEvidence, RehearsalEvidence, wasNeverTried } from './evidence';
 import { hopsLine } from './hops';
+import { describeLostSession, findLostSessions } from './lost-sessions';
 import { scenarioFacts } from './scenario-seen';
 import { switchLine } from './switch-seen';
 import { listTraceFaults } from './trace-faults';
+import type { EntryTally } from '../traffic/counting/entries';
 import type { MachineTally } from '../traffic/counting/tally';
 import { lossLine, reachVerdict } from './verdict';
 
@@ -65,6 +67,7 @@ export function listFacts(evidence: RehearsalEvidence): [string, string][] {
   ];
   const { switchSeen, switches = [] } = evidence;
   lines.push(...scenarioFacts(evidence.traffic.entries));
+  lines.push(...sessionFacts(evidence.traffic.entries));
   if (switchSeen) lines.splice(1, 0, ['switch', switchLine(switchSeen, switches)]);
   lines.push(...listHooks(evidence));
   if (evidence.ownClients && evidence.ownClients.requests > 0) lines.push(['yours', yours(evidence.ownClients)]);
@@ -93,6 +96,11 @@ function listHooks({ hooks = [], hooksLeftOut = 0 }: RehearsalEvidence): [string
     return `'${name}' (${place}) ${said}${calls === undefined ? '' : `, ${calls} ${calls === 1 ? 'call' : 'calls'}`}`;
   });
   return [['hooks', [`${passed} ${passed === 1 ? 'call' : 'calls'} passed`, ...shown].join('; ')]];
+}
+
+/** Sessions that a side did not know, entry by entry. */
+function sessionFacts(entries: readonly EntryTally[] = []): [string, string][] {
+  return findLostSessions(entries).map((lost) => ['session', describeLostSession(lost)]);
 }
 
 function rollbackFacts(rollback: NonNullable<RehearsalEvidence['rollback']>): [string, string][] {

@@ -1,9 +1,11 @@
 import type { Outcome } from '../../core/cutover/run';
+import type { EntryTally } from '../traffic/counting/entries';
 import type { TrafficTally } from '../traffic/counting/tally';
-import { untried } from '../traffic/counting/tried';
+import { neverRight, untried } from '../traffic/counting/tried';
 import type { OwnClientsTally } from '../load-balancer/counting/own-clients';
 import { SwitchSeen, listSwitchFaults } from './switch-seen';
-import { listUnexercised, listWrong } from './scenario-seen';
+import { findLostSessions } from './lost-sessions';
+import { listNeverRight, listUnexercised, listWrong } from './scenario-seen';
 import { findLosses, lossesOfYours } from './losses';
 
 /** What a rehearsal shows: how the cutover ended, what was lost, and what was never tried. */
@@ -11,7 +13,7 @@ export interface Verdict {
   readonly outcome: Outcome;
   /** Empty when nothing was lost. */
   readonly lost: readonly string[];
-  /** Kinds of traffic that no client of the rehearsal had, or that never got a good response. */
+  /** Kinds of traffic that no client of the rehearsal had, and entries of a scenario that were never sent, or never to the target. */
   readonly notTried: readonly string[];
 }
 
@@ -23,14 +25,24 @@ interface Judged {
 }
 
 export function reachVerdict({ outcome, traffic, ownClients, switchSeen }: Judged): Verdict {
-  const wrong = listWrong(traffic.entries ?? []);
+  const { entries = [] } = traffic;
   const lost = [
     ...(switchSeen ? listSwitchFaults(switchSeen) : []),
     ...findLosses(traffic),
     ...(ownClients ? lossesOfYours(ownClients) : []),
-    ...(wrong === undefined ? [] : [wrong]),
+    ...listFaultsOfEntries(entries),
   ];
-  return { outcome, lost, notTried: [...listUnexercised(traffic.entries ?? []), ...untried(traffic)] };
+  const never = traffic.entries ? listNeverRight(entries) : neverRight(traffic);
+  if (never.length > 0) lost.push(`never right: ${never.join(', ')}`);
+  return { outcome, lost, notTried: [...listUnexercised(entries), ...untried(traffic)] };
+}
+
+function listFaultsOfEntries(entries: readonly EntryTally[]): string[] {
+  const wrong = listWrong(entries);
+  const sessions = findLostSessions(entries).map(
+    ({ side, beganOn }) => `sessions of the ${beganOn} not there on the ${side}`,
+  );
+  return [...(wrong === undefined ? [] : [wrong]), ...new Set(sessions)];
 }
 
 /** `nothing lost of what was tried; NOT TRIED: WebSockets`, `LOST: 3 of 8,044 requests failed`. */

@@ -1,4 +1,5 @@
 import { SMOKE_AGENT } from '../../../core/plan/smoke';
+import { RepeatedLines } from '../../../core/text/repeated-lines';
 import type { Asked, BalancerEvents, Exchanged } from './events';
 import { isClientAddress } from '../../processes/loopback';
 
@@ -30,13 +31,12 @@ export interface OwnClientsTally {
     /** By the load balancer's idle timeout. */
     readonly timedOut: number;
   };
-  /** The first 20 that failed or were dropped, one line each: time, address, request, what came. */
+  /** The first 20 that failed or were dropped and differ, one line each: time of the first, address, request, what came, how often. */
   readonly failures: readonly string[];
 }
 
 type Counters<T> = { -readonly [Name in keyof T]: T[Name] extends number ? number : never };
 
-const KEPT_FAILURES = 20;
 /** Of those between client and application, whichever of them says so. */
 const ERRORS_OF_THE_WAY: ReadonlySet<number | undefined> = new Set([502, 503, 504, 508]);
 
@@ -52,7 +52,7 @@ export class OwnClients implements BalancerEvents {
     left: 0,
     timedOut: 0,
   };
-  private readonly failures: string[] = [];
+  private readonly failures = new RepeatedLines();
 
   /** Whether one has asked for anything yet. */
   get haveCome(): boolean {
@@ -66,7 +66,7 @@ export class OwnClients implements BalancerEvents {
 
   tally(): OwnClientsTally {
     const { http, statuses, webSockets, failures } = this;
-    return { ...http, statuses: { ...statuses }, webSockets: { ...webSockets }, failures: [...failures] };
+    return { ...http, statuses: { ...statuses }, webSockets: { ...webSockets }, failures: failures.list() };
   }
 
   started(asked: Asked): void {
@@ -112,8 +112,7 @@ export class OwnClients implements BalancerEvents {
   }
 
   private note({ client, what }: Asked, got: string): void {
-    if (this.failures.length >= KEPT_FAILURES) return;
-    this.failures.push(`${new Date().toISOString()} your own client ${client}: ${what} got ${got}`);
+    this.failures.add(new Date().toISOString(), `your own client ${client}`, `${what} got ${got}`);
   }
 }
 

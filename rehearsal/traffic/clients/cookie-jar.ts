@@ -1,3 +1,5 @@
+import type { Side } from '../../../core/traffic/weights';
+
 interface Cookie {
   readonly name: string;
   readonly value: string;
@@ -6,6 +8,17 @@ interface Cookie {
   readonly expiresMs: number;
   /** A response set it; if not, the client came with it. */
   readonly isOfResponse: boolean;
+  /** Whose response; undefined where no side said so. */
+  readonly setBy?: Side | undefined;
+}
+
+/** A cookie by which an application may know a client again. */
+export interface SessionCookie {
+  readonly name: string;
+  readonly value: string;
+  readonly setBy: Side | undefined;
+  /** It is called like a session. */
+  readonly isNamed: boolean;
 }
 
 /** How an application calls the cookie of a session. */
@@ -23,8 +36,13 @@ export class CookieJar {
   /** In the order in which they came. */
   private readonly cookies = new Map<string, Cookie>();
 
-  /** Takes the `set-cookie` fields of a response. @param path of the request, with its query */
-  take(fields: string | readonly string[] | undefined, path: string, nowMs: number): void {
+  /**
+   * Takes the `set-cookie` fields of a response.
+   *
+   * @param path of the request, with its query
+   * @param setBy the side that responded
+   */
+  take(fields: string | readonly string[] | undefined, path: string, nowMs: number, setBy?: Side): void {
     for (const field of typeof fields === 'string' ? [fields] : (fields ?? [])) {
       const [pair = '', ...rest] = field.split(';');
       const [name = '', ...value] = pair.split('=');
@@ -35,6 +53,7 @@ export class CookieJar {
         path: findPath(attributes.get('path'), path),
         expiresMs: findExpiry(attributes, nowMs),
         isOfResponse: true,
+        setBy,
       });
     }
     this.dropExpired(nowMs);
@@ -63,8 +82,17 @@ export class CookieJar {
    * came with, one is a session that is called so: `lang` is none.
    */
   hasSession(path: string, nowMs: number): boolean {
-    const sent = this.find(path, nowMs).filter(({ name }) => !name.startsWith(STICKY));
-    return sent.some(({ name, isOfResponse }) => isOfResponse || SESSION.test(name));
+    return this.listSession(path, nowMs).length > 0;
+  }
+
+  /** Those cookies: where any is called like a session, only such. */
+  listSession(path: string, nowMs: number): SessionCookie[] {
+    const own = this.find(path, nowMs).filter(({ name }) => !name.startsWith(STICKY));
+    const all = own
+      .filter(({ name, isOfResponse }) => isOfResponse || SESSION.test(name))
+      .map(({ name, value, setBy }) => ({ name, value, setBy, isNamed: SESSION.test(name) }));
+    const named = all.filter(({ isNamed }) => isNamed);
+    return named.length > 0 ? named : all;
   }
 
   /** The `cookie` field of a request to this path, if there is anything to send. */

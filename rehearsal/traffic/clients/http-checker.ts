@@ -30,6 +30,7 @@ export class HttpChecker {
    * @returns the response when it is right, undefined when it is wrong or did not come
    */
   async ask(request: HttpRequest, expected: Expectation, dueMs: number): Promise<HttpResponse | undefined> {
+    if (expected.status < 400) this.recorder.tried[expected.use] += 1;
     const result = await this.exchange(request, dueMs);
     const problem = result instanceof Error ? result.message : this.judge(result, expected);
     if (problem === undefined && !(result instanceof Error)) {
@@ -51,7 +52,7 @@ export class HttpChecker {
     latency.add(ms);
     const side = result instanceof Error ? undefined : findSide(result);
     this.recorder.record?.responses.push({ dueAtMs: Date.now() - ms, ms, side });
-    if (!(result instanceof Error)) this.jar?.take(result.headers['set-cookie'], request.path, Date.now());
+    if (!(result instanceof Error)) this.jar?.take(result.headers['set-cookie'], request.path, Date.now(), side);
     return result;
   }
 

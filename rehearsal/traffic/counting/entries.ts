@@ -2,12 +2,28 @@ import type { ScenarioEntry } from '../../../core/scenario/scenario';
 import type { Mismatch } from '../../../core/scenario/content';
 import { Side } from '../../../core/traffic/weights';
 
-/** Which side something was seen on; no side where there was no response, or one of the load balancer itself. */
-export type SeenOn = Side | 'neither';
+/** Which side something was seen on; none where there was no response, or one of the load balancer itself. */
+export type SeenOn = Side | 'noSide';
+
+/** The session of the application that a request carried. */
+export interface SeenSession {
+  /** The side that set its cookie. */
+  readonly beganOn: Side;
+  /** The response set another one in its place. */
+  readonly isRenewed: boolean;
+}
 
 export interface EntryCounts {
   readonly right: number;
   readonly wrong: number;
+}
+
+/** How requests went that carried a session. */
+export interface SessionCounts extends EntryCounts {
+  /** Of both, those whose response began another session in its place. */
+  readonly renewed: number;
+  /** Of the first wrong one. */
+  readonly example?: Mismatch;
 }
 
 /** One way in which an entry went wrong. */
@@ -21,18 +37,23 @@ export interface EntryProblem extends Mismatch {
 /** What became of one entry of a scenario: responses, messages, events, streamed responses, and connections that failed. */
 export interface EntryTally extends ScenarioEntry {
   readonly bySide: Readonly<Record<SeenOn, EntryCounts>>;
+  /** Of those with a session: by the side that served them, and by the one on which it began. */
+  readonly bySession: Readonly<Record<Side, Readonly<Record<Side, SessionCounts>>>>;
   /** The first ten ways in which it went wrong. */
   readonly problems: readonly EntryProblem[];
 }
 
 const MAX_PROBLEMS = 10;
 
-type Counts = Record<SeenOn, { right: number; wrong: number }>;
+type Writable<T> = { -readonly [Name in keyof T]: T[Name] };
+type Counts = Record<SeenOn, Writable<EntryCounts>>;
+type BySession = Record<Side, Record<Side, Writable<SessionCounts>>>;
 
 interface Counted {
   readonly entry: ScenarioEntry;
   readonly bySide: Counts;
-  readonly problems: Map<string, { -readonly [Name in keyof EntryProblem]: EntryProblem[Name] }>;
+  readonly bySession: BySession;
+  readonly problems: Map<string, Writable<EntryProblem>>;
 }
 
 /** Counts each entry of a scenario by side. */
@@ -42,20 +63,27 @@ export class EntryRecorder {
   constructor(entries: readonly ScenarioEntry[]) {
     for (const entry of entries) {
       const none = () => ({ right: 0, wrong: 0 });
-      const bySide: Counts = { source: none(), target: none(), neither: none() };
-      this.counted.set(entry.name, { entry, bySide, problems: new Map() });
+      const bySide: Counts = { source: none(), target: none(), noSide: none() };
+      const began = () => ({ source: { ...none(), renewed: 0 }, target: { ...none(), renewed: 0 } });
+      const bySession: BySession = { source: began(), target: began() };
+      this.counted.set(entry.name, { entry, bySide, bySession, problems: new Map() });
     }
   }
 
-  right(name: string, side: SeenOn): void {
+  /** @param session that the request carried; undefined where it is not known where it began */
+  right(name: string, side: SeenOn, session?: SeenSession): void {
     const counted = this.counted.get(name);
-    if (counted) counted.bySide[side].right += 1;
+    if (!counted) return;
+    counted.bySide[side].right += 1;
+    countSession(counted.bySession, side, session);
   }
 
-  wrong(name: string, side: SeenOn, { expected, got }: Mismatch): void {
+  /** @param session that the request carried; undefined where it is not known where it began */
+  wrong(name: string, side: SeenOn, { expected, got }: Mismatch, session?: SeenSession): void {
     const counted = this.counted.get(name);
     if (!counted) return;
     counted.bySide[side].wrong += 1;
+    countSession(counted.bySession, side, session, { expected, got });
     const key = JSON.stringify([side, expected, got]);
     const known = counted.problems.get(key);
     if (known) known.count += 1;
@@ -65,10 +93,19 @@ export class EntryRecorder {
   }
 
   tally(): EntryTally[] {
-    return [...this.counted.values()].map(({ entry, bySide, problems }) => ({
+    return [...this.counted.values()].map(({ entry, bySide, bySession, problems }) => ({
       ...entry,
-      bySide: { source: { ...bySide.source }, target: { ...bySide.target }, neither: { ...bySide.neither } },
+      bySide: structuredClone(bySide),
+      bySession: structuredClone(bySession),
       problems: [...problems.values()].map((problem) => ({ ...problem })),
     }));
   }
+}
+
+function countSession(bySession: BySession, side: SeenOn, session: SeenSession | undefined, wrong?: Mismatch): void {
+  if (side === 'noSide' || !session) return;
+  const counts = bySession[side][session.beganOn];
+  counts[wrong ? 'wrong' : 'right'] += 1;
+  if (session.isRenewed) counts.renewed += 1;
+  if (wrong) counts.example ??= wrong;
 }

@@ -1,9 +1,11 @@
+import { RepeatedLines } from '../../../core/text/repeated-lines';
 import { Side } from '../../../core/traffic/weights';
 import { Histogram } from './histogram';
 import {
   HttpTally,
   MachineTally,
   RightResponses,
+  TriedRequests,
   ServerSentEventsTally,
   StreamingTally,
   TrafficSnapshot,
@@ -15,11 +17,9 @@ import type { WritesRecord } from './writes-record';
 
 type Counters<Tally> = { -readonly [Name in keyof Tally]: number };
 
-const KEPT_FAILURES = 20;
-
 /** Where every generator writes what it saw. */
 export class Recorder {
-  readonly http: Counters<Omit<HttpTally, 'p50Ms' | 'p99Ms' | 'longestStallMs' | 'right'>> = {
+  readonly http: Counters<Omit<HttpTally, 'p50Ms' | 'p99Ms' | 'longestStallMs' | 'right' | 'tried'>> = {
     clients: 0,
     sent: 0,
     ok: 0,
@@ -28,6 +28,7 @@ export class Recorder {
     unsent: 0,
   };
   readonly right: Counters<RightResponses> = { reads: 0, uploads: 0, sessions: 0, writes: 0, expectedErrors: 0 };
+  readonly tried: Counters<TriedRequests> = { reads: 0, uploads: 0, sessions: 0, writes: 0 };
   /** @default - nothing is written down one by one */
   record: WritesRecord | undefined;
   /** @default - the traffic is no scenario's */
@@ -74,14 +75,14 @@ export class Recorder {
   readonly live = { websocket: 0, serverSentEvents: 0 };
   readonly responsesBySide: Record<Side, number> = { source: 0, target: 0 };
   readonly latency = new Histogram();
-  private readonly failures: string[] = [];
+  private readonly failures = new RepeatedLines();
   private firstBadResponseAt: string | undefined;
 
   /** Keeps a line on something that went wrong; counting it is the caller's. */
   note(generator: string, what: string): void {
     const at = new Date().toISOString();
     this.firstBadResponseAt ??= at;
-    if (this.failures.length < KEPT_FAILURES) this.failures.push(`${at} ${generator}: ${what}`);
+    this.failures.add(at, generator, what);
   }
 
   /** A client of this kind was without a connection, or without a sign of life, since then (`performance.now()`). */
@@ -107,6 +108,7 @@ export class Recorder {
       http: {
         ...this.http,
         right: { ...this.right },
+        tried: { ...this.tried },
         p50Ms: this.latency.quantile(0.5),
         p99Ms: this.latency.quantile(0.99),
         longestStallMs: this.latency.longest,
@@ -116,7 +118,7 @@ export class Recorder {
       streaming: { ...this.streaming },
       machine: { ...this.machine },
       ...(this.entries && { entries: this.entries.tally() }),
-      failures: [...this.failures],
+      failures: this.failures.list(),
       firstBadResponseAt: this.firstBadResponseAt,
     };
   }

@@ -11,6 +11,9 @@ export interface RightResponses {
   readonly expectedErrors: number;
 }
 
+/** Requests that were sent to get a good response, whatever came: what was always wrong was tried all the same. */
+export type TriedRequests = Omit<RightResponses, 'expectedErrors'>;
+
 export interface HttpTally {
   /** Users that were asked for. */
   readonly clients: number;
@@ -18,6 +21,7 @@ export interface HttpTally {
   readonly sent: number;
   readonly ok: number;
   readonly right: RightResponses;
+  readonly tried: TriedRequests;
   /** Every request that did not get its right response. */
   readonly failed: number;
   /** Sent again as a correct client may: never processed, or idempotent on a reused connection that was just closed. */
@@ -110,7 +114,7 @@ export interface TrafficTally {
   readonly machine: MachineTally;
   /** Of a scenario, each of its entries; what is counted here is in the figures above, too. */
   readonly entries?: readonly EntryTally[];
-  /** The first 20, one line each: time, generator, what was expected, what came. */
+  /** The first 20 that differ, one line each: time of the first, generator, what was expected, what came, how often. */
   readonly failures: readonly string[];
   /** ISO 8601; of the first failure of any kind. */
   readonly firstBadResponseAt?: string;

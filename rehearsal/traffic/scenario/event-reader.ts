@@ -21,7 +21,7 @@ const isEventStream = (type: string) => type.split(';')[0]?.trim().toLowerCase()
 /** An EventSource of a scenario: reads, and connects again after each end with the id of the last event. */
 export class EventReader extends LongLivedClient {
   private call: ReturnType<AskForStream> | undefined;
-  private side: SeenOn = 'neither';
+  private side: SeenOn = 'noSide';
   private lastId = '';
   private lastEventMs: number | undefined;
   /** Of the connection. */
@@ -59,7 +59,7 @@ export class EventReader extends LongLivedClient {
 
   private stream(): Promise<Ended> {
     const { visit } = this.setup;
-    this.side = 'neither';
+    this.side = 'noSide';
     return new Promise((resolve) => {
       const maxMs = this.spec.maxSilenceSeconds * 1000;
       const parser = new EventParser();
@@ -80,10 +80,15 @@ export class EventReader extends LongLivedClient {
         ...buildHeaders(this.spec.headers, visit.variables),
         ...visit.jar.header(path, Date.now()),
       };
+      const seeSession = this.carrySession(path, this.spec.headers);
       const call = this.ask(
         { path, headers },
         {
-          responded: (head) => this.open(head, path, over),
+          responded: (head) => {
+            this.takeCookies(head, path);
+            seeSession();
+            this.open(head, over);
+          },
           received: (chunk) => {
             if (!this.isOpen) return;
             for (const event of parser.take(chunk)) {
@@ -99,11 +104,14 @@ export class EventReader extends LongLivedClient {
     });
   }
 
-  private open(head: Pick<HttpResponse, 'status' | 'headers'>, path: string, over: (ended: Ended) => void): void {
-    const { recorder, visit } = this.setup;
+  private takeCookies(head: Pick<HttpResponse, 'status' | 'headers'>, path: string): void {
+    this.side = findSide(head) ?? 'noSide';
+    this.setup.visit.jar.take(head.headers['set-cookie'], path, Date.now(), findSide(head));
+  }
+
+  private open(head: Pick<HttpResponse, 'status' | 'headers'>, over: (ended: Ended) => void): void {
+    const { recorder } = this.setup;
     const { status, headers } = head;
-    this.side = findSide(head) ?? 'neither';
-    visit.jar.take(headers['set-cookie'], path, Date.now());
     const type = String(headers['content-type'] ?? '');
     if (status === 200 && isEventStream(type)) {
       this.isOpen = true;

@@ -1,8 +1,9 @@
 import type { Step } from '../../../core/scenario/scenario';
 import type { Mismatch } from '../../../core/scenario/content';
-import type { SeenOn } from '../counting/entries';
+import type { SeenOn, SeenSession } from '../counting/entries';
 import type { Recorder } from '../counting/recorder';
 import { BackOff } from '../clients/reconnect';
+import { CarriedSession } from './carried-session';
 import type { StepChecker } from './step-checker';
 import type { Visit } from './visit';
 
@@ -20,6 +21,8 @@ export interface LongLivedSetup {
 export abstract class LongLivedClient {
   protected isFinishing = false;
   protected readonly backOff = new BackOff();
+  /** That this connection was opened with. */
+  private session: SeenSession | undefined;
   /** It is to log in before it connects. */
   private isStranger = true;
   /** The row of failures in which it last did so again: a login that did not help is not repeated. */
@@ -51,7 +54,19 @@ export abstract class LongLivedClient {
   /** It got what it came for. */
   protected right(side: SeenOn): void {
     this.backOff.served();
-    this.setup.recorder.entries?.right(this.setup.name, side);
+    this.countRight(side);
+  }
+
+  /** The same, where that is not yet all that it came for. */
+  protected countRight(side: SeenOn): void {
+    this.setup.recorder.entries?.right(this.setup.name, side, this.session);
+  }
+
+  /** The session with which it asks for a connection; call what is returned when the response and its cookies are there. */
+  protected carrySession(path: string, headers: Readonly<Record<string, string>>): () => void {
+    const carried = new CarriedSession(this.setup.visit, path, headers);
+    this.session = undefined;
+    return () => (this.session = carried.see());
   }
 
   /** Counts it for its entry; the figure of its kind is the caller's. */
@@ -107,8 +122,8 @@ export abstract class LongLivedClient {
 
   private report(side: SeenOn, mismatch: Mismatch): void {
     const { name, recorder } = this.setup;
-    const from = side === 'neither' ? '' : ` from ${side}`;
-    recorder.entries?.wrong(name, side, mismatch);
+    const from = side === 'noSide' ? '' : ` from ${side}`;
+    recorder.entries?.wrong(name, side, mismatch, this.session);
     recorder.note(name, `expected ${mismatch.expected}, got ${mismatch.got}${from}`);
   }
 }

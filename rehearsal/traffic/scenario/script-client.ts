@@ -30,7 +30,7 @@ interface Ended {
 /** A WebSocket of a scenario: connects, runs its script again and again, and connects again after each end. */
 export class ScriptClient extends LongLivedClient {
   private socket: WebSocket | undefined;
-  private side: SeenOn = 'neither';
+  private side: SeenOn = 'noSide';
   private inbox: string[] = [];
   private arrived: () => void = () => undefined;
   private endedMs: number | undefined;
@@ -78,8 +78,9 @@ export class ScriptClient extends LongLivedClient {
       closeTimeout: NEVER_MS,
     };
     const url = `wss://${host}:${port}${path}`;
-    this.side = 'neither';
+    this.side = 'noSide';
     this.inbox = [];
+    const seeSession = this.carrySession(path, headers);
     return new Promise((resolve) => {
       const socket = new WebSocket(url, subprotocol === undefined ? [] : [subprotocol], options);
       this.socket = socket;
@@ -90,7 +91,10 @@ export class ScriptClient extends LongLivedClient {
         socket.terminate();
       });
       socket.on('error', (problem) => (error ??= problem.message));
-      socket.on('upgrade', (response) => this.learn({ status: 101, headers: response.headers }, path));
+      socket.on('upgrade', (response) => {
+        this.learn({ status: 101, headers: response.headers }, path);
+        seeSession();
+      });
       socket.on('message', (data) => this.receive(data));
       socket.on('open', () => {
         limit.clear();
@@ -101,6 +105,7 @@ export class ScriptClient extends LongLivedClient {
         limit.clear();
         const head = { status: response.statusCode ?? 0, headers: response.headers };
         this.learn(head, path);
+        seeSession();
         resolve({ code: 1006, wasOpen, status: head.status, rejectedForMs: rejectedForMs(head) });
         request.destroy();
       });
@@ -113,8 +118,8 @@ export class ScriptClient extends LongLivedClient {
   }
 
   private learn(head: { status: number; headers: NodeJS.Dict<string | string[]> }, path: string): void {
-    this.side = findSide(head) ?? 'neither';
-    this.setup.visit.jar.take(head.headers['set-cookie'], path, Date.now());
+    this.side = findSide(head) ?? 'noSide';
+    this.setup.visit.jar.take(head.headers['set-cookie'], path, Date.now(), findSide(head));
   }
 
   private receive(data: RawData): void {
@@ -133,7 +138,7 @@ export class ScriptClient extends LongLivedClient {
       this.endedMs = performance.now();
     });
     // That it was opened is right, and yet nothing that the client came for.
-    this.setup.recorder.entries?.right(this.setup.name, this.side);
+    this.countRight(this.side);
     let isRight = await this.run(this.spec.opening, socket);
     while (isRight && socket.readyState === WebSocket.OPEN) {
       this.setup.visit.nextRound();

@@ -7,7 +7,9 @@ import { HttpChecker, findSide } from '../clients/http-checker';
 import type { Recorder } from '../counting/recorder';
 import type { RightResponses } from '../counting/tally';
 import type { HttpResponse, Transport } from '../transport/transport';
+import type { SeenSession } from '../counting/entries';
 import { buildRequest, findMissing } from './build-request';
+import { CarriedSession } from './carried-session';
 import type { Visit } from './visit';
 
 /** Sends the requests of one client of a scenario, and judges each response by what its step expects. */
@@ -34,24 +36,33 @@ export class StepChecker {
     }
     const { body, ...request } = buildRequest(step, this.visit.variables);
     const bytes = body === undefined ? {} : { body: Buffer.from(body) };
-    const hasSession = this.visit.jar.hasSession(request.path, Date.now());
+    const session = new CarriedSession(this.visit, request.path, step.headers);
+    this.countTried(step, session);
     const response = await this.checker.exchange({ method: step.method, ...request, ...bytes }, dueMs);
     if (response instanceof Error) {
       return this.wrong(step, undefined, { expected: `${step.expect.status}`, got: response.message });
     }
     const side = findSide(response);
     if (side !== undefined) this.recorder.responsesBySide[side] += 1;
+    const seen = session.see();
     const mismatch = this.judge(step, response);
-    if (mismatch) return this.wrong(step, response, mismatch);
+    if (mismatch) return this.wrong(step, response, mismatch, seen);
     this.checker.countRight(findUse(step));
-    if (hasSession) this.recorder.right.sessions += 1;
-    this.recorder.entries?.right(step.name, side ?? 'neither');
+    if (session.isThere) this.recorder.right.sessions += 1;
+    this.recorder.entries?.right(step.name, side ?? 'noSide', seen);
     return true;
   }
 
   /** What was due and is not sent any more. */
   leaveOut(dueMs: number): Promise<void> {
     return this.checker.leaveOut(dueMs);
+  }
+
+  private countTried(step: Step, session: CarriedSession): void {
+    const { tried } = this.recorder;
+    const use = findUse(step);
+    if (use !== 'expectedErrors') tried[use] += 1;
+    if (session.isThere) tried.sessions += 1;
   }
 
   private judge({ expect, save }: Step, response: HttpResponse): Mismatch | undefined {
@@ -64,10 +75,11 @@ export class StepChecker {
       if (got !== fillText(value, values)) return differInHeader(name, value, got, values);
     }
     const body = decodeBody(response);
-    return findMismatch(expect, body, this.visit.variables) ?? this.saveAll(save, body, headers);
+    return findMismatch(expect, body, this.visit.variables) ?? this.saveAll(save, body, response);
   }
 
-  private saveAll(save: Step['save'], body: string, headers: HttpResponse['headers']): Mismatch | undefined {
+  private saveAll(save: Step['save'], body: string, response: HttpResponse): Mismatch | undefined {
+    const { headers } = response;
     const from = {
       body,
       header: (name: string) => [headers[name] ?? []].flat()[0],
@@ -76,16 +88,16 @@ export class StepChecker {
     for (const [variable, saved] of Object.entries(save)) {
       const value = findSaved(saved, from);
       if (value === undefined) return { expected: `a value of '${variable}' ${describeSaved(saved)}`, got: 'none' };
-      this.visit.save(variable, value);
+      this.visit.save(variable, value, findSide(response));
     }
     return undefined;
   }
 
-  private wrong({ name }: Step, response: HttpResponse | undefined, mismatch: Mismatch): false {
+  private wrong({ name }: Step, response: HttpResponse | undefined, mismatch: Mismatch, session?: SeenSession): false {
     const side = response && findSide(response);
     const from = side === undefined ? '' : ` from ${side}`;
     this.checker.countWrong(`${name}: expected ${mismatch.expected}, got ${mismatch.got}${from}`);
-    this.recorder.entries?.wrong(name, side ?? 'neither', mismatch);
+    this.recorder.entries?.wrong(name, side ?? 'noSide', mismatch, session);
     return false;
   }
 }

@@ -22,7 +22,7 @@ type Ended =
 /** Sends one request after the other, each on a connection of its own, and reads what streams back to its end. */
 export class StreamAsker extends LongLivedClient {
   private call: ReturnType<AskForStream> | undefined;
-  private side: SeenOn = 'neither';
+  private side: SeenOn = 'noSide';
 
   constructor(
     private readonly ask: AskForStream,
@@ -55,7 +55,7 @@ export class StreamAsker extends LongLivedClient {
     const { method, expect, path, headers, body, json, form } = this.spec;
     visit.nextRound();
     recorder.streaming.asked += 1;
-    this.side = 'neither';
+    this.side = 'noSide';
     const asked = { path, headers, body, json, form };
     const missing = findMissing(asked, visit.variables);
     if (missing !== undefined) {
@@ -63,6 +63,7 @@ export class StreamAsker extends LongLivedClient {
       return Promise.resolve({ how: 'wrong', mismatch });
     }
     const built = buildRequest(asked, visit.variables);
+    const seeSession = this.carrySession(built.path, headers);
     return new Promise((resolve) => {
       const parts = new Parts(() => recorder.gap('streaming', parts.lastMs));
       const limit = machineTime.limit(SILENT_MS, () => call.destroy(new Error(`nothing in ${SILENT_MS} ms`)));
@@ -77,6 +78,7 @@ export class StreamAsker extends LongLivedClient {
           responded: (head) => {
             limit.refresh();
             const rejection = this.learn(head, built.path);
+            seeSession();
             parts.begin(String(head.headers['content-type'] ?? ''));
             if (!rejection) return;
             over(rejection);
@@ -106,8 +108,8 @@ export class StreamAsker extends LongLivedClient {
 
   private learn(head: Pick<HttpResponse, 'status' | 'headers'>, path: string): Ended | undefined {
     const { status } = this.spec.expect;
-    this.side = findSide(head) ?? 'neither';
-    this.setup.visit.jar.take(head.headers['set-cookie'], path, Date.now());
+    this.side = findSide(head) ?? 'noSide';
+    this.setup.visit.jar.take(head.headers['set-cookie'], path, Date.now(), findSide(head));
     if (head.status === status) return undefined;
     const forMs = rejectedForMs(head);
     if (forMs !== undefined) return { how: 'refused', forMs };

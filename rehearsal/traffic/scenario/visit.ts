@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Side } from '../../../core/traffic/weights';
 import type { Variables } from '../../../core/scenario/variables';
 import { CookieJar } from '../clients/cookie-jar';
 
@@ -6,6 +7,7 @@ import { CookieJar } from '../clients/cookie-jar';
 export class Visit {
   readonly jar = new CookieJar();
   private saved: Record<string, string> = {};
+  private readonly sides = new Map<string, Side | undefined>();
   private round = 0;
   private uuid: string = randomUUID();
 
@@ -27,8 +29,18 @@ export class Visit {
     return { ...this.saved, client, origin, uuid, round: `${this.round}` };
   }
 
-  save(name: string, value: string): void {
+  /** @param by the side whose response brought it */
+  save(name: string, value: string, by: Side | undefined): void {
     this.saved[name] = value;
+    this.sides.set(name, by);
+  }
+
+  isSaved(name: string): boolean {
+    return this.sides.has(name);
+  }
+
+  savedBy(name: string): Side | undefined {
+    return this.sides.get(name);
   }
 
   /** A journey, or a round of a script, begins. */
@@ -41,5 +53,6 @@ export class Visit {
   leave(): void {
     this.jar.reset(this.cookies);
     this.saved = {};
+    this.sides.clear();
   }
 }

@@ -9,6 +9,13 @@ import { TrafficTally } from '../../../rehearsal/traffic/counting/tally';
 
 const none = { http: 0, websocket: 0, grpcStream: 0, serverSentEvents: 0, streaming: 0 };
 const RIGHT = { reads: 6000, uploads: 1044, sessions: 1000, writes: 0, expectedErrors: 0 };
+const NO_USE = { reads: 0, uploads: 0, sessions: 0, writes: 0 };
+
+/** Of requests: none of these kinds was sent. */
+function usedNo(...kinds: (keyof typeof NO_USE)[]) {
+  const none = Object.fromEntries(kinds.map((kind) => [kind, 0]));
+  return { right: { ...RIGHT, ...none }, tried: { ...RIGHT, ...none } };
+}
 const traffic: TrafficTally = {
   http: {
     clients: 100,
@@ -18,6 +25,7 @@ const traffic: TrafficTally = {
     retried: 0,
     unsent: 0,
     right: RIGHT,
+    tried: RIGHT,
     p50Ms: 8.5,
     p99Ms: 20,
     longestStallMs: 8120,
@@ -348,16 +356,26 @@ test('requests, losses and connections share one time axis, with second 0 at the
 });
 
 test.each([
-  [{ http: { ...traffic.http, right: { ...RIGHT, uploads: 0, sessions: 0 } } }, ['uploads', 'sessions']],
-  [{ websocket: { ...traffic.websocket, received: 0 } }, ['WebSockets']],
-  [{ serverSentEvents: { ...traffic.serverSentEvents, events: 0 } }, ['event streams']],
+  [{ http: { ...traffic.http, ...usedNo('uploads', 'sessions') } }, ['uploads', 'sessions']],
+  [{ websocket: { ...traffic.websocket, received: 0, opened: 0 } }, ['WebSockets']],
+  [{ serverSentEvents: { ...traffic.serverSentEvents, events: 0, opened: 0 } }, ['event streams']],
   [
-    { http: { ...traffic.http, right: { reads: 0, uploads: 0, sessions: 0, writes: 0, expectedErrors: 900 } } },
+    { http: { ...traffic.http, right: { ...NO_USE, expectedErrors: 900 }, tried: NO_USE } },
     ['GET requests (all 900 responses were the errors that the plan expects)', 'uploads', 'sessions'],
   ],
 ])('what was never tried is named in the headline: %#', (seen, names) => {
   const [headline = ''] = summarize(evidence({}, { ...traffic, ...seen })).split('\n');
   expect(headline).toContain(`NOT TRIED: ${[...names, 'gRPC'].join(', ')}`);
+});
+
+test.each([
+  [{ http: { ...traffic.http, right: { ...RIGHT, uploads: 0 }, failed: 9 } }, 'uploads'],
+  [{ websocket: { ...traffic.websocket, received: 0, dropped: 3 } }, 'WebSockets'],
+  [{ serverSentEvents: { ...traffic.serverSentEvents, events: 0, opened: 0, dropped: 2 } }, 'event streams'],
+  [{ streaming: { ...traffic.streaming, asked: 4, whole: 0, cut: 4 } }, 'streaming responses'],
+])('what was tried and never right is a loss, and not what was not tried: %#', (seen, name) => {
+  const [headline = ''] = summarize(evidence({}, { ...traffic, ...seen })).split('\n');
+  expect(headline).toContain(`never right: ${name}; NOT TRIED: gRPC`);
 });
 
 test('a log gets a line now and then, a terminal a block that is drawn anew', () => {

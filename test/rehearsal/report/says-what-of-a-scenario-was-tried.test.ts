@@ -1,5 +1,6 @@
 import {
   describeEntry,
+  listNeverRight,
   listProblems,
   listUnexercised,
   listWrong,
@@ -29,8 +30,23 @@ const GOOD: readonly Seen[] = [
 
 test('what was right on both sides is exercised; what never ran, and what never got to the target, is named', () => {
   const entries = record({ good: GOOD, never: [], wrong: [['source', 0, 3]], left: [['source', 1, 0]] });
-  expect(listUnexercised(entries)).toEqual(["'never'", "'wrong'", "'left' on the target"]);
+  expect(listUnexercised(entries)).toEqual(["'never'", "'left' on the target"]);
   expect(describeEntry(entries[3]!)).toBe('left: source 1 right; target NEVER TRIED');
+});
+
+test('what was sent and never right was tried: it is named with what came instead', () => {
+  const entries = record({
+    never: [],
+    wrong: [['source', 0, 3]],
+    gone: [['noSide', 0, 1]],
+    chat: [
+      ['source', 2, 0],
+      ['target', 0, 4],
+    ],
+  });
+  expect(listNeverRight(entries)).toEqual(["'wrong' (expected 200, got 401)", "'gone' (expected 200, got 401)"]);
+  expect(listWrong(entries)).toBe("wrong: 'chat' on the target, always");
+  expect(describeEntry(entries[3]!)).toBe('chat: source 2 right; target NEVER RIGHT, 4 WRONG (expected 200, got 401)');
 });
 
 test('many names are counted, and not listed', () => {
@@ -39,11 +55,11 @@ test('many names are counted, and not listed', () => {
 });
 
 test('what was wrong is named with its side, what was expected and what came', () => {
-  const entries = record({ good: GOOD, cart: [...GOOD, ['target', 0, 2], ['neither', 0, 1]] });
-  expect(listWrong(entries)).toBe("wrong: 'cart' on the target and neither");
+  const entries = record({ good: GOOD, cart: [...GOOD, ['target', 0, 2], ['noSide', 0, 1]] });
+  expect(listWrong(entries)).toBe("wrong: 'cart' on the target and without a response of a side");
   expect(listWrong(record({ good: GOOD }))).toBeUndefined();
   expect(describeEntry(entries[1]!)).toBe(
-    'cart: source 2 right; target 1 right, 2 WRONG (expected 200, got 401); neither 0 right, 1 WRONG (expected 200, got 401)',
+    'cart: source 2 right; target 1 right, 2 WRONG (expected 200, got 401); 1 WRONG without a response of a side (expected 200, got 401)',
   );
   expect(listProblems(entries)).toEqual([
     "'cart': expected 200, got 401 from the target, 2 times",

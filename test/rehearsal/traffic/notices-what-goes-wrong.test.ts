@@ -209,7 +209,9 @@ describe('HTTP', () => {
     };
     const { http, failures } = await findTally({ [generator]: 40 }, { request }, some);
     expect(http).toMatchObject({ failed: wrong, ok: http.sent - wrong, retried: 0 });
-    expect(failures[0]).toMatch(/^\d{4}-\S+Z [a-z0-9-]+: (GET \/|POST \/echo): expected 200 and .*, got 500$/);
+    expect(failures[0]).toMatch(
+      /^\d{4}-\S+Z [a-z0-9-]+: (GET \/|POST \/echo): expected 200 and .*, got 500(, [\d,]+ times)?$/,
+    );
   });
 
   test.each(['echo', 'http2'] as const)(
@@ -291,7 +293,7 @@ describe('server-sent events', () => {
     };
     const { serverSentEvents, failures } = await findTally({ eventStreams: 1 }, { event }, events(8));
     expect(serverSentEvents).toMatchObject({ opened: 2, lost: 0, duplicated: 0, dropped: 1, endedCleanly: 1 });
-    expect(failures[0]).toMatch(/expected a stream with an end, got one inside an event$/);
+    expect(failures[0]).toMatch(/expected a stream with an end, got one inside an event(, [\d,]+ times)?$/);
   });
 
   test('a stream that falls silent has lost an event', async () => {
@@ -335,7 +337,9 @@ describe('responds that stream', () => {
     });
     const truncated = await findTally({ chats: 2 }, { event: end }, asked('truncated'));
     expect(truncated.streaming).toMatchObject({ cut: 0, truncated: 1, wrong: 0 });
-    expect(truncated.failures[0]).toMatch(/expected a whole response, got 3 of 16 parts and an end in order$/);
+    expect(truncated.failures[0]).toMatch(
+      /expected a whole response, got 3 of 16 parts and an end in order(, [\d,]+ times)?$/,
+    );
   });
 
   test('parts that are missing, or of another question, are wrong', async () => {
@@ -344,6 +348,6 @@ describe('responds that stream', () => {
     expect(streaming).toMatchObject({ cut: 0, truncated: 0, wrong: 1 });
     const other = onFirstThird((_, chunk) => Buffer.from(chunk.toString().replace('"chat-', '"chat-of-another-')));
     const { failures } = await findTally({ chats: 1 }, { event: other }, asked('wrong'));
-    expect(failures[0]).toMatch(/chat-of-another-.*' behind 2 of 16 parts$/);
+    expect(failures[0]).toMatch(/chat-of-another-.*' behind 2 of 16 parts(, [\d,]+ times)?$/);
   });
 });

@@ -10,6 +10,7 @@ const right: TrafficTally = {
     retried: 1,
     unsent: 0,
     right: RIGHT,
+    tried: RIGHT,
     p50Ms: 1,
     p99Ms: 2,
     longestStallMs: 3,

@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import type { Scenario } from '../../../../core/scenario/scenario';
 import type { Side } from '../../../../core/traffic/weights';
 import { BalancerCounts } from '../../../../rehearsal/load-balancer/counting/balancer-counts';
+import { describeLostSession, findLostSessions } from '../../../../rehearsal/report/lost-sessions';
 import { describeEntry, listUnexercised } from '../../../../rehearsal/report/scenario-seen';
 import { readScenarioFile } from '../../../../rehearsal/scenario-file/scenario-file';
 import { nothingLost } from '../../../../rehearsal/traffic/counting/tally';
@@ -95,6 +96,7 @@ test('a scenario of an application that is in order is right on both sides, all 
   const tally = await running.traffic.stop();
   expect(tally.failures).toEqual([]);
   expect([nothingLost(tally), listUnexercised(tally.entries ?? [])]).toEqual([true, []]);
+  expect(findLostSessions(tally.entries ?? [])).toEqual([]);
 });
 
 test('a wrong body in a hundred, lost sessions, rejected WebSockets and cut streams are found and named', async () => {
@@ -119,11 +121,19 @@ test('a wrong body in a hundred, lost sessions, rejected WebSockets and cut stre
   expect(carts).toContainEqual(['target', expect.stringMatching(/^20[01]$/), '401']);
   // The rest of the application is in order, and nothing is said against the source.
   const blamed = tally.entries?.flatMap(({ problems: each }) => each.map(({ side }) => side));
-  expect(new Set(blamed)).toEqual(new Set(['target', ...(blamed?.includes('neither') ? ['neither'] : [])]));
+  expect(new Set(blamed)).toEqual(new Set(['target', ...(blamed?.includes('noSide') ? ['noSide'] : [])]));
   expect(tally.entries?.filter(({ bySide }) => bySide.target.wrong > 0).map(describeEntry)).toContainEqual(
     expect.stringMatching(
       /^a product: source [\d,]+ right; target [\d,]+ right, \d+ WRONG \(expected 107 at \/price, got 0\)$/,
     ),
   );
   expect(nothingLost(tally)).toBe(false);
+  // Sessions of the source are not there, which is said of what needs one alone.
+  const lost = findLostSessions(tally.entries ?? []).map(describeLostSession);
+  expect(lost).toContainEqual(
+    expect.stringMatching(
+      /^'buy: (add to|look into) the cart' failed on the target for clients that began on the source: session not there \(each of \d+: expected 20[01], got 401\)$/,
+    ),
+  );
+  for (const line of lost) expect(line).toMatch(/^'(buy: (add to|look into) the cart|start: (the login form|log in))'/);
 });
