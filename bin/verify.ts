@@ -1,12 +1,9 @@
-import { readFileSync } from 'node:fs';
-import { buffer } from 'node:stream/consumers';
 import { Command } from 'commander';
-import { EvidenceUnreadable, EvidenceVerdict, VerifiedSwitch, verifyEvidence } from '../core/switch/verify-evidence';
-import { decodeText } from '../core/text/decode';
+import { EvidenceVerdict, VerifiedSwitch, verifyEvidence } from '../core/switch/verify-evidence';
 import { oneLine } from '../core/text/one-line';
+import { EvidenceUnreadable } from '../core/validation/shapes';
+import { readEvidenceFile } from './shared/evidence-file';
 import { EXIT, asJson, warn } from './shared/operator-command';
-
-const STANDARD_INPUT = '-';
 
 type Verified =
   | ({ readonly file: string; readonly verdict: 'verified' | 'rejected' } & EvidenceVerdict)
@@ -39,30 +36,11 @@ async function verify(files: readonly string[], isJson: boolean): Promise<number
 
 async function verifyFile(file: string): Promise<Verified> {
   try {
-    const verdict = verifyEvidence(parse(await read(file)));
+    const verdict = verifyEvidence(await readEvidenceFile(file));
     return { file, verdict: verdict.faults.length === 0 ? 'verified' : 'rejected', ...verdict };
   } catch (error) {
     if (!(error instanceof EvidenceUnreadable)) throw error;
     return { file, verdict: 'unreadable', problem: error.message };
-  }
-}
-
-async function read(file: string): Promise<Uint8Array> {
-  try {
-    return file === STANDARD_INPUT ? await buffer(process.stdin) : readFileSync(file);
-  } catch (error) {
-    throw new EvidenceUnreadable(`'file' must be readable, got ${(error as NodeJS.ErrnoException).code ?? 'an error'}`);
-  }
-}
-
-function parse(bytes: Uint8Array): unknown {
-  const text = decodeText(bytes);
-  if (typeof text !== 'string') throw new EvidenceUnreadable(`'file' must be ${text.problem}`);
-  if (text.trim() === '') throw new EvidenceUnreadable("'file' must be JSON, got an empty file");
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new EvidenceUnreadable(`'file' must be whole JSON, got ${oneLine((error as Error).message, 200)}`);
   }
 }
 

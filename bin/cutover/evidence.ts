@@ -1,5 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { withLooks } from '../../core/cutover/evidence';
+import { readEvidence } from '../../core/cutover/read-evidence';
+import { EvidenceUnreadable } from '../../core/validation/shapes';
+import { parseEvidenceText } from '../shared/evidence-file';
 import { EXIT, OperatorFlags, WrongUse, asJson, operatorCommand, runOperator, warn } from '../shared/operator-command';
 import { Connected, connectCutover, executionFrom } from './connect';
 
@@ -26,20 +30,57 @@ export function withOutput(command: Command): Command {
 
 async function download(flags: EvidenceFlags): Promise<number> {
   const { ports } = await connectCutover(flags);
-  const { execution, text } = await findEvidence(ports, flags);
-  return writeOut(text.endsWith('\n') ? text : `${text}\n`, execution, flags);
+  const { execution, text, problem } = await findEvidence(ports, flags);
+  const code = writeOut(text.endsWith('\n') ? text : `${text}\n`, execution, flags);
+  if (problem === undefined) return code;
+  warn(`${problem}: it is written as it is`);
+  return EXIT.refused;
+}
+
+export interface FoundEvidence {
+  readonly execution: string;
+  /** With what the judge was given at every poll, which the store has in objects of its own. */
+  readonly text: string;
+  /** Why it is no evidence; the text is that of the store then. */
+  readonly problem?: string;
 }
 
 /** @throws Error where there is none */
 export async function findEvidence(
   { store }: Connected['ports'],
   { execution: given, stack }: EvidenceFlags,
-): Promise<{ readonly execution: string; readonly text: string }> {
+): Promise<FoundEvidence> {
   const execution = given ?? (await store.listEvidence())[0]?.execution;
   if (execution === undefined) throw new Error(`'${stack}' must have evidence of a cutover, got none yet`);
   const text = await store.readEvidence(execution);
-  if (text !== undefined) return { execution, text };
-  throw new Error(`'${execution}' must have left evidence, got none: it has not ended, or never got its lock`);
+  if (text === undefined) {
+    throw new Error(`'${execution}' must have left evidence, got none: it has not ended, or never got its lock`);
+  }
+  try {
+    return { execution, text: await fetchLooks(text, store) };
+  } catch (error) {
+    if (!(error instanceof EvidenceUnreadable)) throw error;
+    return { execution, text, problem: `the evidence of '${execution}' is damaged: ${error.message}` };
+  }
+}
+
+/**
+ * What the store has in thousands of objects goes into the text as it is: a day has tens of megabytes.
+ *
+ * @throws EvidenceUnreadable of what is no evidence
+ */
+async function fetchLooks(text: string, store: Connected['ports']['store']): Promise<string> {
+  const evidence = readEvidence(parseEvidenceText(text, 'it'));
+  const { looksIn } = evidence;
+  if (!looksIn) return text;
+  const objects = await store.readLooks(looksIn);
+  const { looks = [], ...rest } = withLooks(
+    evidence,
+    objects.map((object) => (object === undefined ? undefined : [])),
+  );
+  const lists = [...objects, JSON.stringify(looks)].map((list = '[]') => list.trim().slice(1, -1));
+  const records = lists.filter((list) => list.trim() !== '').join(',');
+  return `${JSON.stringify(rest).slice(0, -1)},"looks":[${records}]}`;
 }
 
 export function writeOut(text: string, execution: string, { output, force, json, stack }: EvidenceFlags): number {

@@ -1,8 +1,10 @@
 import { Command, InvalidArgumentError } from 'commander';
-import type { Evidence } from '../../core/cutover/evidence';
 import { PastCutover, describeEvidence, describeExecution } from '../../core/cutover/history';
+import { readPastEvidence } from '../../core/cutover/read-evidence';
 import { formatSeconds } from '../../core/plan/explain';
 import { oneLine } from '../../core/text/one-line';
+import { EvidenceUnreadable } from '../../core/validation/shapes';
+import { parseEvidenceText } from '../shared/evidence-file';
 import { readDecimal } from '../shared/numbers';
 import { EXIT, OperatorFlags, asJson, operatorCommand, runOperator } from '../shared/operator-command';
 import { Connected, connectCutover } from './connect';
@@ -50,23 +52,27 @@ async function readHistory({ executions, store }: Connected['ports'], max: numbe
   const chosen = [...newest.values()].sort((a, b) => b.atMs - a.atMs).slice(0, max);
   const withEvidence = new Set(written.map(({ execution }) => execution));
   const read: PastCutover[] = [];
-  // One after the other: evidence has megabytes.
   for (const { execution } of chosen) {
     const text = withEvidence.has(execution) ? await store.readEvidence(execution) : undefined;
-    const evidence = text === undefined ? undefined : parseEvidence(text);
-    const look = evidence ? undefined : await executions.look(execution);
-    if (evidence) read.push(describeEvidence(evidence));
-    else read.push(look ? describeExecution(execution, look, Date.now()) : { execution, outcome: 'unknown' });
+    const past = text === undefined ? undefined : describeText(text);
+    if (past && !('problem' in past)) {
+      read.push(past);
+      continue;
+    }
+    const look = await executions.look(execution);
+    const known = look ? describeExecution(execution, look, Date.now()) : { execution, outcome: 'unknown' as const };
+    read.push(past ? { ...known, because: past.problem } : known);
   }
   return read;
 }
 
-function parseEvidence(text: string): Evidence | undefined {
+/** What is damaged says nothing, and is no reason to say nothing of the others. */
+function describeText(text: string): PastCutover | { readonly problem: string } {
   try {
-    const value = JSON.parse(text) as Evidence | null;
-    return value?.schema === 'drainshift/evidence/1' && Array.isArray(value.timeline) ? value : undefined;
-  } catch {
-    return undefined;
+    return describeEvidence(readPastEvidence(parseEvidenceText(text, 'it')));
+  } catch (error) {
+    if (!(error instanceof EvidenceUnreadable)) throw error;
+    return { problem: `its evidence is damaged: ${error.message.split('\n')[0]}` };
   }
 }
 

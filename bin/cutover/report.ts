@@ -18,30 +18,7 @@ async function writeReport(flags: EvidenceFlags): Promise<number> {
     throw new WrongUse("'--output' must be given with '--json', because the report is HTML, got none");
   }
   const { ports } = await connectCutover(flags);
-  const { execution, text } = await findEvidence(ports, flags);
-  return writeOut(draw(parseEvidence(text, execution), execution), execution, flags);
-}
-
-/** @throws Error where parts are missing that the page needs */
-function draw(evidence: Evidence, execution: string): string {
-  try {
-    return htmlPage(evidence);
-  } catch (error) {
-    const got = error instanceof Error ? error.message : String(error);
-    throw new Error(`the evidence of '${execution}' must be whole, got one without what the page needs: ${got}`, {
-      cause: error,
-    });
-  }
-}
-
-/** @throws Error for what is no evidence */
-function parseEvidence(text: string, execution: string): Evidence {
-  const rule = `the evidence of '${execution}' must be of drainshift/evidence/1`;
-  try {
-    const value = JSON.parse(text) as Evidence | null;
-    if (value?.schema === 'drainshift/evidence/1') return value;
-  } catch (error) {
-    throw new Error(`${rule}, got what is no JSON`, { cause: error });
-  }
-  throw new Error(`${rule}, got something else`);
+  const { execution, text, problem } = await findEvidence(ports, flags);
+  if (problem !== undefined) throw new Error(problem);
+  return writeOut(htmlPage(JSON.parse(text) as Evidence), execution, flags);
 }

@@ -12,6 +12,7 @@ import {
 import type { HookRecord } from './hook-records';
 import { recordWait } from './hooks';
 import { findDirection } from '../plan/direction';
+import { looksKey, looksPrefix } from './looks';
 import type { LookRecord } from '../judge/look-record';
 import { Plan } from '../plan/plan';
 import type { Side } from '../traffic/weights';
@@ -37,8 +38,15 @@ export interface Evidence {
     };
   /** The attempts to switch, of a plan that does. */
   readonly switches?: readonly SwitchRecord[];
-  /** What the judge was given at every poll, and said: `drainshift verdict` computes each verdict again. */
+  /**
+   * What the judge was given at every poll, and said: `drainshift verdict` computes each verdict again. In the store: what the objects
+   * do not have.
+   */
   readonly looks?: readonly LookRecord[];
+  /** How many of them there are, in all: one that was taken out is missed. */
+  readonly looksKept?: number;
+  /** In the store: where those before are. `drainshift evidence` puts them into `looks`. */
+  readonly looksIn?: LooksIn;
   /** Why some of them are missing: their verdicts cannot be computed again. */
   readonly looksMissing?: string;
   /** The calls of the plan's hooks, and what came of each. */
@@ -55,12 +63,18 @@ export interface Evidence {
   readonly timeline: readonly TimelineEntry[];
 }
 
-/** @param written what the store has of the polls, or why it cannot be read */
+/** Objects of a store, each a list of records: `PREFIX000001.json` and on. */
+export interface LooksIn {
+  readonly prefix: string;
+  readonly objects: number;
+}
+
+/** @param objects that the store has of the polls: more than the state knows, where a step died behind them */
 export function buildEvidence(
   run: CutoverRun,
   outcome: Outcome,
   nowMs: number,
-  written: WrittenLooks = { value: [] },
+  objects: number = run.looks?.written ?? 0,
 ): Evidence {
   const failure = outcome === 'completed' ? undefined : findFailure(run);
   return {
@@ -78,7 +92,7 @@ export function buildEvidence(
       ...listEndings(run),
     },
     ...(run.switches && { switches: run.switches }),
-    ...listLooks(run, written),
+    ...listLooks(run, objects),
     ...listHooks(run, nowMs),
     ...(run.otherRulesChanged && { otherRulesChanged: run.otherRulesChanged }),
     ...(failure && { failure }),
@@ -94,23 +108,45 @@ function listHooks({ hooks, hooking }: CutoverRun, nowMs: number): Pick<Evidence
   return { hooks: [...records, ...waited], ...(leftOut > 0 && { hooksLeftOut: leftOut }) };
 }
 
-/** The objects in their order. */
-export type WrittenLooks = { readonly value: readonly (readonly LookRecord[])[] } | { readonly problem: string };
-
-function listLooks({ looks }: CutoverRun, written: WrittenLooks): Pick<Evidence, 'looks' | 'looksMissing'> {
+function listLooks(
+  { looks, execution }: CutoverRun,
+  objects: number,
+): Pick<Evidence, 'looks' | 'looksKept' | 'looksIn' | 'looksMissing'> {
   if (!looks) return {};
-  const { records, lost } = looks;
-  const objects = 'value' in written ? written.value : [];
-  // Those of a state that is older than the store are in the next object.
-  const others = objects.length > looks.written ? [] : records;
-  const missing = [
-    ...('problem' in written ? [written.problem] : []),
-    ...(lost > 0 ? [`${lost} polls could not be written while the store was away`] : []),
-  ];
+  const { records, written, lost, kept } = looks;
   return {
-    looks: [...objects.flat(), ...others],
+    // Those of a state that is older than the store are in the next object.
+    looks: objects > written ? [] : records,
+    looksKept: kept - lost,
+    ...(objects > 0 && { looksIn: { prefix: looksPrefix(execution), objects } }),
+    ...(lost > 0 && { looksMissing: `${lost} polls could not be written while the store was away` }),
+  };
+}
+
+/**
+ * The evidence of the store with what its objects have.
+ *
+ * @param objects in their order; undefined of one that is gone, or is no list
+ */
+export function withLooks(given: Evidence, objects: readonly (readonly LookRecord[] | undefined)[]): Evidence {
+  const { looksIn, looks = [], looksMissing, ...evidence } = given;
+  if (!looksIn) return given;
+  const missing = [looksMissing, describeGone(looksIn, objects)].filter((line) => line !== undefined);
+  return {
+    ...evidence,
+    looks: [...objects.flatMap((records) => records ?? []), ...looks],
     ...(missing.length > 0 && { looksMissing: missing.join('; ') }),
   };
+}
+
+/** @returns undefined where none is */
+function describeGone({ prefix, objects }: LooksIn, found: readonly unknown[]): string | undefined {
+  const numbers = Array.from({ length: objects }, (_, index) => index + 1);
+  const gone = numbers.filter((number) => found[number - 1] === undefined);
+  const [first] = gone;
+  return first === undefined
+    ? undefined
+    : `${gone.length} of ${objects} objects of polls must be in the store, got none or damaged ones, as '${looksKey(prefix, first)}'`;
 }
 
 /** A rollback that threw on its first go has left no record of its own: the exception tells that there was one. */

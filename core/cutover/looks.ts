@@ -1,7 +1,15 @@
 import type { LookRecord } from '../judge/look-record';
+import { sameJson } from '../validation/shapes';
 import type { CutoverRun, KeptLooks } from './run';
 
-export const NO_LOOKS: KeptLooks = { records: [], written: 0, lost: 0 };
+export const NO_LOOKS: KeptLooks = { records: [], written: 0, lost: 0, kept: 0 };
+/** Where the store has what left the state. */
+export const looksPrefix = (execution: string) => `looks/${execution}/`;
+const NUMBER_DIGITS = 6;
+/** @param number from 1 */
+export const looksKey = (prefix: string, number: number) =>
+  `${prefix}${String(number).padStart(NUMBER_DIGITS, '0')}.json`;
+
 /** A state has 220,000 bytes, and most of them are for tasks. While the store is away the oldest polls go: the others say what they are of. */
 const MAX_KEPT_BYTES = 24_000;
 /** So many are worth an object. */
@@ -9,7 +17,7 @@ const MIN_WRITTEN = 8;
 
 export function keepLook(run: CutoverRun, record: LookRecord): CutoverRun {
   const looks = run.looks ?? NO_LOOKS;
-  return { ...run, looks: fit({ ...looks, records: [...looks.records, record] }) };
+  return { ...run, looks: fit({ ...looks, records: [...looks.records, record], kept: looks.kept + 1 }) };
 }
 
 function fit(looks: KeptLooks): KeptLooks {
@@ -41,6 +49,14 @@ export function mustWriteLooks({ looks, verdict, watch }: CutoverRun): boolean {
   if (!looks || looks.records.length === 0 || verdict === 'rollBack') return false;
   if (watch?.blindSinceMs.store !== undefined) return false;
   return verdict !== 'wait' || looks.records.length >= MIN_WRITTEN;
+}
+
+/**
+ * Whether the next object of the store goes on from this state: a step that died has written more than the state that it left knows. One
+ * that was repeated, and saw something else, goes its own way.
+ */
+export function goesOn({ records }: KeptLooks, next: readonly LookRecord[]): boolean {
+  return sameJson(JSON.parse(JSON.stringify(records)), next.slice(0, records.length));
 }
 
 /** Once they are in the store. */

@@ -111,6 +111,8 @@ export interface KeptLooks {
   readonly written: number;
   /** Records that neither the store nor the state could keep. */
   readonly lost: number;
+  /** All of them, in the store, in the state and lost. */
+  readonly kept: number;
 }
 
 /** What the judge asks a person instead of rolling back by itself. */

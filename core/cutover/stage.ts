@@ -1,8 +1,9 @@
 import { pendingGate } from '../approval/approval';
 import { ask, mayAsk } from './escalation';
-import { CutoverRun, StageJudged, StageProgress, StageRecord, Verdict, rollBack } from './run';
+import { CutoverRun, Failure, StageJudged, StageProgress, StageRecord, Verdict, rollBack } from './run';
 import { BakeVerdict, breakerTrip, unproven } from '../judge/judge';
 import { findDirection } from '../plan/direction';
+import type { ErrorCode } from '../errors/errors';
 import type { Stage } from '../plan/stages';
 import { describeParts, describeShare, findOddsAgainst } from '../judge/comparison';
 import type { Plan } from '../plan/plan';
@@ -27,14 +28,18 @@ export function afterBake(
   }
   const next = findNext(run, progress.index + 1);
   if (verdict === 'inconclusive') {
-    const lack = unproven(watch, run.plan);
-    const blind = 'everything that a promotion needs must be readable, got tasks or services that did not respond';
-    const failure = { code: lack?.code ?? ('TargetNotProven' as const), message: lack?.message ?? blind };
+    const failure = describeInconclusive(watch, run.plan);
     const isAsked = run.plan.judge.inconclusive === 'pause' && mayAsk(run);
     if (isAsked) return ask(ended, { failure, isFailing: false, resume: next });
-    return rollBack(ended, failure.code, failure.message);
+    return rollBack(ended, failure.code as ErrorCode, failure.message);
   }
   return { ...ended, verdict: next };
+}
+
+/** What a bake lacked that has proven nothing at its maximum. */
+export function describeInconclusive(watch: Watch, plan: Plan): Failure {
+  const blind = 'everything that a promotion needs must be readable, got tasks or services that did not respond';
+  return unproven(watch, plan) ?? { code: 'TargetNotProven', message: blind };
 }
 
 /** From when the time of its bake counts; undefined before the weights have read back. */
@@ -75,7 +80,7 @@ export function summarizeObserved(watch: Watch): Pick<StageRecord, 'observed' | 
 }
 
 /** Two digits say it: the figures themselves are beside it. */
-function describeJudged(watch: Watch, plan: Plan): { judge?: StageJudged } {
+export function describeJudged(watch: Watch, plan: Plan): { judge?: StageJudged } {
   const { comparison } = watch;
   if (!comparison) return {};
   const missing = unproven(watch, plan)?.message;

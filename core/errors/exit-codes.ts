@@ -9,7 +9,7 @@ export const EXIT_CODES = {
   failed: {
     code: 1,
     meaning:
-      'Rejected or failed, with the reason. Of a rehearsal: no verdict, a switch that did not keep to the protocol, a redeploy that moved the weights, or a fault that never began. Of `verify`: evidence is rejected. Of `hold --dry-run`: a task is unknown.',
+      'Rejected or failed, with the reason. Of a rehearsal: no verdict, a switch that did not keep to the protocol, a redeploy that moved the weights, or a fault that never began. Of `verify` and `verdict`: evidence is rejected. Of `hold --dry-run`: a task is unknown.',
   },
   rolledBack: {
     code: 2,

@@ -43,7 +43,7 @@ export interface Comparison {
 /** A second is complete when it has ended, for a task whose clock was compared a little late, too: the order took that long. */
 const SETTLED_SECONDS = 1.3;
 /** What the source did in so many seconds before the shift says what is slow. The proxies keep no more than a little longer. */
-const PAST_SECONDS = 290;
+export const PAST_SECONDS = 290;
 /** More of them tell a person nothing. */
 const DESCRIBED_PARTS = 3;
 /** A class with fewer requests in that time says too little. */

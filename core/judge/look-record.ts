@@ -46,9 +46,13 @@ export interface PollRecord {
   /** Whether the side that is left had weight, and whether the weights had read back. */
   readonly isServing: boolean;
   readonly isConfirmed: boolean;
-  /** The odds after it, and what the judge made of the figures. */
-  readonly odds?: number;
+  /** Whether a proxy was silent, or said more seconds than were asked for: then it is not known what arrived. Absent where none was. */
+  readonly isSilent?: true;
+  /** The odds after it (`null` in JSON where no number is as large), and what the judge made of the figures. */
+  readonly odds?: number | null;
   readonly said?: ErrorCode;
+  /** What else ended the cutover at this poll: it goes before what the figures say. */
+  readonly found?: ErrorCode;
 }
 
 /** What became of a bake, from what the poll before it saw. */
@@ -60,6 +64,8 @@ export interface BakeRecord {
   readonly canPromote: boolean;
   readonly verdict: 'promote' | 'rollBack' | 'inconclusive';
 }
+
+export const BAKE_VERDICTS: readonly BakeRecord['verdict'][] = ['promote', 'rollBack', 'inconclusive'];
 
 /** A person said that what was seen until then is good. */
 export interface RestartRecord {

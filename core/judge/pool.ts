@@ -20,7 +20,7 @@ export const NO_POOL: Pool = { isThin: false };
 /** Requests of both sides in a second: fewer are thin traffic. */
 const MIN_PER_SECOND = 20;
 /** A window of thin traffic ends when the clock shows a multiple of this. Seconds. */
-const LONG_SECONDS = 6;
+export const LONG_SECONDS = 6;
 
 /** From the end of the last look to the end of this one. Seconds by the clock of the steps. */
 export interface LookSeconds {

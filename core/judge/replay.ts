@@ -10,6 +10,7 @@ import {
   warmUp,
 } from './comparison';
 import { judgeFigures } from './figures';
+import type { Late } from './late-windows';
 import { bakeVerdict, stageWindow } from './judge';
 import {
   BakeRecord,
@@ -44,17 +45,22 @@ export interface Replay {
   readonly differences: readonly Recomputed[];
 }
 
-interface State {
+/** What the judge had after one of the records. */
+export interface Replayed<Record extends LookRecord = LookRecord> {
+  readonly record: Record;
   readonly watch: Watch;
+  /** From 0. */
   readonly stage: number;
 }
 
+type State = Pick<Replayed, 'watch' | 'stage'>;
+
 /**
- * Computes every verdict of the judge again from what it was given: the same records give the same verdicts.
+ * Gives the judge again what it was given.
  *
  * @throws RangeError when the first record is not that of before the first shift, or of another judge
  */
-export function replay(plan: Plan, records: readonly LookRecord[]): Replay {
+export function* replayEach(plan: Plan, records: readonly LookRecord[]): Generator<Replayed> {
   const [first, ...others] = records;
   if (first?.kind !== 'begin') {
     throw new RangeError(`the records must start before the first shift, got ${first ? `'${first.kind}'` : 'none'}`);
@@ -66,14 +72,33 @@ export function replay(plan: Plan, records: readonly LookRecord[]): Replay {
     );
   }
   let state: State = { watch: begin(first, plan), stage: 0 };
-  const all: Recomputed[] = [];
+  yield { ...state, record: first };
   for (const record of others) {
     state = advance(state, record, plan);
-    if (record.kind === 'poll') all.push(comparePoll(state, record, plan));
-    if (record.kind === 'bake') all.push(compareBake(state, record, plan));
+    yield { ...state, record };
   }
+}
+
+/** @returns undefined of a record that no verdict is about */
+export function compareVerdict({ record, ...state }: Replayed, plan: Plan): Recomputed | undefined {
+  if (record.kind === 'poll') return comparePoll(state, record, plan);
+  return record.kind === 'bake' ? compareBake(state, record, plan) : undefined;
+}
+
+/**
+ * Computes every verdict of the judge again from what it was given: the same records give the same verdicts.
+ *
+ * @throws RangeError as `replayEach`
+ */
+export function replay(plan: Plan, records: readonly LookRecord[]): Replay {
+  const all: Recomputed[] = [];
+  for (const each of replayEach(plan, records)) all.push(...[compareVerdict(each, plan) ?? []].flat());
+  return summarize(records, all);
+}
+
+export function summarize(records: readonly LookRecord[], all: readonly Recomputed[]): Replay {
   return {
-    polls: others.filter(({ kind }) => kind === 'poll').length,
+    polls: records.filter(({ kind }) => kind === 'poll').length,
     verdicts: all.filter(({ recorded }) => !recorded.startsWith(GOES_ON)),
     differences: all.filter(({ recorded, recomputed }) => recorded !== recomputed),
   };
@@ -128,15 +153,20 @@ function addPoll(watch: Watch, record: PollRecord, stage: number, plan: Plan): W
   const next = addSample(watch, tallies, smoked, record.at, serving);
   if (!record.windows || !next.comparison) return next;
   const windows = { source: unpackReport(record.windows.source), target: unpackReport(record.windows.target) };
-  return { ...next, comparison: addToComparison(next.comparison, windows, record, plan, findShift(plan, stage)) };
+  const comparison = addToComparison(next.comparison, windows, record, plan, findShift(plan, stage));
+  return { ...next, comparison: { ...comparison, late: record.isSilent ? SILENT : {} } };
 }
+
+/** Which proxy it was is not on record, nor does it matter. */
+const SILENT: Late = { source: { '': 0 } };
 
 function comparePoll({ watch, stage }: State, record: PollRecord, plan: Plan): Recomputed {
   const said = judgeFigures(watch, plan, record.isConfirmed);
   const odds = watch.comparison && findOddsAgainst(watch.comparison);
   return {
     ...{ at: record.at, stage, because: said ? [said.message] : [] },
-    recorded: describePoll(record.said, record.odds),
+    // JSON has no word for what no number is as large as.
+    recorded: describePoll(record.said, record.odds === null ? Infinity : record.odds),
     recomputed: describePoll(said?.code, odds),
   };
 }

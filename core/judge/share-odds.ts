@@ -5,6 +5,8 @@
  * Both odds are e-values: while arrivals follow the weights, `wrong` reaches 1/α with a probability of at most α at any time;
  * while they have gone half of the way from the weights before at the most, so does `inForce`. A step that is too small for that to
  * be told apart counts as one that is larger.
+ *
+ * They start again at each stage, and are no part of the one budget of errors and latency: α is that of a stage here.
  */
 import { Weights } from '../traffic/weights';
 

@@ -1,6 +1,21 @@
 import { oneLine } from '../text/one-line';
 import { SIDES } from '../traffic/weights';
 import { Problems } from '../validation/problems';
+import {
+  COUNT,
+  Check,
+  EvidenceUnreadable,
+  FLAG,
+  INTEGER,
+  Fields,
+  TEXT,
+  asObject,
+  isOneOf,
+  optional,
+  readObject,
+  showShort as shorten,
+  throwUnreadable,
+} from '../validation/shapes';
 import type { SwitchRecord } from './switch-record';
 import { SIGHTINGS, SwitchEvent, SwitchEventKind, SwitchTrace } from './switch-trace';
 import { TraceVerdict, verifyTrace } from './verify-trace';
@@ -19,8 +34,6 @@ export interface EvidenceVerdict {
   readonly faults: readonly string[];
 }
 
-type Fields = Readonly<Record<string, unknown>>;
-
 /** What is read of an evidence file. A file of a rehearsal has more. */
 interface Given {
   readonly switches: readonly SwitchRecord[];
@@ -31,7 +44,6 @@ interface Given {
 }
 
 const SCHEMA = 'drainshift/evidence/1';
-const MAX_PROBLEMS = 10;
 
 /**
  * Verifies every switch in the evidence of a cutover, and what joins them: the regime that one leaves is the one that the next
@@ -55,11 +67,6 @@ export function verifyEvidence(value: unknown): EvidenceVerdict {
     ...checkWrites(given.writes),
   ];
   return { switches, faults };
-}
-
-/** It is no evidence that can be verified. The message has one line for each rule that it breaks. */
-export class EvidenceUnreadable extends Error {
-  override readonly name = 'EvidenceUnreadable';
 }
 
 const WITHOUT_TRACE: TraceVerdict = {
@@ -141,7 +148,7 @@ function readEvidence(value: unknown): Given {
   const problems = new Problems(shorten);
   if (!Array.isArray(switches)) problems.add('switches', 'a list', switches);
   else switches.forEach((record: unknown, at) => readRecord(`switches[${at}]`, record, problems));
-  if (problems.all.length > 0) throw new EvidenceUnreadable(problems.all.slice(0, MAX_PROBLEMS).join('\n'));
+  throwUnreadable(problems);
   const planned = asObject(asObject(plan)?.['switch']);
   const writes = asObject(asObject(switchSeen)?.['writes']);
   return {
@@ -153,23 +160,9 @@ function readEvidence(value: unknown): Given {
   };
 }
 
-type Check = readonly [rule: string, holds: (value: unknown) => boolean];
-
-const isOneOf = (...values: readonly unknown[]): Check => [
-  `one of ${values.join(', ')}`,
-  (value) => values.includes(value),
-];
-const COUNT: Check = ['an integer of at least 0', (value) => Number.isSafeInteger(value) && (value as number) >= 0];
-const TASKS: Check = ['an integer from 0 to 100000', (value) => COUNT[1](value) && (value as number) <= 100_000];
-const INTEGER: Check = ['an integer', (value) => Number.isSafeInteger(value)];
-const TEXT: Check = ['a text', (value) => typeof value === 'string'];
-const FLAG: Check = ['true or false', (value) => typeof value === 'boolean'];
 const SIDE = isOneOf(...SIDES);
 const OUTCOME = isOneOf('commit', 'abort');
-const optional = ([rule, holds]: Check): Check => [
-  `${rule}, or absent`,
-  (value) => value === undefined || holds(value),
-];
+const TASKS: Check = ['an integer from 0 to 100000', (value) => COUNT[1](value) && (value as number) <= 100_000];
 const IS_READ = optional(isOneOf(true));
 const FENCES: readonly SwitchRecord['fence'][] = ['drained', 'drainedAndAbandoned', 'epoch', 'frozen'];
 
@@ -223,22 +216,4 @@ function readEvent(name: string, value: unknown, problems: Problems): void {
   const { kind } = (readObject(name, value, { atMs: INTEGER, kind: isOneOf(...Object.keys(EVENTS)) }, problems) ??
     {}) as Partial<SwitchEvent>;
   if (kind && Object.hasOwn(EVENTS, kind)) readObject(name, value, EVENTS[kind], problems);
-}
-
-function readObject(name: string, value: unknown, fields: Readonly<Record<string, Check>>, problems: Problems) {
-  const object = asObject(value);
-  if (!object) problems.add(name, 'an object', value);
-  for (const [key, [rule, holds]] of Object.entries(object ? fields : {})) {
-    if (!holds(object?.[key])) problems.add(`${name}.${key}`, rule, object?.[key]);
-  }
-  return object;
-}
-
-function asObject(value: unknown): Fields | undefined {
-  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
-  return isObject ? (value as Fields) : undefined;
-}
-
-function shorten(value: unknown): string {
-  return value === undefined ? 'nothing' : oneLine(JSON.stringify(value), 100);
 }

@@ -180,8 +180,14 @@ export interface StorePort {
   approval(execution: string, gate: GateName): Promise<WrittenWord | undefined>;
   /** What the judge was given at some polls, as the object of this number. */
   putLooks(execution: string, number: number, records: readonly LookRecord[]): Promise<void>;
-  /** All of these objects, in their order. */
-  looks(execution: string): Promise<readonly (readonly LookRecord[])[]>;
+  /** What one of these objects has; undefined where there is none. */
+  looks(execution: string, number: number): Promise<readonly LookRecord[] | undefined>;
+  /**
+   * The number of the last of these objects. None of them is read.
+   *
+   * @param known one that is there
+   */
+  countLooks(execution: string, known: number): Promise<number>;
   /** Written once: a later word does not replace an earlier one, unless that one was `failed`. */
   putEvidence(evidence: Evidence): Promise<void>;
   hasEvidence(execution: string): Promise<boolean>;

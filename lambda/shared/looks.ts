@@ -1,4 +1,4 @@
-import { afterWriting, mustWriteLooks } from '../../core/cutover/looks';
+import { afterWriting, goesOn, mustWriteLooks } from '../../core/cutover/looks';
 import { STEP_SECONDS } from '../../core/cutover/step-limits';
 import type { CutoverRun } from '../../core/cutover/run';
 import { isSuspicious } from '../../core/judge/figures';
@@ -91,6 +91,20 @@ async function lookOnce(
     isHurried: isSuspected || isBlind,
     pauseMs: isSuspected ? Math.min(pauseMs, Math.max(HURRIED_PAUSE_MS, tookMs)) : pauseMs,
   };
+}
+
+/** What the store has beyond the state is looked for, and never waited for: without it the evidence has what the state has seen. */
+const COUNT_MS = 10_000;
+
+/** How many objects of the store are of the evidence. None is read: a cutover of a day has thousands of them. */
+export async function countObjects({ looks, execution }: CutoverRun, { store }: Pick<Ports, 'store'>): Promise<number> {
+  if (!looks) return 0;
+  const { written } = looks;
+  const found = await settleWithin(COUNT_MS, 'counting the polls', async () => {
+    const next = await store.looks(execution, written + 1);
+    return next && goesOn(looks, next) ? store.countLooks(execution, written + 1) : written;
+  });
+  return 'value' in found ? found.value : written;
 }
 
 /** The state has no room for them. A store that is away costs nothing but these figures. */

@@ -15,7 +15,7 @@ import {
   orderWindow,
   sumSides,
 } from '../../core/judge/comparison';
-import { Late, findLate, noteSilent } from '../../core/judge/late-windows';
+import { Late, countLate, findLate, noteSilent } from '../../core/judge/late-windows';
 import { Judgement, judgeFigures } from '../../core/judge/figures';
 import { PollRecord, packCounts, packReport } from '../../core/judge/look-record';
 import { RuleReading, changedRules, otherRules } from '../../core/traffic/listener-rules';
@@ -105,7 +105,7 @@ function judgeBoth(act: JudgedAct, options: JudgeOptions): Act<CutoverRun, Cutov
     const compared = compare(run, observed, { windows, silent: noteSilent(late, tasks, order) }, order);
     const watch = noteBlindness({ ...compared, sessions: addSessions(before.sessions, tasks) }, blind, nowMs);
     const said = judgeFigures(watch, run.plan, isConfirmed);
-    const record = buildPoll({ watch, windows, order, said, isServing, isConfirmed }, seenMs);
+    const record = buildPoll({ watch, windows, order, said, found: back, isServing, isConfirmed }, seenMs);
     const kept = keepLook({ ...run, watch }, record);
     const settled = settleLeft(kept, ownForward(seen.rules, ports));
     const noted = withWhatFits(noteOtherRules(settled, initial, seen.rules, ports, nowMs));
@@ -316,20 +316,23 @@ interface Judged {
   readonly windows: SideWindows | undefined;
   readonly order: WindowOrder;
   readonly said: Judgement | undefined;
+  readonly found: Finding | undefined;
   readonly isServing: boolean;
   readonly isConfirmed: boolean;
 }
 
 /** What the judge was given and said, so that it can be computed again from the evidence. */
-function buildPoll({ watch, windows, order, said, isServing, isConfirmed }: Judged, atMs: number): PollRecord {
+function buildPoll({ watch, windows, order, said, found, isServing, isConfirmed }: Judged, atMs: number): PollRecord {
   const { after, until } = order;
   const packed = windows && { source: packReport(windows.source), target: packReport(windows.target) };
   return {
     ...{ kind: 'poll', at: atMs, after, until },
     ...(packed && { windows: packed }),
     ...{ counts: packCounts(watch), isServing, isConfirmed },
+    ...(countLate(watch.comparison?.late) > 0 && { isSilent: true }),
     ...(watch.comparison && { odds: findOddsAgainst(watch.comparison) }),
     ...(said && { said: said.code }),
+    ...(found && { found: found.code }),
   };
 }
 

@@ -4,7 +4,7 @@ import { CutoverError } from '../../core/errors/errors';
 import { buildEvidence } from '../../core/cutover/evidence';
 import { announce } from '../shared/announce';
 import type { Ports } from '../contract/ports';
-import { readLooks } from '../shared/written-looks';
+import { countObjects } from '../shared/looks';
 import { createHandler, holdsLock } from '../shared/step';
 import { callHooksAt } from '../hooks/bounded-hooks';
 import { resumeForGood } from '../shared/scaling';
@@ -23,7 +23,7 @@ export async function complete(run: CutoverRun, ports: Ports, nowMs: number): Pr
   const notUndrained = await undrain(findDirection(run.plan).from, ports);
   const resumed = await callHooksAt('afterComplete', await resumeForGood(hooked, ports), ports);
   const done = note(resumed, nowMs, 'Complete', notUndrained.length > 0 ? { notUndrained } : {});
-  await ports.store.putEvidence(buildEvidence(done, 'completed', nowMs, await readLooks(run, ports)));
+  await ports.store.putEvidence(buildEvidence(done, 'completed', nowMs, await countObjects(run, ports)));
   await ports.store.release(run.execution);
   await announce('completed', done, ports);
   return done;

@@ -3,7 +3,7 @@ import { CutoverRun, Outcome, findFailure, note, findOutcome } from '../../core/
 import { buildEvidence } from '../../core/cutover/evidence';
 import { announce } from '../shared/announce';
 import { resumeForGood, resumeFromLock } from '../shared/scaling';
-import { readLooks } from '../shared/written-looks';
+import { countObjects } from '../shared/looks';
 import type { Ports } from '../contract/ports';
 import { createHandler } from '../shared/step';
 
@@ -39,7 +39,7 @@ async function recordAsIs(run: CutoverRun, ports: Ports, nowMs: number): Promise
   const { store } = ports;
   const outcome = findOutcome(run);
   const noted = note(run, nowMs, 'Record', { outcome });
-  await store.putEvidence(buildEvidence(noted, outcome, nowMs, await readLooks(run, ports)));
+  await store.putEvidence(buildEvidence(noted, outcome, nowMs, await countObjects(run, ports)));
   if (outcome !== 'failed') await store.release(run.execution);
   await announce(KINDS[outcome], noted, ports);
   const failure = findFailure(run);

@@ -1,4 +1,5 @@
-import { EvidenceUnreadable, verifyEvidence } from '../../core/switch/verify-evidence';
+import { verifyEvidence } from '../../core/switch/verify-evidence';
+import { EvidenceUnreadable } from '../../core/validation/shapes';
 import type { RehearsalEvidence } from './evidence';
 
 /**

@@ -1,4 +1,6 @@
-import type { Evidence } from '../../core/cutover/evidence';
+import { Evidence, withLooks } from '../../core/cutover/evidence';
+import { looksKey } from '../../core/cutover/looks';
+import type { LookRecord } from '../../core/judge/look-record';
 import { Plan } from '../../core/plan/plan';
 import { adoptStepByStep } from './adoption';
 import { askApplications } from '../cloud/application-view';
@@ -205,6 +207,14 @@ function connections(traffic: Traffic, { backends, rates, scenario }: RunningReh
 
 function buildEvidence(cloud: LocalCloud, execution: ExecutionDescription, plan: Plan): Evidence {
   const bucket = cloud.model.config.storeBucket;
-  const object = cloud.objects.find(bucket, `evidence/${execution.name}.json`);
-  return object ? (JSON.parse(object.body.toString()) as Evidence) : withoutEvidence(execution, plan);
+  const read = (key: string) => cloud.objects.find(bucket, key)?.body.toString();
+  const text = read(`evidence/${execution.name}.json`);
+  if (text === undefined) return withoutEvidence(execution, plan);
+  const evidence = JSON.parse(text) as Evidence;
+  const { prefix = '', objects = 0 } = evidence.looksIn ?? {};
+  const texts = Array.from({ length: objects }, (_, index) => read(looksKey(prefix, index + 1)));
+  return withLooks(
+    evidence,
+    texts.map((each) => (each === undefined ? undefined : (JSON.parse(each) as LookRecord[]))),
+  );
 }

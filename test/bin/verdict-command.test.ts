@@ -2,29 +2,18 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { BeginRecord, JUDGE, LookRecord, PollRecord } from '../../core/judge/look-record';
-import { parsePlan } from '../../core/plan/plan';
+import type { Evidence } from '../../core/cutover/evidence';
+import { BeginRecord, JUDGE, PollRecord } from '../../core/judge/look-record';
+import { rolledBack } from '../lambda/judged-traffic';
 
 const COMMAND = join(resolve(__dirname, '../..'), 'dist/bin/drainshift.js');
 const folder = mkdtempSync(join(tmpdir(), 'drainshift-verdict-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const START = 1_800_000_000_000;
-const poll = (second: number, errors: number, more: Partial<PollRecord> = {}): PollRecord => ({
-  ...{ kind: 'poll', at: START + second * 1000, after: START / 1000 + second - 4, until: START / 1000 + second - 2 },
-  counts: {
-    source: [100 * second, 100 * second, 0, 0, 0, 0, 0, 0, 0, 0, 0],
-    target: [100 * second, 100 * second, errors, 0, 0, 0, 0, 0, 0, 0, 0],
-  },
-  ...{ isServing: true, isConfirmed: true, odds: 1 },
-  ...more,
+let whole: Evidence;
+beforeAll(async () => {
+  whole = await rolledBack();
 });
-const LOOKS: LookRecord[] = [
-  { kind: 'begin', judge: JUDGE, at: START, until: START / 1000 - 2, routes: [], past: [1000, 1000, 1000, 0, 0, 1000] },
-  { kind: 'shift', at: START, stage: 0 },
-  poll(2, 0),
-  poll(4, 90, { said: 'BreakerTripped' }),
-];
 
 function verdict(evidence: unknown, ...flags: string[]) {
   const file = join(folder, 'evidence.json');
@@ -32,52 +21,79 @@ function verdict(evidence: unknown, ...flags: string[]) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [COMMAND, 'verdict', file, ...flags], {
     encoding: 'utf8',
   });
-  return { status, stdout, stderr };
+  return { status, stdout, stderr: stderr.replaceAll(file, 'FILE') };
 }
-const evidence = (over: object = {}) => ({
-  schema: 'drainshift/evidence/1',
-  plan: parsePlan({}),
-  looks: LOOKS,
-  ...over,
-});
 
 test('the same verdicts come out of the evidence, with what they rest on', () => {
-  const { status, stdout } = verdict(evidence());
-  expect(stdout.split('\n')).toEqual([
-    '2027-01-15T08:00:04.000Z stage 1: BreakerTripped at odds of 1 : 1',
-    "  the target's error rate must be at most 0.05, got 90 errors in 400 responses in 4 s",
-    'same: 1 verdicts and the odds of 2 polls, computed again',
+  const { status, stdout } = verdict(whole);
+  const polls = whole.looks!.filter(({ kind }) => kind === 'poll').length;
+  const lines = stdout.split('\n');
+  expect(lines[0]).toMatch(/^2026-01-01T00:\d\d:\d\d\.\d+Z stage 1: TargetWorse at odds of [\d,]+ : 1$/);
+  expect(lines.slice(1)).toEqual([
+    `  ${whole.failure!.message}`,
+    `same: 1 verdicts and the odds of ${polls} polls, computed again`,
     '',
   ]);
   expect(status).toBe(0);
-  const { stdout: json } = verdict(evidence(), '--json');
-  expect(JSON.parse(json)).toMatchObject({ same: true, polls: 2, differences: [] });
+  const { stdout: json } = verdict(whole, '--json');
+  expect(JSON.parse(json)).toMatchObject({ same: true, polls, differences: [], contradictions: [], missing: [] });
 });
 
 test('a verdict that does not follow from what is on record is named, with exit code 1', () => {
-  const looks = LOOKS.with(3, poll(4, 1, { said: 'BreakerTripped' }));
-  expect(verdict(evidence({ looks }))).toMatchObject({
-    status: 1,
-    stdout: expect.stringContaining(
-      'differs: 2027-01-15T08:00:04.000Z stage 1: BreakerTripped at odds of 1 : 1 on record, goes on at odds of 1 : 1 computed again',
-    ) as unknown,
-  });
+  const last = whole.looks!.at(-1) as PollRecord;
+  const { status, stdout } = verdict({ ...whole, looks: whole.looks!.with(-1, { ...last, said: 'BreakerTripped' }) });
+  expect(status).toBe(1);
+  expect(stdout).toMatch(/^differs: .* stage 1: BreakerTripped at odds of .* on record, TargetWorse at odds of .*$/m);
 });
 
-test('what is missing is no proof', () => {
-  expect(verdict(evidence({ looksMissing: '3 could not be written' }))).toMatchObject({ status: 1 });
-  expect(verdict(evidence({ looks: LOOKS.slice(2) })).stderr).toMatch(/must start before the first shift, got 'poll'/);
-  expect(verdict(evidence({ looks: undefined }))).toMatchObject({ status: 1 });
+test('what is missing, or does not follow, is no proof', () => {
+  const { looks, failure, ...rest } = whole;
+  expect(verdict({ ...whole, looksMissing: '3 could not be written' })).toMatchObject({ status: 1 });
+  expect(verdict({ ...whole, looks: looks!.slice(2) })).toMatchObject({
+    status: 1,
+    stderr: expect.stringMatching(/must start before the first shift, got 'poll'/) as unknown,
+  });
+  expect(verdict({ ...whole, looks: undefined })).toMatchObject({ status: 1 });
+  const without = verdict({ ...rest, looks });
+  expect([without.status, without.stdout]).toEqual([
+    1,
+    expect.stringMatching(/^missing: 'failure' must say why it ended as 'rolled-back', got nothing\nnot the same: /m),
+  ]);
+  const other = verdict({ ...whole, failure: { ...failure, code: 'Aborted' } });
+  expect([other.status, other.stdout]).toEqual([
+    1,
+    expect.stringMatching(/^differs: 'failure' must be that of the rollback in 'timeline' \(/m),
+  ]);
 });
 
 test('evidence of another judge is not verified by this one, and says so', () => {
-  const { judge, ...older } = LOOKS[0] as BeginRecord;
-  expect(judge).toBe(2);
-  const { status, stdout, stderr } = verdict(evidence({ looks: LOOKS.with(0, older) }));
+  const { judge, ...older } = whole.looks![0] as BeginRecord;
+  expect(judge).toBe(JUDGE);
+  const { status, stdout, stderr } = verdict({ ...whole, looks: whole.looks!.with(0, older) });
   expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
-  expect(stderr).toMatch(/must be of judge 2, got judge 1: verify them with the release that wrote them/);
+  expect(stderr).toContain(`must be of judge ${JUDGE}, got judge 1: verify them with the release that wrote them`);
 });
 
-test.each([['{}'], ['no JSON'], ['null']])('%s is no evidence', (text) => {
-  expect(verdict(text)).toMatchObject({ status: 64, stdout: '' });
+test.each([
+  ['{}', "FILE: 'schema' must be 'drainshift/evidence/1', got nothing"],
+  ['', "FILE: 'file' must be JSON, got an empty file"],
+  ['null', 'FILE: evidence must be a JSON object, got null'],
+  ['[]', 'FILE: evidence must be a JSON object, got []'],
+  ['{"schema":"drainshift/evidence/1","plan":', "FILE: 'file' must be whole JSON, got Unexpected end of JSON input"],
+  [
+    '{"schema":"drainshift/evidence/1","plan":7,"looks":[null]}',
+    "FILE: 'plan' must be an object, got 7\ndrainshift: FILE: 'looks[0]' must be an object, got null",
+  ],
+])('%s is no evidence', (text, said) => {
+  expect(verdict(text)).toEqual({ status: 64, stdout: '', stderr: `drainshift: ${said}\n` });
+});
+
+test('records in another order, or twice, are no evidence', () => {
+  const looks = whole.looks!;
+  expect(verdict({ ...whole, looks: looks.with(5, looks[8]!).with(8, looks[5]!) })).toMatchObject({
+    status: 64,
+    stdout: '',
+    stderr: expect.stringMatching(/^drainshift: FILE: 'looks\[6\]' must be of the seconds after \d+/) as unknown,
+  });
+  expect(verdict({ ...whole, looks: looks.toSpliced(5, 0, looks[5]!) }).status).toBe(64);
 });

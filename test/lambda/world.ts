@@ -222,7 +222,8 @@ export class MemoryCloud {
       approval: async (_, gate) => this.reach('store', () => this.words[gate]),
       putEvidence: async (evidence) => this.reach('store', () => void this.evidence.push(evidence)),
       putLooks: async (_, number, records) => this.reach('store', () => void (this.looks[number - 1] = records)),
-      looks: async () => this.reach('store', () => this.looks),
+      looks: async (_, number) => this.reach('store', () => this.looks[number - 1]),
+      countLooks: async () => this.reach('store', () => this.looks.length),
       hasEvidence: async (execution) =>
         this.reach('store', () => this.evidence.some((each) => each.execution === execution)),
       wasNotified: async (execution) => this.reach('store', () => this.told.has(execution)),

@@ -4,6 +4,7 @@ import {
   DeleteObjectCommand,
   GetObjectCommand,
   GetObjectCommandOutput,
+  HeadObjectCommand,
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
@@ -82,6 +83,18 @@ export class Objects {
   async delete(key: string, etag: string | undefined): Promise<boolean> {
     const command = new DeleteObjectCommand({ Bucket: this.bucket, Key: key, IfMatch: etag });
     return (await this.holds(command)) !== undefined;
+  }
+
+  /** Fetches nothing of it. */
+  async exists(key: string): Promise<boolean> {
+    try {
+      await this.client.send(new HeadObjectCommand({ Bucket: this.bucket, Key: key }), this.options);
+      return true;
+    } catch (error) {
+      // The response to HEAD has no body that could name another code.
+      if (error instanceof Error && error.name === 'NotFound') return false;
+      throw error;
+    }
   }
 
   async read(key: string): Promise<StoredText | undefined> {

@@ -1,5 +1,6 @@
 import { S3Client } from '@aws-sdk/client-s3';
 import { MAX_WORD_BYTES, approvalKey } from '../../../core/approval/approval';
+import { looksKey, looksPrefix } from '../../../core/cutover/looks';
 import { CutoverRun } from '../../../core/cutover/run';
 import { CutoverError } from '../../../core/errors/errors';
 import { Evidence } from '../../../core/cutover/evidence';
@@ -16,8 +17,7 @@ const S3_MS = 3_000;
 const LOCK_KEY = 'lock.json';
 export const abortKey = (execution: string) => `abort/${execution}.json`;
 export const evidenceKey = (execution: string) => `evidence/${execution}.json`;
-const looksKey = (execution: string, number: number) => `looks/${execution}/${String(number).padStart(6, '0')}.json`;
-/** How many of them are read at the same time. */
+/** How many objects with polls are looked for at the same time. */
 const LOOKS_AT_ONCE = 32;
 const notifiedKey = (execution: string) => `notified/${execution}.json`;
 
@@ -73,7 +73,7 @@ export function storePort(bucket: string, abortSignal?: AbortSignal): StorePort 
     abortRequested: async (execution) => (await objects.read(abortKey(execution))) !== undefined,
     approval: (execution, gate) => objects.readShort(approvalKey(execution, gate), MAX_WORD_BYTES),
     ...createLooks(objects),
-    hasEvidence: async (execution) => (await objects.read(evidenceKey(execution))) !== undefined,
+    hasEvidence: (execution) => objects.exists(evidenceKey(execution)),
     wasNotified: async (execution) => (await objects.read(notifiedKey(execution))) !== undefined,
     noteNotified: async (execution) => {
       await objects.put(notifiedKey(execution), { execution, notified: 'LockDamaged' }, { IfNoneMatch: '*' });
@@ -92,21 +92,23 @@ export function storePort(bucket: string, abortSignal?: AbortSignal): StorePort 
 }
 
 /** What the judge was given, as many small objects. */
-function createLooks(objects: Objects): Pick<StorePort, 'putLooks' | 'looks'> {
+function createLooks(objects: Objects): Pick<StorePort, 'putLooks' | 'looks' | 'countLooks'> {
+  const findKey = (execution: string, number: number) => looksKey(looksPrefix(execution), number);
   return {
     putLooks: async (execution, number, records) => {
       // A step that is repeated writes it again.
-      await objects.put(looksKey(execution, number), records, {});
+      await objects.put(findKey(execution, number), records, {});
     },
-    looks: async (execution) => {
-      const all: LookRecord[][] = [];
-      for (let number = 1; ; number += LOOKS_AT_ONCE) {
+    looks: async (execution, number) => {
+      const found = await objects.read(findKey(execution, number));
+      return found && (JSON.parse(found.text) as LookRecord[]);
+    },
+    countLooks: async (execution, known) => {
+      for (let number = known + 1; ; number += LOOKS_AT_ONCE) {
         const numbers = Array.from({ length: LOOKS_AT_ONCE }, (_, index) => number + index);
-        const found = await Promise.all(numbers.map((each) => objects.read(looksKey(execution, each))));
-        const end = found.findIndex((object) => object === undefined);
-        const some = end < 0 ? found : found.slice(0, end);
-        all.push(...some.map((object) => JSON.parse(object?.text ?? '[]') as LookRecord[]));
-        if (end >= 0) return all;
+        const found = await Promise.all(numbers.map((each) => objects.exists(findKey(execution, each))));
+        const end = found.indexOf(false);
+        if (end >= 0) return number + end - 1;
       }
     },
   };

@@ -2,7 +2,9 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { buildEvidence } from '../../../core/cutover/evidence';
+import { Evidence, buildEvidence } from '../../../core/cutover/evidence';
+import { looksKey, looksPrefix } from '../../../core/cutover/looks';
+import { verifyVerdicts } from '../../../core/cutover/verify-verdicts';
 import { CutoverRun, note } from '../../../core/cutover/run';
 import { findAdvice } from '../../../bin/shared/operator-command';
 import { CutoverError } from '../../../core/errors/errors';
@@ -11,6 +13,7 @@ import { shift } from '../../../lambda/steps/shift';
 import { confirm } from '../../../lambda/steps/confirm';
 import { bake } from '../../../lambda/steps/bake';
 import { approve } from '../../../lambda/steps/approve';
+import { runToTheEnd } from '../../lambda/judged-traffic';
 import { MemoryCloud, report } from '../../lambda/world';
 import { Command, ROOT, run, temporaryFolder } from '../../rehearsal/command';
 import { until } from '../../support/until';
@@ -448,7 +451,7 @@ test('history lists what the evidence and Step Functions know, and evidence and 
   expect(JSON.parse(printed.output)).toEqual(JSON.parse(JSON.stringify(evidence)));
   expect(JSON.parse(readFileSync(join(folder, 'e.json'), 'utf8'))).toEqual(JSON.parse(printed.output));
   expect(readFileSync(join(folder, 'e.html'), 'utf8')).toMatch(/^<!doctype html>[^]*rolled-back/);
-  night.write('evidence/broken.json', { schema: evidence.schema, execution: 'broken' });
+  night.write('evidence/broken.json', { schema: evidence.schema, execution: 'broken', timeline: [null] });
   const [broken, again, none, html] = await Promise.all([
     run(['history', '--stack', 'shop', '--max', '2']),
     run(['evidence', '--stack', 'shop', '--output', join(folder, 'e.json')]),
@@ -456,9 +459,47 @@ test('history lists what the evidence and Step Functions know, and evidence and 
     run(['report', '--stack', 'shop', '--json']),
   ]);
   expect([html.code, html.output]).toEqual([64, expect.stringContaining("'--output' must be given with '--json'")]);
-  expect([broken.code, broken.output]).toEqual([0, expect.stringMatching(/^unknown +broken +unknown/m)]);
+  expect([broken.code, broken.output]).toEqual([
+    0,
+    expect.stringMatching(
+      /^unknown +broken +unknown.* its evidence is damaged: 'startedAt' must be a time, got nothing$/m,
+    ),
+  ]);
   expect([again.code, again.output]).toEqual([64, expect.stringContaining("'--output' must not exist, or --force")]);
   expect([none.code, none.output]).toEqual([1, expect.stringContaining("'later' must have left evidence, got none")]);
+});
+
+test('evidence and report have what the objects of the store have, and say which are gone', async () => {
+  const { evidence, looks } = await runToTheEnd();
+  night.write('evidence/night.json', evidence[0]!);
+  looks.forEach((records, at) => night.write(looksKey(looksPrefix('night'), at + 1), records));
+  const whole = await run(['evidence', '--stack', 'shop']);
+  const fetched = JSON.parse(whole.output) as Evidence;
+  expect(verifyVerdicts(fetched)).toMatchObject({ differences: [], contradictions: [], missing: [] });
+  expect(fetched.looks).toEqual(JSON.parse(JSON.stringify([...looks.flat(), ...evidence[0]!.looks!])));
+  night.cloud.objects.put('store', looksKey(looksPrefix('night'), 2), Buffer.from('[{"kind":'));
+  const [cut, page] = await Promise.all([run(['evidence', '--stack', 'shop']), run(['report', '--stack', 'shop'])]);
+  const says = `1 of ${looks.length} objects of polls must be in the store, got none or damaged ones, as 'looks/night/000002.json'`;
+  expect([cut.code, (JSON.parse(cut.output) as Evidence).looksMissing]).toEqual([0, says]);
+  expect([page.code, page.output]).toEqual([0, expect.stringContaining('looks/night/000002.json')]);
+});
+
+test.each([
+  ['', 'it must be JSON, got an empty file'],
+  ['{"schema":"drainshift/ev', 'it must be whole JSON, got Unterminated string'],
+  ['[]', 'evidence must be a JSON object, got []'],
+  ['{"schema":"drainshift/evidence/1","looksIn":7}', "'looksIn' must be an object with 'prefix'"],
+])('damaged evidence (%s) is written as it is, drawn by no report, and said in the history', async (text, said) => {
+  night.cloud.objects.put('store', 'evidence/cut.json', Buffer.from(text));
+  const [written, report, history] = await Promise.all(
+    ['evidence', 'report', 'history'].map((verb) => run([verb, '--stack', 'shop'])),
+  );
+  expect([written!.code, report!.code, history!.code]).toEqual([1, 1, 0]);
+  expect(written!.output).toContain(text);
+  for (const { output } of [written!, report!]) {
+    expect(output).toContain(`drainshift: the evidence of 'cut' is damaged: ${said}`);
+  }
+  expect(history!.output).toContain(`its evidence is damaged: ${said}`);
 });
 
 test('a lock that an ended cutover has kept: every command says how it is freed', async () => {

@@ -1,9 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildEvidence } from '../../../core/cutover/evidence';
+import { looksKey, looksPrefix } from '../../../core/cutover/looks';
 import { approveWatched } from '../../../lambda/steps/approve';
 import { confirm } from '../../../lambda/steps/confirm';
 import { shift } from '../../../lambda/steps/shift';
+import { runToTheEnd } from '../../lambda/judged-traffic';
 import { MemoryCloud } from '../../lambda/world';
 import { Command, ROOT, run, temporaryFolder } from '../../rehearsal/command';
 import { Night, lockOf, startNight } from './night';
@@ -72,15 +73,18 @@ test('each command of the night in the docs does what the page says', async () =
     reject: { says: /rejected 'lastStage' of 'move-1'/ },
     abort: { says: /asked 'move-1' to stop/, after: () => expect(night.read('abort/move-1.json')).toBeDefined() },
     history: {
-      before: () => {
+      before: async () => {
         night.cloud.objects.delete('store', 'lock.json');
         night.end('move-1', 'SUCCEEDED');
-        night.write('evidence/move-1.json', buildEvidence({ ...asking, isVerified: true }, 'completed', Date.now()));
+        const { evidence, looks } = await runToTheEnd();
+        const ofThis = JSON.parse(JSON.stringify(evidence[0]).replaceAll('night', 'move-1')) as object;
+        night.write('evidence/move-1.json', ofThis);
+        looks.forEach((records, at) => night.write(looksKey(looksPrefix('move-1'), at + 1), records));
       },
       says: /move-1 +completed/,
     },
     evidence: { says: /wrote .*move-1\.json/ },
-    verdict: { says: /same/ },
+    verdict: { says: /^same: 2 verdicts and the odds of \d+ polls, computed again$/m },
     report: { says: /wrote .*move-1\.html/ },
     rollback: {
       before: () => night.shift(0, 100),

@@ -1,9 +1,11 @@
-import { buildEvidence } from '../../../core/cutover/evidence';
+import { buildEvidence, withLooks } from '../../../core/cutover/evidence';
 import { NO_LOOKS, afterWriting, keepLook, mustWriteLooks, withoutLooks } from '../../../core/cutover/looks';
 import { CutoverRun, begin } from '../../../core/cutover/run';
 import { LookRecord } from '../../../core/judge/look-record';
 import { beginWatch, noteBlindness } from '../../../core/judge/watch';
 import { parsePlan } from '../../../core/plan/plan';
+import { countObjects } from '../../../lambda/shared/looks';
+import { MemoryCloud } from '../../lambda/world';
 
 const RUN = begin('night', '2026-01-01T00:00:00.000Z', parsePlan({}));
 const look = (at: number, characters = 0): LookRecord => {
@@ -33,7 +35,7 @@ test('what the state has no room for is counted as lost, the oldest first', () =
   expect(JSON.stringify(many.records).length).toBeLessThan(25_000);
   expect(many.lost + many.records.length).toBe(100);
   expect(many.records.at(-1)).toMatchObject({ at: 99 });
-  expect(withoutLooks(keep(3)).looks).toEqual({ ...NO_LOOKS, lost: 3 });
+  expect(withoutLooks(keep(3)).looks).toEqual({ ...NO_LOOKS, lost: 3, kept: 3 });
 });
 
 test('what says of what the polls are is kept, whatever the state has room for', () => {
@@ -48,28 +50,61 @@ test('what says of what the polls are is kept, whatever the state has room for',
   expect(kinds(run)).toEqual(['begin', 'shift', 'bake', 'restart']);
   expect(JSON.stringify(run.looks!.records).length).toBeLessThan(25_000);
   expect(run.looks!.lost + run.looks!.records.length).toBe(204);
-  expect(withoutLooks(run).looks).toEqual({ ...NO_LOOKS, records: others, lost: 200 });
+  expect(withoutLooks(run).looks).toEqual({ ...NO_LOOKS, records: others, lost: 200, kept: 204 });
 });
 
 describe('the evidence', () => {
-  const evidence = (run: CutoverRun, written: Parameters<typeof buildEvidence>[3]) =>
-    buildEvidence(run, 'completed', 0, written);
+  const evidence = (run: CutoverRun, objects?: number) => buildEvidence(run, 'completed', 0, objects);
 
-  test('joins the objects and what the state still has', () => {
+  test('names the objects of the store, however many there are, and has what the state still has', () => {
     const run = keep(1, afterWriting(keep(2)));
-    expect(evidence(run, { value: [[look(7), look(8)]] })).toMatchObject({ looks: [look(7), look(8), look(0)] });
-    expect(evidence(run, { value: [[look(7)]] })).not.toHaveProperty('looksMissing');
+    const named = evidence(run);
+    expect(named).toMatchObject({ looks: [look(0)], looksKept: 3, looksIn: { prefix: 'looks/night/', objects: 1 } });
+    expect(withLooks(named, [[look(7), look(8)]]).looks).toEqual([look(7), look(8), look(0)]);
+    expect(withLooks(named, [[look(7), look(8)]])).not.toHaveProperty('looksIn');
+    expect(withLooks(named, [[look(7)]])).not.toHaveProperty('looksMissing');
+    expect(evidence(keep(1))).not.toHaveProperty('looksIn');
   });
 
   test('of a state that is older than the store has nothing twice', () => {
-    const old = keep(2);
-    expect(evidence(old, { value: [[look(0), look(1), look(2)]] }).looks).toEqual([look(0), look(1), look(2)]);
+    const named = evidence(keep(2), 1);
+    expect(withLooks(named, [[look(0), look(1), look(2)]]).looks).toEqual([look(0), look(1), look(2)]);
   });
 
   test('says what is missing, and why', () => {
-    const { looks, looksMissing } = evidence(keep(100, RUN, 500), { problem: 'S3 must respond' });
-    expect(looksMissing).toMatch(/^S3 must respond; \d+ polls could not be written while the store was away$/);
+    const lost = evidence(afterWriting(keep(100, RUN, 500)), 3);
+    const { looks, looksMissing } = withLooks(lost, [[look(7)], undefined]);
+    expect(looksMissing).toMatch(
+      /^\d+ polls could not be written while the store was away; 2 of 3 objects of polls must be in the store, got none or damaged ones, as 'looks\/night\/000002.json'$/,
+    );
     expect(looks!.length).toBeGreaterThan(0);
-    expect(evidence(RUN, { value: [] })).not.toHaveProperty('looks');
+    expect(evidence(RUN)).not.toHaveProperty('looks');
+  });
+});
+
+describe('what the store has beyond the state', () => {
+  const counted = async (run: CutoverRun, ...objects: LookRecord[][]) => {
+    const cloud = new MemoryCloud();
+    cloud.looks = objects;
+    return countObjects(run, cloud.ports);
+  };
+
+  test('is of the evidence where it goes on from the state, as after a step that died', async () => {
+    const run = keep(2, afterWriting(keep(2)));
+    expect(await counted(RUN)).toBe(0);
+    expect(await counted(run, [look(0)])).toBe(1);
+    expect(await counted(run, [look(0)], [look(0), look(1), look(2)], [look(3)])).toBe(3);
+  });
+
+  test('is not where the step was repeated and went its own way: what it saw then is in the state', async () => {
+    const run = keep(2, afterWriting(keep(2)));
+    expect(await counted(run, [look(0)], [look(0), look(7)])).toBe(1);
+    expect(await counted(run, [look(0)], [look(0)])).toBe(1);
+  });
+
+  test('is not waited for when the store is away', async () => {
+    const cloud = new MemoryCloud();
+    cloud.away.add('store');
+    expect(await countObjects(afterWriting(keep(2)), cloud.ports)).toBe(1);
   });
 });

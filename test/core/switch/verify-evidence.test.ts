@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import type { SwitchRecord } from '../../../core/switch/switch-record';
 import { parseTasks } from '../../../core/switch/switch-trace';
-import { EvidenceUnreadable, verifyEvidence } from '../../../core/switch/verify-evidence';
+import { verifyEvidence } from '../../../core/switch/verify-evidence';
+import { EvidenceUnreadable } from '../../../core/validation/shapes';
 import { switchOver } from '../../../lambda/switch/switch-over';
 import { DEFAULT_PLAN, SwitchWorld } from '../../lambda/switch/switch-world';
 

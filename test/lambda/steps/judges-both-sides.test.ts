@@ -1,110 +1,8 @@
-import { CutoverRun } from '../../../core/cutover/run';
 import { PollRecord } from '../../../core/judge/look-record';
 import { replay } from '../../../core/judge/replay';
-import { NO_WINDOW, WindowOrder, WindowReport } from '../../../core/proxy/window';
-import { Side } from '../../../core/traffic/weights';
-import { lookOften } from '../../../lambda/shared/looks';
-import { bake } from '../../../lambda/steps/bake';
-import { confirm } from '../../../lambda/steps/confirm';
 import { record } from '../../../lambda/steps/record';
 import { rollback } from '../../../lambda/steps/rollback';
-import { shift } from '../../../lambda/steps/shift';
-import { MemoryCloud, report } from '../world';
-
-/** What a side does in each second. */
-interface Rate {
-  readonly requests: number;
-  readonly errors: number;
-  /** Those without a cookie of a group. */
-  readonly unbound?: number;
-}
-type Rates = Readonly<Record<Side, Rate>>;
-
-const PLAN = {
-  stages: [{ weights: { source: 50, target: 50 }, bakeSeconds: 600 }, { weights: { source: 0, target: 1 } }],
-};
-const HEALTHY: Rate = { requests: 100, errors: 0 };
-
-/** Each second of each side counts once: the windows and the counters tell the same story. */
-class Traffic {
-  rates: Rates = { source: HEALTHY, target: HEALTHY };
-  /** From this second on. */
-  later: { readonly from: number; readonly rates: Rates } | undefined;
-  private readonly totals = { source: { total: 0, errors: 0 }, target: { total: 0, errors: 0 } };
-  private secondMs: number;
-  private readonly history = new Map<number, Rates>();
-
-  constructor(readonly cloud: MemoryCloud) {
-    this.secondMs = cloud.nowMs;
-    cloud.window = (side, order) => this.window(side, order);
-    const { pause } = cloud.ports;
-    (cloud.ports as { pause: typeof pause }).pause = async (milliseconds) => {
-      await pause(milliseconds);
-      this.run();
-    };
-  }
-
-  pass(seconds: number): number {
-    this.cloud.nowMs += seconds * 1000;
-    this.run();
-    return this.cloud.nowMs;
-  }
-
-  private run(): void {
-    for (; this.secondMs < this.cloud.nowMs; this.secondMs += 1000) {
-      const second = Math.floor(this.secondMs / 1000);
-      if (this.later && second >= this.later.from) this.rates = this.later.rates;
-      this.history.set(second, this.rates);
-      for (const side of ['source', 'target'] as const) {
-        this.totals[side].total += this.rates[side].requests;
-        this.totals[side].errors += this.rates[side].errors;
-      }
-    }
-    this.cloud.tasks = { source: [report('s1', this.totals.source)], target: [report('t1', this.totals.target)] };
-  }
-
-  private window(side: Side, { after, until }: WindowOrder): WindowReport {
-    const all = { ...NO_WINDOW };
-    for (let second = after + 1; second <= until; second += 1) {
-      const rate = this.history.get(second)?.[side];
-      if (!rate) continue;
-      const { requests, errors, unbound = requests } = rate;
-      Object.assign(all, {
-        requests: all.requests + requests,
-        unbound: all.unbound + unbound,
-        responded: all.responded + requests,
-        errors: all.errors + errors,
-        erring: all.erring + errors,
-      });
-    }
-    return { aheadSeconds: 0, all, routes: {}, segments: {} };
-  }
-}
-
-async function baking(plan: object = PLAN): Promise<{ traffic: Traffic; run: CutoverRun; cloud: MemoryCloud }> {
-  const cloud = new MemoryCloud();
-  const traffic = new Traffic(cloud);
-  traffic.rates = { source: { requests: 200, errors: 1 }, target: { requests: 0, errors: 0 } };
-  const ready = cloud.ready(plan);
-  traffic.pass(300);
-  const shifted = await shift(ready, cloud.ports, cloud.nowMs);
-  traffic.rates = { source: HEALTHY, target: HEALTHY };
-  traffic.pass(2);
-  return { traffic, cloud, run: await confirm(shifted, cloud.ports, cloud.nowMs) };
-}
-
-/** Polls as the state machine has them made, until there is a verdict or the time is over. */
-async function poll({ traffic, run }: { traffic: Traffic; run: CutoverRun }, seconds: number) {
-  const { cloud } = traffic;
-  const startedMs = cloud.nowMs;
-  let next = run;
-  do {
-    next = await lookOften(bake)(next, cloud.ports, cloud.nowMs);
-    if (next.verdict !== 'wait') break;
-    traffic.pass(next.waitSeconds);
-  } while (cloud.nowMs - startedMs < seconds * 1000);
-  return { run: next, seconds: (cloud.nowMs - startedMs) / 1000 };
-}
+import { HEALTHY, baking, fetchEvidence, poll } from '../judged-traffic';
 
 test('a target that fails five times as often, far below the limit of the breaker, is left, and the reason is in words', async () => {
   const given = await baking();
@@ -181,7 +79,7 @@ describe('the evidence', () => {
     expect(run.failure?.code).toBe('TargetWorse');
     given.cloud.away.clear();
     await record(await rollback(run, given.cloud.ports, given.cloud.nowMs), given.cloud.ports, given.cloud.nowMs);
-    return given.cloud.evidence[0]!;
+    return fetchEvidence(given.cloud);
   }
 
   test('has what the judge was given at every poll, and gives every verdict again', async () => {
