@@ -250,7 +250,7 @@ async function rehearse({
   // Asked again: the processes that were started end with this one.
   const signal = listenForStop();
   // The local cloud takes ten times as long to load as all of the rest.
-  const { rehearseCommand } = await import('../rehearsal/cli/command');
+  const { rehearseCommand } = await import('../rehearsal/cli/command.js');
   return rehearseCommand(
     {
       ...flags,

@@ -29,7 +29,10 @@ function isPlanOfSwitch(file) {
 const plan = findOption('--plan');
 const isSwitch = findOption('--strategy') === 'drain-then-shift' || (plan !== undefined && isPlanOfSwitch(plan));
 const context = isSwitch ? ['--', '--context', 'drainshift:strategy=drain-then-shift'] : [];
-const synth = spawnSync('npm', ['run', '--silent', 'synth', ...context], { cwd: ROOT, stdio: 'inherit' });
+/** What only tells something needs no assembly. */
+const isTold = args.some((arg) => ['--help', '-h', '--list-faults', '--version'].includes(arg));
+const script = isTold ? ['build'] : ['synth', ...context];
+const synth = spawnSync('npm', ['run', '--silent', ...script], { cwd: ROOT, stdio: 'inherit' });
 if (synth.status !== 0) process.exit(synth.status ?? 1);
 const child = spawn(process.execPath, [join(ROOT, 'dist/bin/drainshift.js'), 'rehearse', ...args], {
   stdio: 'inherit',

@@ -73,7 +73,7 @@ function findArrows(file: string): Arrow[] {
   const { importedFiles } = ts.preProcessFile(readFileSync(join(ROOT, file), 'utf8'));
   return importedFiles.map(({ fileName }) => {
     if (!fileName.startsWith('.')) return { from: file, to: fileName, isPackage: true };
-    const to = relative(ROOT, resolve(ROOT, dirname(file), fileName));
+    const to = relative(ROOT, resolve(ROOT, dirname(file), fileName.replace(/\.js$/, '')));
     return { from: file, to: to in ROOMS ? `${to}/index.ts` : `${to}.ts`, isPackage: false };
   });
 }
