@@ -78,10 +78,14 @@ const HEADLINES: Readonly<Record<Readiness, string>> = {
   done: 'nothing to do: the weights are already those that the plan ends with',
 };
 
-function describe({ readiness, findings, notChecked }: Diagnosis): string[] {
+function describe({ readiness, findings, warnings = [], notChecked }: Diagnosis): string[] {
   return [
     HEADLINES[readiness],
     ...findings.flatMap(({ code, message }) => message.split('\n').map((line) => `  ${code}: ${line}`)),
+    ...(warnings.length > 0
+      ? ['WARNING, at the traffic of now (it rejects nothing: the rate of the night may differ):']
+      : []),
+    ...warnings.map((what) => `  ${what}`),
     ...(notChecked.length > 0 ? ['not checked, because it would change something:'] : []),
     ...notChecked.map((what) => `  ${what}`),
   ];

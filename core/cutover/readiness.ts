@@ -16,6 +16,8 @@ export type Readiness = 'ready' | 'refused' | 'unknown' | 'underWay' | 'done';
 export interface Diagnosis {
   readonly readiness: Readiness;
   readonly findings: readonly ReadinessFinding[];
+  /** What rejects nothing, and will end a cutover without a verdict if it stays so. @default - none */
+  readonly warnings?: readonly string[];
   /** What a preflight checks beside, and a diagnosis does not, because that would change something. */
   readonly notChecked: readonly string[];
 }

@@ -55,8 +55,16 @@ const DOUBTFUL_ODDS = 10;
 
 export type Readings = Readonly<Partial<Record<Side, readonly TaskReading[]>>>;
 
+/** It names the routes that it compares. */
+type OrderOfJudge = WindowOrder & { readonly routes: readonly string[] };
+
 /** What each task is asked for: what it did since the last look. Before the first shift: what is slow at the source. */
-export function orderWindow(comparison: Comparison | undefined, watch: string, plan: Plan, nowMs: number): WindowOrder {
+export function orderWindow(
+  comparison: Comparison | undefined,
+  watch: string,
+  plan: Plan,
+  nowMs: number,
+): OrderOfJudge {
   const now = nowMs / 1000;
   const settled = Math.floor(now - SETTLED_SECONDS);
   const oldest = Math.max(0, settled - PAST_SECONDS);
@@ -100,7 +108,7 @@ function withoutArrivals(sum: WindowReport): WindowReport {
  */
 export function beginComparison(
   past: WindowReport,
-  order: Pick<WindowOrder, 'routes' | 'until'>,
+  order: Pick<OrderOfJudge, 'routes' | 'until'>,
   plan: Plan,
 ): Comparison {
   const names = order.routes.length > 0 ? order.routes : chooseRoutes(past);

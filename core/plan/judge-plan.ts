@@ -12,7 +12,7 @@ export const JUDGE_FIELDS = {
     max: 1,
     default: 0.01,
     sentence:
-      "How much higher than the source's the error rate of the target may be. A stage is promoted when so many requests were responded to that this is sure (95 % confidence): 299 without an error for 0.01.",
+      "How sure a promotion is, and no number of errors that are allowed: it is proven (95 % confidence) that the error rate of the target is at most so much above the source's. 0.01 takes 299 requests without an error, and more where there was one.",
   },
   latencyTolerance: {
     kind: 'number',

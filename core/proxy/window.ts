@@ -23,8 +23,12 @@ export interface WindowOrder {
   readonly after: number;
   /** The last second of this one. */
   readonly until: number;
-  /** Path prefixes that requests are counted by, too: from now on, where they are others than before. What is none is left out. */
-  readonly routes: readonly string[];
+  /**
+   * Path prefixes that requests are counted by, too: from now on, where they are others than before. What is none is left out.
+   *
+   * @default - as before
+   */
+  readonly routes?: readonly string[] | undefined;
 }
 
 export interface WindowReport {
@@ -114,7 +118,7 @@ export function isRoute(path: unknown): path is string {
  * the others.
  */
 export function readWindowOrder(name: string, value: unknown, problems: Problems): WindowOrder {
-  const { watch, now, after, until, routes = [] } = problems.object(name, value, NAMES);
+  const { watch, now, after, until, routes } = problems.object(name, value, NAMES);
   const isName = typeof watch === 'string' && WATCH.test(watch);
   if (!isName) problems.add('watch', 'a name of 1 to 256 visible characters', watch);
   const isTime = typeof now === 'number' && Number.isFinite(now) && now >= 0;
@@ -125,12 +129,12 @@ export function readWindowOrder(name: string, value: unknown, problems: Problems
     return 0;
   });
   const isList = Array.isArray(routes);
-  if (!isList) problems.add('routes', 'a list of paths', routes);
+  if (routes !== undefined && !isList) problems.add('routes', 'a list of paths', routes);
   return {
     watch: isName ? watch : '',
     now: isTime ? now : 0,
     after: first!,
     until: last!,
-    routes: isList ? routes.filter(isRoute).slice(0, MAX_ROUTES) : [],
+    ...(routes !== undefined && { routes: isList ? routes.filter(isRoute).slice(0, MAX_ROUTES) : [] }),
   };
 }

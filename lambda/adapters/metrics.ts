@@ -23,7 +23,7 @@ export function metricsPort({ cutoverName }: CutoverConfig): MetricsPort {
         writeLine({ _aws: { Timestamp: nowMs, CloudWatchMetrics: [directive] }, ...line });
       }
     },
-    readiness: ({ readiness, findings, notChecked }, nowMs) => {
+    readiness: ({ readiness, findings, warnings, notChecked }, nowMs) => {
       const figure = REFUSED_FIGURES[readiness];
       const directive = {
         Namespace: METRIC_NAMESPACE,
@@ -31,7 +31,7 @@ export function metricsPort({ cutoverName }: CutoverConfig): MetricsPort {
         Metrics: [{ Name: REFUSED_METRIC, Unit: 'None' }],
       };
       const _aws = { Timestamp: nowMs, CloudWatchMetrics: figure === undefined ? [] : [directive] };
-      const line = { Cutover: cutoverName, readiness, findings, notChecked };
+      const line = { Cutover: cutoverName, readiness, findings, warnings, notChecked };
       writeLine({ _aws, ...line, ...(figure !== undefined && { [REFUSED_METRIC]: figure }) });
     },
   };

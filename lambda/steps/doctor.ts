@@ -46,8 +46,8 @@ async function examine(run: CutoverRun, ports: Ports): Promise<Diagnosis> {
   if (held.length === 0 && isDone(run.plan, weights)) return { readiness: 'done', findings: [], notChecked: [] };
   const stored = await settle(() => ports.switches.readRegime());
   const notChecked = listNotChecked(run.plan, 'value' in stored ? stored.value.regime : undefined);
-  const { findings } = await findFindings(run, weights, ports, 'changesNothing');
-  return conclude([...held, ...findings], notChecked);
+  const { findings, warnings } = await findFindings(run, weights, ports, 'changesNothing');
+  return { ...conclude([...held, ...findings], notChecked), ...(warnings.length > 0 && { warnings }) };
 }
 
 function conclude(findings: readonly ReadinessFinding[], notChecked: readonly string[] = []): Diagnosis {

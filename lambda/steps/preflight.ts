@@ -6,6 +6,7 @@ import { waitForWindow } from '../../core/cutover/window';
 import { CutoverRun, note } from '../../core/cutover/run';
 import { CutoverError } from '../../core/errors/errors';
 import { orderWindow } from '../../core/judge/comparison';
+import { describeShortfalls, measureTraffic } from '../../core/judge/forecast';
 import { Sessions, addSessions } from '../../core/judge/sessions';
 import type { TaskReading } from '../../core/judge/tally';
 import type { WindowOrder } from '../../core/proxy/window';
@@ -43,12 +44,12 @@ export async function preflight(given: CutoverRun, ports: Ports, nowMs: number):
   if (early) return early;
   const { readings, own, forward, weights } = await readRule(ports);
   const run = await endLeftSwitch(given, ports);
-  const { findings, past, shown, healthyTargets } = await findFindings(run, weights, ports, 'mayChange');
+  const { findings, past, shown, healthyTargets, warnings } = await findFindings(run, weights, ports, 'mayChange');
   const [first] = findings;
   if (first) throw new CutoverError(first.code, findings.map(({ message }) => message).join('\n'));
 
   // It looks again behind that, which may take hours: only the last look says that something may move.
-  const seen = { weights, ...past };
+  const seen = { weights, ...past, ...(warnings.length > 0 && { warnings }) };
   const late = waitLate(run, nowMs);
   if (late) return note(late, nowMs, 'Preflight', seen);
   const initial = {
@@ -92,6 +93,8 @@ export async function findFindings(
 ): Promise<
   Pick<SwitchLook, 'shown'> & {
     readonly findings: readonly Finding[];
+    /** What rejects nothing. */
+    readonly warnings: readonly string[];
     readonly past: Past;
     /** Of the side that is left. */
     readonly healthyTargets: number | undefined;
@@ -122,7 +125,13 @@ export async function findFindings(
     ...ofSwitch.findings,
   ];
   const { healthyTargets } = sides;
-  return { findings, past: tasks.past, healthyTargets, ...(ofSwitch.shown && { shown: ofSwitch.shown }) };
+  return {
+    findings,
+    warnings: tasks.warnings,
+    past: tasks.past,
+    healthyTargets,
+    ...(ofSwitch.shown && { shown: ofSwitch.shown }),
+  };
 }
 
 /** A switch that was left is ended by the cutover, where its plan switches. */
@@ -200,10 +209,16 @@ async function taskFindings(
   { execution, plan }: CutoverRun,
   { proxies, now }: Ports,
   mayChange: boolean,
-): Promise<{ readonly findings: Finding[]; readonly past: Past }> {
-  const order = orderWindow(undefined, execution, plan, now());
+): Promise<{ readonly findings: Finding[]; readonly warnings: readonly string[]; readonly past: Past }> {
+  const { routes, ...window } = orderWindow(undefined, execution, plan, now());
+  // A proxy counts by the routes of the last order that has some: those of another cutover, perhaps.
+  const order = mayChange ? { ...window, routes } : window;
   const counted = await Promise.all(
-    SIDES.map(async (side) => ({ side, ...(await findInTasks(side, proxies, mayChange ? order : undefined)) })),
+    SIDES.map(async (side) => ({ side, ...(await findInTasks(side, proxies, order)) })),
+  );
+  const measured = measureTraffic(
+    counted.flatMap(({ readings }) => readings),
+    order,
   );
   const sessions = counted.reduce<Sessions | undefined>(
     (sum, { side, readings }) => addSessions(sum, { [side]: readings }),
@@ -216,6 +231,7 @@ async function taskFindings(
   };
   return {
     findings: [...counted.flatMap(({ findings }) => findings), ...(count > MAX_TASKS ? [tooMany] : [])],
+    warnings: measured ? firstLines(describeShortfalls(plan, measured)) : [],
     past: sessions ? { sessions, sessionsSeconds: order.until - order.after } : {},
   };
 }
@@ -223,8 +239,7 @@ async function taskFindings(
 async function findInTasks(
   side: Side,
   proxies: Ports['proxies'],
-  /** A proxy counts by the routes of the last one that it got: those of another cutover, perhaps. */
-  order: WindowOrder | undefined,
+  order: WindowOrder,
 ): Promise<{ readonly count: number; readonly readings: readonly TaskReading[]; readonly findings: Finding[] }> {
   const read = await settle(() => proxies.tasks(side, order));
   if ('problem' in read) {

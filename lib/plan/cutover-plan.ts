@@ -140,8 +140,8 @@ export interface CutoverBreaker {
  */
 export interface CutoverJudge {
   /**
-   * How much higher its error rate may be, from 0.0001 to 1. A stage is promoted when this is sure: 0.01 takes 299 requests without
-   * an error.
+   * How sure a promotion is, from 0.0001 to 1, and no number of errors that are allowed: 0.01 takes 299 requests without an error, and
+   * more where there was one.
    * @default 0.01
    */
   readonly errorBudget?: number;

@@ -102,7 +102,7 @@ export class RecentTraffic {
     if (seconds !== undefined) this.fail(seconds, at, client === '' ? '' : `${taken} ${client}`);
   }
 
-  report({ watch, now, after, until, routes }: WindowOrder, nowMs: number): WindowReport {
+  report({ watch, now, after, until, routes = this.routes }: WindowOrder, nowMs: number): WindowReport {
     this.advance(nowMs);
     if (this.watch.name !== watch) this.watch = { name: watch, ahead: this.compareClocks(now, nowMs) };
     const { ahead } = this.watch;

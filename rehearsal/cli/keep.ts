@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { Plan } from '../../core/plan/plan';
 import { Weights, formatWeights } from '../../core/traffic/weights';
 import { Observer } from '../run/observer';
 import { curlLine } from '../run/clients';
@@ -77,15 +78,10 @@ export async function keepUp(
   }
 }
 
-/** Where everything is, with lines to copy: each works as it stands, in this order. */
+/** Where everything is, with lines to copy: each works as it stands. */
 export function addresses({ cloud, backends, plan, isHttp2Only }: RunningRehearsal): string {
-  const { config, stack, machine, elb } = cloud.model;
+  const { config, elb } = cloud.model;
   const { port } = elb.listener(config.weightedListenerArn);
-  const aws = `aws --endpoint-url ${cloud.endpoint.url} --region ${shellWord(stack.region)}`;
-  const modify = (weights: Weights) =>
-    `${aws} elbv2 modify-rule --rule-arn ${shellWord(config.weightedRuleArn)} --actions ${shellWord(JSON.stringify(actions(cloud, weights)))}`;
-  const weights = `AWS_ENDPOINT_URL=${cloud.endpoint.url} npx drainshift weights`;
-  const where = `--stack ${shellWord(stack.name)} --region ${shellWord(stack.region)}`;
   const path = backends.own ? '/' : (plan.smoke[0]?.path ?? '/');
   const hasWebSockets = backends.own && !isHttp2Only;
   const webSocket = `NODE_EXTRA_CA_CERTS=${shellWord(cloud.caFile)} node -e ${shellWord(webSocketScript(port))}`;
@@ -95,21 +91,41 @@ The local cloud stays up until Ctrl-C. Listeners: ${listListeners(cloud.model)};
 # a request${hasWebSockets ? ', and a WebSocket' : ''}
 ${curlLine(cloud, path)}
 ${hasWebSockets ? `${webSocket}\n` : ''}
-# the AWS CLI, unmodified
+# what an operator types: the same as at AWS, with the endpoint of this rehearsal
 export AWS_ACCESS_KEY_ID=${OPERATOR_KEY_ID} AWS_SECRET_ACCESS_KEY=rehearsal
-${aws} elbv2 describe-rules --listener-arn ${shellWord(config.weightedListenerArn)}
-${aws} elbv2 describe-target-health --target-group-arn ${shellWord(config.targetGroupArns.target)}
-${aws} ecs list-tasks --cluster ${shellWord(config.clusterArn)} --service-name ${shellWord(config.serviceNames.source)}
-${modify({ source: 50, target: 50 })}
+${operatorLines(cloud, plan)}
 
-# the weights as an operator sees and sets them
-${weights} get ${where}
-
-# another cutover by the same plan, from its initial weights, and how to stop it: it rolls back by itself
-${weights} set ${setFlags(plan.initialWeights)} ${where} --yes
-${aws} stepfunctions start-execution --state-machine-arn ${shellWord(machine.arn)} --name again --input '{}'
-${aws} s3api put-object --bucket ${shellWord(config.storeBucket)} --key abort/again.json
+# the AWS CLI, unmodified
+${awsLines(cloud)}
 `;
+}
+
+/** From a look at what is there to another cutover by the same plan, and the ways back. */
+function operatorLines({ model: { stack }, endpoint }: LocalCloud, { initialWeights }: Plan): string {
+  const at = `--stack ${shellWord(stack.name)} --region ${shellWord(stack.region)} --endpoint-url ${endpoint.url}`;
+  const lines: readonly (readonly [command: string, what: string])[] = [
+    [`status ${at}`, 'the weights, the lock, and the cutover that is under way'],
+    [`weights set ${setFlags(initialWeights)} ${at} --yes`, 'back to the start of the plan'],
+    [`doctor ${at}`, 'would a cutover be rejected now?'],
+    [`start ${at} --yes`, 'another one by the same plan'],
+    [`watch ${at}`, 'follow it to its end; Ctrl-C leaves it as it is'],
+    [`abort ${at} --yes`, 'one that is under way rolls back'],
+    [`rollback ${at} --yes`, 'a completed one goes back the other way'],
+    [`history ${at}`, 'what has happened'],
+    [`report ${at} --output report.html`, 'of the last one that has ended'],
+  ];
+  return lines.map(([command, what]) => `npx drainshift ${command}  # ${what}`).join('\n');
+}
+
+function awsLines(cloud: LocalCloud): string {
+  const { config, stack } = cloud.model;
+  const aws = `aws --endpoint-url ${cloud.endpoint.url} --region ${shellWord(stack.region)}`;
+  const change = shellWord(JSON.stringify(actions(cloud, { source: 50, target: 50 })));
+  return [
+    `${aws} elbv2 describe-rules --listener-arn ${shellWord(config.weightedListenerArn)}`,
+    `${aws} elbv2 modify-rule --rule-arn ${shellWord(config.weightedRuleArn)} --actions ${change}`,
+    `${aws} s3api list-objects-v2 --bucket ${shellWord(config.storeBucket)}`,
+  ].join('\n');
 }
 
 /** Takes the other group out of the rule where its weight is 0, so that clients with its cookie leave it, too. */

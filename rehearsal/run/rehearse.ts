@@ -214,9 +214,10 @@ function findPlan(given: Plan, options: RehearsalOptions, rates: TrafficRates, r
   const plan = withEnoughRequests(given, { ...options, rates, share });
   const [asked, scaled] = [given, plan].map(({ judge }) => judge.errorBudget);
   if (asked !== scaled) {
-    const requests = requestsToProve(plan.judge.errorBudget);
+    const [wanted, requests] = [given, plan].map(({ judge }) => requestsToProve(judge.errorBudget));
     reporter.step(
-      `'judge.errorBudget' is ${scaled} here instead of the plan's ${asked}: ${requests} ${requests === 1 ? 'request proves' : 'requests prove'} a stage`,
+      `a stage is promoted here after ${requests} requests without an error, not after the plan's ${wanted}: the stages are short ` +
+        `('judge.errorBudget' ${scaled}, not ${asked}). Errors count as they always do`,
     );
   }
   return plan;

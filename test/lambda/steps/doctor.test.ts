@@ -102,12 +102,35 @@ test('asks no proxy to count by other routes, which a cutover may be judged by',
   const { tasks } = cloud.ports.proxies;
   Object.assign(cloud.ports.proxies, {
     tasks: (...[side, order]: Parameters<typeof tasks>) => {
-      orders.push(order);
+      orders.push(order?.routes);
       return tasks(side, order);
     },
   });
   await ask(cloud);
   expect(orders).toEqual([undefined, undefined]);
+});
+
+test('warns, as a preflight does, of a stage that too few requests reach, and rejects nothing for that', async () => {
+  const plan = { stages: [{ weights: { source: 95, target: 5 }, bakeSeconds: 300 }, ...PLAN.stages] };
+  const warned = async (returning: number) => {
+    const cloud = new MemoryCloud();
+    cloud.arrived = { source: { returning, fresh: 0 }, target: { returning: 0, fresh: 0 } };
+    const { readiness, warnings } = await ask(cloud, plan);
+    const { timeline } = await preflight({ ...cloud.ready(plan), initial: undefined }, cloud.ports, cloud.nowMs);
+    expect(timeline.at(-1)?.detail['warnings']).toEqual(warnings);
+    return [readiness, warnings];
+  };
+  expect(await warned(29_000)).toEqual(['ready', undefined]);
+  // One a second.
+  expect(await warned(290)).toEqual([
+    'ready',
+    [
+      expect.stringMatching(
+        /^stage 1 \(5 %\) gets about 30 requests in its maximum of 10 min, at the 60 a minute of the last 5 min; proof needs 299: /,
+      ) as string,
+      expect.stringMatching(/^stage 2 \(100 %\) gets about 120 requests in its maximum of 2 min/) as string,
+    ],
+  ]);
 });
 
 test('records 1 for a rejection, 0 for none, and nothing where it is not known, with the reasons in the same line', async () => {

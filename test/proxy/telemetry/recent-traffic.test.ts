@@ -40,6 +40,13 @@ test('two windows that meet count every second once', () => {
   expect(look().all).toMatchObject({ requests: 55, responded: 55, errors: 0 });
 });
 
+test('an order without routes leaves those that are counted', () => {
+  look({ routes: ['/cart'] });
+  request('/cart/7');
+  expect(look({ watch: 'doctor', routes: undefined }).routes['/cart']?.requests).toBe(1);
+  expect(look({ routes: ['/cart'] }).routes['/cart']?.requests).toBe(1);
+});
+
 test('what is older than five minutes is gone, also when nothing happened in between', () => {
   request('/');
   at(299);

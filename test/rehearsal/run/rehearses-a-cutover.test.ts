@@ -168,15 +168,11 @@ describe('a cutover of four stages under traffic', () => {
   test('printed lines in their order, and a WebSocket that works as it stands', async () => {
     expect(
       listPrinted()
-        .filter((line) => line.startsWith('aws '))
-        .map((line) => line.split(' ')[6]),
+        .filter((line) => /^(aws|npx) /.test(line))
+        .map((line) => (line.startsWith('aws ') ? line.split(' ')[6] : line.split(' ')[2])),
     ).toEqual([
-      'describe-rules',
-      'describe-target-health',
-      'list-tasks',
-      'modify-rule',
-      'start-execution',
-      'put-object',
+      ...['status', 'weights', 'doctor', 'start', 'watch', 'abort', 'rollback', 'history', 'report'],
+      ...['describe-rules', 'modify-rule', 'list-objects-v2'],
     ]);
     expect(await firstLines(findPrinted(/new WebSocket/), 2)).toEqual(['open', '{"n":1,"count":1}']);
   });
@@ -186,9 +182,30 @@ describe('a cutover of four stages under traffic', () => {
   });
 
   (HAS_AWS ? test : test.skip)('printed lines of the AWS CLI that work as they stand, in their order', async () => {
-    const typed = listPrinted().filter((line) => /^(export|aws) |drainshift weights set /.test(line));
-    await shell(typed.join('\n').replace('npx drainshift', 'node dist/bin/drainshift.js'));
-    expect(await cloud.evidence('again')).toMatchObject({ outcome: 'rolled-back', failure: { code: 'Aborted' } });
+    expect(
+      await shell(
+        listPrinted()
+          .filter((line) => /^(export|aws) /.test(line))
+          .join('\n'),
+      ),
+    ).toContain('evidence/');
+  });
+
+  /** A printed line of drainshift, as it stands, with the lines that a shell needs before it. */
+  const typeLine = (command: string) => {
+    const lines = [findPrinted(/^export /), findPrinted(new RegExp(`^npx drainshift ${command} `))];
+    return shell(lines.join('\n').replace('npx drainshift', 'node dist/bin/drainshift.js'));
+  };
+
+  test('printed lines of drainshift that work as they stand: weights, doctor, start and abort', async () => {
+    await typeLine('weights set');
+    expect(await cloud.weights()).toEqual([100]);
+    expect(await typeLine('doctor')).toMatch(/^ready: /);
+    const started = await typeLine('start');
+    expect(await typeLine('doctor')).toMatch(/^a cutover is under way: /);
+    await typeLine('abort');
+    const [, name = ''] = /'([^']+)'/.exec(started) ?? [];
+    expect(await cloud.evidence(name)).toMatchObject({ outcome: 'rolled-back', failure: { code: 'Aborted' } });
   });
 
   test('ends every process on Ctrl-C, with the exit code of its verdict', async () => {
