@@ -4,6 +4,7 @@ import {
   GATE_RULE,
   GateName,
   approvalKey,
+  rejectionKey,
   buildStatement,
   findGate,
   isGateName,
@@ -89,7 +90,10 @@ async function respond(flags: RespondFlags, decision: Decision, stop: Stop): Pro
   const by = await whoSigned(ports, statement);
   const key = approvalKey(execution, gate);
   stop.endInOrder();
-  await ports.putResponse(key, { decision, at: new Date().toISOString(), statement });
+  const response = { decision, at: new Date().toISOString(), statement };
+  // First where no approval takes its place. A deployment of an older version looks at the other key alone.
+  if (decision === 'reject') await ports.putResponse(rejectionKey(execution, gate), response);
+  await ports.putResponse(key, response);
   if (flags.json) process.stdout.write(asJson({ stack: flags.stack, execution, gate, decision, by: by ?? null, key }));
   else process.stdout.write(`${formatSaying(asked, decision, by)}\n`);
   return EXIT.done;

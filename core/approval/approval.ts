@@ -189,8 +189,16 @@ export function approvalLooks(approval: Approval, stageCount: number, pollSecond
 
 /** The object of the store in which a person approves. An execution's name has no slash, so no two approvals meet. */
 export function approvalKey(execution: string, gate: GateName): string {
-  const name = gate.replace(/[A-Z]|(?<=[a-z])[0-9]+/g, (part) => `-${part.toLowerCase()}`);
-  return `approval/${execution}/${name}.json`;
+  return `${buildKey(execution, gate)}.json`;
+}
+
+/** That of a rejection alone: no approval takes its place, however late it is written. */
+export function rejectionKey(execution: string, gate: GateName): string {
+  return `${buildKey(execution, gate)}.rejected.json`;
+}
+
+function buildKey(execution: string, gate: GateName): string {
+  return `approval/${execution}/${gate.replace(/[A-Z]|(?<=[a-z])[0-9]+/g, (part) => `-${part.toLowerCase()}`)}`;
 }
 
 /** What an approver has to sign: this approval, of this question, of this execution, in this store, and nothing else. */

@@ -1,4 +1,12 @@
-import { Decision, GateName, approvalKey, deadlineMs, findGate, findStageBehind } from '../approval/approval';
+import {
+  Decision,
+  GateName,
+  approvalKey,
+  deadlineMs,
+  findGate,
+  findStageBehind,
+  rejectionKey,
+} from '../approval/approval';
 import { CutoverRun, Failure, findFailure } from './run';
 import { describePace, mayPace } from './pacing';
 import { oneLine, printable } from '../text/one-line';
@@ -295,11 +303,14 @@ function approvalLines(run: Announced, places: AnnouncementPlaces): readonly str
   const isFirst = gate === 'firstShift' || (gate === 'judge' && !run.stage && !run.initial);
   const next = plan.stages[findStageBehind(gate, plan.stages.length)];
   const otherwise = isFirst ? 'nothing is moved' : `it rolls back to ${initial(run)}`;
-  const key = approvalKey(run.execution, approval.gate);
+  const keys = {
+    approve: approvalKey(run.execution, approval.gate),
+    reject: rejectionKey(run.execution, approval.gate),
+  };
   const sign = (decision: Decision) =>
     `drainshift ${decision} --stack STACK --execution ${run.execution} --gate ${approval.gate}`;
   const write = (decision: Decision) =>
-    `  echo '{"decision":"${decision}","by":"YOUR NAME"}' | aws s3 cp - s3://${places.storeBucket}/${key}`;
+    `  echo '{"decision":"${decision}","by":"YOUR NAME"}' | aws s3 cp - s3://${places.storeBucket}/${keys[decision]}`;
   const approve = `To approve, signed as who you are at AWS:\n  ${sign('approve')}`;
   return [
     ...(approval.problem === undefined ? [] : [`What was written does not count: ${approval.problem}`]),

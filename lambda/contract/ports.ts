@@ -178,6 +178,8 @@ export interface StorePort {
   abortRequested(execution: string): Promise<boolean>;
   /** What a person has written to this question. */
   approval(execution: string, gate: GateName): Promise<WrittenWord | undefined>;
+  /** The same where a rejection stands that no approval may take the place of. */
+  rejection(execution: string, gate: GateName): Promise<WrittenWord | undefined>;
   /** What the judge was given at some polls, as the object of this number. */
   putLooks(execution: string, number: number, records: readonly LookRecord[]): Promise<void>;
   /** What one of these objects has; undefined where there is none. */

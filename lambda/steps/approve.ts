@@ -34,11 +34,11 @@ export async function approve(given: CutoverRun, ports: Ports, nowMs: number): P
   const asked = given.approval ?? { gate: findGateName(given), askedAtMs: nowMs };
   const run = given.approval ? given : countAsked(given, asked);
   const found = await settleWithin(STORE_MS, 'reading the approval', () =>
-    ports.store.approval(run.execution, asked.gate),
+    Promise.all([ports.store.rejection(run.execution, asked.gate), ports.store.approval(run.execution, asked.gate)]),
   );
   // A store that is unreachable may hold an approval: no one is notified that there was none.
   if ('problem' in found) return waitForStore(run, asked, found.problem, ports, nowMs);
-  const word = found.value && (await responseFrom(found.value, run, asked, ports, nowMs));
+  const word = await findResponse(found.value, (written) => responseFrom(written, run, asked, ports, nowMs));
   const verdict = approvalVerdict(word, asked, run.plan.approval, nowMs);
   if (verdict === 'wait') return waitOn(run, asked, typeof word === 'string' ? word : undefined, ports);
   const { gate } = asked;
@@ -46,6 +46,17 @@ export async function approve(given: CutoverRun, ports: Ports, nowMs: number): P
   const noted = note(responded, nowMs, 'Approve', { gate, verdict, ...(typeof word === 'object' && { ...word }) });
   if (!run.escalation) return endGate(noted, findGate(gate), verdict, word);
   return endEscalation(noted, run.escalation, verdict, word, nowMs);
+}
+
+/** A rejection counts whatever else was written: two persons may respond at once, and the other one must not see it vanish. */
+async function findResponse(
+  [rejection, approval]: readonly (WrittenWord | undefined)[],
+  read: (written: WrittenWord) => Promise<Response | string>,
+): Promise<Response | string | undefined> {
+  const rejected = rejection && (await read(rejection));
+  if (typeof rejected === 'object' && rejected.decision === 'reject') return rejected;
+  if (approval) return read(approval);
+  return typeof rejected === 'string' ? rejected : undefined;
 }
 
 function endGate(

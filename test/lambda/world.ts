@@ -95,6 +95,8 @@ export class MemoryCloud {
   alarms: AlarmReading[] = [];
   /** What people wrote, by question. */
   words: Partial<Record<GateName, { text: string; writtenAtMs: number }>> = {};
+  /** What was written where no approval may take its place. */
+  rejections: Partial<Record<GateName, { text: string; writtenAtMs: number }>> = {};
   /** What STS says of a statement. */
   signer: (statement: Statement) => string = () => 'arn:aws:iam::123456789012:user/ann';
   notified: Announcement[] = [];
@@ -220,6 +222,7 @@ export class MemoryCloud {
       },
       abortRequested: async (execution) => this.reach('store', () => this.aborts.has(execution)),
       approval: async (_, gate) => this.reach('store', () => this.words[gate]),
+      rejection: async (_, gate) => this.reach('store', () => this.rejections[gate]),
       putEvidence: async (evidence) => this.reach('store', () => void this.evidence.push(evidence)),
       putLooks: async (_, number, records) => this.reach('store', () => void (this.looks[number - 1] = records)),
       looks: async (_, number) => this.reach('store', () => this.looks[number - 1]),

@@ -1,5 +1,5 @@
 import { S3Client } from '@aws-sdk/client-s3';
-import { MAX_WORD_BYTES, approvalKey } from '../../../core/approval/approval';
+import { MAX_WORD_BYTES, approvalKey, rejectionKey } from '../../../core/approval/approval';
 import { looksKey, looksPrefix } from '../../../core/cutover/looks';
 import { CutoverRun } from '../../../core/cutover/run';
 import { CutoverError } from '../../../core/errors/errors';
@@ -72,6 +72,7 @@ export function storePort(bucket: string, abortSignal?: AbortSignal): StorePort 
     },
     abortRequested: async (execution) => (await objects.read(abortKey(execution))) !== undefined,
     approval: (execution, gate) => objects.readShort(approvalKey(execution, gate), MAX_WORD_BYTES),
+    rejection: (execution, gate) => objects.readShort(rejectionKey(execution, gate), MAX_WORD_BYTES),
     ...createLooks(objects),
     hasEvidence: (execution) => objects.exists(evidenceKey(execution)),
     wasNotified: async (execution) => (await objects.read(notifiedKey(execution))) !== undefined,

@@ -1,4 +1,4 @@
-import { GATE_RULE, approvalKey } from '../../../core/approval/approval';
+import { GATE_RULE, approvalKey, rejectionKey } from '../../../core/approval/approval';
 import type { CutoverConfig } from '../../../core/cutover/cutover-config';
 import { identityPort } from '../../../lambda/adapters/identity';
 import { storePort } from '../../../lambda/adapters/store/store';
@@ -42,7 +42,7 @@ async function waiting() {
   const ports = {
     ...others,
     identity: identityPort(config),
-    store: { ...store, approval: storePort('store').approval },
+    store: { ...store, approval: storePort('store').approval, rejection: storePort('store').rejection },
   };
   const ready = memory.ready({ approval: { beforeFirstShift: true } });
   const asking = await approve(
@@ -80,6 +80,26 @@ test('a no is one too', async () => {
     },
   ]);
   expect((await look()).failure?.message).toBe(`'firstShift' must be approved, got a rejection by '${ARN}'`);
+});
+
+test.each([
+  ['approve', 'reject'],
+  ['reject', 'approve'],
+])('of two persons who %s and %s at once, the one who rejects counts', async (first, second) => {
+  const { look } = await waiting();
+  for (const verb of [first, second]) expect((await respond('night', 'firstShift', verb)).code).toBe(0);
+  expect((await look()).failure).toMatchObject({ code: 'ApprovalRejected' });
+});
+
+test('an approval at the place of a rejection is none, and one that cannot be read hides no approval', async () => {
+  const { look } = await waiting();
+  const put = (text: string) => cloud.objects.put('store', rejectionKey('night', 'firstShift'), Buffer.from(text));
+  put('{"decision":"approve"}');
+  expect((await look()).verdict).toBe('wait');
+  put('{"decision":"rej');
+  expect((await look()).verdict).toBe('wait');
+  await respond('night', 'firstShift');
+  expect((await look()).verdict).toBe('approved');
 });
 
 test('an approval of another gate or execution, put where this one is looked for, does not count', async () => {

@@ -82,7 +82,7 @@ test('who is asked gets one command for a yes and one for a no, what comes next,
   );
   const sign = 'drainshift approve --stack STACK --execution move-1 --gate firstShift';
   const write = (decision: string) =>
-    `echo '{"decision":"${decision}","by":"YOUR NAME"}' | aws s3 cp - s3://store/approval/move-1/first-shift.json`;
+    `echo '{"decision":"${decision}","by":"YOUR NAME"}' | aws s3 cp - s3://store/approval/move-1/first-shift${decision === 'reject' ? '.rejected' : ''}.json`;
   expect(text).toContain(`${sign}\n`);
   expect(text).toContain(`${sign.replace('approve', 'reject')}\n`);
   expect(text).toContain(write('reject'));
@@ -273,7 +273,7 @@ test('a cutover that waits for a person says each thing once, and nothing that i
     "Cutover 'move-1' waits for your approval.",
     'Next come the weights 0/100. Without an approval until 1970-01-01T01:00:00.000Z it rolls back to 100/0.',
     'To approve, signed as who you are at AWS:\n  drainshift approve --stack STACK --execution move-1 --gate lastStage\nor, without a name in the record:\n  echo \'{"decision":"approve","by":"YOUR NAME"}\' | aws s3 cp - s3://store/approval/move-1/last-stage.json',
-    'To reject, after which it rolls back to 100/0:\n  drainshift reject --stack STACK --execution move-1 --gate lastStage\nor, where that command is not at hand:\n  echo \'{"decision":"reject","by":"YOUR NAME"}\' | aws s3 cp - s3://store/approval/move-1/last-stage.json',
+    'To reject, after which it rolls back to 100/0:\n  drainshift reject --stack STACK --execution move-1 --gate lastStage\nor, where that command is not at hand:\n  echo \'{"decision":"reject","by":"YOUR NAME"}\' | aws s3 cp - s3://store/approval/move-1/last-stage.rejected.json',
   ]);
 });
 
