@@ -1,7 +1,8 @@
 import type { LedgerReport } from '../proxy/admin-api';
-import { KindCounts, NO_CONNECTIONS, addKinds, total } from '../proxy/connections';
+import { KindEndings, subtractKindEndings } from '../judge/kind-tally';
+import { KindCounts, NO_CONNECTIONS, addKinds, eachKind, total } from '../proxy/connections';
 import { countArrived } from '../judge/sessions';
-import { CutoverRun, DrainProgress, rollBack } from './run';
+import { CutoverRun, DrainKinds, DrainProgress, rollBack } from './run';
 import { drainLimitSeconds, drainVerdict } from '../proxy/drain';
 import { findDirection } from '../plan/direction';
 import { MAX_DRAIN_LOOKS } from '../plan/plan';
@@ -33,7 +34,31 @@ export function beginDrain(run: CutoverRun, tasks: readonly TaskReading[], nowMs
     before: { ...counts, lost, unknown },
     ...(goneBefore > 0 && { goneBefore }),
     ended: { moved: 0, closed: 0, forced: 0, lost: counts.lost - lost, unknown: counts.unknown - unknown },
+    ...beginKinds(run),
   };
+}
+
+/** What died with its task since the last verdict counts, and nothing else that ended before. */
+function beginKinds(run: CutoverRun): Pick<DrainProgress, 'kinds'> {
+  const now = findKinds(run);
+  if (!now) return {};
+  const judged = run.judgedCounts ? run.judgedCounts.kinds : now;
+  if (!judged) return {};
+  const before = eachKind((kind) => {
+    const { lost, unknown } = judged[kind];
+    return { ...now[kind], lost, unknown };
+  });
+  const ended = subtractKindEndings(now, before);
+  return { kinds: { before, goneBefore: eachKind((kind) => ended[kind].lost + ended[kind].unknown), ended } };
+}
+
+function seeKinds(run: CutoverRun, kinds: DrainKinds | undefined): Pick<DrainProgress, 'kinds'> {
+  const now = findKinds(run);
+  return { kinds: now && kinds && { ...kinds, ended: subtractKindEndings(now, kinds.before) } };
+}
+
+function findKinds({ watch, plan }: CutoverRun): KindEndings | undefined {
+  return watch?.tallies[findDirection(plan).from].kinds;
 }
 
 /** The drain after another look, with the verdict for the Choice state. */
@@ -78,6 +103,7 @@ export function drainSeen(run: CutoverRun, drain: DrainProgress, tasks: readonly
     unknownTasks: unknownTasks(tasks).length,
     ...(arrived && { returning: arrived.returning }),
     ended,
+    ...seeKinds(run, drain.kinds),
   };
 }
 
@@ -88,7 +114,15 @@ function findCounts({ watch, plan }: CutoverRun) {
 /** The drain of a finished cutover whose end is on no record but a mark: what was still live at the last one ended unseen. */
 export function unseenEnd(drain: DrainProgress): DrainProgress {
   const unknown = drain.ended.unknown + total(drain.active);
-  return { ...drain, active: NO_CONNECTIONS, unknownTasks: 0, ended: { ...drain.ended, unknown } };
+  const kinds = drain.kinds && {
+    ...drain.kinds,
+    ended: eachKind((kind) => {
+      const ended = drain.kinds!.ended[kind];
+      return { ...ended, unknown: ended.unknown + drain.active[kind] };
+    }),
+  };
+  const ended = { ...drain.ended, unknown };
+  return { ...drain, active: NO_CONNECTIONS, unknownTasks: 0, ended, ...(kinds && { kinds }) };
 }
 
 /**

@@ -1,7 +1,9 @@
-import { KindCounts, NO_CONNECTIONS, total } from '../proxy/connections';
+import { KIND_ENDINGS, sumEnding } from '../judge/kind-tally';
+import { ByKind, ConnectionKind, KindCounts, NO_CONNECTIONS, eachKind, total } from '../proxy/connections';
 import {
   CutoverRun,
   DrainEndings,
+  DrainProgress,
   Failure,
   Outcome,
   RollbackRecord,
@@ -35,6 +37,8 @@ export interface Evidence {
   } & DrainEndings & {
       /** Ended by themselves: what was live at the start and is in no other count. */
       readonly completed: number;
+      /** The same by kind. Absent where it is unknown. */
+      readonly byKind?: ByKind<KindEnd>;
     };
   /** The attempts to switch, of a plan that does. */
   readonly switches?: readonly SwitchRecord[];
@@ -63,6 +67,9 @@ export interface Evidence {
   readonly timeline: readonly TimelineEntry[];
 }
 
+/** How connections of one kind ended. What is absent is unknown, and not zero: an older proxy does not say of which kind those are. */
+export type KindEnd = Partial<DrainEndings & { readonly completed: number }>;
+
 /** Objects of a store, each a list of records: `PREFIX000001.json` and on. */
 export interface LooksIn {
   readonly prefix: string;
@@ -90,6 +97,7 @@ export function buildEvidence(
       atStart: run.drain?.atStart ?? NO_CONNECTIONS,
       unknownTasks: run.drain?.unknownTasks ?? 0,
       ...listEndings(run),
+      ...listKinds(run.drain),
     },
     ...(run.switches && { switches: run.switches }),
     ...listLooks(run, objects),
@@ -164,4 +172,19 @@ function listEndings({ drain }: CutoverRun): DrainEndings & { completed: number 
   const completed = gone - moved - closed - forced - lost - unknown;
   // Connections that arrived during the drain (a request of a sticky client) may have been closed too.
   return { completed: Math.max(0, completed), moved, closed, forced, lost, unknown };
+}
+
+/** An ending whose kinds do not add up to all of it is unknown of each kind; and with it what ended by itself. */
+function listKinds(drain: DrainProgress | undefined): Pick<Evidence['drain'], 'byKind'> {
+  const { kinds } = drain ?? {};
+  if (!drain || !kinds) return {};
+  const known = KIND_ENDINGS.filter((ending) => sumEnding(kinds.ended, ending) === drain.ended[ending]);
+  const find = (kind: ConnectionKind): KindEnd => {
+    const ended = Object.fromEntries(known.map((ending) => [ending, kinds.ended[kind][ending]]));
+    if (known.length < KIND_ENDINGS.length) return ended;
+    const gone = drain.atStart[kind] + kinds.goneBefore[kind] - drain.active[kind];
+    const others = KIND_ENDINGS.reduce((sum, ending) => sum + kinds.ended[kind][ending], 0);
+    return { completed: Math.max(0, gone - others), ...ended };
+  };
+  return { byKind: eachKind(find) };
 }

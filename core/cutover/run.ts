@@ -11,6 +11,7 @@ import { Plan } from '../plan/plan';
 import type { Sessions } from '../judge/sessions';
 import type { ShareOdds } from '../judge/share-odds';
 import { SideState } from '../judge/side-state';
+import type { KindEndings } from '../judge/kind-tally';
 import { SideCounts } from '../judge/tally';
 import { Watch } from '../judge/watch';
 import type { LookRecord } from '../judge/look-record';
@@ -54,7 +55,7 @@ export interface CutoverRun {
   readonly escalation?: Escalation | undefined;
   readonly escalations?: number;
   /** Of the side that is left at the verdict of the last stage: what its tasks lose from then on is of the drain. */
-  readonly judgedCounts?: Pick<SideCounts, 'lost' | 'unknown'>;
+  readonly judgedCounts?: Pick<SideCounts, 'lost' | 'unknown'> & { readonly kinds?: KindEndings };
   readonly drain?: DrainProgress;
   /** The attempts to switch, of a plan that does: the last ones, and those of the rollback. */
   readonly switches?: readonly SwitchRecord[];
@@ -208,6 +209,14 @@ export interface DrainProgress {
   /** Connections that were gone with their tasks when the drain began: they are in `ended`, and not in `atStart`. */
   readonly goneBefore?: number;
   readonly ended: DrainEndings;
+  /** The same by kind; absent where a state of an older version has none. */
+  readonly kinds?: DrainKinds | undefined;
+}
+
+export interface DrainKinds {
+  readonly before: KindEndings;
+  readonly goneBefore: KindCounts;
+  readonly ended: KindEndings;
 }
 
 export interface DrainEndings {

@@ -17,11 +17,12 @@ export function afterBake(
   nowMs: number,
 ): CutoverRun {
   if (verdict === 'wait') return { ...run, verdict: 'wait', waitSeconds: run.plan.pollSeconds };
-  const { lost, unknown } = watch.tallies[findDirection(run.plan).from].counts;
+  const { counts, kinds } = watch.tallies[findDirection(run.plan).from];
+  const { lost, unknown } = counts;
   const ended = {
     ...run,
     stages: [...run.stages, buildRecord(stage, progress, watch, verdict, run.plan, nowMs)],
-    judgedCounts: { lost, unknown },
+    judgedCounts: { lost, unknown, ...(kinds && { kinds }) },
   };
   if (verdict === 'rollBack') {
     return rollBack(ended, 'BreakerTripped', breakerTrip(watch, run.plan)?.message ?? 'the breaker tripped');

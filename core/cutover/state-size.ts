@@ -1,6 +1,6 @@
 import { withoutLooks } from './looks';
 import { CutoverRun } from './run';
-import { SideTally } from '../judge/tally';
+import { SideTally, withoutTaskKinds } from '../judge/tally';
 
 /**
  * What the state of a cutover may take, in bytes of UTF-8. Step Functions and the response of Lambda take 262,144; the
@@ -24,10 +24,33 @@ export function withoutTasks(run: CutoverRun): CutoverRun {
   return { ...run, watch: { ...run.watch, tallies: { source: bare(source), target: bare(target) } } };
 }
 
-/** A state that is too large goes on without what decides nothing: the records of its polls, then the traces of its switches. */
+/** By kind it is not counted any more how connections end: that is unknown then. */
+function withoutKinds(run: CutoverRun): CutoverRun {
+  const { watch, drain, judgedCounts } = run;
+  if (!watch) return run;
+  const bare = ({ counts, beganMs, tasks }: SideTally): SideTally => ({
+    counts,
+    ...(beganMs !== undefined && { beganMs }),
+    tasks: Object.fromEntries(Object.entries(tasks).map(([id, seen]) => [id, seen && withoutTaskKinds(seen)])),
+  });
+  const { source, target } = watch.tallies;
+  return {
+    ...run,
+    watch: { ...watch, tallies: { source: bare(source), target: bare(target) } },
+    ...(drain && { drain: { ...drain, kinds: undefined } }),
+    ...(judgedCounts && { judgedCounts: { lost: judgedCounts.lost, unknown: judgedCounts.unknown } }),
+  };
+}
+
+/**
+ * A state that is too large goes on without what decides nothing: how connections end by kind, then the records of its polls, then the
+ * traces of its switches.
+ */
 export function withWhatFits(run: CutoverRun): CutoverRun {
   if (!isTooLarge(run)) return run;
-  const next = withoutLooks(run);
+  const bare = withoutKinds(run);
+  if (!isTooLarge(bare)) return bare;
+  const next = withoutLooks(bare);
   if (!next.switches || !isTooLarge(next)) return next;
   return { ...next, switches: next.switches.map((record) => ({ ...record, trace: undefined })) };
 }

@@ -1,3 +1,14 @@
+import {
+  KindEndings,
+  MutableKindEndings,
+  NO_KIND_ENDINGS,
+  copyKindEndings,
+  countHeld,
+  countHeldByWorker,
+  countKinds,
+  packKinds,
+  withoutHeld,
+} from './kind-tally';
 import { own } from '../validation/own';
 import { LedgerReport } from '../proxy/admin-api';
 import { total } from '../proxy/connections';
@@ -74,6 +85,8 @@ export type SeenTask = readonly [
   unlisted: number,
   /** Of the process: another one in the same task has lost what the first one held. */
   identity: string,
+  /** What it held and how connections ended, by kind (`packKinds`); absent of a side whose kinds are not counted. */
+  kinds?: string,
 ];
 
 export interface SideTally {
@@ -82,16 +95,22 @@ export interface SideTally {
   readonly tasks: Readonly<Record<string, SeenTask | null>>;
   /** When counting began. */
   readonly beganMs?: number;
+  /** Of the side that is left: how connections ended, by kind. Absent of the other one, and of an older state. */
+  readonly kinds?: KindEndings | undefined;
 }
 
 /** Enough of a random name to tell it from the one before it. */
 const NAME_CHARACTERS = 6;
 
-/** The tally before anything was counted: what the tasks report now is where counting begins. */
-export function beginTally(readings: readonly TaskReading[], nowMs: number): SideTally {
+/**
+ * The tally before anything was counted: what the tasks report now is where counting begins.
+ *
+ * @param hasKinds whether it is to say by kind how connections end
+ */
+export function beginTally(readings: readonly TaskReading[], nowMs: number, hasKinds = false): SideTally {
   const live = readings.filter(({ life }) => life !== 'stopped');
-  const tasks = Object.fromEntries(live.map((reading) => [reading.id, seenFrom(reading)]));
-  return { counts: NO_COUNTS, tasks, beganMs: nowMs };
+  const tasks = Object.fromEntries(live.map((reading) => [reading.id, seenFrom(reading, hasKinds)]));
+  return { counts: NO_COUNTS, tasks, beganMs: nowMs, ...(hasKinds && { kinds: NO_KIND_ENDINGS }) };
 }
 
 /** A list that is eventually consistent may lack a task for a while: ECS lists one that has stopped for an hour. */
@@ -121,7 +140,7 @@ export function withUnlisted(
  */
 export function addReadings(before: SideTally, readings: readonly TaskReading[], nowMs: number): SideTally {
   const tasks: Record<string, SeenTask | null> = {};
-  const added = { ...NO_COUNTS };
+  const added = beginAdded(before);
   const listed = new Set<string>();
   for (const reading of readings) {
     listed.add(reading.id);
@@ -132,7 +151,7 @@ export function addReadings(before: SideTally, readings: readonly TaskReading[],
       if (seen && reading.isUnlisted === true) tasks[reading.id] = withoutLife(seen);
       continue;
     }
-    tasks[reading.id] = seenFrom(reading) ?? withLife(seen, reading, nowMs);
+    tasks[reading.id] = seenFrom(reading, before.kinds !== undefined) ?? withLife(seen, reading, nowMs);
     if (reading.report && (seen || isNew(before, reading))) countReport(added, seen, reading.report);
   }
   for (const [id, seen] of Object.entries(before.tasks)) {
@@ -141,7 +160,7 @@ export function addReadings(before: SideTally, readings: readonly TaskReading[],
     // ECS lists a stopped task for an hour, and then no more.
     else countEnd(added, seen, undefined);
   }
-  return { ...before, counts: sum(before.counts, added), tasks };
+  return { ...before, counts: sum(before.counts, added), tasks, kinds: added.kinds };
 }
 
 /** What one did that was there before counting began is none of it. */
@@ -165,15 +184,21 @@ export function computeDifference(now: SideCounts, before: SideCounts): SideCoun
 }
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
+/** Beside what is new of all kinds the whole of each kind, where that is counted. */
+type Added = Mutable<SideCounts> & { readonly kinds: MutableKindEndings | undefined };
 
-function countReport(added: Mutable<SideCounts>, seen: SeenTask | null, report: LedgerReport): void {
+function beginAdded({ kinds }: SideTally): Added {
+  return { ...NO_COUNTS, kinds: kinds && copyKindEndings(kinds) };
+}
+
+function countReport(added: Added, seen: SeenTask | null, report: LedgerReport): void {
   // Another process in the same task: it was restarted, and took its connections with it.
   if (seen && seen[11] !== shortName(report.identity)) countEnd(added, seen, undefined);
   else if (seen && seen[0] !== shortName(report.instance)) countLostWorker(added, report);
   countSince(added, seen, report);
 }
 
-function countSince(added: Mutable<SideCounts>, seen: SeenTask | null, report: LedgerReport): void {
+function countSince(added: Added, seen: SeenTask | null, report: LedgerReport): void {
   const now = countsFrom(report);
   // The counters of another instance began at zero.
   const base = seen && seen[0] === shortName(report.instance) ? seen : null;
@@ -183,11 +208,14 @@ function countSince(added: Mutable<SideCounts>, seen: SeenTask | null, report: L
   const isSameProcess = seen?.[11] === shortName(report.identity);
   if (!isSameProcess) added.forced += report.drainForced;
   else if (base) added.forced += Math.max(0, report.drainForced - base[6]);
+  const news = { isOtherInstance: !base, isOtherProcess: !isSameProcess };
+  if (added.kinds) countKinds(added.kinds, seen?.[12], report, news);
 }
 
-function countEnd(added: Mutable<SideCounts>, seen: SeenTask | null, exitCode: number | undefined): void {
+function countEnd(added: Added, seen: SeenTask | null, exitCode: number | undefined): void {
   // No client waits for their responses any more: they are lost, or were sent in the end.
   added.responded += seen?.[8] ?? 0;
+  if (added.kinds) countHeld(added.kinds, seen?.[12], exitCode === 0 ? 'unknown' : 'lost');
   if (exitCode === 0) {
     added.unknown += seen?.[7] ?? 0;
     return;
@@ -198,18 +226,20 @@ function countEnd(added: Mutable<SideCounts>, seen: SeenTask | null, exitCode: n
 }
 
 /** A worker of the task died: the report counts from zero again, but for what that worker held, which is `forced`. */
-function countLostWorker(added: Mutable<SideCounts>, { ended }: LedgerReport): void {
+function countLostWorker(added: Added, report: LedgerReport): void {
+  const { ended } = report;
+  if (added.kinds) countHeldByWorker(added.kinds, report);
   added.tasksLost += 1;
   added.lost += Object.values(ended).reduce((count, { forced }) => count + forced, 0);
 }
 
-function seenFrom({ report, life }: TaskReading): SeenTask | null {
+function seenFrom({ report, life }: TaskReading, hasKinds: boolean): SeenTask | null {
   if (!report) return null;
   const [requests, responded, errors, moved, closed, forced] = countsFrom(report);
   const isLeaving = life === 'leaving' ? 1 : 0;
   // A stream has its response: it counted as responded to when it began.
   const pending = Math.max(0, report.active.http - (report.ofTesters ?? 0));
-  return [
+  const seen = [
     shortName(report.instance),
     requests,
     responded,
@@ -222,23 +252,42 @@ function seenFrom({ report, life }: TaskReading): SeenTask | null {
     isLeaving,
     0,
     shortName(report.identity),
-  ];
+  ] as const;
+  return hasKinds ? [...seen, packKinds(report)] : seen;
 }
 
 /** A task that does not respond keeps what it reported last. */
 function withLife(seen: SeenTask | null, { life, isUnlisted }: TaskReading, nowMs: number): SeenTask | null {
   if (!seen) return null;
-  const [instance, requests, responded, errors, moved, closed, forced, active, pending, wasLeaving, since, identity] =
-    seen;
+  const [, , , , , , , , , wasLeaving, since] = seen;
   const isLeaving = life === 'leaving' ? 1 : wasLeaving;
   const unlisted = isUnlisted !== true ? 0 : since > 0 ? since : Math.floor(nowMs / 1000);
-  return [instance, requests, responded, errors, moved, closed, forced, active, pending, isLeaving, unlisted, identity];
+  return seen.with(9, isLeaving).with(10, unlisted) as unknown as SeenTask;
+}
+
+/** Without what it says of each kind. */
+export function withoutTaskKinds(seen: SeenTask): SeenTask {
+  return seen.slice(0, 12) as unknown as SeenTask;
 }
 
 /** One that counts as gone may be listed again: what it did until then counts once. What it held is lost. */
 function withoutLife(seen: SeenTask): SeenTask {
-  const [instance, requests, responded, errors, moved, closed, forced, , , , , identity] = seen;
-  return [instance, requests, responded + seen[8], errors, moved, closed, forced, 0, 0, 1, GONE, identity];
+  const [instance, requests, responded, errors, moved, closed, forced, , , , , identity, kinds] = seen;
+  const gone = [
+    instance,
+    requests,
+    responded + seen[8],
+    errors,
+    moved,
+    closed,
+    forced,
+    0,
+    0,
+    1,
+    GONE,
+    identity,
+  ] as const;
+  return kinds === undefined ? gone : [...gone, withoutHeld(kinds)];
 }
 
 type Counted = readonly [number, number, number, number, number, number];

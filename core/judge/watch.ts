@@ -58,8 +58,10 @@ const SAMPLE_SPACING = 0.08;
 
 export type TaskReadings = Readonly<Record<Side, readonly TaskReading[]>>;
 
-export function beginWatch(readings: TaskReadings, nowMs: number): Watch {
-  const tallies = { source: beginTally(readings.source, nowMs), target: beginTally(readings.target, nowMs) };
+/** @param left of this side it is counted by kind how connections end */
+export function beginWatch(readings: TaskReadings, nowMs: number, left?: Side): Watch {
+  const begin = (side: Side) => beginTally(readings[side], nowMs, side === left);
+  const tallies = { source: begin('source'), target: begin('target') };
   return { ...watchFrom(tallies, nowMs), live: countSides(readings) };
 }
 

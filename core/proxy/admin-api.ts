@@ -17,6 +17,8 @@ export interface LedgerReport {
   readonly drainRemainingSeconds: number;
   /** Connections that the drain in force has cut, because they were over their time: some of `ended.….forced`. 0 where there is no drain. */
   readonly drainForced: number;
+  /** The same by kind. Absent of an older proxy: then it is unknown, and not zero. */
+  readonly drainForcedByKind?: KindCounts;
   readonly active: KindCounts;
   /**
    * Of `active.http` and `active.streaming`: requests that came by a port of the smoke tests. Absent where there are none. No drain of a

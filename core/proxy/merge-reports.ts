@@ -41,6 +41,7 @@ export function mergeReports(
     state: findState(reports),
     drainRemainingSeconds: Math.max(...reports.map(({ drainRemainingSeconds }) => drainRemainingSeconds)),
     drainForced: reports.reduce((sum, { drainForced }) => sum + drainForced, 0),
+    ...mergeForcedKinds(reports),
     active: activeSum(reports),
     ...sumOfTesters(reports),
     ended: eachKind((kind) => minus(sum.ended[kind], from.ended[kind])),
@@ -78,6 +79,12 @@ export function isSameZero(before: readonly LedgerReport[], after: readonly Ledg
 
 export function activeSum(reports: readonly LedgerReport[]): KindCounts {
   return reports.reduce((sum, { active }) => addKinds(sum, active), NO_CONNECTIONS);
+}
+
+/** What one of them does not say is unknown of all. */
+function mergeForcedKinds(reports: readonly LedgerReport[]): Pick<LedgerReport, 'drainForcedByKind'> {
+  const said = reports.flatMap(({ drainForcedByKind }) => drainForcedByKind ?? []);
+  return said.length < reports.length ? {} : { drainForcedByKind: said.reduce(addKinds, NO_CONNECTIONS) };
 }
 
 function findState(reports: readonly LedgerReport[]): LedgerReport['state'] {

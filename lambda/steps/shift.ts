@@ -104,7 +104,7 @@ async function startWatch(run: CutoverRun, proxies: Ports['proxies'], nowMs: num
   const past = sumSides({ source, target })[findDirection(plan).from];
   const comparison = beginComparison(past, order, plan);
   const routes = Object.keys(comparison.odds.routes);
-  const watch = { ...beginWatch({ source, target }, nowMs), comparison };
+  const watch = { ...beginWatch({ source, target }, nowMs, findDirection(plan).from), comparison };
   const seen = { judge: JUDGE, until: order.until, routes, past: packWindow(past.all), counts: packCounts(watch) };
   return { ...keepLook(run, { kind: 'begin', at: nowMs, ...seen }), watch };
 }

@@ -1,5 +1,12 @@
 import type { DrainOrder, LedgerReport } from '../../core/proxy/admin-api';
-import { CONNECTION_KINDS, ConnectionKind } from '../../core/proxy/connections';
+import {
+  CONNECTION_KINDS,
+  ConnectionKind,
+  KindCounts,
+  NO_CONNECTIONS,
+  eachKind,
+  total,
+} from '../../core/proxy/connections';
 import {
   CLOSE_HANDSHAKE_SECONDS,
   drainLimitSeconds,
@@ -36,7 +43,7 @@ interface Run {
   readonly nextWalkMs: Map<ConnectionKind, number>;
   nextCloseMs: number;
   /** Those that were asked to go and had to be cut. */
-  forced: number;
+  readonly forced: Record<ConnectionKind, number>;
   readonly result: Promise<DrainResult>;
   readonly settle: (result: DrainResult) => void;
 }
@@ -70,9 +77,9 @@ export class Drain {
     return Math.max(0, Math.round(ms)) / 1000;
   }
 
-  /** Connections that it has cut; 0 where there is no drain. */
-  get forced(): number {
-    return this.run?.forced ?? 0;
+  /** Connections that it has cut, by kind; none where there is no drain. */
+  get forced(): KindCounts {
+    return this.run?.forced ?? NO_CONNECTIONS;
   }
 
   /**
@@ -135,7 +142,7 @@ export class Drain {
       walks: new Map(),
       nextWalkMs: new Map(),
       nextCloseMs: startedMs,
-      forced: 0,
+      forced: eachKind(() => 0),
       result,
       settle,
     };
@@ -159,7 +166,7 @@ export class Drain {
     const { run } = this;
     if (!run) return;
     const nowMs = this.clock.nowMs();
-    const verdict = run.lines.tell(this.ledger.active, this.limitMs(run), run.forced, nowMs);
+    const verdict = run.lines.tell(this.ledger.active, this.limitMs(run), total(run.forced), nowMs);
     if (verdict !== 'wait') run.settle(verdict);
     this.closeDue(run, nowMs);
     const untilLook = Math.min(LOOK_MS, Math.max(MIN_LOOK_MS, run.nextCloseMs - nowMs));
@@ -174,22 +181,22 @@ export class Drain {
         run.nextCloseMs = nowMs + LOOK_MS;
         return;
       }
-      run.asked.add(next);
-      this.close(run, next);
+      run.asked.add(next.closable);
+      this.close(run, next.closable, next.kind);
       run.nextCloseMs += nextCloseMs(run.order, this.clock.random());
     }
   }
 
-  private close(run: Run, closable: Closable): void {
-    const left = () => void (run.forced += closable.leftAs === 'forced' ? 1 : 0);
+  private close(run: Run, closable: Closable, kind: ConnectionKind): void {
+    const left = () => void (run.forced[kind] += closable.leftAs === 'forced' ? 1 : 0);
     closable.close().then(left, (error: unknown) => this.log.warn(`A connection was not closed: ${String(error)}`));
   }
 
   /** Short-lived kinds first, within a kind the oldest first. */
-  private nextToClose(run: Run, nowMs: number): Closable | undefined {
+  private nextToClose(run: Run, nowMs: number): { closable: Closable; kind: ConnectionKind } | undefined {
     for (const kind of CONNECTION_KINDS) {
-      const next = run.walks.get(kind)?.next().value ?? this.walkAgain(run, kind, nowMs);
-      if (next) return next;
+      const closable = run.walks.get(kind)?.next().value ?? this.walkAgain(run, kind, nowMs);
+      if (closable) return { closable, kind };
     }
     return undefined;
   }

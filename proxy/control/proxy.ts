@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { HEALTH_PATH, LedgerReport } from '../../core/proxy/admin-api';
-import { KindCounts, NO_CONNECTIONS, STREAM_KINDS, addKinds } from '../../core/proxy/connections';
+import { KindCounts, NO_CONNECTIONS, STREAM_KINDS, addKinds, total } from '../../core/proxy/connections';
 import type { Snapshot } from '../../core/proxy/task-protection';
 import { AccessLog } from '../telemetry/access-log';
 import { AdminServer, AdminTarget, startAdminServer } from '../admin/admin-server';
@@ -221,7 +221,8 @@ class Proxy implements RunningProxy {
       instance,
       state: drain.state,
       drainRemainingSeconds: drain.remainingSeconds,
-      drainForced: drain.forced,
+      drainForced: total(drain.forced),
+      drainForcedByKind: drain.forced,
       ...ledgerFigures(ledger, performance.now()),
       requests: ledgers.traffic.requests,
       ...ledgers.traffic.ofTesters,

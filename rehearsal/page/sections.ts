@@ -111,11 +111,13 @@ export function staged({ stages }: Cutover): string {
 /** Nothing of a cutover that did not drain. */
 export function drained({ drain, direction }: Cutover): string {
   if (!drain) return note('The drain was not begun.');
+  const { byKind } = drain;
+  const end = (count: number | undefined) => (count === undefined ? 'unknown' : number(count));
   const kinds = CONNECTION_KINDS.map((kind) => [
-    KIND_FACTS[kind].plural,
-    number(drain.atStart[kind]),
-    number(drain.left[kind]),
+    ...[KIND_FACTS[kind].plural, number(drain.atStart[kind]), number(drain.left[kind])],
+    ...(byKind ? DRAIN_ENDINGS.map(([ending]) => end(byKind[kind][ending])) : []),
   ]);
+  const endingNames = byKind ? DRAIN_ENDINGS.map(([, name]) => name) : [];
   const endings = DRAIN_ENDINGS.map(([kind, name]) => [name, number(drain[kind])]);
   const unknown =
     drain.unknownTasks > 0
@@ -124,9 +126,10 @@ export function drained({ drain, direction }: Cutover): string {
         )
       : '';
   return `${drainBars(drain, direction.from)}
-${table('Connections by kind', ['kind', 'at its start', 'at its end'], kinds)}
+${table('Connections by kind', ['kind', 'at its start', 'at its end', ...endingNames], kinds)}
 ${table('How connections ended', ['how', 'connections'], endings)}
-${note('The evidence counts endings of all kinds together. Connections that came in the drain may be among those that were closed.')}${unknown}`;
+${byKind ? '' : note('The evidence counts endings of all kinds together.')}
+${note('Connections that came in the drain may be among those that were closed.')}${unknown}`;
 }
 
 export function timeline(cutover: Cutover, outside: SeenOutside): string {

@@ -1,6 +1,6 @@
 import { describePace } from '../../core/cutover/pacing';
 import { findDirection } from '../../core/plan/direction';
-import { CONNECTION_KINDS, NO_CONNECTIONS } from '../../core/proxy/connections';
+import { CONNECTION_KINDS, KIND_FACTS, NO_CONNECTIONS } from '../../core/proxy/connections';
 import { printableLine } from '../../core/text/printable';
 import { formatWeights } from '../../core/traffic/weights';
 import type { OwnClientsTally } from '../load-balancer/counting/own-clients';
@@ -210,7 +210,28 @@ function drain({ drain: { atStart, ...ended }, timeline, plan }: RehearsalEviden
   if (!timeline.some(({ state }) => state === 'Drain')) return 'not begun';
   const began = CONNECTION_KINDS.reduce((sum, kind) => sum + atStart[kind], 0);
   const left = CONNECTION_KINDS.reduce((sum, kind) => sum + live[kind], 0);
-  const { completed, moved, closed, forced, lost, unknown } = ended;
+  const { completed, moved, closed, forced, lost, unknown, byKind } = ended;
   const rest = `${lost > 0 ? `, ${lost} lost with their task` : ''}${unknown > 0 ? `, ${unknown} unknown` : ''}`;
-  return `${from} from ${began} live connections to ${left}: ${completed} by themselves, ${moved} moved, ${closed} closed, ${forced} forced${rest}`;
+  return `${from} from ${began} live connections to ${left}: ${completed} by themselves, ${moved} moved, ${closed} closed, ${forced} forced${rest}${byKind ? describeKinds(byKind) : ''}`;
 }
+
+/** Those of which any ended; what is unknown of them says so. */
+function describeKinds(byKind: NonNullable<RehearsalEvidence['drain']['byKind']>): string {
+  const kinds = CONNECTION_KINDS.flatMap((kind) => {
+    const end = byKind[kind];
+    const parts = KIND_WORDS.flatMap(([name, word]) => (end[name] ? [`${end[name]} ${word}`] : []));
+    return parts.length > 0 ? [`${KIND_FACTS[kind].short} ${parts.join(', ')}`] : [];
+  });
+  const isUnknown = KIND_WORDS.some(([name]) => byKind.http[name] === undefined);
+  const shown = [...kinds, ...(isUnknown ? ['not all proxies said of which kind'] : [])];
+  return shown.length > 0 ? ` (${shown.join('; ')})` : '';
+}
+
+const KIND_WORDS = [
+  ['completed', 'by themselves'],
+  ['moved', 'moved'],
+  ['closed', 'closed'],
+  ['forced', 'forced'],
+  ['lost', 'lost'],
+  ['unknown', 'unknown'],
+] as const;

@@ -1,6 +1,6 @@
 import { Direction, findDirection } from '../../../core/plan/direction';
 import { NO_COUNTS } from '../../../core/judge/tally';
-import { CONNECTION_KINDS, KindCounts, eachKind } from '../../../core/proxy/connections';
+import { ByKind, CONNECTION_KINDS, KindCounts, eachKind } from '../../../core/proxy/connections';
 import { SIDES, Side, Weights } from '../../../core/traffic/weights';
 import { own } from '../../../core/validation/own';
 
@@ -96,7 +96,12 @@ export interface DrainSeen {
   readonly lost: number;
   readonly unknown: number;
   readonly unknownTasks: number;
+  /** How those of each kind ended; what is absent is unknown. */
+  readonly byKind: ByKind<Partial<Record<DrainEnding, number>>> | undefined;
 }
+
+export type DrainEnding = 'completed' | 'moved' | 'closed' | 'forced' | 'lost' | 'unknown';
+const DRAIN_ENDINGS: readonly DrainEnding[] = ['completed', 'moved', 'closed', 'forced', 'lost', 'unknown'];
 
 /** One look of the judge. */
 export interface Poll {
@@ -249,7 +254,16 @@ function readDrain(value: unknown, from: Side): DrainSeen {
     lost: count('lost'),
     unknown: count('unknown'),
     unknownTasks: count('unknownTasks'),
+    byKind: readEndings(get(value, 'byKind')),
   };
+}
+
+function readEndings(value: unknown): DrainSeen['byKind'] {
+  if (typeof value !== 'object' || value === null) return undefined;
+  return eachKind((kind) => {
+    const counts = DRAIN_ENDINGS.map((name) => [name, readCount(get(get(value, kind), name))] as const);
+    return Object.fromEntries(counts.filter(([, count]) => count !== undefined));
+  });
 }
 
 function readPoll(value: unknown): Poll | undefined {

@@ -152,6 +152,12 @@ test('what the drain has cut is a sum, and the fast path is that of the slowest 
   expect(mergeReports(GROUP, [report(), report({ fastPath: 'untried' })]).fastPath).toBe('untried');
 });
 
+test('what the drain has cut of each kind is a sum, and unknown where one does not say it', () => {
+  const cut = (http: number) => report({ drainForced: http, drainForcedByKind: { ...NO_CONNECTIONS, http } });
+  expect(mergeReports(GROUP, [cut(3), cut(4)])).toMatchObject({ drainForcedByKind: { http: 7, websocket: 0 } });
+  expect(mergeReports(GROUP, [cut(3), report({ drainForced: 4 })])).not.toHaveProperty('drainForcedByKind');
+});
+
 test.each(['completed', 'moved', 'closed', 'forced'] as const)(
   'a zero at which one has %s meanwhile is none',
   (how) => {

@@ -1,4 +1,6 @@
+import { buildEvidence } from '../../../core/cutover/evidence';
 import { CutoverRun } from '../../../core/cutover/run';
+import { eachKind } from '../../../core/proxy/connections';
 import { Side } from '../../../core/traffic/weights';
 import { Act } from '../../../lambda/shared/step';
 import { approveWatched } from '../../../lambda/steps/approve';
@@ -114,3 +116,23 @@ test('so does one that rolls back for another reason, and one that was scaled ou
   expect(shifted).toMatchObject({ verdict: 'rollBack', failure: { code: 'TooManyTasks' } });
   expect(early.calls).toEqual([]);
 });
+
+test('what each of 1,000 tasks holds of each kind is given up before a cutover is, and is unknown then', async () => {
+  const cloud = new MemoryCloud();
+  fill(cloud, 1_000);
+  let run = await confirm(await shift(cloud.ready(last), cloud.ports, cloud.nowMs), cloud.ports, cloud.nowMs);
+  expect(Object.values(run.watch!.tallies.source.tasks)[0]).toHaveLength(13);
+  expect(Object.values(run.watch!.tallies.target.tasks)[0]).toHaveLength(12);
+  const busy = eachKind(() => ({ completed: 98_765, moved: 9_876, closed: 98_765, forced: 21 }));
+  cloud.tasks.source = cloud.tasks.source.map((each) => ({
+    ...{ ...each, ended: busy, drainForcedByKind: eachKind(() => 9_876) },
+    active: eachKind(() => 98_765),
+  }));
+  run = await drain(run, cloud.ports, (cloud.nowMs += 10_000));
+  expect(run.failure).toBeUndefined();
+  expect(bytes(run)).toBeLessThan(LIMIT_BYTES);
+  expect(run.watch?.tallies.source).not.toHaveProperty('kinds');
+  expect(buildEvidence(run, 'completed', cloud.nowMs).drain.byKind).toBeUndefined();
+});
+
+const last = { stages: [{ weights: { source: 0, target: 1 } }] };

@@ -1,5 +1,5 @@
 import type { DrainOrder } from '../../../core/proxy/admin-api';
-import type { ConnectionKind, Ending } from '../../../core/proxy/connections';
+import { ConnectionKind, Ending, NO_CONNECTIONS } from '../../../core/proxy/connections';
 import { Drain } from '../../../proxy/control/drain';
 import { Ledger, LedgerEntry } from '../../../proxy/data-plane/contract/ledger';
 import { FakeClock } from '../support/fake-clock';
@@ -148,7 +148,7 @@ test('what comes behind a zero has its time and an end, and the drain says of it
   expect(closed).toEqual(['late at 60']);
   await Promise.resolve();
   clock.advance(2);
-  expect(drain.forced).toBe(1);
+  expect(drain.forced).toEqual({ ...NO_CONNECTIONS, http: 1 });
   expect(drain.state).toBe('drained');
   expect(drain.remainingSeconds).toBe(0);
   expect(lines).toEqual([

@@ -217,6 +217,23 @@ test('a drain is drawn by what became of its connections, and what is unknown is
   );
 });
 
+test('a drain whose evidence says so shows how the connections of each kind ended, and what of it is unknown', () => {
+  const end = { moved: 0, closed: 26, lost: 1, unknown: 0 };
+  const drain = {
+    ...{ source: none, atStart: { ...none, websocket: 50, streaming: 3 }, unknownTasks: 0 },
+    ...{ completed: 23, moved: 0, closed: 26, forced: 3, lost: 1, unknown: 0 },
+    byKind: { websocket: { completed: 22, forced: 1, ...end }, streaming: { ...end, closed: 0, lost: 0 } },
+  } as unknown as Evidence['drain'];
+  const timeline = [...rolledBack.timeline, { at: at(36), state: 'Drain', detail: {} }];
+  expect(readPage(htmlPage({ ...rolledBack, drain, timeline }))).toEqual(
+    expect.arrayContaining([
+      'kind | at its start | at its end | ended by themselves | moved | closed in order | forced | lost with their task | ended unseen',
+      'WebSocket connections | 50 | 0 | 22 | 0 | 26 | 1 | 1 | 0',
+      'other streaming responses | 3 | 0 | unknown | 0 | 0 | unknown | 0 | 0',
+    ]),
+  );
+});
+
 test('the page says by whom the weights were changed, what a hook said, and when something was broken on purpose', () => {
   const traffic = {} as RehearsalEvidence['traffic'];
   const weights = [
@@ -228,11 +245,15 @@ test('the page says by whom the weights were changed, what a hook said, and when
     fault: 'target-errors@bake',
     faultBeganSeconds: 5,
   } as unknown as RehearsalEvidence['rehearsal'];
-  const hooks = [{ name: 'self-test', when: 'afterShift', at: at(4), outcome: 'failed', why: 'the cart is empty' }];
+  const hooks = [
+    { name: 'self-test', when: 'afterShift', at: at(4), outcome: 'failed', why: 'the cart is empty' },
+    { name: 'gate', when: 'afterBake', at: at(4.2), outcome: 'notYet', calls: 3 },
+  ];
   const rehearsed = { ...rolledBack, traffic, rehearsal, hooks } as unknown as Evidence;
   const lines = readPage(htmlPage(rehearsed));
   expect(lines.filter((line) => / \| (weights|fault|hook) \| /.test(line))).toEqual([
     '4.0 s | 23:00:04 | hook | self-test | afterShift, failed: the cart is empty',
+    '4.2 s | 23:00:04 | hook | gate | afterBake, said not yet, 3 calls',
     '5.0 s | 23:00:05 | fault | Fault | target-errors@bake',
     '20.0 s | 23:00:20 | weights | Weights | 50/50, set by a person',
   ]);

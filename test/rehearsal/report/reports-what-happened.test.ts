@@ -1,3 +1,4 @@
+import { eachKind } from '../../../core/proxy/connections';
 import { parsePlan } from '../../../core/plan/plan';
 import { RehearsalEvidence, rehearsalEvidence, withoutEvidence } from '../../../rehearsal/report/evidence';
 import { chooseExitCode } from '../../../rehearsal/report/exit-code';
@@ -6,6 +7,8 @@ import { Progress } from '../../../rehearsal/progress/progress';
 import { Sample } from '../../../rehearsal/progress/samples';
 import { summarize } from '../../../rehearsal/report/summary';
 import { TrafficTally } from '../../../rehearsal/traffic/counting/tally';
+
+const NOTHING = { completed: 0, moved: 0, closed: 0, forced: 0, lost: 0, unknown: 0 };
 
 const none = { http: 0, websocket: 0, grpcStream: 0, serverSentEvents: 0, streaming: 0 };
 const RIGHT = { reads: 6000, uploads: 1044, sessions: 1000, writes: 0, expectedErrors: 0 };
@@ -99,6 +102,11 @@ function evidence(over: Partial<RehearsalEvidence> = {}, seen: TrafficTally = tr
         source: none,
         atStart: { ...none, websocket: 194 },
         unknownTasks: 0,
+        byKind: {
+          ...eachKind(() => NOTHING),
+          http: { ...NOTHING, completed: 1 },
+          websocket: { ...NOTHING, completed: 10, closed: 180, forced: 3 },
+        },
         completed: 11,
         moved: 0,
         closed: 180,
@@ -151,7 +159,7 @@ test('the summary is what a ticket needs', () => {
       '  websocket  500 opened, 7,987 messages, 0 lost, 0 doubled, 0 out of order, 0 dropped, longest gap 0.3 s, longest stall 0.4 s',
       '  sse        40 opened, 3,306 events, 0 lost, 0 dropped, longest gap 1.2 s',
       '  streaming  180 asked, 180 whole responses, 0 cut, 0 truncated, 0 wrong, longest gap 0.1 s',
-      '  drain      source from 194 live connections to 0: 11 by themselves, 0 moved, 180 closed, 3 forced',
+      '  drain      source from 194 live connections to 0: 11 by themselves, 0 moved, 180 closed, 3 forced (http 1 by themselves; ws 10 by themselves, 180 closed, 3 forced)',
     ].join('\n'),
   );
 });
