@@ -1,15 +1,24 @@
 // One side's backend of a row, in a process of its own: small pages and a WebSocket echo, by Node's server and `ws`.
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { WebSocketServer } from 'ws';
-import type { Degraded } from '../../rehearsal/backend/faulty-side';
+import { text } from 'node:stream/consumers';
+import { HOOK_BODIES, isHookCall, type Degraded } from '../../rehearsal/backend/faulty-side';
 
 const side = process.argv[2] ?? '';
 let degraded: Degraded = {};
 process.on('message', (message: Degraded) => (degraded = message));
 let requests = 0;
 
+/** It passes where nothing else is said. */
+async function respondToHook(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { key } = JSON.parse(await text(request)) as { key: string };
+  const { hook } = degraded;
+  if (hook !== 'hangs') response.end(hook ? HOOK_BODIES[hook] : JSON.stringify({ ok: true, key }));
+}
+
 const server = createServer((request, response) => {
+  if (isHookCall(request.method ?? '', request.headers['user-agent'])) return void respondToHook(request, response);
   const { errorShare = 0, delayMs = 0 } = degraded;
   // Evenly, so that a row does not depend on a draw.
   requests += 1;

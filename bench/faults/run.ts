@@ -4,6 +4,7 @@ import { eachKind } from '../../core/proxy/connections';
 import type { Outcome } from '../../core/cutover/run';
 import { formatWeights } from '../../core/traffic/weights';
 import { FaultInjector } from '../../rehearsal/faults/injector';
+import { PHASES_OF_HOOKS } from '../../rehearsal/faults/phases';
 import { findEnding, findFault, type AskedFault } from '../../rehearsal/faults/table';
 import { machineTime } from '../../rehearsal/processes/machine-time';
 import { readBackWeights } from '../../rehearsal/run/read-back';
@@ -46,6 +47,13 @@ const PLAN = {
   drain: { perKindSeconds: { ...eachKind(() => 2), websocket: 4 } },
 };
 
+/** Of the source: they are there when the target is not. */
+const at = (when: string) => ({
+  ...{ name: when, when, timeoutSeconds: 3, waitSeconds: 6 },
+  http: { side: 'from', path: '/hook' },
+});
+const HOOKS = [at('beforeShift'), at('afterBake')];
+
 const PACE = { steps: [50], lookSeconds: 10 };
 
 const WARM_UP_MS = 1_500;
@@ -60,7 +68,8 @@ const MOMENT_MS = 30_000;
 
 export async function runRow(app: string, asked: AskedFault): Promise<RowResult> {
   const isPaced = findFault(asked.name).needs === 'rollbackPace';
-  const row = await startRow(app, isPaced ? { ...PLAN, rollbackPace: PACE } : PLAN);
+  const hooks = PHASES_OF_HOOKS.includes(asked.phase) ? HOOKS : [];
+  const row = await startRow(app, { ...PLAN, hooks, ...(isPaced && { rollbackPace: PACE }) });
   try {
     return await attack(row, asked);
   } finally {
@@ -210,7 +219,7 @@ function findLeft(
   if (outcome === 'completed') return { weights: '0/100', lock: 'free' };
   if (outcome !== 'failed') return { weights: '100/0', lock: 'free' };
   if (given !== undefined) return { weights: given, lock: 'kept' };
-  const isInFirst = phase === 'shift' || phase === 'confirm' || phase === 'bake';
+  const isInFirst = phase === 'shift' || phase === 'confirm' || phase === 'bake' || phase === 'hook';
   return { weights: isInFirst ? '50/50' : '0/100', lock: 'kept' };
 }
 

@@ -8,6 +8,22 @@ export interface Degraded {
   readonly errorShare?: number;
   /** Each response is so late. @default 0 */
   readonly delayMs?: number;
+  /** What becomes of the calls of a hook between two phases. @default - they are responded to */
+  readonly hook?: HookFault;
+}
+
+export type HookFault = 'no' | 'garbage' | 'notYet' | 'hangs';
+
+/** The bodies of such responses, which have status 200. */
+export const HOOK_BODIES: Readonly<Record<Exclude<HookFault, 'hangs'>, string>> = {
+  no: JSON.stringify({ ok: false, why: 'a fault of the rehearsal' }),
+  garbage: '<h1>Welcome</h1>',
+  notYet: JSON.stringify({ hookStatus: 'IN_PROGRESS', callBackDelay: 1 }),
+};
+
+/** Whether it is a hook's call, and not a request of a client or the preflight's OPTIONS. */
+export function isHookCall(method: string, userAgent: string | undefined): boolean {
+  return method === 'POST' && userAgent === 'drainshift-hook';
 }
 
 /** A backend that can be broken. */

@@ -9,7 +9,7 @@ const SLOW_MS = 700;
 /**
  * What the state hook of a plan calls: `/hook/freeze`, `/hook/slow` (a freeze that takes 0.7 s), `/hook/thaw`, `/hook/write` for its
  * probe write, `/hook/fails`, `/hook/hangs` and `/hook/garbage` (a page, as a backend has for all paths). A backend that is frozen
- * rejects writes with 423. Hooks of phases may call `/hook/passes`, and those that fail.
+ * rejects writes with 423. Hooks of phases may call `/hook/passes`, `/hook/waits` (it says not yet twice), and those that fail.
  */
 export class Hook {
   isFrozen = false;
@@ -34,6 +34,11 @@ export class Hook {
     thaw: async (read) => this.follow(findEpoch(await read()), true),
     write: () => Promise.resolve({ status: this.isFrozen ? 423 : 200, body: {} }),
     passes: async (read) => ({ status: 200, body: { ok: true, key: findKey(await read()) } }),
+    waits: async (read) => {
+      const call = await read();
+      if (findCall(call) <= 2) return { status: 200, body: { hookStatus: 'IN_PROGRESS', callBackDelay: 1 } };
+      return { status: 200, body: { hookStatus: 'SUCCEEDED', key: findKey(call) } };
+    },
     fails: () => Promise.resolve({ status: 500, body: { ok: false, why: 'it fails on request' } }),
     hangs: () => new Promise(() => undefined),
     garbage: () => Promise.resolve({ status: 200, body: '<h1>Welcome</h1>' }),
@@ -60,6 +65,10 @@ function findEpoch(call: unknown): number {
 
 function findKey(call: unknown): unknown {
   return (call as { key?: unknown } | undefined)?.key;
+}
+
+function findCall(call: unknown): number {
+  return Number((call as { call?: unknown } | undefined)?.call ?? 1);
 }
 
 /** The body of a request as JSON; undefined where it is none. */

@@ -6,7 +6,7 @@ import { trustingLimits } from '../../proxy/data-plane/contract/limits';
 import { createDataPlane } from '../../proxy/data-plane/engine/engine';
 import { seededRandom } from '../load-balancer/random';
 import { announceReady, entryOptions } from '../processes/entry';
-import type { Degraded, RelayOptions } from './faulty-side';
+import { HOOK_BODIES, isHookCall, type Degraded, type HookFault, type RelayOptions } from './faulty-side';
 
 // Entry: stands before a backend, ours or a user's own, in a process of its own: killed or stopped it is a side that died or
 // hangs, and what it is told makes responses wrong or late.
@@ -31,11 +31,18 @@ void plane.listen({ host: '127.0.0.1', port: 0 }).then(({ host, port }) => {
 });
 
 /** WebSockets are no matter of statuses. */
-function decide({ isUpgrade }: RequestHead): Decision {
-  const { errorShare = 0 } = degraded;
+function decide(request: RequestHead): Decision {
+  const { isUpgrade, method } = request;
+  const { errorShare = 0, hook } = degraded;
+  if (hook && isHookCall(method, request.field('user-agent'))) return breakHook(hook);
   if (isUpgrade || random() >= errorShare) return { forward: { upstream } };
   const headers = { 'content-type': 'text/plain', 'x-backend': side satisfies Side };
   return { response: { status: 500, headers, body: 'a fault of the rehearsal\n' } };
+}
+
+function breakHook(hook: HookFault): Decision {
+  if (hook === 'hangs') return { hold: () => () => undefined };
+  return { response: { status: 200, headers: { 'content-type': 'application/json' }, body: HOOK_BODIES[hook] } };
 }
 
 function later(decision: Decision, ms: number): Decision {

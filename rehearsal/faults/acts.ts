@@ -3,7 +3,7 @@ import type { EndpointFault, FaultOptions, FaultScope } from '../aws/endpoint/fa
 import type { FunctionFault } from '../functions/function';
 import type { LocalCloud } from '../cloud/local-cloud';
 import { OPERATOR_KEY_ID } from '../cloud/operator-key';
-import type { Degraded, FaultySide } from '../backend/faulty-side';
+import type { Degraded, FaultySide, HookFault } from '../backend/faulty-side';
 import type { Propagation } from '../load-balancer/model/model';
 import { sendSignal } from '../processes/signal';
 import type { ExecutionDescription } from '../state-machine/model';
@@ -47,6 +47,7 @@ const kill = (side: Side) => onSide(side, (faulty) => faulty.kill());
 const freeze = (side: Side) => onSide(side, (faulty) => faulty.freeze());
 const degrade = (side: Side, how: Degraded) => onSide(side, (faulty) => faulty.degrade(how));
 const slow = { delayMs: SLOW_MS };
+const breakHooks = (hook: HookFault) => all(degrade('source', { hook }), degrade('target', { hook }));
 const errors = (percent: number): Degraded => ({ errorShare: percent / 100 });
 
 const signalProxies =
@@ -233,6 +234,11 @@ export const ACTS: Readonly<Record<FaultName, Act>> = {
   'function-dies': breakFunction('dies'),
   'function-dies-in-its-call': dieInCall,
   'function-hangs': breakFunction('hangs'),
+  'hook-says-no': breakHooks('no'),
+  'hook-does-not-respond': breakHooks('hangs'),
+  'hook-responds-otherwise': breakHooks('garbage'),
+  'hook-says-not-yet': breakHooks('notYet'),
+  'hook-says-not-yet-and-target-dead': all(breakHooks('notYet'), kill('target')),
   'calls-throttled': calls({}, { kind: 'throttle' }, { times: 20 }),
   'responses-lost': calls({}, { kind: 'reset' }, { times: 3, afterActing: true }),
   'calls-slow': calls({}, { kind: 'delay', ms: SLOW_MS }),

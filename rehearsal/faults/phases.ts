@@ -4,9 +4,11 @@ import type { StateVisit } from '../state-machine/model';
 export const PHASES = {
   lock: { state: 'Lock', when: 'as the lock is taken' },
   preflight: { state: 'Preflight', when: 'in the preflight' },
+  'first-hook': { state: 'FirstHook', when: 'at a hook before the first shift' },
   shift: { state: 'Shift', stage: 'first', when: 'as the first stage is shifted' },
   confirm: { state: 'Confirm', stage: 'first', when: 'as the first stage is confirmed' },
   bake: { state: 'Bake', stage: 'first', when: 'in the first bake' },
+  hook: { state: 'Hook', stage: 'first', when: 'at a hook behind the first shift' },
   'last-shift': { state: 'Shift', stage: 'last', when: 'as the last stage is shifted' },
   'last-bake': { state: 'Bake', stage: 'last', when: 'in the last bake, with all traffic on the target' },
   drain: { state: 'Drain', when: 'in the drain of the source' },
@@ -24,6 +26,9 @@ interface PhaseSpec {
   readonly stage?: 'first' | 'last';
   readonly when: string;
 }
+
+/** They come only where the plan has hooks. */
+export const PHASES_OF_HOOKS: readonly Phase[] = ['first-hook', 'hook'];
 
 /** They come only where the cutover rolls back. */
 export const PHASES_OF_A_ROLLBACK: readonly Phase[] = ['rollback', 'record'];

@@ -1,6 +1,6 @@
 import type { Outcome } from '../../core/cutover/run';
 import type { Side } from '../../core/traffic/weights';
-import type { Phase } from './phases';
+import { PHASES_OF_HOOKS, type Phase } from './phases';
 
 /** Which losses are the fault's own; any other is one of drainshift. */
 export const LOSSES = {
@@ -55,6 +55,7 @@ const STEPS: readonly Phase[] = [
   ...(['lock', 'preflight', 'shift', 'confirm', 'bake', 'last-shift', 'last-bake', 'drain', 'verify'] as const),
   ...(['complete', 'rollback', 'record'] as const),
 ];
+const WITH_HOOKS: readonly Phase[] = [...STEPS, ...PHASES_OF_HOOKS];
 const IN_A_ROLLBACK = { rollback: BACK, record: BACK } as const;
 const SHIFTS: readonly Phase[] = ['shift', 'last-shift'];
 const TARGET = { sides: ['target'] } as const;
@@ -253,7 +254,7 @@ const PROXIES = {
 const FUNCTIONS = {
   'function-dies': {
     does: 'The function of the step dies when it has done everything, before it has responded.',
-    phases: STEPS,
+    phases: WITH_HOOKS,
     losses: 'none',
     ends: DONE,
     endsAt: IN_A_ROLLBACK,
@@ -267,10 +268,32 @@ const FUNCTIONS = {
   },
   'function-hangs': {
     does: 'The function of the step hangs until Lambda ends it.',
-    phases: STEPS,
+    phases: WITH_HOOKS,
     losses: 'none',
     ends: DONE,
     endsAt: IN_A_ROLLBACK,
+  },
+} as const satisfies Record<string, Fault>;
+
+const A_HOOK_FAILS = {
+  phases: PHASES_OF_HOOKS,
+  losses: 'none',
+  ends: BACK,
+  endsAt: { 'first-hook': { outcomes: ['refused'] } },
+  ...BOTH,
+} as const;
+
+const HOOKS = {
+  'hook-says-no': { does: 'The hook of the plan says no.', ...A_HOOK_FAILS },
+  'hook-does-not-respond': { does: 'The hook of the plan does not respond.', ...A_HOOK_FAILS },
+  'hook-responds-otherwise': { does: 'The hook of the plan responds with a page.', ...A_HOOK_FAILS },
+  'hook-says-not-yet': { does: 'The hook of the plan says not yet, for ever.', ...A_HOOK_FAILS },
+  'hook-says-not-yet-and-target-dead': {
+    does: 'The hook of the plan says not yet, and the target stops.',
+    phases: ['hook'],
+    losses: 'untilLeft',
+    ends: BACK_SOON,
+    ...BOTH,
   },
 } as const satisfies Record<string, Fault>;
 
@@ -470,10 +493,10 @@ const PEOPLE = {
   },
   abort: {
     does: 'An operator aborts the cutover.',
-    phases: ['preflight', 'shift', ...JUDGED, 'complete'],
+    phases: ['preflight', 'shift', ...JUDGED, 'complete', ...PHASES_OF_HOOKS],
     losses: 'none',
     ends: BACK,
-    endsAt: { preflight: NOT_STARTED, complete: DONE, verify: EITHER },
+    endsAt: { preflight: NOT_STARTED, 'first-hook': NOT_STARTED, complete: DONE, verify: EITHER },
   },
   'second-cutover': {
     does: 'A second cutover is started: it is not started, and the first goes on.',
@@ -506,7 +529,7 @@ const PEOPLE = {
 } as const satisfies Record<string, Fault>;
 
 /** Every fault of a cutover: what it does, where it can begin, and how the cutover must end. */
-export const FAULTS = { ...SIDES_THAT_FAIL, ...PROXIES, ...FUNCTIONS, ...CALLS, ...WEIGHTS, ...PEOPLE };
+export const FAULTS = { ...SIDES_THAT_FAIL, ...PROXIES, ...FUNCTIONS, ...HOOKS, ...CALLS, ...WEIGHTS, ...PEOPLE };
 export type FaultName = keyof typeof FAULTS;
 
 export interface AskedFault {

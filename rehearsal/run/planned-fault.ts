@@ -1,3 +1,4 @@
+import { HookTime, isUnstoppable } from '../../core/plan/phase-hooks';
 import type { Plan } from '../../core/plan/plan';
 import type { Backends } from '../backend/backends';
 import type { LocalCloud } from '../cloud/local-cloud';
@@ -6,7 +7,8 @@ import { UsageError } from '../errors/usage-error';
 import { describeAsked, formatAsked, type AnyAsked } from '../faults/describe';
 import { FaultInjector } from '../faults/injector';
 import { SwitchInjector } from '../faults/switch-injector';
-import { findFault } from '../faults/table';
+import { PHASES, PHASES_OF_HOOKS } from '../faults/phases';
+import { findFault, type AskedFault } from '../faults/table';
 import type { Breakables } from '../faults/breakables';
 import type { ProgressReporter } from '../progress/progress-reporter';
 import type { ExecutionDescription } from '../state-machine/model';
@@ -29,8 +31,18 @@ export function checkFault({ machine }: StackModel, plan: Plan, asked: AnyAsked 
   if (needs === 'rollbackPace' && !plan.rollbackPace?.steps.length) {
     throw must("have a plan with 'rollbackPace.steps'", 'one without');
   }
+  const isMissing = PHASES_OF_HOOKS.includes(asked.phase) && !hasHookAt(asked.phase, plan);
+  if (isMissing) throw must(`have a plan with hooks ${PHASES[asked.phase].when.replace('at a hook ', '')}`, 'none');
   const isOfShift = asked.phase === 'shift' || asked.phase === 'last-shift';
   if (isOfShift && plan.switch) throw must('begin at a phase of the plan', 'a plan that switches and shifts no stage');
+}
+
+/** Whether the plan calls one between its steps there. */
+function hasHookAt(phase: AskedFault['phase'], { hooks, stages, switch: switching }: Plan): boolean {
+  const isFirst = (when: HookTime) => /Preflight$/.test(when) || (when === 'beforeShift' && !switching);
+  if (phase === 'first-hook') return hooks.some(({ when }) => isFirst(when));
+  const isLater = (when: HookTime) => !isFirst(when) || (when === 'beforeShift' && stages.length > 1);
+  return hooks.some(({ when }) => !isUnstoppable(when) && isLater(when));
 }
 
 export interface PlannedFaultOfRehearsal extends PlannedFault {

@@ -48,6 +48,28 @@ test('a side responds through its relay, with errors on request, and as before w
   }
 });
 
+test('the calls of a hook are broken on request, and requests of clients and OPTIONS are not', async () => {
+  const { url, degrade } = await relayed();
+  const call = async (method = 'POST', agent = 'drainshift-hook') => {
+    const signal = AbortSignal.timeout(300);
+    return (await fetch(url, { method, headers: { 'user-agent': agent }, signal })).text();
+  };
+  const isNow = async (text: RegExp) => {
+    while (!text.test(await call()));
+  };
+  degrade({ hook: 'no' });
+  await isNow(/^\{"ok":false,"why":"a fault of the rehearsal"\}$/);
+  degrade({ hook: 'notYet' });
+  await isNow(/^\{"hookStatus":"IN_PROGRESS","callBackDelay":1\}$/);
+  degrade({ hook: 'garbage' });
+  await isNow(/^<h1>Welcome<\/h1>$/);
+  degrade({ hook: 'hangs' });
+  await expect(isNow(/never/)).rejects.toThrow('timeout');
+  expect([await call('OPTIONS'), await call('POST', 'curl')]).toEqual(['backend', 'backend']);
+  degrade({});
+  await isNow(/^backend$/);
+});
+
 test('a side that hangs accepts a connection and does not respond; one that is dead accepts none', async () => {
   const { url, freeze, kill } = await relayed();
   await (await fetch(url)).text();

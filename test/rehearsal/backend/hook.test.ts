@@ -37,4 +37,8 @@ test('preflight may ask for each of its paths, and no other path is its own', as
   const responded = await hook.respond(asked, () => Promise.resolve({ key: 'night/a/1' }));
   expect(responded).toEqual({ status: 200, body: { ok: true, key: 'night/a/1' } });
   expect(hook.isFrozen).toBe(false);
+  const waits = (count: number) =>
+    hook.respond({ method: 'POST', url: '/hook/waits' } as IncomingMessage, () => Promise.resolve({ call: count }));
+  expect(await waits(2)).toMatchObject({ body: { hookStatus: 'IN_PROGRESS', callBackDelay: 1 } });
+  expect(await waits(3)).toMatchObject({ body: { hookStatus: 'SUCCEEDED' } });
 });

@@ -71,6 +71,8 @@ test.each<[Phase, string[]]>([
   ['lock', ['Lock']],
   ['shift', ['Lock', 'Preflight', 'Shift']],
   ['bake', FIRST],
+  ['first-hook', ['Lock', 'Preflight', 'FirstHook']],
+  ['hook', [...FIRST, 'Hook']],
   ['last-shift', [...FIRST, 'WaitToBake', 'Bake', 'Shift']],
   ['last-shift', [...FIRST, 'Shift', 'WaitToShift', 'Shift']],
   ['last-bake', [...FIRST, 'Shift', 'Confirm', 'Bake']],
