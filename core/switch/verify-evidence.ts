@@ -1,5 +1,5 @@
 import { oneLine } from '../text/one-line';
-import { SIDES } from '../traffic/weights';
+import { SIDES, Side } from '../traffic/weights';
 import { Problems } from '../validation/problems';
 import {
   COUNT,
@@ -38,6 +38,8 @@ export interface EvidenceVerdict {
 interface Given {
   readonly switches: readonly SwitchRecord[];
   readonly timeline: readonly Fields[];
+  /** Of a cutover that completed: the side that it was to go to. */
+  readonly completedTo?: Side;
   readonly fence?: unknown;
   readonly isDryRun: boolean;
   readonly writes?: Fields;
@@ -64,6 +66,8 @@ export function verifyEvidence(value: unknown): EvidenceVerdict {
       fault ? [`epoch ${epoch}, event ${fault.event} (${fault.what}): ${fault.rule}`] : [],
     ),
     ...given.switches.flatMap((record, at) => checkRecord(record, given.switches[at - 1], given)),
+    ...checkTimeline(given),
+    ...checkEnd(given),
     ...checkWrites(given.writes),
   ];
   return { switches, faults };
@@ -100,6 +104,37 @@ function checkRecord(record: SwitchRecord, last: SwitchRecord | undefined, given
   const broken = last && findBreak(last, record);
   must(broken === undefined, broken ?? '');
   return wrong;
+}
+
+/** A switch has its record and its entry in the timeline, or neither: they are written together. The oldest records are left out. */
+function checkTimeline({ switches, timeline }: Given): string[] {
+  const entries = timeline
+    .filter(({ state }) => state === 'Switch')
+    .map(({ detail }) => asObject(detail))
+    .filter((detail) => detail !== undefined);
+  const oldest = Math.min(...switches.map(({ epoch }) => epoch));
+  // Of another cutover, or of a call that was killed before it could leave a record.
+  const isOwn = ({ to, leftBy, epoch }: Fields) => to !== undefined && leftBy === undefined && Number(epoch) >= oldest;
+  const listed = new Set(entries.map((entry) => entry['epoch']));
+  const recorded = new Set<unknown>(switches.map(({ epoch }) => epoch));
+  const unlisted = timeline.length === 0 ? [] : switches.filter(({ epoch }) => !listed.has(epoch));
+  const unrecorded = entries.filter((entry) => isOwn(entry) && !recorded.has(entry['epoch']));
+  return [
+    ...unlisted.map(({ epoch }) => `epoch ${epoch}: the timeline must have it`),
+    ...unrecorded.map(({ epoch }) => `epoch ${shorten(epoch)}: it must have a record, as the timeline has it`),
+  ];
+}
+
+/** What completed has switched, and the last switch went where the cutover was to go. */
+function checkEnd({ switches, timeline, completedTo }: Given): string[] {
+  const last = switches.at(-1);
+  if (!completedTo || !last || (last.outcome === 'commit' && last.to === completedTo)) return [];
+  // A call that was killed behind the commit has left its entry alone.
+  const isLater = ({ state, detail }: Fields) => state === 'Switch' && Number(asObject(detail)?.['epoch']) > last.epoch;
+  if (timeline.some(isLater)) return [];
+  return [
+    `epoch ${last.epoch}: what completed has a commit to the ${completedTo}, got a ${last.outcome} to the ${last.to}`,
+  ];
 }
 
 /** Between two switches of a cutover there may be one that left no record, when the call that made it was killed. */
@@ -155,9 +190,15 @@ function readEvidence(value: unknown): Given {
     switches: switches as readonly SwitchRecord[],
     timeline: Array.isArray(timeline) ? timeline.map(asObject).filter((entry) => entry !== undefined) : [],
     isDryRun: planned?.['dryRun'] === true,
+    ...findCompletedTo(evidence),
     ...(planned && { fence: planned['fence'] }),
     ...(switchSeen !== undefined && { writes: writes ?? {} }),
   };
+}
+
+function findCompletedTo({ outcome, plan }: Fields): Pick<Given, 'completedTo'> {
+  if (outcome !== 'completed') return {};
+  return { completedTo: asObject(plan)?.['from'] === 'target' ? 'source' : 'target' };
 }
 
 const SIDE = isOneOf(...SIDES);

@@ -188,6 +188,25 @@ describe('evidence is rejected', () => {
     );
     const timeline = [{ state: 'Switch', detail: { epoch: 1, outcome: 'commit' } }];
     expect(first(records, { timeline })).toBe('epoch 1: the timeline must say abort, as the record does, got "commit"');
+    const entry = (epoch: number, more: object = {}) => {
+      const { to, outcome } = records.find((record) => record.epoch === epoch) ?? { to: 'target', outcome: 'abort' };
+      return { state: 'Switch', detail: { epoch, to, outcome, ...more } };
+    };
+    const whole = [entry(1), entry(2), entry(3)];
+    expect(first(records, { timeline: whole })).toBeUndefined();
+    expect(first(records, { timeline: whole.slice(0, 2) })).toBe('epoch 3: the timeline must have it');
+    expect(first(records.slice(0, 2), { timeline: whole })).toBe(
+      'epoch 3: it must have a record, as the timeline has it',
+    );
+    expect(first(records, { timeline: [...whole, entry(4, { leftBy: 'another' }), entry(5, { to: undefined })] })).toBe(
+      undefined,
+    );
+    const to = records.at(-1)!.to;
+    const from = to === 'target' ? 'source' : 'target';
+    expect(first(records, { timeline: whole, outcome: 'completed', plan: { from } })).toBeUndefined();
+    expect(first(records, { timeline: whole, outcome: 'completed', plan: { from: to } })).toBe(
+      `epoch 3: what completed has a commit to the ${from}, got a commit to the ${to}`,
+    );
     const writes = { overlaps: 0, staleEpochs: 0, lost: 0, doubled: 0, faults: [] };
     expect(first(records, { switchSeen: { writes } })).toBeUndefined();
     const overlap = { ...writes, overlaps: 2, faults: ['write a 1 of the target must begin after'] };
