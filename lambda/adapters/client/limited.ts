@@ -8,7 +8,24 @@ export const CALL_MS = 8_000;
 export const DEPLOYMENT_MS = 60_000;
 
 interface Sender {
-  send(command: object, options?: { readonly abortSignal?: AbortSignal }): Promise<unknown>;
+  send(command: Command, options?: { readonly abortSignal?: AbortSignal }): Promise<unknown>;
+}
+
+type Next = (args: unknown) => Promise<unknown>;
+
+/** Of the SDK: what is added to it is for this one call. */
+interface Command {
+  readonly middlewareStack: {
+    addRelativeTo(
+      middleware: (next: Next) => Next,
+      options: {
+        readonly relation: 'after';
+        readonly toMiddleware: string;
+        readonly name: string;
+        readonly override: boolean;
+      },
+    ): void;
+  };
 }
 
 /** A body that is still to come when a call has its response, as that of S3's GetObject. */
@@ -29,6 +46,9 @@ export function limited<Client extends object>(service: string, client: Client, 
   const send = sender.send.bind(sender);
   sender.send = async (command, options) => {
     const call = new Call(`${service} must respond to ${findOperation(command)}`, milliseconds);
+    // Overrides that of an earlier call with the same command.
+    const place = { relation: 'after', toMiddleware: 'retryMiddleware', name: 'attempts', override: true } as const;
+    command.middlewareStack.addRelativeTo((next) => (args) => call.attempt(() => next(args)), place);
     const signals = [call.signal, ...(options?.abortSignal ? [options.abortSignal] : [])];
     const output = await call.explained(() => send(command, { ...options, abortSignal: AbortSignal.any(signals) }));
     const body = findBody(output);
@@ -44,12 +64,18 @@ export function limited<Client extends object>(service: string, client: Client, 
 /** As the SDK throws it. */
 interface ServiceFailure extends Error {
   readonly $fault?: string;
-  readonly $metadata?: { readonly httpStatusCode?: number };
+  readonly $metadata?: { readonly httpStatusCode?: number; clockSkewCorrected?: boolean };
 }
+
+/** What a service says to a request whose time is wrong. */
+const WRONG_TIME =
+  /^(RequestTimeTooSkewed|RequestExpired|RequestInTheFuture|AuthFailure|SignatureDoesNotMatch|InvalidSignatureException)$/;
 
 class Call {
   readonly signal: AbortSignal;
   private readonly limitMs: number;
+  /** What the service said to the last attempt, when it said anything. */
+  private said: string | undefined;
 
   constructor(
     private readonly rule: string,
@@ -76,13 +102,26 @@ class Call {
     }
   }
 
+  /** One of those that the SDK makes. */
+  async attempt<T>(send: () => Promise<T>): Promise<T> {
+    try {
+      return await send();
+    } catch (error) {
+      const { $metadata, name, message } = error as ServiceFailure;
+      const status = $metadata?.httpStatusCode;
+      this.said = status === undefined ? undefined : oneLine(`${status} ${name}: ${message}`);
+      // The SDK corrects its clock by each response, and would send a request again that failed for another reason.
+      if ($metadata?.clockSkewCorrected === true && !WRONG_TIME.test(name)) $metadata.clockSkewCorrected = false;
+      throw error;
+    }
+  }
+
   private explain(error: unknown): unknown {
     const { rule, signal, limitMs } = this;
     if (error instanceof CutoverError) return error;
     if (signal.aborted) {
-      return new CutoverError('AwsUnavailable', `${rule} within ${limitMs / 1000} s, got no response`, {
-        cause: error,
-      });
+      const got = this.said === undefined ? 'no response' : `${this.said}, at the last of several attempts`;
+      return new CutoverError('AwsUnavailable', `${rule} within ${limitMs / 1000} s, got ${got}`, { cause: error });
     }
     const failure = error as ServiceFailure;
     const { $fault, $metadata, name, message } = failure;
