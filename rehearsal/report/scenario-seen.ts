@@ -42,11 +42,17 @@ function list(entries: readonly EntryTally[], describe: (entry: EntryTally) => s
 
 /** `wrong: 'shop: GET /cart' on the target, 'chat' on the target, always`; without what was never right on any side. */
 export function listWrong(entries: readonly EntryTally[]): string | undefined {
-  const wrong = entries.filter((entry) => isWrong(entry) && !isNeverRight(entry));
+  const some = entries.filter((entry) => isWrong(entry) && !isNeverRight(entry));
+  // What fails each time on a side is worse than what fails now and then, and must not be among those that are only counted.
+  const wrong = [...some.filter(failsAlways), ...some.filter((entry) => !failsAlways(entry))];
   if (wrong.length === 0) return undefined;
   const names = wrong.slice(0, MAX_NAMES).map((entry) => `'${entry.name}' ${describeSides(entry)}`);
   const more = wrong.length - names.length;
   return `wrong: ${[...names, ...(more > 0 ? [`${number(more)} more`] : [])].join(', ')}`;
+}
+
+function failsAlways({ bySide }: EntryTally): boolean {
+  return SIDES.some((side) => bySide[side].wrong > 0 && bySide[side].right === 0);
 }
 
 function describeSides({ bySide }: EntryTally): string {

@@ -12,7 +12,7 @@ import { readBackWeights } from './read-back';
 import { recovered } from '../cloud/recovery';
 import { redeployInBake } from './redeploy-in-bake';
 import type { RehearsalOptions } from './rehearse';
-import { tellEarlyProblems } from './scenario';
+import { countEarlyRequests, tellEarlyProblems } from './scenario';
 import { Report, rehearsalEvidence, withoutEvidence } from '../report/evidence';
 import { SwitchSeen, summarizeSwitch } from '../report/switch-seen';
 import type { ProgressReporter } from '../progress/progress-reporter';
@@ -174,7 +174,7 @@ function isConnected(traffic: Traffic, { backends, rates, scenario }: RunningReh
   if (!backends.own && !scenario) return seen.http.sent > 0;
   const { websocket, serverSentEvents } = seen.live;
   const min = findMin(rates);
-  const hasCome = scenario === undefined || seen.http.sent >= scenario.clients;
+  const hasCome = scenario === undefined || seen.http.sent >= countEarlyRequests(scenario);
   return websocket >= min.webSockets && serverSentEvents >= min.eventStreams && seen.http.ok > 0 && hasCome;
 }
 

@@ -216,7 +216,7 @@ function findPlan(given: Plan, options: RehearsalOptions, rates: TrafficRates, r
   if (asked !== scaled) {
     const [wanted, requests] = [given, plan].map(({ judge }) => requestsToProve(judge.errorBudget));
     reporter.step(
-      `a stage is promoted here after ${requests} requests without an error, not after the plan's ${wanted}: the stages are short ` +
+      `a stage is promoted here after ${requests} ${requests === 1 ? 'request' : 'requests'} without an error, not after the plan's ${wanted}: the stages are short ` +
         `('judge.errorBudget' ${scaled}, not ${asked}). Errors count as they always do`,
     );
   }

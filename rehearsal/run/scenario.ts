@@ -1,4 +1,4 @@
-import { Scenario, parseScenario } from '../../core/scenario/scenario';
+import { Scenario, listEntries, parseScenario } from '../../core/scenario/scenario';
 import { UsageError } from '../errors/usage-error';
 import { readHarFile } from '../scenario-file/har-file';
 import { readScenarioFile } from '../scenario-file/scenario-file';
@@ -47,6 +47,16 @@ function readRecording(file: string, host: string | undefined, reporter: Progres
 /** Its requests alone, at another rate. */
 export function requestsAlone(scenario: Scenario, requestsPerSecond: number): Scenario {
   return { ...scenario, requestsPerSecond, webSockets: [], eventStreams: [], streams: [] };
+}
+
+/** Longer than this nothing waits for them. */
+const MAX_EARLY_SECONDS = 5;
+
+/** So many requests show each entry once before anything moves, where they are sent soon: after the logins of all clients. */
+export function countEarlyRequests(scenario: Scenario): number {
+  const { clients, requestsPerSecond, start } = scenario;
+  const all = clients * (start.length + 1) + listEntries(scenario).length;
+  return Math.max(clients, Math.min(all, Math.floor(requestsPerSecond * MAX_EARLY_SECONDS)));
 }
 
 /** What is wrong before anything has moved is wrong in the scenario, or in the source. */

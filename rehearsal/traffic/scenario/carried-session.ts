@@ -26,7 +26,7 @@ export class CarriedSession {
   }
 
   get isThere(): boolean {
-    return this.cookies.length > 0;
+    return this.cookies.length + this.tokensBy.length > 0;
   }
 
   /**

@@ -74,6 +74,20 @@ test('what was wrong is named with its side, what was expected and what came', (
   ]);
 });
 
+test('what fails each time on a side is named before what fails now and then', () => {
+  const sometimes: readonly Seen[] = [...GOOD, ['target', 0, 1]];
+  const entries = record({
+    a: sometimes,
+    b: sometimes,
+    c: sometimes,
+    chat: [
+      ['source', 1, 0],
+      ['target', 0, 1],
+    ],
+  });
+  expect(listWrong(entries)).toBe("wrong: 'chat' on the target, always, 'a' on the target, 'b' on the target, 1 more");
+});
+
 test('a long scenario has one line for all that was right, and one for each of the rest', () => {
   const good = Object.fromEntries(Array.from({ length: 30 }, (_, n) => [`good ${n}`, GOOD]));
   expect(scenarioFacts(record({ ...good, left: [['source', 1, 0]] }))).toEqual([
