@@ -53,7 +53,8 @@ export async function followExecution(
   return { outcome: 'unfollowed' };
 }
 
-async function lookAt(execution: string, executions: RollbackPorts['executions']): Promise<Read> {
+/** One look. */
+export async function lookAt(execution: string, executions: RollbackPorts['executions']): Promise<Read> {
   try {
     const look = await executions.look(execution);
     return look ? { look } : { problem: `Step Functions does not know '${execution}'`, isUnknown: true };

@@ -4,8 +4,8 @@ import { printable } from '../../core/text/one-line';
 import { END_EXITS, END_HELP } from '../shared/exits';
 import { EXIT, OperatorFlags, operatorCommand, runOperator, warn } from '../shared/operator-command';
 import type { Stop } from '../shared/stop';
-import { connectCutover, executionFrom, requireExecution } from './connect';
-import { Read, followExecution } from './follow';
+import { Connected, connectCutover, executionFrom, requireExecution } from './connect';
+import { Read, followExecution, lookAt } from './follow';
 import { Redraw } from './redraw';
 import { formatLine, formatSnapshot } from './show';
 import { ShownExecution, Snapshot, readInForce, showExecution } from './snapshot';
@@ -29,6 +29,7 @@ async function watch(flags: WatchFlags, { signal, endInOrder }: Stop): Promise<n
   const { ports } = await connectCutover(flags);
   const { stack, json } = flags;
   const name = await requireExecution(ports, flags.execution, stack);
+  if (flags.execution !== undefined) await requireKnown(ports, name, stack);
   endInOrder();
   const print = json ? createJsonPrinter(stack) : createPrinter();
   let shown: ShownExecution | undefined;
@@ -49,6 +50,21 @@ async function watch(flags: WatchFlags, { signal, endInOrder }: Stop): Promise<n
   if (outcome !== 'unfollowed') return END_EXITS[outcome].code;
   warn(`not watched any more: '${name}' goes on`);
   return EXIT.refused;
+}
+
+/** One that was started just now may not be known at once. */
+const MAX_UNKNOWN_MS = 2_000;
+
+/** @throws Error of a name that Step Functions does not know; while it cannot be asked, the one who follows says so */
+async function requireKnown({ executions }: Connected['ports'], name: string, stack: string): Promise<void> {
+  const untilMs = Date.now() + MAX_UNKNOWN_MS;
+  for (;;) {
+    const read = await lookAt(name, executions);
+    if ('look' in read || !read.isUnknown) return;
+    if (Date.now() >= untilMs) break;
+    await pause(1_000);
+  }
+  throw new Error(`'--execution' must be a cutover of '${stack}', got '${name}', which Step Functions does not know`);
 }
 
 type Print = (snapshot: Snapshot) => void;

@@ -297,6 +297,12 @@ test('a response that nothing waits for is not written, whether or not it is nam
   expect([away.code, away.output]).toEqual([0, expect.stringContaining("counts if it waits at 'lastStage'")]);
 });
 
+test('watch of a name that Step Functions does not know says so, and not that it goes on', async () => {
+  const { code, output } = await run(['watch', '--stack', 'shop', '--execution', 'nope']);
+  const said = "'--execution' must be a cutover of 'shop', got 'nope', which Step Functions does not know";
+  expect([code, output]).toEqual([1, `drainshift: ${said}\n`]);
+});
+
 describe('abort', () => {
   const abort = (...flags: string[]) => run(['abort', '--stack', 'shop', '--yes', ...flags]);
 
