@@ -3,6 +3,7 @@ import { CutoverRun } from '../../core/cutover/run';
 import { NO_WINDOW, WindowOrder, WindowReport } from '../../core/proxy/window';
 import { Side } from '../../core/traffic/weights';
 import { lookOften } from '../../lambda/shared/looks';
+import { approveWatched } from '../../lambda/steps/approve';
 import { bake } from '../../lambda/steps/bake';
 import { confirm } from '../../lambda/steps/confirm';
 import { shift } from '../../lambda/steps/shift';
@@ -127,6 +128,53 @@ export async function rolledBack(plan?: object): Promise<Evidence> {
 
 export async function completed(): Promise<Evidence> {
   return fetchEvidence(await runToTheEnd());
+}
+
+/** The same cutover where the plan asks a person, who approves what is seen at first, and then says no. */
+export async function rejected(): Promise<Evidence> {
+  const approval = { requireIdentity: false, timeoutSeconds: 600 };
+  const given = await baking({ ...PLAN, approval, judge: { onFailure: 'pause' } });
+  const { cloud, traffic } = given;
+  const rates = { source: { requests: 200, errors: 1 }, target: { requests: 200, errors: 5 } };
+  let { run } = await poll(given, 60);
+  for (const [gate, decision] of [
+    ['judge', 'approve'],
+    ['judge-2', 'reject'],
+  ] as const) {
+    traffic.rates = rates;
+    run = (await poll({ traffic, run }, 300)).run;
+    run = await lookOften(approveWatched)(run, cloud.ports, traffic.pass(1));
+    traffic.pass(1);
+    cloud.write(gate, JSON.stringify({ decision, by: 'ann' }));
+    run = await lookOften(approveWatched)(run, cloud.ports, traffic.pass(1));
+  }
+  await record(await rollback(run, cloud.ports, traffic.pass(1)), cloud.ports, traffic.pass(1));
+  return fetchEvidence(cloud);
+}
+
+/** A stage that proves nothing, with which a person goes on, and an operator who stops the next one. */
+export async function unprovenAndStopped(): Promise<Evidence> {
+  const stages = [
+    { weights: { source: 50, target: 50 }, bakeSeconds: 60 },
+    { weights: { source: 0, target: 1 }, bakeSeconds: 60 },
+  ];
+  const approval = { requireIdentity: false, timeoutSeconds: 600 };
+  const given = await baking({ stages, approval, judge: { errorBudget: 0.001 } });
+  const { cloud, traffic } = given;
+  const { ports } = cloud;
+  const few = { requests: 1, errors: 0 };
+  traffic.rates = { source: few, target: few };
+  let { run } = await poll(given, 300);
+  run = await lookOften(approveWatched)(run, ports, traffic.pass(1));
+  traffic.pass(1);
+  cloud.write('judge', JSON.stringify({ decision: 'approve', by: 'ann' }));
+  run = await lookOften(approveWatched)(run, ports, traffic.pass(1));
+  run = await lookOften(shift)(run, ports, traffic.pass(1));
+  run = await lookOften(confirm)(run, ports, traffic.pass(2));
+  cloud.aborts.add(run.execution);
+  run = (await poll({ traffic, run }, 300)).run;
+  await record(await rollback(run, ports, traffic.pass(1)), ports, traffic.pass(1));
+  return fetchEvidence(cloud);
 }
 
 /** What a completed cutover leaves in its store. */

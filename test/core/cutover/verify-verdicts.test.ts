@@ -1,7 +1,7 @@
 import type { Evidence } from '../../../core/cutover/evidence';
 import { VerdictCheck, verifyVerdicts } from '../../../core/cutover/verify-verdicts';
 import { EvidenceUnreadable } from '../../../core/validation/shapes';
-import { completed, rolledBack } from '../../lambda/judged-traffic';
+import { completed, rejected, rolledBack, unprovenAndStopped } from '../../lambda/judged-traffic';
 
 type Json = Record<string, unknown>;
 type Edited = Evidence & Json;
@@ -84,6 +84,36 @@ test('evidence of both ends is the same, whatever the order of its keys', () => 
             );
     expect(isSame(verifyVerdicts(turn(evidence)))).toBe(true);
   }
+});
+
+test('what a person approved and rejected is another thing than what the judge decided', async () => {
+  const evidence = await rejected();
+  expect(evidence.failure?.message).toMatch(
+    /^the target must be as good .*; a person was asked, and it was rejected by/,
+  );
+  expect(evidence.looks!.filter(({ kind }) => kind === 'restart').length).toBe(1);
+  expect(lines(evidence)).toEqual([]);
+  const approvals = evidence.timeline.filter(({ state }) => state !== 'Approve');
+  expect(lines({ ...evidence, timeline: approvals }).join()).toMatch(
+    /the approval at .*, from which the odds start again/,
+  );
+  const other = evidence.failure!.message.replace(/target [\d,]+ errors/, 'target 7 errors');
+  const failure = { ...evidence.failure!, message: other };
+  const timeline = evidence.timeline.map((entry) =>
+    entry.detail['because'] === undefined ? entry : { ...entry, detail: { because: failure } },
+  );
+  expect(lines({ ...evidence, failure, timeline }).join()).toMatch(/the record of TargetWorse/);
+});
+
+test('a stage that proved nothing goes on by an approval alone, and what ended the next one is on record', async () => {
+  const evidence = await unprovenAndStopped();
+  expect(evidence.stages.map(({ verdict }) => verdict)).toEqual(['inconclusive', 'rollBack']);
+  expect(evidence.looks!.at(-1)).toMatchObject({ kind: 'poll', found: 'Aborted' });
+  expect(lines(evidence)).toEqual([]);
+  const timeline = evidence.timeline.filter(({ state }) => state !== 'Approve');
+  expect(lines({ ...evidence, timeline }).join()).toMatch(/the approval behind the bake of stage 1 in 'timeline'/);
+  const failure = { code: 'TargetWorse', message: 'it was worse' };
+  expect(lines({ ...evidence, failure }).join()).toMatch(/'failure' must be that of the rollback/);
 });
 
 test('a record that is taken out is noticed, each of them', () => {
