@@ -368,6 +368,16 @@ describe('doctor', () => {
         'ready: a preflight would find nothing\nnot checked, because it would change something:\n  the probe write\n',
     });
     expect(asked).toEqual([['doctor', { plan: PLAN }]]);
+    // What rejects nothing is said, and changes no exit code.
+    const warnings = ['stage 1 (5 %) gets about 3 requests'];
+    diagnosis = () => Promise.resolve({ readiness: 'ready', findings: [], warnings, notChecked: [] });
+    expect(await doctor()).toEqual({
+      code: 0,
+      output:
+        'ready: a preflight would find nothing\n' +
+        'WARNING, at the traffic of now (it rejects nothing: the rate of the night may differ):\n' +
+        '  stage 1 (5 %) gets about 3 requests\n',
+    });
     const findings = [{ code: 'SmokeFailed', message: 'the target must respond,\u001b[2J got 500' }];
     diagnosis = () => Promise.resolve({ readiness: 'refused', findings, notChecked: [] });
     expect(await doctor()).toEqual({
