@@ -38,10 +38,14 @@ test('custom: every prop arrives where the steps read it', () => {
     path: '/test',
     side: CutoverHookSide.FROM,
     timeout: Duration.seconds(3),
+    wait: Duration.minutes(30),
     onFailure: CutoverHookFailure.PAUSE,
   });
   expect(render(hook).hooks).toEqual([
-    { name: 'a', when: 'beforeDrain', http: { path: '/test', side: 'from' }, timeoutSeconds: 3, onFailure: 'pause' },
+    {
+      ...{ name: 'a', when: 'beforeDrain', http: { path: '/test', side: 'from' }, timeoutSeconds: 3 },
+      ...{ waitSeconds: 1_800, onFailure: 'pause' },
+    },
   ]);
 });
 
