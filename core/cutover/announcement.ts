@@ -8,13 +8,13 @@ import {
   rejectionKey,
 } from '../approval/approval';
 import { CutoverRun, Failure, findFailure } from './run';
-import { describePace, mayPace } from './pacing';
+import { describePace, findStepWeights, mayPace } from './pacing';
 import { oneLine, printable } from '../text/one-line';
 import { findDirection } from '../plan/direction';
 import { estimateSeconds } from '../plan/plan';
 import { describeSide } from '../judge/side-state';
 import { adviseToFree } from '../traffic/lock';
-import { SIDES, formatWeights } from '../traffic/weights';
+import { SIDES, Weights, formatWeights } from '../traffic/weights';
 
 export type AnnouncementKind =
   | 'started'
@@ -194,7 +194,7 @@ export function buildAnnouncement(
       storeBucket: places.storeBucket,
       ...(run.stage && { stage: run.stage.index + 1 }),
       ...(run.plan && { stages: run.plan.stages.length }),
-      ...(stage && { weights: stage.weights }),
+      ...(stage && { weights: findStep(run) ?? stage.weights }),
       ...(kind === 'waitingForApproval' && run.approval && { gate: run.approval.gate }),
       ...(failure && { failure: { ...failure, message: short(failure.message) } }),
       text,
@@ -209,7 +209,7 @@ function stayingLines(run: Announced, places: AnnouncementPlaces): string[] {
     stuckLine(run),
     `1. Get one of the two sides to serve. The weights in force: ${describeRule(places)}`,
     `2. Then, if it has ended, ${adviseToFree(places.storeBucket)}`,
-    `3. ${SET_WEIGHTS}`,
+    `3. ${adviseWeights(run)}`,
   ];
 }
 
@@ -227,6 +227,10 @@ function stuckLine(run: Announced): string {
   const { from } = findDirection(run.plan);
   if (isStranded(run)) {
     return `${initialWeights(run)} are in force again, and the ${from} does not serve with them: requests fail now. It waits a few minutes for the ${from}, sets no weights meanwhile, then ends as failed and keeps the lock.`;
+  }
+  const step = findStep(run);
+  if (step) {
+    return `The ${from} failed with its share: the weights stay at ${formatWeights(step)} (source/target), and requests of that share fail now. It goes on with the pace once the ${from} has served again for long enough. It waits five minutes for that, then ends as failed and keeps the lock.`;
   }
   return `It leaves the weights as they are, because the ${from} would serve no better. The cutover rolls back to ${initial(run)} as soon as the ${from} serves. It waits a few minutes for that, then ends as failed and keeps the lock.`;
 }
@@ -261,9 +265,24 @@ function failedLines(run: Announced, places: AnnouncementPlaces): readonly strin
     ...paceLines(run),
     `1. Look at the weights in force: ${describeRule(places)}`,
     `2. The lock is kept on purpose, so that no other cutover starts before you have checked. Then ${adviseToFree(places.storeBucket)}`,
-    `3. If the weights are not what you want (the cutover began with ${initial(run)}): ${SET_WEIGHTS}`,
+    `3. If the weights are not what you want (the cutover began with ${initial(run)}): ${adviseWeights(run)}`,
     readEvidence(run, places),
   ];
+}
+
+/** Behind a step of the pace there are two ways, and a person need not compute either. */
+function adviseWeights(run: Announced): string {
+  const before = run.stage && run.plan?.stages[run.stage.index]?.weights;
+  if (!findStep(run) || !run.plan || !before) return SET_WEIGHTS;
+  const { from, to } = findDirection(run.plan);
+  const set = ({ source, target }: Weights) =>
+    SET_WEIGHTS.replace('source S', `source ${source}`).replace('target T', `target ${target}`);
+  return `What the ${to} had before the rollback: ${set(before)}. All back to the ${from}: ${set(run.plan.initialWeights)}`;
+}
+
+/** The weights that a step of the pace has set, while they are in force. */
+function findStep({ plan, stage, rollback }: Announced): Weights | undefined {
+  return plan && rollback ? findStepWeights({ plan, ...(stage && { stage }), rollback }) : undefined;
 }
 
 /**

@@ -153,6 +153,13 @@ function findWarmPercent({ plan, stage }: Run): number {
   return Math.max(...maybe.map((weights) => findPercent(weights, from)));
 }
 
+/** The weights that the last step has set; undefined before the first one, and once all is set. */
+export function findStepWeights(run: Run): Weights | undefined {
+  const last = run.rollback?.pace?.steps.at(-1);
+  if (!last || run.rollback?.hasSet === true) return undefined;
+  return paceWeights(last.percent, findDirection(run.plan).from);
+}
+
 /** When the weights were set last, or the wait for targets began; undefined before. */
 export function findPaceMs(record: PaceRecord | undefined): number | undefined {
   const at = record?.steps.at(-1)?.at ?? record?.capacity?.since;

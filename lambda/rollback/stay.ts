@@ -2,7 +2,9 @@ import { AlarmReading, checkAlarms } from '../../core/judge/alarm-check';
 import { CutoverRun, RollbackRecord } from '../../core/cutover/run';
 import { findDirection } from '../../core/plan/direction';
 import { CutoverError } from '../../core/errors/errors';
+import { findStepWeights } from '../../core/cutover/pacing';
 import { CONFIRM_POLL_SECONDS } from '../../core/plan/plan';
+import { Weights, formatWeights } from '../../core/traffic/weights';
 import { describeSide, mayTakeBack } from '../../core/judge/side-state';
 import { formatMark, mayBeVerified } from '../../core/cutover/verified-mark';
 import { announce } from '../shared/announce';
@@ -21,7 +23,7 @@ export const CONFIRM_SECONDS = 300;
 /** How long it waits for a side that does not serve, while the other does. Where neither does it waits for either. */
 const UNSAFE_SECONDS = 60;
 
-/** How long it waits for a side that has its weight back and does not serve. */
+/** How long it waits for a side that has its weight back, or a step of it, and does not serve: it takes that long to be replaced. */
 const STRANDED_SECONDS = 300;
 
 /** How long it waits for a store that does not respond: nothing can be switched back without it. */
@@ -98,13 +100,20 @@ export async function stay(run: CutoverRun, both: SeenBoth, ports: Ports, nowMs:
   const record: RollbackRecord = { ...started, sides: listSides(run, both), ...listNotDone(both) };
   const waiting = await tellStuck(run, record, 'staying', ports);
   const seconds = (ports.now() - findLastMs(record)) / 1000;
-  const limit = both.other.serves === true ? UNSAFE_SECONDS : CONFIRM_SECONDS;
+  const step = findStepWeights(run);
+  const limit = both.other.serves !== true ? CONFIRM_SECONDS : step ? STRANDED_SECONDS : UNSAFE_SECONDS;
   if (seconds < limit) return waiting;
   const { from } = findDirection(run.plan);
   throw new CutoverError(
     'RollbackUnsafe',
-    `the ${from} must serve, and no alarm about it be raised, to be given its weight back, got: ${describeSides(run, both)}. The weights stay as they are`,
+    `the ${from} must serve, and no alarm about it be raised, to be given ${step ? 'more weight' : 'its weight back'}, got: ${describeSides(run, both)}. ${describeWeights(step)}`,
   );
+}
+
+/** Of a step the weights are known; else they are those that this rollback has found. */
+function describeWeights(step: Weights | undefined): string {
+  if (!step) return 'The weights stay as they are';
+  return `The weights stay at ${formatWeights(step)} (source/target), as the last step of the pace has set them`;
 }
 
 /** The side has its weight back, and died with it: operators are notified at once, and nothing else is left to do. */

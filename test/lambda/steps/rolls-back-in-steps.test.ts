@@ -1,3 +1,4 @@
+import { AnnouncementKind, buildAnnouncement } from '../../../core/cutover/announcement';
 import { CutoverRun } from '../../../core/cutover/run';
 import { findProgress } from '../../../core/cutover/progress';
 import { bake } from '../../../lambda/steps/bake';
@@ -8,6 +9,9 @@ import { recover } from '../../../lambda/steps/recover';
 import { rollback } from '../../../lambda/steps/rollback';
 import { shift } from '../../../lambda/steps/shift';
 import { MemoryCloud, arns } from '../world';
+
+const announcementOf = (kind: AnnouncementKind, run: CutoverRun) =>
+  buildAnnouncement(kind, run, { storeBucket: 'store', weightedRuleArn: 'arn:rule' });
 
 const PACE = { steps: [25, 50], lookSeconds: 30 };
 const ALL_AT_ONCE = { stages: [{ weights: { source: 0, target: 100 }, bakeSeconds: 10 }] };
@@ -166,15 +170,43 @@ test('a cold source that fails under its share gets no more: the weights stay, a
   const run = await failing(cloud);
   cloud.whilePausing = () => (cloud.smoke.source = 503);
   let stuck = run;
-  await expect(runRollback(cloud, run, (each) => (stuck = each))).rejects.toMatchObject({ code: 'RollbackUnsafe' });
+  await expect(runRollback(cloud, run, (each) => (stuck = each))).rejects.toMatchObject({
+    code: 'RollbackUnsafe',
+    message: expect.stringMatching(
+      /the source must serve, .* to be given more weight, got: .*The weights stay at 25\/75 \(source\/target\), as the last step/,
+    ) as string,
+  });
   expect(sets(cloud)).toEqual([STEP_25]);
   expect(stuck.rollback).toMatchObject({
     sides: { source: { serves: false }, target: { serves: true } },
     pace: { failedAt: expect.any(String) as string },
   });
   expect(cloud.kindsNotified).toContain('stuck');
-  // It was waited for as long as for any side that does not serve, from the step on.
-  expect((cloud.nowMs - Date.parse(run.startedAt)) / 1000).toBeGreaterThanOrEqual(60);
+  // It was waited for as long as it takes ECS to replace a task, from the step on.
+  const seconds = (cloud.nowMs - Date.parse(stuck.rollback!.pace!.steps.at(-1)!.at)) / 1000;
+  expect(seconds).toBeGreaterThanOrEqual(300);
+  expect(seconds).toBeLessThan(320);
+  // A person is told what is in force, and both ways out of it.
+  const { text, detail } = announcementOf('stuck', stuck);
+  expect(text).toContain('the weights stay at 25/75 (source/target)');
+  expect(text).toContain('had before the rollback: drainshift weights set --stack STACK --source 0 --target 100.');
+  expect(text).toContain('All back to the source: drainshift weights set --stack STACK --source 100 --target 0');
+  expect(detail.weights).toEqual({ source: 25, target: 75 });
+  expect(announcementOf('failed', stuck).text).toContain('--source 0 --target 100.');
+});
+
+test('one that is replaced within minutes gets the steps that are left', async () => {
+  const cloud = new MemoryCloud();
+  const run = await failing(cloud);
+  const startMs = cloud.nowMs;
+  cloud.whilePausing = () => (cloud.smoke.source = 503);
+  const restored = await runRollback(cloud, run, () => {
+    const seconds = (cloud.nowMs - startMs) / 1000;
+    if (seconds >= 150) [cloud.whilePausing, cloud.smoke.source] = [() => undefined, 200];
+  });
+  expect(restored.verdict).toBe('restored');
+  expect(sets(cloud)).toEqual([STEP_25, STEP_50, ALL]);
+  expect(announcementOf('rolledBack', restored).text).not.toContain('--source 0');
 });
 
 test('one that recovers must serve for the whole time again before it gets more', async () => {
