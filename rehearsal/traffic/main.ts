@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8';
 import { announceReady, entryOptions } from '../processes/entry';
 import { MachineNews, machineTime } from '../processes/machine-time';
 import { Generators } from './generators';
@@ -8,6 +9,8 @@ import type { TrafficOptions } from './options';
 
 const SNAPSHOT_MS = 250;
 
+// An expression of a scenario that tries endless ways is matched in linear time in the end: else all clients wait for it for ever.
+setFlagsFromString('--enable-experimental-regexp-engine-on-excessive-backtracks');
 const generators = new Generators(entryOptions<TrafficOptions>());
 generators.start();
 const timer = setInterval(() => process.send?.({ snapshot: generators.recorder.snapshot() }), SNAPSHOT_MS);
