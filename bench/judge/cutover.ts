@@ -1,4 +1,4 @@
-import { LOOK_SECONDS } from '../../core/plan/plan';
+import { LOOK_SECONDS } from '../../core/plan/looking';
 import { RULES, Rule, RuleSetup } from './rules';
 import { seededSequence } from './random';
 import { Behaviour, Extent, Traffic } from './traffic';

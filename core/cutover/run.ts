@@ -8,6 +8,7 @@ import { Forward } from '../traffic/forward';
 import { OtherRules } from '../traffic/listener-rules';
 import { printable } from '../text/one-line';
 import { Plan } from '../plan/plan';
+import { grantTask } from './step-limits';
 import type { Sessions } from '../judge/sessions';
 import type { ShareOdds } from '../judge/share-odds';
 import { SideState } from '../judge/side-state';
@@ -45,8 +46,8 @@ export interface CutoverRun {
   readonly asked?: Readonly<Partial<Record<ApprovalGate, number>>>;
   /** The gates that a person has opened. */
   readonly approved?: readonly ApprovalGate[];
-  /** The wait for a window of the plan: until when (ISO 8601), how often it was looked for, of all waits, and how often it is. */
-  readonly window?: { readonly opensAt: string; readonly looks: number; readonly paceSeconds: number };
+  /** The wait for a window of the plan: until when (ISO 8601), how many polls it and all waits before had, how often and when one is due. */
+  readonly window?: WindowProgress;
   /** Clients that a cookie keeps on the side that is left, while the plan waits for them. */
   readonly returning?: Returning;
   /** The action without the side that is left, which had kept its clients: when it was set, and what was before. */
@@ -85,8 +86,17 @@ export interface CutoverRun {
   readonly verdict: Verdict;
   /** How long the Wait state before the next look lasts. */
   readonly waitSeconds: number;
+  /** What the state machine grants the next step that looks again and again; absent of an execution that an older version began. */
+  readonly taskSeconds?: number;
   /** Set by Catch when a step threw. */
   readonly error?: { readonly Error: string; readonly Cause: string };
+}
+
+export interface WindowProgress {
+  readonly opensAt: string;
+  readonly looks: number;
+  readonly paceSeconds: number;
+  readonly dueMs?: number;
 }
 
 export type Verdict =
@@ -311,7 +321,17 @@ export interface TimelineEntry {
 }
 
 export function begin(execution: string, startedAt: string, plan: Plan): CutoverRun {
-  return { execution, startedAt, plan, stages: [], timeline: [], verdict: 'go', waitSeconds: plan.pollSeconds };
+  const { pollSeconds: waitSeconds } = plan;
+  return {
+    execution,
+    startedAt,
+    plan,
+    stages: [],
+    timeline: [],
+    verdict: 'go',
+    waitSeconds,
+    taskSeconds: grantTask(0),
+  };
 }
 
 export function note(run: CutoverRun, nowMs: number, state: string, detail: TimelineEntry['detail']): CutoverRun {

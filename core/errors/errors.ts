@@ -163,3 +163,8 @@ export class CutoverError extends Error {
 export function finalErrorCodes(): ErrorCode[] {
   return (Object.keys(ERRORS) as ErrorCode[]).filter((code) => !ERRORS[code].retry);
 }
+
+/** Whether an error of a step ends it for good. What is none of the catalogue may pass. */
+export function isFinal(error: unknown): boolean {
+  return error instanceof CutoverError && !ERRORS[error.code].retry;
+}

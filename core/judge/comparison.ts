@@ -1,6 +1,8 @@
 import { Role, findDirection } from '../plan/direction';
 import { MAX_ODDS } from '../plan/judge-plan';
-import { LOOK_SECONDS, Plan, countLooks } from '../plan/plan';
+import { listGates } from '../approval/approval';
+import { LOOK_SECONDS } from '../plan/looking';
+import { Plan, countLooks, findWaits } from '../plan/plan';
 import { MAX_ROUTES, RouteWindow, WindowOrder, WindowReport, isRoute, mergeWindows } from '../proxy/window';
 import { Side, Weights } from '../traffic/weights';
 import {
@@ -295,7 +297,13 @@ function chooseRoutes({ all, segments }: WindowReport): string[] {
 }
 
 function countWindows(plan: Plan): number {
-  const { confirms, bakes, approvals, returns, windows, hooks, drain } = countLooks(plan);
-  const polls = confirms + bakes + approvals + returns + windows + hooks + drain;
-  return Math.ceil(polls * Math.max(1, plan.pollSeconds / LOOK_SECONDS));
+  const { confirms, bakes, hooks, drain } = countLooks(plan);
+  const { approval, stages, stickiness } = plan;
+  const gates = listGates(approval, stages.length).filter((gate) => gate !== 'firstShift');
+  const waited =
+    gates.length * approval.timeoutSeconds +
+    (stickiness.policy === 'keep' ? stickiness.keepSeconds : 0) +
+    findWaits(plan).between;
+  const polls = confirms + bakes + hooks + drain;
+  return Math.ceil(polls * Math.max(1, plan.pollSeconds / LOOK_SECONDS) + waited / LOOK_SECONDS);
 }

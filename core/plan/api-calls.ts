@@ -1,4 +1,5 @@
-import { CONFIRM_POLL_SECONDS, LOOKING_SECONDS, LOOK_SECONDS, Plan } from './plan';
+import { LOOK_SECONDS } from './looking';
+import { CONFIRM_POLL_SECONDS, Plan } from './plan';
 
 /** The AWS APIs that a check of both sides calls, and their limits in a region of an account. */
 export const API_LIMITS = {
@@ -40,8 +41,7 @@ export function estimateApiCalls({ pollSeconds }: Plan): ApiCalls[] {
   }));
 }
 
-/** One invocation of a step looks every two seconds, and no longer than `LOOKING_SECONDS`. */
+/** One invocation of a step looks every two seconds, until the next one. */
 function looksPerMinute(pollSeconds: number): number {
-  const looking = Math.min(pollSeconds, LOOKING_SECONDS);
-  return (60 / pollSeconds) * Math.ceil(looking / LOOK_SECONDS);
+  return (60 / pollSeconds) * Math.ceil(pollSeconds / LOOK_SECONDS);
 }

@@ -8,8 +8,6 @@ import { ApiCalls, estimateApiCalls } from './api-calls';
 import {
   EVENTS_PER_POLL,
   EVENT_BUDGET,
-  LOOKING_SECONDS,
-  LOOK_SECONDS,
   MAX_EVENTS,
   Plan,
   countLooks,
@@ -20,6 +18,7 @@ import {
 } from './plan';
 import { MAX_ODDS, requestsToProve } from './judge-plan';
 import { RollbackPace, isPaced, measurePace } from './rollback-pace';
+import { LOOK_SECONDS } from './looking';
 import { formatWindow } from './windows-plan';
 import { Stage, findMaximumBake } from './stages';
 import type { SwitchPlan } from './switch-plan';
@@ -238,11 +237,9 @@ function describeNeeded(plan: Plan): string {
   return `Stage ${index + 1} needs the most traffic for that: at least ${rate} requests a second to both sides together.`;
 }
 
-/** An invocation of a step looks again and again, and the state machine waits for the rest. */
+/** An invocation of a step looks again and again, until the next one. */
 function describePace(pollSeconds: number): string {
-  const every = `Every ${formatSeconds(Math.min(pollSeconds, LOOK_SECONDS))}`;
-  if (pollSeconds <= LOOKING_SECONDS) return every;
-  return `${every} for ${LOOKING_SECONDS} s, then again ${formatSeconds(pollSeconds)} after the first`;
+  return `Every ${formatSeconds(Math.min(pollSeconds, LOOK_SECONDS))}`;
 }
 
 function describePromotion({ judge }: Plan): string {

@@ -10,6 +10,7 @@ import {
 } from '../approval/approval';
 import { exchangeWeights, findDirection } from './direction';
 import { JUDGE_FIELD, JudgePlan } from './judge-plan';
+import { MAX_LOOKING_SECONDS } from './looking';
 import { DEFAULT_STAGES, STAGES_FIELD, Stage, expandStages, findMaximumBake } from './stages';
 import { WINDOWS_FIELD, Window, WindowWaits, measureWaits } from './windows-plan';
 import { PACE_FIELD, RollbackPace, checkPace } from './rollback-pace';
@@ -83,18 +84,12 @@ export const MAX_EVENTS = 25_000;
 export const EVENTS_PER_POLL = 9;
 /** Between two looks of a confirm: a read-back is quick where it works at all. */
 export const CONFIRM_POLL_SECONDS = 2;
-/** Between two looks of one invocation of a step, where a look takes no longer. */
-export const LOOK_SECONDS = 2;
-/** How long one invocation looks again and again; the state machine waits for the rest of `pollSeconds`. A process that hangs is found behind it. */
-export const LOOKING_SECONDS = 60;
 /** A drain whose paced closes take long is looked at less often, so that it has at the most about this many looks. */
-export const MAX_DRAIN_LOOKS = 500;
-/** Before the first shift nothing is on the target: such a wait is looked at so often. It is also what waits that no plan foresees have. */
+export const MAX_DRAIN_LOOKS = 200;
+/** The wait before the first shift has so many polls, at the least. It is also what waits that no plan foresees have. */
 export const FIRST_WINDOW_LOOKS = 100;
 /** All waits for a window between two shifts, at the least; more where the history has room. */
 const MIN_WINDOW_LOOKS = 500;
-/** Between two looks at such a wait, or at a hook that says not yet: a target that fails is left by then. */
-const MAX_WAIT_POLL_SECONDS = 600;
 /** All waits for hooks that say not yet, at the most. */
 const MAX_HOOK_LOOKS = 200;
 /** The state machine's own limit is a day longer. */
@@ -189,11 +184,11 @@ export const PLAN_FIELDS = {
   pollSeconds: {
     kind: 'seconds',
     min: 1,
-    max: 3600,
+    max: MAX_LOOKING_SECONDS,
     default: 15,
     unit: 's',
     sentence:
-      'How often the state machine has both sides checked. Each time they are looked at every 2 s for this long, and for 60 s at the most.',
+      'How often the state machine has both sides checked. Each time they are looked at every 2 s for this long: a longer one saves events of the history, and no look.',
   },
   minimumHealthyTargets: {
     kind: 'integer',
@@ -401,7 +396,9 @@ function checkEventBudget(plan: Plan, problems: Problems): void {
   checkHookWaits(plan, problems);
   const baking = findLongestBakes(plan);
   const needed = Math.ceil(baking / looks);
-  if (plan.pollSeconds < needed) {
+  if (needed > MAX_LOOKING_SECONDS) {
+    problems.add('stages', `bakes of up to ${looks * MAX_LOOKING_SECONDS} s together, at their maximum`, baking);
+  } else if (plan.pollSeconds < needed) {
     const waits = approvals === 0 ? '' : ` beside approvals of up to ${plan.approval.timeoutSeconds} s`;
     problems.add(
       'pollSeconds',
@@ -414,17 +411,17 @@ function checkEventBudget(plan: Plan, problems: Problems): void {
 /** While it waits the target has traffic: it must be looked at often enough. */
 function checkWaits(plan: Plan, problems: Problems): void {
   const pace = windowPollSeconds(plan);
-  if (plan.windows.length === 0 || pace <= Math.max(plan.pollSeconds, MAX_WAIT_POLL_SECONDS)) return;
+  if (plan.windows.length === 0 || pace <= MAX_LOOKING_SECONDS) return;
   const { between } = findWaits(plan);
-  const rule = `windows so close, or stages so few, that both sides are looked at at least every 10 minutes in all waits between shifts together (up to ${between} s)`;
+  const rule = `windows so close, or stages so few, that both sides are looked at all the time, in polls of at most ${MAX_LOOKING_SECONDS} s, in all waits between shifts together (up to ${between} s)`;
   problems.add('windows', rule, `every ${pace} s`);
 }
 
 /** While a hook says not yet both sides go on being judged. */
 function checkHookWaits(plan: Plan, problems: Problems): void {
   const pace = hookPollSeconds(plan);
-  if (pace <= Math.max(plan.pollSeconds, MAX_WAIT_POLL_SECONDS)) return;
-  const rule = `hooks that may say not yet for at most ${MAX_HOOK_LOOKS * MAX_WAIT_POLL_SECONDS} s together ('waitSeconds', of a shift and a bake at each stage), so that both sides are looked at at least every 10 minutes`;
+  if (pace <= MAX_LOOKING_SECONDS) return;
+  const rule = `hooks that may say not yet for at most ${MAX_HOOK_LOOKS * MAX_LOOKING_SECONDS} s together ('waitSeconds', of a shift and a bake at each stage), so that both sides are looked at all the time`;
   problems.add('hooks', rule, `${sumHookSeconds(plan).waits} s`);
 }
 
@@ -448,10 +445,15 @@ export function windowPollSeconds(plan: Plan): number {
 export function windowLooks(plan: Plan): number {
   const { approval, stages } = plan;
   const looks = countLooks({ ...plan, windows: [] });
-  const used = Object.values(looks).reduce((sum, each) => sum + each, 0) + FIRST_WINDOW_LOOKS + MIN_WINDOW_LOOKS;
+  const used = Object.values(looks).reduce((sum, each) => sum + each, 0) + firstWindowLooks(plan) + MIN_WINDOW_LOOKS;
   const spare = Math.floor(EVENT_BUDGET / EVENTS_PER_POLL) - used - MAX_HURRIED_LOOKS - stages.length;
   const isShared = listGates(approval, stages.length).some((gate) => gate !== 'firstShift');
   return MIN_WINDOW_LOOKS + Math.max(0, Math.floor(isShared ? spare / 2 : spare));
+}
+
+/** How often the wait before the first shift is polled: often enough that one invocation looks from each poll to the next. */
+export function firstWindowLooks(plan: Plan): number {
+  return Math.max(FIRST_WINDOW_LOOKS, Math.ceil(findWaits(plan).first / MAX_LOOKING_SECONDS));
 }
 
 /** What the history has left for bakes, beside everything else at its slowest pace. */
@@ -472,7 +474,7 @@ export function countLooks(plan: Plan): Record<LookedFor, number> {
     bakes: Math.ceil(findLongestBakes(plan) / pollSeconds),
     approvals: approvalLooks(approval, stages.length, pollSeconds),
     returns: keepLooks(plan),
-    windows: plan.windows.length === 0 ? 0 : FIRST_WINDOW_LOOKS + windowLooks(plan),
+    windows: plan.windows.length === 0 ? 0 : firstWindowLooks(plan) + windowLooks(plan),
     hooks: countHookLooks(plan),
     drain: MAX_DRAIN_LOOKS,
   };

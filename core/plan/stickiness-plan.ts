@@ -3,6 +3,7 @@ import type { Side } from '../traffic/weights';
 import type { FieldValues, Fields, ObjectField } from '../validation/fields';
 import type { Problems } from '../validation/problems';
 import { findDirection } from './direction';
+import { MAX_LOOKING_SECONDS } from './looking';
 import type { Stage } from './stages';
 
 /** AWS rejects an action of several sticky groups without group stickiness; a cookie of one second binds no one. */
@@ -111,7 +112,7 @@ export function checkStickiness(
 
 /** Between two looks for clients that return: a long wait is looked at less often. */
 export function keepPollSeconds({ stickiness: { keepSeconds }, pollSeconds }: Polled): number {
-  return Math.max(pollSeconds, Math.ceil(keepSeconds / MAX_KEEP_LOOKS));
+  return Math.min(MAX_LOOKING_SECONDS, Math.max(pollSeconds, Math.ceil(keepSeconds / MAX_KEEP_LOOKS)));
 }
 
 const MAX_KEEP_LOOKS = 500;

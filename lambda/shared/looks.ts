@@ -1,13 +1,14 @@
 import { afterWriting, goesOn, mustWriteLooks } from '../../core/cutover/looks';
-import { STEP_SECONDS } from '../../core/cutover/step-limits';
+import { STEP_SECONDS, findLookingSeconds, grantTask } from '../../core/cutover/step-limits';
 import type { CutoverRun } from '../../core/cutover/run';
 import { isSuspicious } from '../../core/judge/figures';
-import { LOOK_SECONDS, LOOKING_SECONDS } from '../../core/plan/plan';
+import { isFinal } from '../../core/errors/errors';
+import { LOOK_SECONDS, MAX_LOOKING_SECONDS, QUIET_LOOK_SECONDS } from '../../core/plan/looking';
 import type { Ports } from '../contract/ports';
 import { settleWithin } from '../contract/settle';
 import { timeLeftMs } from '../contract/time-left';
 import { STORE_MS } from './observe';
-import type { Act } from './step';
+import { Act, createHandler } from './step';
 
 /** After one that saw errors of the side that gets the traffic: what they mean is known with the next. */
 const HURRIED_PAUSE_MS = 500;
@@ -15,6 +16,8 @@ const HURRIED_PAUSE_MS = 500;
 const HURRIED_SECONDS = 20;
 /** As long as a store that is away may hide whose the lock is. */
 const MAX_WITHOUT_LOCK_MS = 20_000;
+/** Behind them the next invocation is soon. */
+const WITHOUT_LOCK_PAUSE_SECONDS = 15;
 /** Records of looks that are written down together: the state has room for some more. */
 const MAX_UNWRITTEN = 20;
 /** A look that took long is not followed by the next one at once: it would take its services' time. */
@@ -26,8 +29,8 @@ const LOOK_MS = (STEP_SECONDS - 2) * 1000;
  * A step that looks again and again, and returns at once when a look has a verdict. A state machine that waits between two looks writes
  * nine events for each, so that its history has room for one in some fifteen seconds: a side that fails must be left sooner.
  *
- * It looks for as long as the step would have the state machine wait, and 60 s at the most; the rest is waited by the state machine. A
- * look that saw what may be a fault is followed by the next one soon, and in the same invocation. So is one that could not read
+ * It looks for as long as the step would have the state machine wait, so that nothing is unwatched until the next invocation. What an
+ * invocation was not granted, because it began with a shorter wait, the next one is. A look that saw what may be a fault is followed by the next one soon, and in the same invocation. So is one that could not read
  * something: two that are minutes apart do not say that it was away between them. No look begins that the time of the function would
  * cut short, and after a while none behind one that could not read the lock: it may be another's by now.
  *
@@ -38,21 +41,60 @@ export function lookOften(
   underWay?: () => Promise<void> | undefined,
 ): Act<CutoverRun, CutoverRun> {
   return async (first, ports, nowMs) => {
-    let look = await lookOnce(act, first, ports, nowMs);
-    // Before the first shift there is nothing else to watch.
-    while (look.run.verdict === 'wait' && (look.run.stage ?? underWay) && mayLookAgain(look, ports.now() - nowMs)) {
+    const quietSeconds = underWay ? LOOK_SECONDS : QUIET_LOOK_SECONDS;
+    let look = await lookOnce(act, first, { ports, quietSeconds }, nowMs);
+    while (look.run.verdict === 'wait' && mayLookAgain(look, ports.now() - nowMs)) {
       const own = underWay?.();
-      if (!own && ports.now() + look.pauseMs >= findEndMs(look, nowMs)) break;
+      if (!own && ports.now() + look.pauseMs >= findEndMs(look, first, nowMs)) break;
       await Promise.race([ports.pause(look.pauseMs), ...(own ? [own] : [])]);
       const kept = look.run.looks?.records.length ?? 0;
       const given = kept < MAX_UNWRITTEN ? look.run : await writeLooks(look.run, ports);
-      look = await lookOnce(act, given, ports, ports.now());
+      look = await lookAgain(act, { ...look, run: given }, { ports, quietSeconds });
     }
     const run = await writeLooks(look.run, ports);
-    if (run.verdict !== 'wait') return run;
-    const lookedSeconds = Math.floor((ports.now() - nowMs) / 1000);
-    return { ...run, waitSeconds: Math.max(1, run.waitSeconds - lookedSeconds) };
+    return handOn(first, run, ports.now() - nowMs);
   };
+}
+
+/** What the state machine does behind an invocation, and what it grants the next one. An old definition grants what it always did. */
+function handOn(first: CutoverRun, run: CutoverRun, lookedMs: number): CutoverRun {
+  const isWait = run.verdict === 'wait';
+  const granted =
+    first.taskSeconds === undefined ? run : { ...run, taskSeconds: grantTask(isWait ? run.waitSeconds : 0) };
+  if (!isWait) return granted;
+  const looking = findLookingSeconds(first);
+  const isGrantedMore = granted.taskSeconds !== undefined && looking < Math.min(run.waitSeconds, MAX_LOOKING_SECONDS);
+  const rest = isGrantedMore ? 1 : Math.max(1, run.waitSeconds - Math.floor(lookedMs / 1000));
+  return { ...granted, waitSeconds: isWithoutLock(run, lookedMs) ? Math.min(rest, WITHOUT_LOCK_PAUSE_SECONDS) : rest };
+}
+
+/** Before the first shift nothing is on the target: a look that could not read the store is one that was not made. */
+async function lookAgain(act: Act<CutoverRun, CutoverRun>, before: Looked, looking: Looking): Promise<Looked> {
+  try {
+    return await lookOnce(act, before.run, looking, looking.ports.now());
+  } catch (error) {
+    if (before.run.stage || isFinal(error)) throw error;
+    return before;
+  }
+}
+
+/** A handler of such a step. It ends in the time that the state machine grants it, which is less than that of its function. */
+export function createLookingHandler(
+  act: Act<CutoverRun, CutoverRun>,
+): ReturnType<typeof createHandler<CutoverRun, CutoverRun>> {
+  return createGrantedHandler(lookOften(act));
+}
+
+export function createGrantedHandler(
+  act: Act<CutoverRun, CutoverRun>,
+): ReturnType<typeof createHandler<CutoverRun, CutoverRun>> {
+  return createHandler(act, (run) => findLookingSeconds(run) + STEP_SECONDS);
+}
+
+interface Looking {
+  readonly ports: Ports;
+  /** Between two looks before the first shift. */
+  readonly quietSeconds: number;
 }
 
 interface Looked {
@@ -65,19 +107,22 @@ interface Looked {
 
 function mayLookAgain({ run, pauseMs }: Looked, lookedMs: number): boolean {
   if (timeLeftMs() <= pauseMs + LOOK_MS) return false;
-  const isWithoutLock = run.watch?.blindSinceMs.store !== undefined;
-  return !isWithoutLock || lookedMs < MAX_WITHOUT_LOCK_MS;
+  return !isWithoutLock(run, lookedMs);
 }
 
-function findEndMs({ run, isHurried }: Looked, beganMs: number): number {
-  const seconds = Math.min(run.waitSeconds, LOOKING_SECONDS);
+function isWithoutLock({ watch }: CutoverRun, lookedMs: number): boolean {
+  return watch?.blindSinceMs.store !== undefined && lookedMs >= MAX_WITHOUT_LOCK_MS;
+}
+
+function findEndMs({ run, isHurried }: Looked, first: CutoverRun, beganMs: number): number {
+  const seconds = Math.min(run.waitSeconds, findLookingSeconds(first));
   return beganMs + (isHurried ? Math.max(seconds, HURRIED_SECONDS) : seconds) * 1000;
 }
 
 async function lookOnce(
   act: Act<CutoverRun, CutoverRun>,
   given: CutoverRun,
-  ports: Ports,
+  { ports, quietSeconds }: Looking,
   nowMs: number,
 ): Promise<Looked> {
   const run = await act(given, ports, nowMs);
@@ -85,7 +130,8 @@ async function lookOnce(
   const { watch } = run;
   const isSuspected = watch !== undefined && isSuspicious(watch, run.plan);
   const isBlind = watch !== undefined && Object.keys(watch.blindSinceMs).length > 0;
-  const pauseMs = Math.max(LOOK_SECONDS * 1000, PACE * tookMs) - tookMs;
+  const every = run.stage ? LOOK_SECONDS : quietSeconds;
+  const pauseMs = Math.max(every * 1000, PACE * tookMs) - tookMs;
   return {
     run,
     isHurried: isSuspected || isBlind,

@@ -7,13 +7,25 @@ import { TimeLimit, endInTime } from '../contract/time-left';
 /** A step: the run before it, what it may touch, the time. It returns the run after it, and may be repeated at any point. */
 export type Act<In, Out> = (input: In, ports: Ports, nowMs: number) => Promise<Out>;
 
-/** Makes a Lambda handler of a step, which ends before the function's time does. */
-export function createHandler<In, Out>(act: Act<In, Out>): (input: In, context?: TimeLimit) => Promise<Out> {
+/**
+ * Makes a Lambda handler of a step, which ends before the function's time does.
+ *
+ * @param grant seconds that the state machine grants it, where these are fewer
+ */
+export function createHandler<In, Out>(
+  act: Act<In, Out>,
+  grant?: (input: In) => number,
+): (input: In, context?: TimeLimit) => Promise<Out> {
   let ports: Ports | undefined;
   return async (input, context) => {
     const readyPorts = (ports ??= portsFrom(parseCutoverConfig(process.env[CONFIG_VARIABLE])));
-    return endInTime(context, () => act(input, readyPorts, Date.now()));
+    return endInTime(limitTime(context, grant?.(input)), () => act(input, readyPorts, Date.now()));
   };
+}
+
+function limitTime(context: TimeLimit | undefined, seconds = Number.POSITIVE_INFINITY): TimeLimit | undefined {
+  const leftMs = context?.getRemainingTimeInMillis?.();
+  return leftMs === undefined ? context : { getRemainingTimeInMillis: () => Math.min(leftMs, seconds * 1000) };
 }
 
 /** False also while `recover` puts this very execution back. */

@@ -20,11 +20,11 @@ import type { ErrorCode } from '../../core/errors/errors';
 import { Plan, gatePollSeconds, escalationPollSeconds } from '../../core/plan/plan';
 import { readStatement } from '../../core/approval/statement';
 import { announce } from '../shared/announce';
-import { lookOften } from '../shared/looks';
+import { createLookingHandler } from '../shared/looks';
 import { Look, STORE_MS, isOfSideThatIsLeft, judged } from '../shared/observe';
 import type { Ports } from '../contract/ports';
 import { settle, settleWithin } from '../contract/settle';
-import { Act, withLock, createHandler } from '../shared/step';
+import { Act, withLock } from '../shared/step';
 
 /**
  * One look for the approval of a person; the first look asks for it. What a person wrote that cannot be read counts as
@@ -172,4 +172,4 @@ function hurried(run: CutoverRun, { blind }: Look): CutoverRun {
 export const approveWatched: Act<CutoverRun, CutoverRun> = (run, ports, nowMs) =>
   (run.stage ? watched : withLock(approve))(run, ports, nowMs);
 
-export const handler = createHandler(lookOften(approveWatched));
+export const handler = createLookingHandler(approveWatched);

@@ -8,10 +8,9 @@ import { lastSample } from '../../core/judge/watch';
 import { findDirection } from '../../core/plan/direction';
 import type { Plan } from '../../core/plan/plan';
 import { afterBake, findBakeStart, summarizeObserved } from '../../core/cutover/stage';
-import { lookOften } from '../shared/looks';
+import { createLookingHandler } from '../shared/looks';
 import { Look, isOfSideThatIsLeft, judged } from '../shared/observe';
 import type { Ports } from '../contract/ports';
-import { createHandler } from '../shared/step';
 
 /** One look at a bake: asks for the verdict on what both sides did since the shift. */
 async function judgeBake(run: CutoverRun, ports: Ports, nowMs: number, look: Look): Promise<CutoverRun> {
@@ -52,4 +51,4 @@ function canPromote({ blind, tasks }: Look, plan: Plan): boolean {
 
 export const bake = judged(judgeBake, { isConfirmed: true, resume: 'confirmed' });
 
-export const handler = createHandler(lookOften(bake));
+export const handler = createLookingHandler(bake);

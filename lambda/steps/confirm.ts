@@ -3,10 +3,9 @@ import { callHooksFirst } from '../../core/cutover/hooks';
 import { sameForward } from '../../core/traffic/forward';
 import { CONFIRM_POLL_SECONDS } from '../../core/plan/plan';
 import { announce } from '../shared/announce';
-import { lookOften } from '../shared/looks';
+import { createLookingHandler } from '../shared/looks';
 import { Look, judged } from '../shared/observe';
 import type { Ports } from '../contract/ports';
-import { createHandler } from '../shared/step';
 
 /** Reads the weighted rule back: as intended, in time. */
 async function readBack(run: CutoverRun, ports: Ports, nowMs: number, { rules }: Look): Promise<CutoverRun> {
@@ -35,4 +34,4 @@ async function readBack(run: CutoverRun, ports: Ports, nowMs: number, { rules }:
 
 export const confirm = judged(readBack, { isConfirmed: false, resume: 'go' });
 
-export const handler = createHandler(lookOften(confirm));
+export const handler = createLookingHandler(confirm);

@@ -7,12 +7,11 @@ import { keepPollSeconds } from '../../core/plan/stickiness-plan';
 import { leaveSide } from '../shared/leave';
 import { findDirection } from '../../core/plan/direction';
 import { TaskReading } from '../../core/judge/tally';
-import { lookOften } from '../shared/looks';
+import { createLookingHandler } from '../shared/looks';
 import { Look, STORE_MS, judged } from '../shared/observe';
 import { CALLS_AT_ONCE, pooled } from '../contract/concurrently';
 import type { Ports } from '../contract/ports';
 import { settle, settleWithin } from '../contract/settle';
-import { createHandler } from '../shared/step';
 
 /**
  * One look at the drain of the side that is left, while both sides are judged. The first look begins it; a task that is not draining
@@ -79,4 +78,4 @@ const MAX_BLIND_MS = 600_000;
 
 export const drain = judged(drainSide, { isConfirmed: true, resume: 'drain' });
 
-export const handler = createHandler(lookOften(drain));
+export const handler = createLookingHandler(drain);

@@ -13,9 +13,9 @@ import { STEP_SECONDS } from '../../core/cutover/step-limits';
 import type { Ports } from '../contract/ports';
 import { timeLeftMs } from '../contract/time-left';
 import { callHook } from '../hooks/call-hook';
-import { lookOften } from '../shared/looks';
+import { createGrantedHandler, lookOften } from '../shared/looks';
 import { judged } from '../shared/observe';
-import { Act, createHandler, withLock } from '../shared/step';
+import { Act, withLock } from '../shared/step';
 
 /** A call that is under way. */
 interface Calling {
@@ -64,4 +64,4 @@ function begin(run: CutoverRun, pending: PendingHook, ports: Ports, signal: Abor
   return calling;
 }
 
-export const handler = createHandler(hook);
+export const handler = createGrantedHandler(hook);

@@ -22,7 +22,7 @@ import { hookFindings, thawFindings } from '../switch/hook-preflight';
 import { Finding, SwitchLook, regimeFindings, lookAtSwitch } from '../switch/switch-preflight';
 import { endLeftSwitch } from '../switch/left-switch';
 import { phaseHookFindings } from '../hooks/phase-hook-preflight';
-import { createHandler } from '../shared/step';
+import { createLookingHandler } from '../shared/looks';
 
 /** The state of a cutover holds what each task reported last: with more of them it would outgrow Step Functions' 256 KiB. */
 const MAX_TASKS = 2_000;
@@ -265,4 +265,4 @@ async function findInTasks(
   return { count, readings, findings };
 }
 
-export const handler = createHandler(preflight);
+export const handler = createLookingHandler(preflight);

@@ -11,11 +11,11 @@ import { isTooLarge, tooManyTasks, withWhatFits, withoutTasks } from '../../core
 import { beginComparison, orderWindow, sumSides, warmUp } from '../../core/judge/comparison';
 import { waitForWindow } from '../../core/cutover/window';
 import { Watch, beginStage, beginWatch } from '../../core/judge/watch';
-import { lookOften } from '../shared/looks';
+import { createLookingHandler } from '../shared/looks';
 import { Look, isOfSideThatIsLeft, judged, readRules } from '../shared/observe';
 import type { Ports } from '../contract/ports';
 import { settle } from '../contract/settle';
-import { Act, withLock, createHandler } from '../shared/step';
+import { Act, withLock } from '../shared/step';
 
 /** Sets the weights of the next stage. Doing it twice is doing it once. */
 export async function setWeights(run: CutoverRun, ports: Ports, nowMs: number): Promise<CutoverRun> {
@@ -114,4 +114,4 @@ function warmUpStage(watch: Watch, { bakeSeconds }: Stage, plan: Plan, nowMs: nu
   return { ...watch, comparison: warmUp(watch.comparison, bakeSeconds, plan, nowMs) };
 }
 
-export const handler = createHandler(lookOften(shift));
+export const handler = createLookingHandler(shift);

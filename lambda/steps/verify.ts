@@ -7,11 +7,10 @@ import { CutoverError } from '../../core/errors/errors';
 import { countArrived } from '../../core/judge/sessions';
 import { unknownTasks } from '../../core/judge/tally';
 import { formatMark } from '../../core/cutover/verified-mark';
-import { lookOften } from '../shared/looks';
+import { createLookingHandler } from '../shared/looks';
 import { Look, judged } from '../shared/observe';
 import type { Ports } from '../contract/ports';
 import { settle } from '../contract/settle';
-import { createHandler } from '../shared/step';
 
 /** What may pass by itself has so long: a task that hangs is killed by ECS within its stop timeout. */
 const MAX_UNVERIFIED_SECONDS = 300;
@@ -83,4 +82,4 @@ function waitForZero(run: CutoverRun, message: string, nowMs: number): CutoverRu
 
 export const verify = judged(verifyBoth, { isConfirmed: true, resume: 'drained' });
 
-export const handler = createHandler(lookOften(verify));
+export const handler = createLookingHandler(verify);

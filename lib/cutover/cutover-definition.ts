@@ -22,7 +22,7 @@ import { Outcome, Verdict } from '../../core/cutover/run';
 import { NOT_STARTED } from '../../core/cutover/recovery';
 import { finalErrorCodes } from '../../core/errors/errors';
 import { Step } from '../../core/cutover/cutover-config';
-import { findStepSeconds } from '../../core/cutover/step-limits';
+import { COLD_START_SECONDS, findStepSeconds, isLookingStep } from '../../core/cutover/step-limits';
 import { StepFunctions } from './cutover-functions';
 
 const LAMBDA_SERVICE_ERRORS = [
@@ -206,8 +206,7 @@ function createTasks(scope: Construct, functions: StepFunctions, deployed: Deplo
       lambdaFunction: functions[step],
       payload,
       outputPath: '$.Payload',
-      // So that a cold start is not a timeout.
-      taskTimeout: Timeout.duration(Duration.seconds(findStepSeconds(step) + 10)),
+      taskTimeout: limitTask(step),
       // Its list lacks two of the errors that Lambda names; ours is below.
       retryOnServiceExceptions: false,
     });
@@ -232,6 +231,13 @@ function createTasks(scope: Construct, functions: StepFunctions, deployed: Deplo
     rollback: task('Rollback', 'rollback'),
     record: task('Record', 'record'),
   };
+}
+
+/** `Lock` begins every state, and it has the path. */
+function limitTask(step: Step): Timeout {
+  return isLookingStep(step)
+    ? Timeout.at('$.taskSeconds')
+    : Timeout.duration(Duration.seconds(findStepSeconds(step) + COLD_START_SECONDS));
 }
 
 /** The first retrier that names an error counts, so those on which a retry cannot help come first. */

@@ -391,8 +391,8 @@ export interface CutoverPlanOptions {
   readonly from?: MigrationSide;
 
   /**
-   * How often the state machine has both sides checked. Each time they are looked at every two seconds for this long, and for
-   * 20 seconds at the most.
+   * How often the state machine has both sides checked: up to 14 minutes. Each time they are looked at every two seconds for this long, so
+   * that a longer one saves events of its history, and no look.
    * @default Duration.seconds(15)
    */
   readonly poll?: Duration;

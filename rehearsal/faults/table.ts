@@ -267,7 +267,7 @@ const FUNCTIONS = {
     endsAt: IN_A_ROLLBACK,
   },
   'function-hangs': {
-    does: 'The function of the step hangs until Lambda ends it.',
+    does: 'The function of the step hangs until its time has passed.',
     phases: WITH_HOOKS,
     losses: 'none',
     ends: DONE,

@@ -41,7 +41,10 @@ interface Pending {
   readonly timeout: Limit;
 }
 
-/** One Lambda function: its process starts with the first event and stays warm; a dead or late one is replaced. */
+/**
+ * One Lambda function: its process starts with the first event and stays warm; a dead or late one is replaced. An event that comes while
+ * one is at work gets a process of its own, as at Lambda: behind one that hangs it would hang, too.
+ */
 export class LocalFunction {
   private child: ChildProcess | undefined;
   /** Those that are being replaced are among them. */
@@ -76,6 +79,7 @@ export class LocalFunction {
   /** @throws FunctionError of the handler's error, `Sandbox.Timedout`, or `Runtime.ExitError` when the process died */
   invoke(event: unknown): Promise<unknown> {
     if (this.isStopped) return Promise.reject(exitError('the function was stopped'));
+    if (this.child && this.isBusy(this.child)) this.child = undefined;
     const child = (this.child ??= this.start());
     const id = this.nextId;
     this.nextId += 1;
@@ -121,7 +125,11 @@ export class LocalFunction {
   }
 
   private endIfIdle(child: ChildProcess): void {
-    if (![...this.pending.values()].some((pending) => pending.child === child)) signalChild(child, 'SIGKILL');
+    if (!this.isBusy(child)) signalChild(child, 'SIGKILL');
+  }
+
+  private isBusy(child: ChildProcess): boolean {
+    return [...this.pending.values()].some((pending) => pending.child === child);
   }
 
   private start(): ChildProcess {

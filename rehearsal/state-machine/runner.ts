@@ -8,9 +8,17 @@ import { ExecutionDescription, ExecutionStatus, MachineDescription, StatesModel 
 /** Calls the function of this ARN. */
 type Invoke = (functionArn: string, payload: unknown) => Promise<unknown>;
 
+interface State {
+  Type: string;
+  Resource?: string;
+  Retry?: readonly { IntervalSeconds?: number }[];
+  Parameters?: Readonly<Record<string, unknown>>;
+  TimeoutSecondsPath?: string;
+}
+
 interface Definition {
   StartAt: string;
-  States: Record<string, { Type: string; Resource?: string; Retry?: readonly { IntervalSeconds?: number }[] }>;
+  States: Record<string, State>;
   TimeoutSeconds?: number;
 }
 
@@ -224,10 +232,26 @@ function findDefinition({ name, definition }: MachineDescription): Definition {
   try {
     const parsed = JSON.parse(definition) as Definition;
     if ((parsed.TimeoutSeconds ?? 0) > MAX_TIMER_SECONDS) delete parsed.TimeoutSeconds;
-    return parsed;
+    return withTimeoutPaths(parsed);
   } catch (error) {
     throw new UsageError(`the definition of state machine '${name}' must be JSON, got ${(error as Error).message}`);
   }
+}
+
+/**
+ * The path of a time limit is one in the state's input. The library looks it up in what `Parameters` make of that.
+ *
+ * @see https://docs.aws.amazon.com/step-functions/latest/dg/state-task.html
+ */
+export function withTimeoutPaths<
+  T extends { States: Record<string, Pick<State, 'Parameters' | 'TimeoutSecondsPath'>> },
+>(definition: T): T {
+  const states = Object.entries(definition.States ?? {}).map(([name, state]) => {
+    const { TimeoutSecondsPath: path, Parameters: parameters } = state;
+    if (path === undefined || parameters?.['Payload.$'] !== '$') return [name, state] as const;
+    return [name, { ...state, TimeoutSecondsPath: path.replace(/^\$/, '$.Payload') }] as const;
+  });
+  return { ...definition, States: Object.fromEntries(states) };
 }
 
 function validated({ name }: MachineDescription, definition: Definition): StateMachine {

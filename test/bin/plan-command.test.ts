@@ -94,7 +94,7 @@ const hasPython = spawnSync('python3', ['-c', 'import yaml, jsonschema']).status
     plan(['init']).stdout,
     '{}',
     '{"$schema": "x", "pollSeconds": 15}',
-    `${last}, bakeSeconds: 604800 }]\npollSeconds: 3600`,
+    `${last}, bakeSeconds: 604800 }]\npollSeconds: 840`,
     'stages: [&a { weights: { source: 1, target: 1 }, bakeSeconds: 9 }, { <<: *a, weights: { source: 0, target: 1 } }]',
     'stages: canary(5, 10m)',
     "stages: linear(10, '6m')",
@@ -107,7 +107,7 @@ const hasPython = spawnSync('python3', ['-c', 'import yaml, jsonschema']).status
   ];
   const rejected = [
     'pollSeconds: 0',
-    'pollSeconds: 3601',
+    'pollSeconds: 841',
     'pollSeconds: 1.5',
     'pollSeconds:',
     'drian: {}',

@@ -14,8 +14,8 @@ test('default: shares, durations, calls and events of a plan', () => {
     [192, 180],
     [64, 60],
   ]);
-  // 160 checks in bakes, 240 in confirms, 500 in the drain.
-  expect(history).toEqual({ most: 900 * 9, budget: 20_000, limit: 25_000 });
+  // 160 checks in bakes, 240 in confirms, 200 in the drain.
+  expect(history).toEqual({ most: 600 * 9, budget: 20_000, limit: 25_000 });
 });
 
 test('custom: approvals, weights that are no percentages, and what each changes', () => {
@@ -161,7 +161,7 @@ describe('the whole text, as an operator reads it before a cutover', () => {
       ],
       [
         'History of the state machine',
-        ['At most 8100 events of 25000. A plan may use 20000, the rest is for retries and the rollback.'],
+        ['At most 5400 events of 25000. A plan may use 20000, the rest is for retries and the rollback.'],
       ],
     ]);
   });

@@ -73,8 +73,8 @@ test.each<[string, readonly unknown[], string]>([
   ],
   [
     'that waits so long at each stage that no one would look',
-    [{ ...FUNCTION_HOOK, waitSeconds: '10h' }],
-    "'hooks' must be hooks that may say not yet for at most 120000 s together ('waitSeconds', of a shift and a bake at each stage), so that both sides are looked at at least every 10 minutes, got \"144000 s\"",
+    [{ ...FUNCTION_HOOK, waitSeconds: '12h' }],
+    "'hooks' must be hooks that may say not yet for at most 168000 s together ('waitSeconds', of a shift and a bake at each stage), so that both sides are looked at all the time, got \"172800 s\"",
   ],
   ['of one name twice', [FUNCTION_HOOK, { ...HTTP_HOOK, name: 'check' }], "'hooks[1].name' must be a name of its own"],
   [

@@ -40,7 +40,7 @@ test('every broken rule is reported at once, each as name, rule, value', () => {
     "'stages[0].weights.source' must be an integer from 0 to 999, got 1000",
     "'stages[0].bakeSeconds' must be an integer from 1 to 604800, got 0",
     '\'stages[1].weights\' must be weights of which at least one is above 0, got "0/0"',
-    "'pollSeconds' must be an integer from 1 to 3600, got 1.5",
+    "'pollSeconds' must be an integer from 1 to 840, got 1.5",
     "'smoke[0].path' must be a path that starts with '/' and has neither a space nor a '#', got \"no-slash\"",
     "'smoke[0].expectedStatus' must be an integer from 200 to 499, got 99",
     "'breaker.maximumErrorRate' must be a number from 0 to 1, got 2",
@@ -195,8 +195,8 @@ test('several gates share what the history has left for looks', () => {
   expect(seconds).toBeGreaterThan(
     gatePollSeconds(parsePlan({ approval: { ...approval, beforeStages: [] } }), 'lastStage'),
   );
-  // 240 confirms, 500 looks at the drain, 160 at bakes.
-  expect(2 * Math.ceil(36_000 / seconds) + 900).toBeLessThanOrEqual(Math.floor(20_000 / 9));
+  // 240 confirms, 200 looks at the drain, 160 at bakes.
+  expect(2 * Math.ceil(36_000 / seconds) + 600).toBeLessThanOrEqual(Math.floor(20_000 / 9));
 });
 
 test('a plan that would outgrow the history of a state machine is rejected, with the poll that would fit', () => {
@@ -214,14 +214,14 @@ test('confirms count in the history too, and a plan has to end before its state 
     "'confirmTimeoutSeconds' must be short enough for 50 stages in one history, got 3600",
   ]);
   const weeks = Array.from({ length: 3 }, () => ({ weights: { source: 0, target: 1 }, bakeSeconds: 604_800 }));
-  expect(listProblems({ stages: weeks, pollSeconds: 3600 }).join()).toContain("'stages' must be done within 2505600 s");
+  expect(listProblems({ stages: weeks, pollSeconds: 840 }).join()).toContain("'stages' must be done within 2505600 s");
 });
 
 test('a wait before the last stage is looked at as often as the history allows, and all looks fit into it', () => {
   const pace = (timeoutSeconds: number, more: object = {}) =>
     gatePollSeconds(parsePlan({ approval: { beforeLastStage: true, timeoutSeconds }, ...more }), 'lastStage');
-  expect([3_600, 18_000, 43_200, 86_400, 604_800].map((seconds) => pace(seconds))).toEqual([15, 15, 35, 69, 478]);
-  expect(pace(3_600, { pollSeconds: 3_600 })).toBe(600);
+  expect([3_600, 18_000, 43_200, 86_400, 604_800].map((seconds) => pace(seconds))).toEqual([15, 15, 28, 56, 386]);
+  expect(pace(3_600, { pollSeconds: 840 })).toBe(600);
   // Before the first shift there is nothing to see on the target.
   const first = parsePlan({ approval: { beforeFirstShift: true, timeoutSeconds: 86_400 } });
   expect(gatePollSeconds(first, 'firstShift')).toBe(173);
@@ -237,7 +237,7 @@ test('a wait before the last stage is looked at as often as the history allows, 
       const waits = Math.ceil(timeoutSeconds / gatePollSeconds(plan, 'lastStage'));
       const bakes = (4 * bakeSeconds) / pollSeconds;
       // Two confirms of 120 s at 2 s, a drain.
-      expect((waits + 50 + bakes + 120 + 500) * 9).toBeLessThanOrEqual(20_000 + 50 * 9);
+      expect((waits + 50 + bakes + 120 + 200) * 9).toBeLessThanOrEqual(20_000 + 50 * 9);
     }
   }
 });
@@ -250,19 +250,17 @@ test('looks for approvals count in the history too, and the waiting in the longe
   const approval = { beforeFirstShift: true, beforeLastStage: true, timeoutSeconds: 432_000 };
   expect(listProblems({ stages })).toEqual([]);
   expect(listProblems({ stages, approval })).toEqual([
-    expect.stringMatching(
-      /'pollSeconds' must be at least 133 for bakes of up to .* beside approvals of up to 432000 s/,
-    ),
+    expect.stringMatching(/'pollSeconds' must be at least 47 for bakes of up to .* beside approvals of up to 432000 s/),
   ]);
-  expect(listProblems({ stages, approval, pollSeconds: 133 })).toEqual([]);
-  expect(listProblems({ stages, approval: { ...approval, timeoutSeconds: 604_800 }, pollSeconds: 3600 })).toEqual([
+  expect(listProblems({ stages, approval, pollSeconds: 47 })).toEqual([]);
+  expect(listProblems({ stages, approval: { ...approval, timeoutSeconds: 604_800 }, pollSeconds: 840 })).toEqual([
     "'approval.timeoutSeconds' must be short enough for 2 gates, looked at at least every 10 minutes, in one history, got 604800",
   ]);
   expect(
     listProblems({ stages, approval: { beforeFirstShift: true, timeoutSeconds: 604_800 }, pollSeconds: 60 }),
   ).toEqual([]);
   const longest = (plan: unknown) => estimateSeconds(parsePlan(plan)).longest;
-  expect(longest({ stages, approval, pollSeconds: 133 }) - longest({ stages, pollSeconds: 133 })).toBe(2 * 432_000);
+  expect(longest({ stages, approval, pollSeconds: 47 }) - longest({ stages, pollSeconds: 47 })).toBe(2 * 432_000);
 });
 
 test.each([

@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import type { Evidence } from '../../../core/cutover/evidence';
 import { looksKey, looksPrefix } from '../../../core/cutover/looks';
 import type { PackedReport, PollRecord } from '../../../core/judge/look-record';
-import { LOOK_SECONDS } from '../../../core/plan/plan';
+import { LOOK_SECONDS } from '../../../core/plan/looking';
 import { LocalCloud, REGION, startLocalCloud } from '../../rehearsal/aws/world';
 import { MemoryCloud } from '../world';
 

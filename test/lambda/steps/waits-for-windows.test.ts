@@ -1,9 +1,10 @@
-import { FIRST_WINDOW_LOOKS, windowLooks, windowPollSeconds } from '../../../core/plan/plan';
+import { firstWindowLooks, windowLooks, windowPollSeconds } from '../../../core/plan/plan';
 import { CutoverRun } from '../../../core/cutover/run';
 import { confirm } from '../../../lambda/steps/confirm';
 import { preflight } from '../../../lambda/steps/preflight';
 import { rollback } from '../../../lambda/steps/rollback';
 import { shift } from '../../../lambda/steps/shift';
+import { lookOften } from '../../../lambda/shared/looks';
 import { MemoryCloud, arns } from '../world';
 
 const PLAN = {
@@ -43,6 +44,40 @@ describe('before the first shift', () => {
     expect(await preflight(still, cloud.ports, cloud.nowMs)).toMatchObject({ verdict: 'go' });
   });
 
+  test('an abort is seen within a quarter of a minute in a wait of a week, and the polls of it fit into the history', async () => {
+    const cloud = new MemoryCloud();
+    const weekly = { ...PLAN, windows: [{ days: ['sun'], from: '01:00', to: '05:00' }] };
+    cloud.nowMs = Date.parse('2026-01-04T05:00:00Z');
+    const look = lookOften(preflight);
+    let run = { ...cloud.ready(weekly), initial: undefined } as unknown as CutoverRun;
+    // A part of it.
+    const [beganMs, seconds] = [cloud.nowMs, 5_000];
+    let polls = 0;
+    let longestMs = 0;
+    let lastMs = cloud.nowMs;
+    // Each look is one for an abort.
+    const { abortRequested } = cloud.ports.store;
+    const store = {
+      ...cloud.ports.store,
+      abortRequested: (execution: string) => {
+        longestMs = Math.max(longestMs, cloud.nowMs - lastMs);
+        lastMs = cloud.nowMs;
+        return abortRequested(execution);
+      },
+    };
+    const ports = { ...cloud.ports, store };
+    while (cloud.nowMs < beganMs + seconds * 1000) {
+      run = await look(run, ports, cloud.nowMs);
+      polls += 1;
+      if (run.verdict === 'wait') later(cloud, run.waitSeconds);
+    }
+    const aSecond = firstWindowLooks(run.plan) / (164 * HOUR);
+    expect(polls).toBeLessThanOrEqual(seconds * aSecond + 3);
+    expect(longestMs).toBeLessThanOrEqual(20_000);
+    cloud.aborts.add('night');
+    await expect(look(run, ports, cloud.nowMs)).rejects.toMatchObject({ code: 'Aborted' });
+  });
+
   test('an abort is seen while it waits', async () => {
     const cloud = new MemoryCloud();
     const waiting = await preflight(fresh(cloud), cloud.ports, cloud.nowMs);
@@ -52,6 +87,33 @@ describe('before the first shift', () => {
 });
 
 describe('before a further shift', () => {
+  test('both sides are looked at all the time in a wait of days', async () => {
+    const cloud = new MemoryCloud();
+    const weekly = { ...PLAN, windows: [{ days: ['thu'], from: '01:00', to: '05:00' }] };
+    let run = await afterStage(cloud, 4, weekly);
+    const { read } = cloud.ports.alarms;
+    let [lastMs, longestMs] = [cloud.nowMs, 0];
+    const alarms = {
+      read: (...asked: Parameters<typeof read>) => {
+        longestMs = Math.max(longestMs, cloud.nowMs - lastMs);
+        lastMs = cloud.nowMs;
+        return read(...asked);
+      },
+    };
+    // A part of it.
+    const endMs = cloud.nowMs + 2_000 * 1000;
+    let polls = 0;
+    while (cloud.nowMs < endMs) {
+      run = await lookOften(shift)(run, { ...cloud.ports, alarms }, cloud.nowMs);
+      expect(run.verdict).toBe('wait');
+      polls += 1;
+      later(cloud, run.waitSeconds);
+    }
+    expect(longestMs).toBeLessThanOrEqual(2_000);
+    expect(polls).toBeLessThanOrEqual(2_000 / windowPollSeconds(run.plan) + 3);
+    expect(run.window!.looks).toBeLessThanOrEqual(polls);
+  });
+
   test('what it could not read an hour ago, and could since, does not count against it', async () => {
     const cloud = new MemoryCloud();
     const run = await afterStage(cloud, 4);
@@ -133,7 +195,7 @@ describe('before a further shift', () => {
       later(cloud, 4 * HOUR);
     }
     expect(looks).toBeGreaterThan(300);
-    expect(looks).toBeLessThanOrEqual(FIRST_WINDOW_LOOKS + windowLooks(run.plan) + 12);
+    expect(looks).toBeLessThanOrEqual(firstWindowLooks(run.plan) + windowLooks(run.plan) + 12);
   });
 
   test('of several waits in a plan none is looked at less often than the first', async () => {

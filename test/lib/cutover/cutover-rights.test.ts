@@ -125,19 +125,20 @@ test('there is a function for every step, and for nothing else', () => {
 });
 
 const SMALL = { MemorySize: 256, Timeout: 30 };
-/** They check again and again for 60 s, and the last check has its 30 s. */
-const CHECKING = { MemorySize: 256, Timeout: 90 };
+/** They check again and again for up to 14 minutes, and the last check has its 30 s. */
+const CHECKING = { MemorySize: 256, Timeout: 870 };
 /** A whole processor, and time for requests that wait 25 s for a switch. */
 const SIZES: Record<Step, object> = {
   ...(Object.fromEntries(STEPS.map((step) => [step, SMALL])) as Record<Step, object>),
-  ...{ approve: CHECKING, bake: CHECKING, drain: CHECKING, verify: CHECKING },
-  preflight: { MemorySize: 1792, Timeout: 60 },
+  ...{ shift: CHECKING, approve: CHECKING, bake: CHECKING, drain: CHECKING, verify: CHECKING },
+  preflight: { MemorySize: 1792, Timeout: 870 },
   switch: { MemorySize: 1792, Timeout: 60 },
   rollback: { MemorySize: 1792, Timeout: 90 },
   recover: { MemorySize: 1792, Timeout: 170 },
   holdDryRun: { MemorySize: 1792, Timeout: 50 },
-  hook: { MemorySize: 256, Timeout: 80 },
+  hook: CHECKING,
   complete: { MemorySize: 256, Timeout: 70 },
+
   doctor: { MemorySize: 1792, Timeout: 50 },
 };
 

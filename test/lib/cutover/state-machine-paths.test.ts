@@ -1,4 +1,5 @@
 import { StateMachine } from 'aws-local-stepfunctions';
+import { withTimeoutPaths } from '../../../rehearsal/state-machine/runner';
 import { CutoverError } from '../../../core/errors/errors';
 import { defaultMigration, findDefinition } from '../fixture';
 
@@ -10,14 +11,14 @@ const definition = findDefinition(defaultMigration());
 /** Runs the synthesized definition with steps that respond as told, and `go` otherwise. */
 async function walk(responses: Responses): Promise<{ steps: string; end: string }> {
   // Longer than a timer of Node can be.
-  const untimed = { ...definition, TimeoutSeconds: undefined };
+  const untimed = withTimeoutPaths({ ...definition, TimeoutSeconds: undefined });
   const steps: string[] = [];
   const names = (type: string) =>
     Object.keys(definition.States).filter((name) => definition.States[name]?.Type === type);
   const handler = (name: string) => (input: unknown) => {
     const visit = steps.filter((step) => step === name).length;
     steps.push(name);
-    const response = responses[name] ?? ((run: Run) => ({ ...run, verdict: 'go', waitSeconds: 1 }));
+    const response = responses[name] ?? ((run: Run) => ({ ...run, verdict: 'go', waitSeconds: 1, taskSeconds: 100 }));
     return Promise.resolve().then(() => ({ Payload: response((input as { Payload: Run }).Payload, visit) }));
   };
   const machine = new StateMachine(untimed as ConstructorParameters<typeof StateMachine>[0]);

@@ -325,7 +325,7 @@ test('deferred: the rest of such a plan is still checked at synth', () => {
 test('a plan with several broken rules names them all at once', () => {
   const props: GradualPlanProps = { stages: [{ weights: { source: 50, target: 50 } }], poll: Duration.seconds(0) };
   expect(() => synthPlan(props)).toThrow(
-    "'pollSeconds' must be an integer from 1 to 3600, got 0\n" +
+    "'pollSeconds' must be an integer from 1 to 840, got 0\n" +
       "'stages[0].weights.source' must be 0, because a cutover ends on the target, got 50",
   );
 });

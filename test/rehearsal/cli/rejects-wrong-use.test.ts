@@ -143,7 +143,7 @@ test('a plan that cannot be read, is no YAML, or breaks rules: every rule in one
   const wrong = await rehearse('--plan', plan);
   expect(wrong.code).toBe(64);
   expect(wrong.output).toContain("'stages[0].weights.target' must be an integer from 0 to 999, got 1000");
-  expect(wrong.output).toContain("'pollSeconds' must be an integer from 1 to 3600, got 0");
+  expect(wrong.output).toContain("'pollSeconds' must be an integer from 1 to 840, got 0");
 });
 
 test('a backend that does not respond, and one that is no URL', async () => {

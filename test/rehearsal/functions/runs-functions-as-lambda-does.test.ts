@@ -99,6 +99,15 @@ test('a late function is ended, and the next event does not meet its end', async
   expect(pid).not.toBe(first);
 });
 
+test('an event that comes while one is at work does not wait behind it: that one may hang', async () => {
+  const asked = findFunction('exports.handler = (event) => (event.hangs ? new Promise(() => {}) : process.pid)');
+  const first = await asked.invoke({});
+  void asked.invoke({ hangs: true }).catch(() => undefined);
+  const second = await asked.invoke({});
+  expect(second).not.toBe(first);
+  expect(await asked.invoke({})).toBe(second);
+});
+
 test('what was stopped starts no process for a late event', async () => {
   const asked = findFunction('exports.handler = async () => 1');
   await asked.invoke({});

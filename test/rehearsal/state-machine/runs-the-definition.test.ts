@@ -43,6 +43,27 @@ test('a Lambda task gets its payload and gives its response, and the way is on r
   expect(execution.arn).toBe('arn:aws:states:us-east-1:123456789012:execution:m:one');
 });
 
+test('a time limit by a path is that of the input of the state', async () => {
+  const invoked: unknown[] = [];
+  const definition = {
+    StartAt: 'A',
+    States: {
+      A: task({
+        TimeoutSecondsPath: '$.taskSeconds',
+        Retry: [{ ErrorEquals: ['States.Timeout'], MaxAttempts: 1, IntervalSeconds: 1 }],
+      }),
+    },
+  };
+  const invoke = (_: string, payload: unknown) => {
+    invoked.push(payload);
+    return invoked.length === 1 ? new Promise(() => undefined) : Promise.resolve(payload);
+  };
+  const { runner, end } = findRunner(definition, invoke, { speed: 20, failed: () => undefined });
+  runner.start(ARN, 'one', '{"taskSeconds":1}');
+  expect((await end).status).toBe('SUCCEEDED');
+  expect(invoked).toEqual([{ taskSeconds: 1 }, { taskSeconds: 1 }]);
+});
+
 test("Catch compares a function's error by its name and passes Lambda's JSON on", async () => {
   const definition = {
     StartAt: 'A',
