@@ -12,6 +12,7 @@ import {
   findBucket,
   findQuantile,
 } from '../proxy/latency-buckets';
+import { ERRING_SECONDS } from '../proxy/window';
 import {
   ERROR_RATIOS,
   LATENCY_RATIOS,
@@ -217,14 +218,16 @@ export interface Suspicion {
   readonly compared: Compared;
   /** Of latency: what is slow. Milliseconds. */
   readonly slowerThanMs?: number;
+  /** Of errors: there were more of them, of which at most one of each client is counted here. */
+  readonly isByClient?: boolean;
 }
 
 /** The odds in all, 1 at the beginning, and what they are the sum of, the largest first. */
 export function totalOdds(odds: Odds): { readonly odds: number; readonly parts: readonly Suspicion[] } {
-  const parts = listWeighed(odds).map(({ weight, compared, route, slow }): Suspicion => {
+  const parts = listWeighed(odds).map(({ weight, compared, route, slow, isByClient }): Suspicion => {
     const what = slow
       ? ({ what: 'latency', slowerThanMs: bucketEndMs(slow.bucket) } as const)
-      : ({ what: 'errors' } as const);
+      : ({ what: 'errors', ...(isByClient && { isByClient }) } as const);
     return { ...(route !== undefined && { route }), ...what, odds: weight * findOdds(compared.odds), compared };
   });
   return { odds: sumOdds(odds), parts: parts.sort((a, b) => b.odds - a.odds) };
@@ -246,6 +249,8 @@ interface Weighed {
   readonly route: string | undefined;
   /** Of latency. */
   readonly slow?: SlowCompared;
+  /** See `Suspicion`. */
+  readonly isByClient?: boolean;
 }
 
 export function listWeighed({ all, routes }: Odds): Weighed[] {
@@ -260,24 +265,27 @@ function weigh({ errors, failures, latency }: RouteOdds, share: number, route?: 
     const weight = share * WEIGHTS.latency * SLOW_PARTS[index]![1];
     return part ? [{ weight, compared: part, route, slow: part }] : [];
   });
-  return [{ weight: share * WEIGHTS.errors, compared: choose(errors, failures), route }, ...slow];
+  return [{ weight: share * WEIGHTS.errors, route, ...choose(errors, failures) }, ...slow];
 }
 
 /** What both say: of two e-values the lesser one is an e-value as long as either is. */
-function choose(errors: Compared, failures: Compared = errors): Compared {
-  return findOdds(failures.odds) < findOdds(errors.odds) ? failures : errors;
+function choose(errors: Compared, failures: Compared = errors): Pick<Weighed, 'compared' | 'isByClient'> {
+  if (findOdds(failures.odds) < findOdds(errors.odds)) return { compared: failures };
+  const isSame = failures.from.hits === errors.from.hits && failures.to.hits === errors.to.hits;
+  return { compared: errors, isByClient: !isSame };
 }
 
-/** For people: what differs, and by how much. */
+/** For people: what differs, by how much, and how it was counted where other figures of the same time differ from it. */
 export function describeSuspicion(
-  { route, what, compared, slowerThanMs }: Suspicion,
+  { route, what, compared, slowerThanMs, isByClient }: Suspicion,
   { from, to }: Direction = { from: 'source', to: 'target' },
 ): string {
   const where = route === undefined ? '' : ` to ${route}`;
   const hits = what === 'errors' ? 'errors' : `responses later than ${Math.round(slowerThanMs ?? 0)} ms`;
+  const how = isByClient ? ` (at most one error of each client in ${ERRING_SECONDS} s)` : '';
   return (
     `${to} ${formatCount(compared.to.hits)} ${hits} in ${formatCount(compared.to.requests)} requests${where}, ` +
-    `${from} ${formatCount(compared.from.hits)} in ${formatCount(compared.from.requests)}`
+    `${from} ${formatCount(compared.from.hits)} in ${formatCount(compared.from.requests)}${how}`
   );
 }
 

@@ -4,6 +4,8 @@ import { requestPath } from '../validation/request-path';
 
 /** How long a proxy keeps what it counted in each second. */
 export const KEPT_SECONDS = 300;
+/** In so many seconds a proxy counts one error of a client as an erring client, and no second one. */
+export const ERRING_SECONDS = 10;
 /** More route classes than this say too little of each. */
 export const MAX_ROUTES = 8;
 /** Most frequent first segments of paths that a proxy names. */
@@ -49,7 +51,7 @@ export interface RouteWindow {
   /** Ended in the window: see `LedgerReport.requests`. */
   readonly responded: number;
   readonly errors: number;
-  /** The errors, but only the first one of each client in some seconds: a client that tries again says nothing new. */
+  /** The errors, but only the first one of each client in `ERRING_SECONDS`: a client that tries again says nothing new. */
   readonly erring: number;
   /**
    * Of those that were responded to and that the weights decided on: until the response was whole, or the stream began. Others are

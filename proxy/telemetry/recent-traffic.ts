@@ -1,6 +1,7 @@
 import { SMOKE_AGENT } from '../../core/plan/smoke';
 import { BUCKETS, findBucket } from '../../core/proxy/latency-buckets';
 import {
+  ERRING_SECONDS,
   KEPT_SECONDS,
   RouteWindow,
   WindowOrder,
@@ -17,8 +18,8 @@ const FIGURES = LATENCIES + BUCKETS;
 const SAMPLING = 16;
 /** Segments that are counted: a crawler must not fill the memory. */
 const MAX_COUNTED = 256;
-/** So long a second error of a client counts for nothing new, and so many clients are remembered. */
-const [CLIENT_SECONDS, MAX_CLIENTS] = [10, 10_000];
+/** So many clients that erred are remembered. */
+const MAX_CLIENTS = 10_000;
 /** The cookie by which a load balancer binds a client to a target group; both names begin so. */
 const BINDING_COOKIE = 'AWSALBTG';
 
@@ -147,7 +148,7 @@ export class RecentTraffic {
   }
 
   private isNew(client: string): boolean {
-    if (this.second - this.clientsSince >= CLIENT_SECONDS) {
+    if (this.second - this.clientsSince >= ERRING_SECONDS) {
       this.clients.clear();
       this.clientsSince = this.second;
     }

@@ -169,6 +169,22 @@ test('a person reads what differs', () => {
   );
 });
 
+test('errors of which one of each client is counted are not taken for all of them', () => {
+  const failing = (errors: number, failures: number) =>
+    after([pair({ cart: { ...counts(100, { errors }), failures } })]);
+  const say = (odds: ReturnType<typeof after>) => describeSuspicion(totalOdds(odds).parts[0]!);
+  const text = 'target 8 errors in 200 requests, source 0 in 2,000';
+  expect(say(failing(8, 80))).toBe(`${text} (at most one error of each client in 10 s)`);
+  expect(say(failing(8, 8))).toBe(text);
+  // Its other figures are about all errors, too.
+  const both = pair({ cart: { ...counts(100, { errors: 8 }), failures: 80 } });
+  const alike = { ...both, from: { ...both.from, all: { ...both.from.all, failures: 800 } } };
+  const byAll = totalOdds(addToOdds(beginOdds(PAST, [], 700), alike, EXACT)).parts.find(
+    ({ what }) => what === 'errors',
+  )!;
+  expect(describeSuspicion(byAll)).toBe('target 80 errors in 200 requests, source 800 in 2,000');
+});
+
 test('where the source has no traffic any more, the target is compared with what that had shown', () => {
   const before = after(Array.from({ length: 10 }, () => pair({})));
   const alone = (errors: number): WindowPair => ({
