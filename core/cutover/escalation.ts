@@ -1,6 +1,6 @@
 import { ApprovalProgress, GateName, findGate, formatGateName, pendingGate } from '../approval/approval';
 import { MAX_ESCALATIONS } from '../plan/plan';
-import type { CutoverRun, Escalation } from './run';
+import type { CutoverRun, Escalation, Verdict } from './run';
 import { keepLook } from './looks';
 import { restart } from '../judge/replay';
 
@@ -40,14 +40,13 @@ export function countAsked(run: CutoverRun, { gate: name }: ApprovalProgress): C
 
 /**
  * A person said that it may go on: what the judge held against the side until now counts no more. What the person took is time of
- * nothing that the cutover waited for: a bake has its whole time again.
+ * nothing that the cutover waited for: a bake has its whole time again, and so has a hook that says not yet.
  */
 export function resume(run: CutoverRun, { isFailing, resume: verdict }: Escalation, nowMs: number): CutoverRun {
-  const { stage } = run;
-  const isBaking = verdict === 'confirmed' && stage !== undefined;
+  const { hooking } = run;
   const resumed: CutoverRun = {
-    ...run,
-    ...(isBaking && { stage: { ...stage, bakesAgainAtMs: nowMs } }),
+    ...bakeFromNow(run, verdict, nowMs),
+    ...(hooking?.waiting && { hooking: { ...hooking, waiting: { ...hooking.waiting, sinceMs: nowMs } } }),
     escalation: undefined,
     unsavedSinceMs: undefined,
     unverifiedSinceMs: undefined,
@@ -55,4 +54,10 @@ export function resume(run: CutoverRun, { isFailing, resume: verdict }: Escalati
   };
   if (!isFailing || !run.watch) return resumed;
   return { ...keepLook(resumed, { kind: 'restart', at: nowMs }), watch: restart(run.watch, nowMs) };
+}
+
+/** The run whose verdict leads to a bake that has its whole time from now on. */
+export function bakeFromNow(run: CutoverRun, verdict: Verdict, nowMs: number): CutoverRun {
+  const { stage } = run;
+  return verdict === 'confirmed' && stage ? { ...run, stage: { ...stage, bakesAgainAtMs: nowMs } } : run;
 }

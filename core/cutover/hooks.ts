@@ -3,7 +3,7 @@ import { HookTime, PhaseHook, findOnFailure, findWaitSeconds, isOfStages, isUnst
 import { hookPollSeconds } from '../plan/plan';
 import { oneLine } from '../text/one-line';
 import type { Side, Weights } from '../traffic/weights';
-import { ask, mayAsk } from './escalation';
+import { ask, bakeFromNow, mayAsk } from './escalation';
 import type { HookPoint, HookRecord, HookRecords, HookWait } from './hook-records';
 import type { HookWord } from './hook-word';
 import { CutoverRun, Failure, HookProgress, Verdict, findFailure, note, rollBack } from './run';
@@ -85,9 +85,10 @@ function isRecordFrom(record: HookRecord, name: string, { when, stage, attempt }
   return record.name === name && record.when === when && record.stage === stage && record.attempt === attempt;
 }
 
-/** All have been called: it goes on where it was. */
-export function endHooks(run: CutoverRun): CutoverRun {
-  return { ...run, verdict: run.hooking?.resume ?? 'rollBack', hooking: undefined };
+/** All have been called: it goes on where it was. What they took is no time of the bake that they are before. */
+export function endHooks(run: CutoverRun, nowMs: number): CutoverRun {
+  const verdict = run.hooking?.resume ?? 'rollBack';
+  return { ...bakeFromNow(run, verdict, nowMs), verdict, hooking: undefined };
 }
 
 export function buildCall(run: CutoverRun, { hook: { name, when }, point }: PendingHook): PhaseHookCall {
@@ -186,12 +187,12 @@ export function afterHook(run: CutoverRun, pending: PendingHook, result: HookRes
   const recorded = recordHook(run, pending, result, nowMs);
   const onFailure = findOnFailure(pending.hook);
   const problem = findProblem(pending, result);
-  if (problem === undefined || onFailure === 'continue') return goOn(recorded);
+  if (problem === undefined || onFailure === 'continue') return goOn(recorded, nowMs);
   const failure = { code: 'HookFailed' as const, message: describeFailure(pending, problem) };
   if (onFailure === 'rollBack' || !mayAsk(recorded)) return rollBack(recorded, failure.code, failure.message);
   // Before anything moves there is another place to ask: behind it preflight checks everything again, and calls the others.
   const isFirst = run.hooking?.resume === 'approved';
-  const resume = isFirst ? 'approved' : goOn(recorded).verdict;
+  const resume = isFirst ? 'approved' : goOn(recorded, nowMs).verdict;
   const asked = ask(recorded, { failure, isFailing: false, resume });
   return isFirst ? { ...asked, verdict: 'approve', hooking: undefined } : asked;
 }
@@ -232,9 +233,9 @@ export function delayHook(run: CutoverRun, nowMs: number): CutoverRun {
   return { ...run, hooking: { ...hooking, waiting: { ...hooking.waiting, nextAtMs } } };
 }
 
-function goOn(run: CutoverRun): CutoverRun {
+function goOn(run: CutoverRun, nowMs: number): CutoverRun {
   const isPending = listPending(run, run.hooking?.points ?? []).length > 0;
-  return isPending ? { ...run, verdict: 'hook' } : endHooks(run);
+  return isPending ? { ...run, verdict: 'hook' } : endHooks(run, nowMs);
 }
 
 function describeFailure({ hook: { name }, point: { when, stage } }: PendingHook, problem: string): string {

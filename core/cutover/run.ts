@@ -158,7 +158,7 @@ export interface StageProgress {
   readonly index: number;
   readonly shiftedAtMs: number;
   readonly confirmedAtMs?: number;
-  /** When its bake began again, because a person said that it may go on; absent before. */
+  /** From when its bake has its whole time: the hooks before it have passed, or a person said that it may go on. Absent before. */
   readonly bakesAgainAtMs?: number;
 }
 

@@ -34,7 +34,7 @@ export const hook: Act<CutoverRun, CutoverRun> = async (given, ports, nowMs) => 
   let calling: Calling | undefined;
   const act: Act<CutoverRun, CutoverRun> = (run, _, atMs) => {
     const [pending] = listPending(run, run.hooking?.points ?? []);
-    if (!pending) return Promise.resolve(endHooks(run));
+    if (!pending) return Promise.resolve(endHooks(run, atMs));
     const isDue = (findWait(run, pending.hook.name)?.nextAtMs ?? 0) <= atMs;
     if (!calling && isDue && (atMs === nowMs || hasTimeFor(pending))) calling = begin(run, pending, ports, stop.signal);
     if (!calling?.result) return Promise.resolve(waitForHook(run));

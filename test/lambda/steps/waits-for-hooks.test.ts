@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
+import { resume } from '../../../core/cutover/escalation';
 import { describeLook } from '../../../core/cutover/execution-look';
 import type { PhaseHookCall } from '../../../core/cutover/hooks';
 import { findProgress } from '../../../core/cutover/progress';
@@ -213,6 +214,40 @@ test('nothing waits for one of a rollback, or behind Verify', async () => {
     ['rolled-back', expect.any(String), why('beforeRollback'), why('afterRollback')],
     ['completed', why('beforeComplete'), why('afterComplete')],
   ]);
+});
+
+test.each<HookTime>(['afterShift', 'beforeBake'])(
+  'what one at %s takes is no time of the bake behind it',
+  async (when) => {
+    respond = passAfter(3);
+    const stages = [{ weights: { source: 0, target: 100 }, bakeSeconds: 10, maximumBakeSeconds: 30 }];
+    // The target has proven it soon behind the hook, and not before.
+    const judge = { errorBudget: 0.004, inconclusive: 'rollBack' };
+    const { run, states } = await drive(cloud, { ...PLAN, stages, judge, hooks: [at(when)] });
+    expect(states.at(-1)).toBe('Complete');
+    const baked = cloud.evidence[0]!.timeline.find(({ state }) => state === 'Bake')!;
+    const passed = Date.parse(cloud.evidence[0]!.hooks![0]!.at);
+    expect(Date.parse(baked.at) - passed).toBeGreaterThanOrEqual(10_000);
+    expect(run.stages[0]?.verdict).toBe('promote');
+  },
+);
+
+test('what a person takes is no time of one that says not yet', () => {
+  const waitSeconds = 60;
+  const waiting = {
+    name: 'gate',
+    when: 'beforeDrain' as const,
+    attempt: 1,
+    calls: 1,
+    notYetAt: [],
+    sinceMs: 0,
+    nextAtMs: 0,
+  };
+  const plan = { ...PLAN, hooks: [at('beforeDrain', { waitSeconds })] };
+  const asked = { ...cloud.ready(plan), hooking: { points: [waiting], resume: 'drain', waiting } } as CutoverRun;
+  const failure = { code: 'TargetWorse' as const, message: 'it is' };
+  const resumed = resume(asked, { failure, isFailing: true, resume: 'hook' }, 7_200_000);
+  expect(findProgress(resumed, 7_200_000).next?.at).toBe(new Date(7_200_000 + waitSeconds * 1000).toISOString());
 });
 
 test('one that may wait for long is called at each poll of its step, and says when that is', async () => {
