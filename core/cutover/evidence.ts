@@ -125,7 +125,7 @@ function listLooks(
   return {
     // Those of a state that is older than the store are in the next object.
     looks: objects > written ? [] : records,
-    looksKept: kept - lost,
+    ...(kept !== undefined && { looksKept: kept - lost }),
     ...(objects > 0 && { looksIn: { prefix: looksPrefix(execution), objects } }),
     ...(lost > 0 && { looksMissing: `${lost} polls could not be written while the store was away` }),
   };

@@ -1,4 +1,5 @@
 import type { LookRecord } from '../judge/look-record';
+import { lastSample } from '../judge/watch';
 import { sameJson } from '../validation/shapes';
 import type { CutoverRun, KeptLooks } from './run';
 
@@ -17,7 +18,11 @@ const MIN_WRITTEN = 8;
 
 export function keepLook(run: CutoverRun, record: LookRecord): CutoverRun {
   const looks = run.looks ?? NO_LOOKS;
-  return { ...run, looks: fit({ ...looks, records: [...looks.records, record], kept: looks.kept + 1 }) };
+  const { kept, records } = looks;
+  return {
+    ...run,
+    looks: fit({ ...looks, records: [...records, record], ...(kept !== undefined && { kept: kept + 1 }) }),
+  };
 }
 
 function fit(looks: KeptLooks): KeptLooks {
@@ -53,10 +58,15 @@ export function mustWriteLooks({ looks, verdict, watch }: CutoverRun): boolean {
 
 /**
  * Whether the next object of the store goes on from this state: a step that died has written more than the state that it left knows. One
- * that was repeated, and saw something else, goes its own way.
+ * that was repeated, and saw something else, goes its own way: what the store has beyond it is of the first try, and older than what
+ * it saw.
  */
-export function goesOn({ records }: KeptLooks, next: readonly LookRecord[]): boolean {
-  return sameJson(JSON.parse(JSON.stringify(records)), next.slice(0, records.length));
+export function goesOn({ looks, watch }: CutoverRun, next: readonly LookRecord[]): boolean {
+  const { records } = looks ?? NO_LOOKS;
+  const [first] = next;
+  const isOlder =
+    records.length === 0 && first !== undefined && watch !== undefined && first.at < lastSample(watch).atMs;
+  return !isOlder && sameJson(JSON.parse(JSON.stringify(records)), next.slice(0, records.length));
 }
 
 /** Once they are in the store. */

@@ -122,8 +122,8 @@ export interface KeptLooks {
   readonly written: number;
   /** Records that neither the store nor the state could keep. */
   readonly lost: number;
-  /** All of them, in the store, in the state and lost. */
-  readonly kept: number;
+  /** All of them, in the store, in the state and lost. Absent of an execution that an older version began: then it is unknown. */
+  readonly kept?: number;
 }
 
 /** What the judge asks a person instead of rolling back by itself. */

@@ -143,12 +143,13 @@ async function lookOnce(
 const COUNT_MS = 10_000;
 
 /** How many objects of the store are of the evidence. None is read: a cutover of a day has thousands of them. */
-export async function countObjects({ looks, execution }: CutoverRun, { store }: Pick<Ports, 'store'>): Promise<number> {
+export async function countObjects(run: CutoverRun, { store }: Pick<Ports, 'store'>): Promise<number> {
+  const { looks, execution } = run;
   if (!looks) return 0;
   const { written } = looks;
   const found = await settleWithin(COUNT_MS, 'counting the polls', async () => {
     const next = await store.looks(execution, written + 1);
-    return next && goesOn(looks, next) ? store.countLooks(execution, written + 1) : written;
+    return next && goesOn(run, next) ? store.countLooks(execution, written + 1) : written;
   });
   return 'value' in found ? found.value : written;
 }

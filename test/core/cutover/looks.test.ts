@@ -82,6 +82,13 @@ describe('the evidence', () => {
   });
 });
 
+test('how many there were of an execution that an older version began is unknown', () => {
+  const old = { ...RUN, looks: { records: [], written: 3, lost: 0 } };
+  const evidence = buildEvidence(keepLook(old, look(1)), 'completed', 0);
+  expect(evidence).toMatchObject({ looks: [look(1)], looksIn: { objects: 3 } });
+  expect(evidence).not.toHaveProperty('looksKept');
+});
+
 describe('what the store has beyond the state', () => {
   const counted = async (run: CutoverRun, ...objects: LookRecord[][]) => {
     const cloud = new MemoryCloud();
@@ -100,6 +107,13 @@ describe('what the store has beyond the state', () => {
     const run = keep(2, afterWriting(keep(2)));
     expect(await counted(run, [look(0)], [look(0), look(7)])).toBe(1);
     expect(await counted(run, [look(0)], [look(0)])).toBe(1);
+  });
+
+  test('is not where the first try of a step has written more than the second, which left nothing in the state', async () => {
+    const watch = beginWatch({ source: [], target: [] }, 10);
+    const run = { ...afterWriting(keepLook(RUN, look(10))), watch };
+    expect(await counted(run, [look(10)], [look(2), look(3)])).toBe(1);
+    expect(await counted(run, [look(10)], [look(11)], [look(12)])).toBe(3);
   });
 
   test('is not waited for when the store is away', async () => {
