@@ -18,11 +18,12 @@ import { looksKey, looksPrefix } from './looks';
 import type { LookRecord } from '../judge/look-record';
 import { Plan } from '../plan/plan';
 import type { Side } from '../traffic/weights';
+import { EVIDENCE_SCHEMA } from '../validation/shapes';
 import type { SwitchRecord } from '../switch/switch-record';
 
 /** The one file that a cutover leaves. The rehearsal adds `traffic`: what its own clients saw. */
 export interface Evidence {
-  readonly schema: 'drainshift/evidence/1';
+  readonly schema: typeof EVIDENCE_SCHEMA;
   readonly outcome: Outcome;
   readonly execution: string;
   readonly startedAt: string;
@@ -85,7 +86,7 @@ export function buildEvidence(
 ): Evidence {
   const failure = outcome === 'completed' ? undefined : findFailure(run);
   return {
-    schema: 'drainshift/evidence/1',
+    schema: EVIDENCE_SCHEMA,
     outcome,
     execution: run.execution,
     startedAt: run.startedAt,

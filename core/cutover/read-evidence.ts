@@ -5,12 +5,15 @@ import { Problems } from '../validation/problems';
 import {
   COUNT,
   Check,
+  EVIDENCE_SCHEMA,
   EvidenceUnreadable,
   FLAG,
   NUMBER,
+  NUMBER_OR_NULL,
   TEXT,
   TIME,
   asObject,
+  bothSides,
   isOneOf,
   eachIs,
   hasFields,
@@ -32,16 +35,13 @@ export type JudgedEvidence = Pick<Evidence, 'plan'> &
     >
   >;
 
-const SCHEMA = 'drainshift/evidence/1';
 const OUTCOMES: readonly Outcome[] = ['completed', 'rolled-back', 'refused', 'failed'];
-const bothSides = (check: Check) => hasFields({ source: check, target: check });
 const SOME: Check = ['an object', (value) => asObject(value) !== undefined];
-const ODDS: Check = ['a number, or null', (value) => value === null || NUMBER[1](value)];
 
 const STAGE: Readonly<Record<string, Check>> = {
   ...{ weights: bothSides(COUNT), confirmed: FLAG, observed: bothSides(NUMBER), errors: bothSides(NUMBER) },
   ...{ lost: bothSides(NUMBER), tasksLost: bothSides(NUMBER), verdict: isOneOf(...BAKE_VERDICTS) },
-  judge: optional(hasFields({ odds: ODDS, parts: eachIs(TEXT), arrivals: TEXT, missing: optional(TEXT) })),
+  judge: optional(hasFields({ odds: NUMBER_OR_NULL, parts: eachIs(TEXT), arrivals: TEXT, missing: optional(TEXT) })),
   ...{ confirmSeconds: optional(NUMBER), seconds: NUMBER },
 };
 const FAILURE = optional(hasFields({ code: TEXT, message: TEXT }));
@@ -57,7 +57,8 @@ export function readEvidence(value: unknown): Evidence {
   const evidence = asObject(value);
   if (!evidence) throw new EvidenceUnreadable(`evidence must be a JSON object, got ${showShort(value)}`);
   const { schema } = evidence;
-  if (schema !== SCHEMA) throw new EvidenceUnreadable(`'schema' must be '${SCHEMA}', got ${showShort(schema)}`);
+  if (schema !== EVIDENCE_SCHEMA)
+    throw new EvidenceUnreadable(`'schema' must be '${EVIDENCE_SCHEMA}', got ${showShort(schema)}`);
   const problems = new Problems(showShort);
   readObject('', evidence, { looksIn: LOOKS_IN, looksMissing: optional(TEXT) }, problems);
   throwUnreadable(problems);

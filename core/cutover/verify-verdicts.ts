@@ -1,11 +1,12 @@
 import type { BakeRecord, LookRecord, PollRecord } from '../judge/look-record';
 import { OutOfOrder, checkOrder } from '../judge/look-order';
 import { judgeFigures } from '../judge/figures';
-import { Recomputed, Replay, Replayed, compareVerdict, replayEach, summarize } from '../judge/replay';
+import { Recomputed, Replay, Replayed, compareVerdict, replayEach, requireJudge, summarize } from '../judge/replay';
 import type { Plan } from '../plan/plan';
 import { printable } from '../text/one-line';
-import { EvidenceUnreadable, sameJson, showShort } from '../validation/shapes';
-import { JudgedEvidence, readJudgedEvidence } from './read-evidence';
+import { own } from '../validation/own';
+import { EvidenceUnreadable, asObject, sameJson, showShort } from '../validation/shapes';
+import { JudgedEvidence, readEvidence, readJudgedEvidence } from './read-evidence';
 import type { Failure, StageRecord, TimelineEntry } from './run';
 import { describeInconclusive, describeJudged, summarizeObserved } from './stage';
 
@@ -22,8 +23,10 @@ export interface VerdictCheck extends Replay {
  *
  * @param value the evidence as JSON
  * @throws EvidenceUnreadable of what is no evidence, or has lost its form
+ * @throws RangeError of that of another judge
  */
 export function verifyVerdicts(value: unknown): VerdictCheck {
+  checkJudge(readEvidence(value).looks);
   const evidence = readJudgedEvidence(value);
   const { looks = [], looksIn, looksKept = 0, looksMissing, outcome } = evidence;
   const missing = looksMissing === undefined ? [] : [looksMissing];
@@ -52,6 +55,15 @@ export function verifyVerdicts(value: unknown): VerdictCheck {
     contradictions: check.contradictions,
     missing: [...missing, ...check.missing],
   };
+}
+
+/** What another release wrote may have other forms: it is not damaged. */
+function checkJudge(looks: unknown): void {
+  const first = Array.isArray(looks) ? asObject(looks[0]) : undefined;
+  const judge = first && own(first, 'judge');
+  if (first?.['kind'] === 'begin' && (judge === undefined || typeof judge === 'number')) {
+    requireJudge(judge === undefined ? {} : { judge });
+  }
 }
 
 /** Records in another order are no record at all: nothing that follows would say anything. */

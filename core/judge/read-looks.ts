@@ -5,7 +5,9 @@ import {
   FLAG,
   INTEGER,
   NUMBER,
+  NUMBER_OR_NULL,
   TEXT,
+  bothSides,
   isOneOf,
   eachIs,
   hasFields,
@@ -27,8 +29,6 @@ const WINDOW: Check = [
   (value) => NUMBERS[1](value) && (value as readonly number[]).every((count) => count >= 0),
 ];
 const REPORT = hasFields({ all: WINDOW, routes: valuesAre(WINDOW) });
-const bothSides = (check: Check) => hasFields({ source: check, target: check });
-const ODDS: Check = ['a number, or null', (value) => value === null || NUMBER[1](value)];
 
 const RECORDS: { readonly [Kind in LookRecord['kind']]: Readonly<Record<string, Check>> } = {
   begin: {
@@ -39,7 +39,7 @@ const RECORDS: { readonly [Kind in LookRecord['kind']]: Readonly<Record<string, 
   poll: {
     ...{ at: MILLISECONDS, after: INTEGER, until: INTEGER, windows: optional(bothSides(REPORT)) },
     ...{ counts: bothSides(NUMBERS), isServing: FLAG, isConfirmed: FLAG, isSilent: optional(isOneOf(true)) },
-    ...{ odds: optional(ODDS), said: optional(TEXT), found: optional(TEXT) },
+    ...{ odds: optional(NUMBER_OR_NULL), said: optional(TEXT), found: optional(TEXT) },
   },
   bake: { at: MILLISECONDS, elapsedSeconds: NUMBER, canPromote: FLAG, verdict: isOneOf(...BAKE_VERDICTS) },
   restart: { at: MILLISECONDS },

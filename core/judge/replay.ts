@@ -65,18 +65,21 @@ export function* replayEach(plan: Plan, records: readonly LookRecord[]): Generat
   if (first?.kind !== 'begin') {
     throw new RangeError(`the records must start before the first shift, got ${first ? `'${first.kind}'` : 'none'}`);
   }
-  const { judge = 1 } = first;
-  if (judge !== JUDGE) {
-    throw new RangeError(
-      `the records must be of judge ${JUDGE}, got judge ${judge}: verify them with the release that wrote them`,
-    );
-  }
+  requireJudge(first);
   let state: State = { watch: begin(first, plan), stage: 0 };
   yield { ...state, record: first };
   for (const record of others) {
     state = advance(state, record, plan);
     yield { ...state, record };
   }
+}
+
+/** @throws RangeError of the records of another judge */
+export function requireJudge({ judge = 1 }: Pick<BeginRecord, 'judge'>): void {
+  if (judge === JUDGE) return;
+  throw new RangeError(
+    `the records must be of judge ${JUDGE}, got judge ${judge}: verify them with the release that wrote them`,
+  );
 }
 
 /** @returns undefined of a record that no verdict is about */

@@ -4,6 +4,7 @@ import { Problems } from '../validation/problems';
 import {
   COUNT,
   Check,
+  EVIDENCE_SCHEMA,
   EvidenceUnreadable,
   FLAG,
   INTEGER,
@@ -44,8 +45,6 @@ interface Given {
   readonly isDryRun: boolean;
   readonly writes?: Fields;
 }
-
-const SCHEMA = 'drainshift/evidence/1';
 
 /**
  * Verifies every switch in the evidence of a cutover, and what joins them: the regime that one leaves is the one that the next
@@ -176,7 +175,8 @@ function readEvidence(value: unknown): Given {
   const evidence = asObject(value);
   if (!evidence) throw new EvidenceUnreadable(`evidence must be a JSON object, got ${shorten(value)}`);
   const { schema, switches, plan, switchSeen, timeline } = evidence;
-  if (schema !== SCHEMA) throw new EvidenceUnreadable(`'schema' must be '${SCHEMA}', got ${shorten(schema)}`);
+  if (schema !== EVIDENCE_SCHEMA)
+    throw new EvidenceUnreadable(`'schema' must be '${EVIDENCE_SCHEMA}', got ${shorten(schema)}`);
   if (switches === undefined || (Array.isArray(switches) && switches.length === 0)) {
     throw new EvidenceUnreadable('there is no switch in it');
   }

@@ -45,6 +45,11 @@ export const hasFields = (fields: Readonly<Record<string, Check>>): Check => [
   },
 ];
 
+/** As `JSON.stringify` leaves a number: `null` where it has no word for it. */
+export const NUMBER_OR_NULL: Check = ['a number, or null', (value) => value === null || NUMBER[1](value)];
+
+export const bothSides = (check: Check): Check => hasFields({ source: check, target: check });
+
 /** Of any names. */
 export const valuesAre = ([rule, holds]: Check): Check => [
   `an object, each value of it ${rule}`,
@@ -94,6 +99,9 @@ export function sameJson(a: unknown, b: unknown): boolean {
   const names = [...new Set([...Object.keys(left), ...Object.keys(right)])];
   return names.every((name) => sameJson(own(left, name), own(right, name)));
 }
+
+/** The form of evidence, as its `schema` says. */
+export const EVIDENCE_SCHEMA = 'drainshift/evidence/1';
 
 /** A file that is no evidence, or too damaged to be read. The message has one line for each rule that it breaks. */
 export class EvidenceUnreadable extends Error {

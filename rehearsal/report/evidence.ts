@@ -2,6 +2,7 @@ import { NO_CONNECTIONS } from '../../core/proxy/connections';
 import { findFailure } from '../../core/cutover/run';
 import { Evidence } from '../../core/cutover/evidence';
 import { Side, Weights } from '../../core/traffic/weights';
+import { EVIDENCE_SCHEMA } from '../../core/validation/shapes';
 import type { ApplicationView } from '../cloud/application-view';
 import type { OwnClientsTally } from '../load-balancer/counting/own-clients';
 import type { RecoveryEvidence } from '../cloud/recovery';
@@ -133,7 +134,7 @@ function rollbackSeen(
 export function withoutEvidence(execution: ExecutionDescription, plan: Evidence['plan']): Evidence {
   const stoppedAt = execution.stoppedAt ?? new Date();
   return {
-    schema: 'drainshift/evidence/1',
+    schema: EVIDENCE_SCHEMA,
     // Before its first shift nothing was moved.
     outcome: execution.entered.some(({ state }) => state === 'Shift') ? 'failed' : 'refused',
     execution: execution.name,
