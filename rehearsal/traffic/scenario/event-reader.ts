@@ -24,6 +24,7 @@ export class EventReader extends LongLivedClient {
   private side: SeenOn = 'noSide';
   private lastId = '';
   private lastEventMs: number | undefined;
+  private cameMs = 0;
   /** Of the connection. */
   private isOpen = false;
   private isDone = false;
@@ -37,6 +38,7 @@ export class EventReader extends LongLivedClient {
   }
 
   async live(): Promise<void> {
+    this.cameMs = performance.now();
     while (!this.isDone) {
       if (!(await this.begin())) {
         await this.pause(this.backOff.pauseMs());
@@ -165,12 +167,19 @@ export class EventReader extends LongLivedClient {
 
   private giveUp(): void {
     if (this.isDone) return;
-    const silentMs = performance.now() - (this.lastEventMs ?? 0);
+    const silentMs = performance.now() - (this.lastEventMs ?? this.cameMs);
     // Of a stream that may be silent for longer nothing is missing yet.
     const isMissing = !this.isOpen || silentMs > this.spec.maxSilenceSeconds * 1000;
     // Who was rejected until now is counted already.
-    if (isMissing && !this.backOff.hasFailed) this.drop({ expected: 'an event stream at the end', got: 'none' });
+    if (isMissing && !this.backOff.hasFailed) this.drop(this.findMissing());
     this.leave();
+  }
+
+  /** A stream that is there and says nothing is another fault than one that never came. */
+  private findMissing(): Mismatch {
+    return this.isOpen
+      ? { expected: `an event in ${this.spec.maxSilenceSeconds} s`, got: 'none' }
+      : { expected: 'an event stream at the end', got: 'none' };
   }
 
   private leave(): void {
