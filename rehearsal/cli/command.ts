@@ -87,8 +87,9 @@ async function keep(
 function coloured({ evidence }: Report, out: NodeJS.WriteStream): string {
   const [headline = '', ...rest] = summarize(evidence).split('\n');
   if (!out.isTTY) return [headline, ...rest].join('\n');
-  const { lost, notTried } = reachVerdict(evidence);
-  const colour = lost.length > 0 ? pc.red : notTried.length > 0 ? pc.yellow : pc.green;
+  const { lost, notTried, slower } = reachVerdict(evidence);
+  const isUnsure = notTried.length > 0 || slower.length > 0;
+  const colour = lost.length > 0 ? pc.red : isUnsure ? pc.yellow : pc.green;
   return [pc.bold(colour(headline)), ...rest].join('\n');
 }
 

@@ -18,11 +18,12 @@ const WIDE = 900;
 const NARROW = 358;
 
 /** Green is for nothing lost, whatever the outcome; what was never tried is beside it. */
-export function verdictPills({ outcome, lost, notTried }: Verdict): string {
+export function verdictPills({ outcome, lost, notTried, slower }: Verdict): string {
   return [
     pill(outcome === 'failed' ? 'bad' : 'plain', outcome),
     lost.length === 0 ? pill('good', `nothing lost${notTried.length > 0 ? ' of what was tried' : ''}`) : '',
     ...lost.map((what) => pill('bad', what)),
+    ...slower.map((what) => pill('unsure', `slower: ${what}`)),
     ...notTried.map((what) => pill('unsure', `not tried: ${what}`)),
   ].join(' ');
 }
@@ -93,7 +94,7 @@ ${table('The tasks of both sides', ['task', 'its id', 'found'], rows)}`;
 
 export function scenario({ traffic: { entries = [] } }: RehearsalEvidence): string {
   if (entries.length === 0) return '';
-  const head = ['entry', 'source', 'target', 'no response of a side', 'what was wrong'];
+  const head = ['entry', 'source', 'target', 'no response of a side', 'half took (source, target)', 'what was wrong'];
   return table('The entries of the scenario', head, scenarioRows(entries));
 }
 

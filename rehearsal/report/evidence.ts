@@ -23,7 +23,7 @@ export interface RehearsalEvidence extends Evidence {
   /** What clients and backends saw of the switches; absent of a plan that does not switch, and with backends of yours. */
   readonly switchSeen?: SwitchSeen;
   /** In words; computed from `traffic`, `ownClients` and `switchSeen` alone. */
-  readonly verdict: Pick<Verdict, 'lost' | 'notTried'>;
+  readonly verdict: Omit<Verdict, 'outcome'>;
   /** Read from the endpoint after the last step. */
   readonly finalWeights?: Weights;
   readonly rollback?: Evidence['rollback'] & {
@@ -99,13 +99,13 @@ export function rehearsalEvidence(
   },
 ): RehearsalEvidence {
   const { traffic, ownClients, switchSeen, finalWeights, rehearsal } = seen;
-  const { lost, notTried } = reachVerdict({ ...evidence, traffic, ownClients, switchSeen });
+  const { lost, notTried, slower } = reachVerdict({ ...evidence, traffic, ownClients, switchSeen });
   return {
     ...evidence,
     traffic,
     ...(ownClients && { ownClients }),
     ...(switchSeen && { switchSeen }),
-    verdict: { lost, notTried },
+    verdict: { lost, notTried, slower },
     ...(finalWeights && { finalWeights }),
     ...(evidence.rollback && { rollback: rollbackSeen(evidence.rollback, traffic.firstBadResponseAt) }),
     rehearsal,

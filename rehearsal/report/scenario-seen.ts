@@ -104,7 +104,14 @@ export function listProblems(entries: readonly EntryTally[]): string[] {
   );
 }
 
-/** Of the page: entry, source, target, without a response of a side, what was wrong. */
+/** What half of the right responses of each side took; empty where nothing was timed. */
+function describeTimes({ times }: EntryTally): string {
+  if (!times) return '';
+  const shown = SIDES.map((side) => (times[side].count > 0 ? `${number(times[side].halfMs)} ms` : 'none'));
+  return shown.every((each) => each === 'none') ? '' : shown.join(', ');
+}
+
+/** Of the page: entry, source, target, without a response of a side, times, what was wrong. */
 export function scenarioRows(entries: readonly EntryTally[]): string[][] {
   return entries.map((entry) => {
     const cells = SEEN_ON.map((side) => {
@@ -116,6 +123,6 @@ export function scenarioRows(entries: readonly EntryTally[]): string[][] {
       (problem) =>
         `${problem.side === 'noSide' ? '' : `${problem.side}: `}${describeProblem(problem)} (${number(problem.count)})`,
     );
-    return [entry.name, ...cells, wrong.join('; ')];
+    return [entry.name, ...cells, describeTimes(entry), wrong.join('; ')];
   });
 }

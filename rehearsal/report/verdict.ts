@@ -6,6 +6,7 @@ import type { OwnClientsTally } from '../load-balancer/counting/own-clients';
 import { SwitchSeen, listSwitchFaults } from './switch-seen';
 import { findLostSessions } from './lost-sessions';
 import { listNeverRight, listUnexercised, listWrong } from './scenario-seen';
+import { findSlower, listSlower } from './slower';
 import { findLosses, lossesOfYours } from './losses';
 
 /** What a rehearsal shows: how the cutover ended, what was lost, and what was never tried. */
@@ -15,6 +16,8 @@ export interface Verdict {
   readonly lost: readonly string[];
   /** Kinds of traffic that no client of the rehearsal had, and entries of a scenario that were never sent, or never to the target. */
   readonly notTried: readonly string[];
+  /** Entries of a scenario that take much longer on the target. Nothing is lost by that, and no exit code changes. */
+  readonly slower: readonly string[];
 }
 
 interface Judged {
@@ -34,7 +37,8 @@ export function reachVerdict({ outcome, traffic, ownClients, switchSeen }: Judge
   ];
   const never = traffic.entries ? listNeverRight(entries) : neverRight(traffic);
   if (never.length > 0) lost.push(`never right: ${never.join(', ')}`);
-  return { outcome, lost, notTried: [...listUnexercised(entries), ...untried(traffic)] };
+  const slower = listSlower(findSlower(entries, traffic.machine?.minShare));
+  return { outcome, lost, notTried: [...listUnexercised(entries), ...untried(traffic)], slower };
 }
 
 function listFaultsOfEntries(entries: readonly EntryTally[]): string[] {
@@ -45,9 +49,10 @@ function listFaultsOfEntries(entries: readonly EntryTally[]): string[] {
   return [...(wrong === undefined ? [] : [wrong]), ...new Set(sessions)];
 }
 
-/** `nothing lost of what was tried; NOT TRIED: WebSockets`, `LOST: 3 of 8,044 requests failed`. */
-export function lossLine({ lost, notTried }: Verdict): string {
+/** `nothing lost of what was tried; SLOWER: …; NOT TRIED: WebSockets`, `LOST: 3 of 8,044 requests failed`. */
+export function lossLine({ lost, notTried, slower }: Verdict): string {
+  const late = slower.length > 0 ? `; SLOWER: ${slower.join(', ')}` : '';
   const missing = notTried.length > 0 ? `; NOT TRIED: ${notTried.join(', ')}` : '';
-  if (lost.length > 0) return `LOST: ${lost.join(', ')}${missing}`;
-  return `nothing lost${notTried.length > 0 ? ' of what was tried' : ''}${missing}`;
+  if (lost.length > 0) return `LOST: ${lost.join(', ')}${late}${missing}`;
+  return `nothing lost${notTried.length > 0 ? ' of what was tried' : ''}${late}${missing}`;
 }

@@ -1,6 +1,7 @@
 import type { ScenarioEntry } from '../../../core/scenario/scenario';
 import type { Mismatch } from '../../../core/scenario/content';
 import { Side } from '../../../core/traffic/weights';
+import { Histogram } from './histogram';
 
 /** Which side something was seen on; none where there was no response, or one of the load balancer itself. */
 export type SeenOn = Side | 'noSide';
@@ -16,6 +17,13 @@ export interface SeenSession {
 export interface EntryCounts {
   readonly right: number;
   readonly wrong: number;
+}
+
+/** How long right responses took. */
+export interface EntryTimes {
+  readonly count: number;
+  /** Half of them took at most so many milliseconds; 0 when there is none. */
+  readonly halfMs: number;
 }
 
 /** How requests went that carried a session. */
@@ -39,6 +47,8 @@ export interface EntryTally extends ScenarioEntry {
   readonly bySide: Readonly<Record<SeenOn, EntryCounts>>;
   /** Of those with a session: by the side that served them, and by the one on which it began. */
   readonly bySession: Readonly<Record<Side, Readonly<Record<Side, SessionCounts>>>>;
+  /** Of right responses, from the request to the whole response; of an event stream nothing is timed. */
+  readonly times?: Readonly<Record<Side, EntryTimes>>;
   /** The first ten ways in which it went wrong. */
   readonly problems: readonly EntryProblem[];
 }
@@ -53,6 +63,7 @@ interface Counted {
   readonly entry: ScenarioEntry;
   readonly bySide: Counts;
   readonly bySession: BySession;
+  readonly took: Record<Side, { count: number; readonly ms: Histogram }>;
   readonly problems: Map<string, Writable<EntryProblem>>;
 }
 
@@ -66,7 +77,8 @@ export class EntryRecorder {
       const bySide: Counts = { source: none(), target: none(), noSide: none() };
       const began = () => ({ source: { ...none(), renewed: 0 }, target: { ...none(), renewed: 0 } });
       const bySession: BySession = { source: began(), target: began() };
-      this.counted.set(entry.name, { entry, bySide, bySession, problems: new Map() });
+      const took = { source: { count: 0, ms: new Histogram() }, target: { count: 0, ms: new Histogram() } };
+      this.counted.set(entry.name, { entry, bySide, bySession, took, problems: new Map() });
     }
   }
 
@@ -76,6 +88,14 @@ export class EntryRecorder {
     if (!counted) return;
     counted.bySide[side].right += 1;
     countSession(counted.bySession, side, session);
+  }
+
+  /** @param ms that a right response took, of this machine */
+  took(name: string, side: SeenOn, ms: number): void {
+    const counted = this.counted.get(name);
+    if (!counted || side === 'noSide') return;
+    counted.took[side].count += 1;
+    counted.took[side].ms.add(ms);
   }
 
   /** @param session that the request carried; undefined where it is not known where it began */
@@ -93,13 +113,18 @@ export class EntryRecorder {
   }
 
   tally(): EntryTally[] {
-    return [...this.counted.values()].map(({ entry, bySide, bySession, problems }) => ({
+    return [...this.counted.values()].map(({ entry, bySide, bySession, took, problems }) => ({
       ...entry,
       bySide: structuredClone(bySide),
       bySession: structuredClone(bySession),
+      times: { source: readTimes(took.source), target: readTimes(took.target) },
       problems: [...problems.values()].map((problem) => ({ ...problem })),
     }));
   }
+}
+
+function readTimes({ count, ms }: Counted['took'][Side]): EntryTimes {
+  return { count, halfMs: ms.quantile(0.5) };
 }
 
 function countSession(bySession: BySession, side: SeenOn, session: SeenSession | undefined, wrong?: Mismatch): void {

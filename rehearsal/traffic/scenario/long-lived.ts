@@ -62,6 +62,11 @@ export abstract class LongLivedClient {
     this.setup.recorder.entries?.right(this.setup.name, side, this.session);
   }
 
+  /** @param sinceMs when it asked for what is right (`performance.now()`) */
+  protected countTime(side: SeenOn, sinceMs: number): void {
+    this.setup.recorder.entries?.took(this.setup.name, side, performance.now() - sinceMs);
+  }
+
   /** The session with which it asks for a connection; call what is returned when the response and its cookies are there. */
   protected carrySession(path: string, headers: Readonly<Record<string, string>>): () => void {
     const carried = new CarriedSession(this.setup.visit, path, headers);

@@ -38,7 +38,9 @@ export class StepChecker {
     const bytes = body === undefined ? {} : { body: Buffer.from(body) };
     const session = new CarriedSession(this.visit, request.path, step.headers);
     this.countTried(step, session);
+    const sentMs = performance.now();
     const response = await this.checker.exchange({ method: step.method, ...request, ...bytes }, dueMs);
+    const tookMs = performance.now() - sentMs;
     if (response instanceof Error) {
       return this.wrong(step, undefined, { expected: `${step.expect.status}`, got: response.message });
     }
@@ -50,6 +52,7 @@ export class StepChecker {
     this.checker.countRight(findUse(step));
     if (session.isThere) this.recorder.right.sessions += 1;
     this.recorder.entries?.right(step.name, side ?? 'noSide', seen);
+    this.recorder.entries?.took(step.name, side ?? 'noSide', tookMs);
     return true;
   }
 

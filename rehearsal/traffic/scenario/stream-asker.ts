@@ -38,8 +38,10 @@ export class StreamAsker extends LongLivedClient {
         await this.pause(this.backOff.pauseMs());
         continue;
       }
+      const askedMs = performance.now();
       const ended = await this.exchange();
       this.judge(ended);
+      if (ended.how === 'whole') this.countTime(this.side, askedMs);
       await this.pause(this.findPause(ended));
     }
   }

@@ -70,6 +70,7 @@ test('what was wrong is named with its side, what was expected and what came', (
     '2 right',
     '1 right, 2 wrong',
     '0 right, 1 wrong',
+    '',
     'target: expected 200, got 401 (2); expected 200, got 401 (1)',
   ]);
 });

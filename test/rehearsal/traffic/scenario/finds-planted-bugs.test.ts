@@ -97,6 +97,9 @@ test('a scenario of an application that is in order is right on both sides, all 
   expect(tally.failures).toEqual([]);
   expect([nothingLost(tally), listUnexercised(tally.entries ?? [])]).toEqual([true, []]);
   expect(findLostSessions(tally.entries ?? [])).toEqual([]);
+  // Requests, messages and streamed responses are timed; what a stream of events sends by itself is not.
+  const untimed = tally.entries?.filter(({ times }) => times?.target.count === 0).map(({ kind }) => kind);
+  expect(untimed).toEqual(['eventStream']);
 });
 
 test('a wrong body in a hundred, lost sessions, rejected WebSockets and cut streams are found and named', async () => {
