@@ -49,7 +49,8 @@ export function lookOften(
       await Promise.race([ports.pause(look.pauseMs), ...(own ? [own] : [])]);
       const kept = look.run.looks?.records.length ?? 0;
       const given = kept < MAX_UNWRITTEN ? look.run : await writeLooks(look.run, ports);
-      look = await lookAgain(act, { ...look, run: given }, { ports, quietSeconds });
+      const next = await lookAgain(act, { ...look, run: given }, { ports, quietSeconds });
+      look = { ...next, dueMs: Math.min(look.dueMs, next.dueMs) };
     }
     const run = await writeLooks(look.run, ports);
     return handOn(first, run, ports.now() - nowMs);
@@ -103,6 +104,8 @@ interface Looked {
   readonly pauseMs: number;
   /** Whether the next one is in the same invocation, however rarely the step looks. */
   readonly isHurried: boolean;
+  /** What this one, or one before it, waits for is then at the earliest. */
+  readonly dueMs: number;
 }
 
 function mayLookAgain({ run, pauseMs }: Looked, lookedMs: number): boolean {
@@ -114,8 +117,9 @@ function isWithoutLock({ watch }: CutoverRun, lookedMs: number): boolean {
   return watch?.blindSinceMs.store !== undefined && lookedMs >= MAX_WITHOUT_LOCK_MS;
 }
 
-function findEndMs({ run, isHurried }: Looked, first: CutoverRun, beganMs: number): number {
-  const seconds = Math.min(run.waitSeconds, findLookingSeconds(first));
+/** A step that waits for a time says each time what is left of that, and any other one the same as before. */
+function findEndMs({ run, isHurried, dueMs }: Looked, first: CutoverRun, beganMs: number): number {
+  const seconds = Math.min(Math.max(run.waitSeconds, (dueMs - beganMs) / 1000), findLookingSeconds(first));
   return beganMs + (isHurried ? Math.max(seconds, HURRIED_SECONDS) : seconds) * 1000;
 }
 
@@ -135,6 +139,7 @@ async function lookOnce(
   return {
     run,
     isHurried: isSuspected || isBlind,
+    dueMs: nowMs + run.waitSeconds * 1000,
     pauseMs: isSuspected ? Math.min(pauseMs, Math.max(HURRIED_PAUSE_MS, tookMs)) : pauseMs,
   };
 }

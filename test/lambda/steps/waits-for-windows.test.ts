@@ -114,6 +114,24 @@ describe('before a further shift', () => {
     expect(run.window!.looks).toBeLessThanOrEqual(polls);
   });
 
+  test('the end of a wait takes no more polls than are counted', async () => {
+    const cloud = new MemoryCloud();
+    const weekly = { ...PLAN, windows: [{ days: ['thu'], from: '01:00', to: '05:00' }] };
+    let run = await afterStage(cloud, 4, weekly);
+    run = await lookOften(shift)(run, cloud.ports, cloud.nowMs);
+    const { paceSeconds, opensAt, looks } = run.window!;
+    // The last two polls of it.
+    cloud.nowMs = Date.parse(opensAt) - 2 * paceSeconds * 1000;
+    let polls = 0;
+    while (run.verdict === 'wait' && cloud.nowMs < Date.parse(opensAt)) {
+      run = await lookOften(shift)(run, cloud.ports, cloud.nowMs);
+      polls += 1;
+      if (run.verdict === 'wait') later(cloud, run.waitSeconds);
+    }
+    expect(cloud.nowMs).toBeGreaterThanOrEqual(Date.parse(opensAt));
+    expect(polls).toBeLessThanOrEqual(run.window!.looks - looks + 1);
+  });
+
   test('what it could not read an hour ago, and could since, does not count against it', async () => {
     const cloud = new MemoryCloud();
     const run = await afterStage(cloud, 4);
