@@ -3,6 +3,7 @@ import { findEnd } from '../../core/cutover/execution-look';
 import { findDirection } from '../../core/plan/direction';
 import { formatWeights } from '../../core/traffic/weights';
 import { shellWord } from '../../rehearsal/report/shell-word';
+import { describeWatch } from './describe';
 import {
   ChangingFlags,
   EXIT,
@@ -48,13 +49,9 @@ async function abort(flags: AbortFlags, stop: Stop): Promise<number> {
   if (flags.json) process.stdout.write(asJson({ stack, execution, by: by ?? null }));
   else
     process.stdout.write(
-      `asked '${execution}' to stop: it rolls back at its next poll. ${watchNote(execution, stack)}\n`,
+      `asked '${execution}' to stop: it rolls back at its next poll. ${describeWatch(stack, execution)}\n`,
     );
   return EXIT.done;
-}
-
-function watchNote(execution: string, stack: string): string {
-  return `Watch it: drainshift watch --stack ${shellWord(stack)} --execution ${shellWord(execution)}`;
 }
 
 /** No step looks for the marker any more, and the safe side is the other one. */

@@ -3,7 +3,7 @@ import { ExecutionLook, findEnd } from '../../core/cutover/execution-look';
 import { CutoverError } from '../../core/errors/errors';
 import { findDirection } from '../../core/plan/direction';
 import type { Plan } from '../../core/plan/plan';
-import { formatWeights } from '../../core/traffic/weights';
+import { formatWeights, sameQuotas } from '../../core/traffic/weights';
 import { shellWord } from '../../rehearsal/report/shell-word';
 import {
   ChangingFlags,
@@ -19,7 +19,7 @@ import type { Stop } from '../shared/stop';
 import { WeightsReading, readWeights } from '../shared/weights-change';
 import { Connected, connectCutover, newExecution } from './connect';
 import { checkPlan, readGivenPlan } from './given-plan';
-import { describeGates, describeWay } from './describe';
+import { describeGates, describeWatch, describeWay } from './describe';
 
 interface StartFlags extends ChangingFlags {
   readonly plan?: string;
@@ -54,6 +54,7 @@ async function start(flags: StartFlags, stop: Stop): Promise<number> {
   const plan = await checkPlan(ports, given?.plan);
   const reading = await readWeights(ports);
   await checkFree(ports, reading, flags.name);
+  checkWeights(reading, plan, flags.stack);
   const what = describeStart(flags.stack, execution, plan, reading);
   if (!(await agreesTo(what, 'Start it?', flags, stop.signal))) {
     printDeclined(flags, NOTHING_STARTED, execution);
@@ -64,7 +65,7 @@ async function start(flags: StartFlags, stop: Stop): Promise<number> {
   stop.endInOrder();
   await startExecution(ports, execution, input, flags.stack);
   if (flags.json) process.stdout.write(asJson({ stack: flags.stack, execution, startedBy: startedBy ?? null, plan }));
-  else process.stdout.write(`started '${execution}'. Watch it: drainshift watch --stack ${shellWord(flags.stack)}\n`);
+  else process.stdout.write(`started '${execution}'. ${describeWatch(flags.stack, execution)}\n`);
   return EXIT.done;
 }
 
@@ -81,6 +82,18 @@ async function checkFree(
   const rule = `'--name' must be one that no cutover had, got '${name}'`;
   if ((await store.readEvidence(name)) !== undefined) throw new CutoverError('NameUsed', `${rule}, which has evidence`);
   if (await store.abortRequested(name)) throw new CutoverError('NameUsed', `${rule}, which was asked to stop`);
+}
+
+/** The preflight would find the same, after a question that tells of a way which the traffic does not go. */
+function checkWeights({ weights }: WeightsReading, plan: Plan, stack: string): void {
+  const { initialWeights } = plan;
+  if (sameQuotas(weights, initialWeights)) return;
+  const { from, to } = findDirection(plan);
+  const rule = `the weights in force must be ${formatWeights(initialWeights)}, with which the plan begins`;
+  const set = `drainshift weights set --stack ${shellWord(stack)} --source ${initialWeights.source} --target ${initialWeights.target}`;
+  const isDone = weights[from] === 0 && weights[to] > 0;
+  const advice = isDone ? `all traffic is on the ${to} already` : `before it starts run: ${set}`;
+  throw new CutoverError('WeightsUnexpected', `${rule}, got ${formatWeights(weights)}: ${advice}`);
 }
 
 function describeStart(stack: string, execution: string, plan: Plan, { weights }: WeightsReading): string[] {

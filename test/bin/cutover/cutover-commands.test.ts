@@ -69,7 +69,7 @@ describe('start', () => {
         'In 2 stages: 90/10, 0/100.',
         expect.stringMatching(/^Then the source is drained\. In all about .* the traffic returns to the source\.$/),
         'It waits for an approval at: lastStage.',
-        "started 'move-1'. Watch it: drainshift watch --stack shop",
+        "started 'move-1'. Watch it: drainshift watch --stack shop --execution move-1",
         '',
       ],
     ]);
@@ -115,6 +115,19 @@ describe('start', () => {
       "drainshift: the lock must be free, got one held by 'move-2' since 2026-01-01T00:00:00.000Z: 'drainshift status' says what it does\n",
     );
     expect(executions()).toEqual([]);
+  });
+
+  test('is rejected before a question where the weights are not those that the plan begins with', async () => {
+    const rule = 'drainshift: the weights in force must be 100/0, with which the plan begins, got';
+    night.shift(0, 100);
+    expect(await start()).toEqual({ code: 1, output: `${rule} 0/100: all traffic is on the target already\n` });
+    night.shift(50, 50);
+    const set = 'drainshift weights set --stack shop --source 100 --target 0';
+    expect(await start()).toEqual({ code: 1, output: `${rule} 50/50: before it starts run: ${set}\n` });
+    expect(executions()).toEqual([]);
+    // The same shares in other numbers are the same weights.
+    night.shift(1, 0);
+    expect((await start()).code).toBe(0);
   });
 
   test('a start whose response is lost is looked for, and one that AWS throttles says what to do', async () => {
