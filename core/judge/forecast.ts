@@ -1,7 +1,7 @@
 import { findDirection } from '../plan/direction';
 import { requestsToProve } from '../plan/judge-plan';
 import type { Plan } from '../plan/plan';
-import { Stage, findMaximumBake } from '../plan/stages';
+import { MAX_BAKE_SECONDS, Stage, findMaximumBake } from '../plan/stages';
 import type { WindowOrder } from '../proxy/window';
 import type { TaskReading } from './tally';
 
@@ -49,7 +49,8 @@ export interface Shortfall {
 
 /**
  * The stages that end inconclusive if the rate stays as it is: even if each request may go by the weights, too few come to prove them.
- * Where stickiness keeps clients on the other side still fewer do, which is not counted: so it never warns of what may go well.
+ * Where stickiness keeps clients on the other side still fewer do, which is not counted. Neither are those that come before its bake, while
+ * weights are confirmed and hooks say not yet.
  */
 export function findShortfalls(plan: Plan, { perSecond }: MeasuredTraffic): Shortfall[] {
   if (plan.strategy === 'drainThenShift') return [];
@@ -80,7 +81,8 @@ export function describeShortfalls(plan: Plan, measured: MeasuredTraffic): strin
     const percent = `${Number((100 * share).toPrecision(3))} %`;
     const about = expected < 10 ? Number(expected.toPrecision(1)) : Math.floor(expected);
     const rate = Number((measured.perSecond * 60).toPrecision(2));
-    const many = expected === 0 ? '' : `, ${formatMinutes((maximumBakeSeconds * needed) / expected)} would do`;
+    const enough = (maximumBakeSeconds * needed) / expected;
+    const many = enough > MAX_BAKE_SECONDS ? '' : `, ${formatMinutes(enough)} would do`;
     return (
       `stage ${stage + 1} (${percent}) gets about ${about} requests in its maximum of ${formatMinutes(maximumBakeSeconds)}, ` +
       `at the ${rate} a minute of the last ${formatMinutes(measured.seconds)}; proof needs ${needed}: ` +

@@ -384,6 +384,14 @@ function checkEventBudget(plan: Plan, problems: Problems): void {
     problems.add('approval.timeoutSeconds', rule, plan.approval.timeoutSeconds);
     return;
   }
+  if (looks <= 0 && findBakeLooks(withoutHookWaits(plan)) > 0) {
+    problems.add(
+      'hooks',
+      `of a 'waitSeconds' so short that polls of them fit into one history`,
+      describeHookWaits(plan),
+    );
+    return;
+  }
   if (looks <= 0) {
     problems.add(
       'confirmTimeoutSeconds',
@@ -399,13 +407,26 @@ function checkEventBudget(plan: Plan, problems: Problems): void {
   if (needed > MAX_LOOKING_SECONDS) {
     problems.add('stages', `bakes of up to ${looks * MAX_LOOKING_SECONDS} s together, at their maximum`, baking);
   } else if (plan.pollSeconds < needed) {
-    const waits = approvals === 0 ? '' : ` beside approvals of up to ${plan.approval.timeoutSeconds} s`;
+    const besides = [
+      ...(approvals === 0 ? [] : [`approvals of up to ${plan.approval.timeoutSeconds} s`]),
+      ...(sumHookSeconds(plan).waits === 0 ? [] : [`hooks that may say not yet for ${describeHookWaits(plan)}`]),
+    ];
+    const waits = besides.length === 0 ? '' : ` beside ${besides.join(' and ')}`;
     problems.add(
       'pollSeconds',
       `at least ${needed} for bakes of up to ${baking} s${waits}, or its history outgrows Step Functions' 25,000 events`,
       plan.pollSeconds,
     );
   }
+}
+
+function withoutHookWaits(plan: Plan): Plan {
+  return { ...plan, hooks: plan.hooks.map((hook) => ({ ...hook, waitSeconds: 0 })) };
+}
+
+/** `6000 s in 10 calls` */
+function describeHookWaits(plan: Plan): string {
+  return `${sumHookSeconds(plan).waits} s in ${countHookCalls(plan)} calls`;
 }
 
 /** While it waits the target has traffic: it must be looked at often enough. */

@@ -21,6 +21,8 @@ export const DEFAULT_STAGES: readonly Stage[] = [
 
 const MAX_STAGES = 50;
 const WEEK = 604_800;
+/** Of a bake at its maximum. */
+export const MAX_BAKE_SECONDS = 2 * WEEK;
 /** Of a bake whose stage does not say its maximum. */
 const DEFAULT_MAXIMUM = 2;
 
@@ -113,7 +115,7 @@ export const STAGES_FIELD = {
       maximumBakeSeconds: {
         kind: 'seconds',
         min: 1,
-        max: 2 * WEEK,
+        max: MAX_BAKE_SECONDS,
         isOptional: true,
         unit: 's',
         sentence:

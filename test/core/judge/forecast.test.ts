@@ -31,6 +31,10 @@ test('says in numbers what is missing, what happens then, and what helps', () =>
       "inconclusive, and a person is asked ('judge.inconclusive'). Make its maximum bake longer, 17 h would do, give the stage a larger " +
       "weight, or raise 'judge.errorBudget'",
   );
+  // No plan may have that.
+  expect(describeShortfalls(PLAN, perMinute(0.1))[0]).toMatch(
+    /\. Make its maximum bake longer, give the stage a larger weight, /,
+  );
   const rollBack = parsePlan({ ...PLAN, judge: { inconclusive: 'rollBack' } });
   const [first, ...others] = describeShortfalls(rollBack, perMinute(0));
   expect(others).toHaveLength(2);

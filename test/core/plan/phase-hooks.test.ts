@@ -123,6 +123,21 @@ test('they take their part of the history: those of stages at each', () => {
   expect(countLooks(ofSwitch).hooks).toBe(5);
 });
 
+test('a plan whose history has no room for their waits says that it is they', () => {
+  const hooks = (count: number, more: object = {}) =>
+    Array.from({ length: count }, (_, at) => ({ ...URL_HOOK, name: `a${at}`, when: 'beforeShift', ...more }));
+  const many = { stages: 'linear(4, 6m)', pollSeconds: 60 };
+  expect(() => parsePlan({ ...many, hooks: hooks(7) })).toThrow(
+    `'hooks' must be of a 'waitSeconds' so short that polls of them fit into one history, got "105000 s in 175 calls"`,
+  );
+  expect(parsePlan({ ...many, hooks: hooks(7, { waitSeconds: 0 }) }).hooks).toHaveLength(7);
+  const some = { stages: 'linear(5, 6m)', pollSeconds: 25 };
+  expect(parsePlan({ ...some, hooks: hooks(12, { waitSeconds: 0 }) }).hooks).toHaveLength(12);
+  expect(() => parsePlan({ ...some, hooks: hooks(12) })).toThrow(
+    /^'pollSeconds' must be at least \d+ for bakes of up to 14400 s beside hooks that may say not yet for 144000 s in 240 calls, or its history /,
+  );
+});
+
 test('are explained', () => {
   expect(describePlan(read(FUNCTION_HOOK, { ...HTTP_HOOK, onFailure: 'pause', waitSeconds: 30 }, URL_HOOK))).toContain(
     [
