@@ -8,7 +8,7 @@ export const PHASES = {
   shift: { state: 'Shift', stage: 'first', when: 'as the first stage is shifted' },
   confirm: { state: 'Confirm', stage: 'first', when: 'as the first stage is confirmed' },
   bake: { state: 'Bake', stage: 'first', when: 'in the first bake' },
-  hook: { state: 'Hook', stage: 'first', when: 'at a hook behind the first shift' },
+  hook: { state: 'Hook', when: 'at a hook behind the first shift' },
   'last-shift': { state: 'Shift', stage: 'last', when: 'as the last stage is shifted' },
   'last-bake': { state: 'Bake', stage: 'last', when: 'in the last bake, with all traffic on the target' },
   drain: { state: 'Drain', when: 'in the drain of the source' },
@@ -41,10 +41,13 @@ export function isReached(phase: Phase, entered: readonly StateVisit[], stages: 
   return stage === undefined || countStages(entered) === wanted;
 }
 
-/** One that waits for its window is entered again. */
+/** One that waits for its window, a hook or a person is entered again. */
 function countStages(entered: readonly StateVisit[]): number {
-  const shifts = entered.filter(({ state }, index) => {
-    return state === 'Switch' || (state === 'Shift' && entered[index - 1]?.state !== 'WaitToShift');
-  });
-  return Math.max(1, shifts.length);
+  let [count, isMoving] = [0, false];
+  for (const { state } of entered) {
+    if (state === 'Confirm') isMoving = false;
+    if (isMoving || (state !== 'Shift' && state !== 'Switch')) continue;
+    [count, isMoving] = [count + 1, true];
+  }
+  return Math.max(1, count);
 }

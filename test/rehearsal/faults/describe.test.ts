@@ -77,6 +77,11 @@ test.each<[Phase, string[]]>([
   ['last-shift', [...FIRST, 'Shift', 'WaitToShift', 'Shift']],
   ['last-bake', [...FIRST, 'Shift', 'Confirm', 'Bake']],
   ['drain', [...FIRST, 'Shift', 'Confirm', 'Bake', 'Drain']],
+  // A hook, a person or a window may be between two visits of one stage's shift.
+  ['last-bake', [...FIRST, 'Shift', 'Hook', 'Shift', 'Ask', 'Shift', 'Confirm', 'Bake']],
+  ['hook', [...FIRST, 'Shift', 'Hook']],
+  ['hook', [...FIRST, 'Shift', 'Confirm', 'Bake', 'Hook']],
+  ['bake', ['Lock', 'Preflight', 'Switch', 'Hook', 'Switch', 'WaitToSwitch', 'Switch', 'Confirm', 'Bake']],
   // A plan that switches has one stage, and no shift.
   ['bake', ['Lock', 'Preflight', 'Switch', 'Confirm', 'Bake']],
 ])('%s begins at its state', (phase, states) => {
