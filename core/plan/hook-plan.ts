@@ -106,7 +106,7 @@ export function hasPart({ functionArn, http, probeWrite }: HookPlan, part: Exclu
 export function checkHook(name: string, hook: HookPlan, maxPauseMs: number, problems: Problems): void {
   const { functionArn, http, probeWrite, timeoutMs } = hook;
   if ((functionArn === undefined) === (http === undefined)) {
-    problems.add(name, 'one with either functionArn or http', http ? 'both' : 'neither');
+    problems.add(name, 'one with either functionArn or http', http ? 'both' : undefined);
     return;
   }
   if (http && !(http.freeze ?? http.transfer ?? http.verify)) {
@@ -115,7 +115,8 @@ export function checkHook(name: string, hook: HookPlan, maxPauseMs: number, prob
   if (http?.freeze !== undefined && http.thaw === undefined) {
     problems.add(`${name}.http.thaw`, 'given with a freeze', http.thaw);
   }
-  if (probeWrite && !hasPart(hook, 'freeze')) problems.add(`${name}.http.freeze`, 'given with a probeWrite', undefined);
+  if (probeWrite && !hasPart(hook, 'freeze') && !problems.isAbout(`${name}.http`))
+    problems.add(`${name}.http.freeze`, 'given with a probeWrite', undefined);
   const parts = DECIDING_PARTS.filter((part) => hasPart(hook, part));
   const sumMs = parts.reduce((sum, part) => sum + timeoutMs[part], 0);
   if (sumMs <= maxPauseMs) return;

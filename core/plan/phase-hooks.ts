@@ -117,10 +117,10 @@ export const HOOKS_FIELD = {
 
 function checkPhaseHook(problems: Problems, name: string, hook: PhaseHook, before: readonly PhaseHook[]): void {
   const { when, onFailure, waitSeconds } = hook;
-  const given = (['functionArn', 'http', 'url'] as const).filter((each) => hook[each] !== undefined);
-  if (given.length !== 1) {
-    problems.add(name, 'one with either functionArn, http or url', given.length === 0 ? 'none' : given.join(' and '));
+  if (hook.url !== undefined && !problems.isAbout(`${name}.url`) && !URL.canParse(hook.url)) {
+    problems.add(`${name}.url`, PHASE_HOOK_FIELDS.url.rule, hook.url);
   }
+  checkCallee(problems, name, hook);
   if (hook.name !== '' && before.some((each) => each.name === hook.name))
     problems.add(`${name}.name`, 'a name of its own', hook.name);
   if (onFailure !== undefined && onFailure !== 'continue' && isUnstoppable(when)) {
@@ -129,9 +129,15 @@ function checkPhaseHook(problems: Problems, name: string, hook: PhaseHook, befor
   if (waitSeconds !== undefined && waitSeconds > 0 && isUnstoppable(when)) {
     problems.add(`${name}.waitSeconds`, `0, because ${when} waits for nothing`, waitSeconds);
   }
-  if (hook.url !== undefined && !problems.isAbout(`${name}.url`) && !URL.canParse(hook.url)) {
-    problems.add(`${name}.url`, PHASE_HOOK_FIELDS.url.rule, hook.url);
-  }
+}
+
+/** One that is wrong reads as absent. */
+function checkCallee(problems: Problems, name: string, hook: PhaseHook): void {
+  const callees = ['functionArn', 'http', 'url'] as const;
+  if (callees.some((each) => problems.isAbout(`${name}.${each}`))) return;
+  const given = callees.filter((each) => hook[each] !== undefined);
+  if (given.length === 1) return;
+  problems.add(name, 'one with either functionArn, http or url', given.length === 0 ? undefined : given.join(' and '));
 }
 
 /** Whether nothing waits for it to pass. */

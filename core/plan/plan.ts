@@ -265,7 +265,7 @@ function withDefaults(value: unknown, problems: Problems): unknown {
 
 function checkLastStage({ from, stages }: Pick<Plan, 'from' | 'stages'>, problems: Problems): void {
   const last = stages.at(-1)?.weights[from];
-  if (last === 0 || last === undefined) return;
+  if (last === 0 || last === undefined || problems.isAbout('from')) return;
   const { to } = findDirection({ from });
   problems.add(`stages[${stages.length - 1}].weights.${from}`, `0, because a cutover ends on the ${to}`, last);
 }
@@ -298,16 +298,17 @@ function forStrategy(read: FieldValues<typeof PLAN_FIELDS>, value: unknown, prob
   if (plan.strategy === 'gradual') {
     // A file that lists everything has the defaults; other values are of someone who forgot the strategy.
     const defaults = readField(new Problems(), 'switch', undefined, SWITCH_FIELD);
-    if (JSON.stringify(switching) === JSON.stringify(defaults)) return plan;
+    if (problems.isAbout('strategy') || JSON.stringify(switching) === JSON.stringify(defaults)) return plan;
     problems.add('switch', "absent unless 'strategy' is drainThenShift", asRecord(value).switch);
     return plan;
   }
-  if (plan.stages.length !== 1)
+  if (plan.stages.length !== 1 && !problems.isAbout('stages'))
     problems.add('stages', 'one stage, because a switch moves all at once', plan.stages.length);
   const { to } = findDirection(plan);
   const weight = plan.initialWeights[to];
-  if (weight !== 0) problems.add(`initialWeights.${to}`, '0, because a switch has one side that serves', weight);
-  if (switching.pointOfNoReturn === 'undecided') {
+  if (weight !== 0 && !problems.isAbout('initialWeights'))
+    problems.add(`initialWeights.${to}`, '0, because a switch has one side that serves', weight);
+  if (switching.pointOfNoReturn === 'undecided' && !problems.isAbout('switch.pointOfNoReturn')) {
     const rule = `'shared' or 'acceptLoss': what becomes of the ${to}'s writes when the cutover rolls back`;
     problems.add('switch.pointOfNoReturn', rule, asRecord(asRecord(value).switch).pointOfNoReturn);
   }
@@ -317,6 +318,7 @@ function forStrategy(read: FieldValues<typeof PLAN_FIELDS>, value: unknown, prob
 }
 
 function checkGates({ approval, stages }: Plan, problems: Problems): void {
+  if (problems.isAbout('stages')) return;
   const beyond = approval.beforeStages.filter((stage) => stage > stages.length);
   if (beyond.length > 0) problems.add('approval.beforeStages', `stages of ${stages.length}`, approval.beforeStages);
 }

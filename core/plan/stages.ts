@@ -125,7 +125,10 @@ export const STAGES_FIELD = {
   },
   check: (problems, name, stages: readonly Stage[]) => {
     stages.forEach(({ bakeSeconds, maximumBakeSeconds = bakeSeconds }, index) => {
-      if (maximumBakeSeconds >= bakeSeconds) return;
+      const isRead = ['bakeSeconds', 'maximumBakeSeconds'].every(
+        (key) => !problems.isAbout(`${name}[${index}].${key}`),
+      );
+      if (maximumBakeSeconds >= bakeSeconds || !isRead) return;
       const rule = `at least ${bakeSeconds}, the 'bakeSeconds' of the stage`;
       problems.add(`${name}[${index}].maximumBakeSeconds`, rule, maximumBakeSeconds);
     });

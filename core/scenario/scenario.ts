@@ -74,12 +74,14 @@ export function parseScenario(value: unknown, file: FromFile = {}): Scenario {
 }
 
 function checkAll(problems: Problems, read: Read): void {
-  if (read.requests.length === 0 && read.journeys.length === 0) {
+  const isRead = !problems.isAbout('requests') && !problems.isAbout('journeys');
+  if (read.requests.length === 0 && read.journeys.length === 0 && isRead) {
     const rule = "with at least one of 'requests' and 'journeys', because a stage is judged by its requests";
     problems.add('scenario', rule, 'none');
   }
   read.journeys.forEach(({ steps }, index) => {
-    if (steps.length === 0) problems.add(`journeys[${index}].steps`, 'a list of at least one request', steps);
+    if (steps.length === 0 && !problems.isAbout(`journeys[${index}].steps`))
+      problems.add(`journeys[${index}].steps`, 'a list of at least one request', steps);
   });
   for (const [name, step] of listSteps(read)) checkStep(problems, name, step);
   read.streams.forEach((stream, index) => checkStream(problems, `streams[${index}]`, stream));
@@ -108,8 +110,8 @@ function checkStep(problems: Problems, name: string, step: RawStep): void {
   for (const [variable, saved] of Object.entries(step.save)) {
     const at = `${name}.save.${variable}`;
     const given = Object.entries(saved).filter(([, where]) => where !== undefined).map(([where]) => where); // prettier-ignore
-    if (given.length !== 1)
-      problems.add(at, 'an object with one of json, matches, header, cookie', given.join(', ') || 'none');
+    if (given.length !== 1 && !problems.isAbout(at))
+      problems.add(at, 'an object with one of json, matches, header, cookie', given.join(', ') || undefined);
     if ((BUILT_IN as readonly string[]).includes(variable))
       problems.add(at, `another name than ${BUILT_IN.join(', ')}`, variable);
     checkForm(problems, `${at}.matches`, saved.matches, 'group');
@@ -129,7 +131,9 @@ function checkBody(
 function checkStream(problems: Problems, name: string, stream: Read['streams'][number]): void {
   checkBody(problems, name, stream);
   const { minEvents, maxEvents, last } = stream.expect;
-  if (maxEvents < minEvents) problems.add(`${name}.expect.maxEvents`, `at least minEvents (${minEvents})`, maxEvents);
+  const isRead = !problems.isAbout(`${name}.expect.minEvents`) && !problems.isAbout(`${name}.expect.maxEvents`);
+  if (maxEvents < minEvents && isRead)
+    problems.add(`${name}.expect.maxEvents`, `at least minEvents (${minEvents})`, maxEvents);
   checkForm(problems, `${name}.expect.last.matches`, last.matches);
 }
 
@@ -137,7 +141,8 @@ function checkWebSocket(problems: Problems, name: string, { opening, script }: R
   for (const [part, steps] of Object.entries({ opening, script })) {
     steps.forEach(({ send, expect }, index) => {
       const at = `${name}.${part}[${index}]`;
-      if (send === undefined && expect === undefined) problems.add(at, 'an object with send or expect', {});
+      if (send === undefined && expect === undefined && !problems.isAbout(at))
+        problems.add(at, 'an object with send or expect', {});
       checkForm(problems, `${at}.expect.matches`, expect?.matches);
     });
   }
@@ -171,25 +176,30 @@ function countGroups(form: string): number | undefined {
  * `$${`. A client with a connection of its own goes through `start` alone; journeys may come in any order.
  */
 function checkVariables(problems: Problems, read: Read): void {
-  const check = (name: string, value: unknown, known: readonly string[]) =>
+  const check = (name: string, value: unknown, known: Known) =>
     checkTexts(name, value, (at, text) => {
       for (const variable of listVariables(text)) {
-        if (known.includes(variable)) continue;
+        if (known === 'unread' || known.includes(variable)) continue;
         const rule = `a text with no variables but ${known.join(', ')}${whereElse(read, variable)} ($\${ stands for \${)`;
         problems.add(at, rule, `\${${variable}}`);
       }
     });
-  const checkSteps = (name: string, steps: readonly RawStep[], before: readonly string[]) =>
-    steps.reduce((known, step, index) => {
+  const checkSteps = (name: string, steps: readonly RawStep[], before: Known) =>
+    steps.reduce<Known>((known, step, index) => {
       check(`${name}[${index}]`, step, known);
+      if (known === 'unread' || problems.isAbout(`${name}[${index}].save`)) return 'unread';
       return [...new Set([...known, ...Object.keys(step.save)])];
     }, before);
-  const started = checkSteps('start', read.start, BUILT_IN);
+  const started =
+    problems.isAbout('start') && read.start.length === 0 ? 'unread' : checkSteps('start', read.start, BUILT_IN);
   read.requests.forEach((step, index) => check(`requests[${index}]`, step, started));
   read.journeys.forEach(({ steps }, index) => checkSteps(`journeys[${index}].steps`, steps, started));
   const { webSockets, eventStreams, streams } = read;
   for (const [name, entries] of Object.entries({ webSockets, eventStreams, streams })) check(name, entries, started);
 }
+
+/** The variables that have a value by then. What is wrong where they are saved may bring others. */
+type Known = readonly string[] | 'unread';
 
 /** Where it is saved, and of no use. */
 function whereElse(read: Read, variable: string): string {

@@ -1,4 +1,5 @@
 import { Problems } from './problems';
+import { asObject } from './shapes';
 
 /** What every field has: one sentence of what it is for, and the unit of its value. */
 interface Described {
@@ -196,9 +197,11 @@ export function readFields<Fs extends Fields>(
   prefix = name === '' ? '' : `${name}.`,
 ): FieldValues<Fs> {
   const raw = problems.object(name, value, Object.keys(fields));
+  // Of what is no object no field is missing: that would be the same problem once more.
+  const ofFields = value === undefined || asObject(value) ? problems : new Problems();
   const read = Object.entries(fields).map(([key, field]) => [
     key,
-    readValue(problems, `${prefix}${key}`, raw[key], field),
+    readValue(ofFields, `${prefix}${key}`, raw[key], field),
   ]);
   return Object.fromEntries(read) as FieldValues<Fs>;
 }

@@ -20,6 +20,7 @@ export interface FromFile {
  */
 export class Problems {
   private readonly lines: string[] = [];
+  private readonly names: string[] = [];
 
   /**
    * @param show a value as a message has it
@@ -36,12 +37,17 @@ export class Problems {
   private addShown(name: string, rule: string, shown: string): void {
     const line = this.file.findLine?.(name);
     const where = line === undefined ? '' : ` (line ${line})`;
+    this.names.push(name);
     this.lines.push(`'${oneLine(name, MAX_NAME)}' must be ${rule}, got ${shown}${where}`);
   }
 
-  /** Whether there is one of this value or of a part of it: a rule between its parts would say the same once more, or mislead. */
+  /**
+   * Whether there is one of this value, of a part of it, or of what it is a part of: what was read is not what was given then, and a
+   * rule between it and others would say the same once more, or mislead.
+   */
   isAbout(name: string): boolean {
-    return ["'", '.', '['].some((end) => this.lines.some((line) => line.startsWith(`'${name}${end}`)));
+    const isIn = (part: string, whole: string) => /^[.[]|^$/.test(part.slice(whole.length)) && part.startsWith(whole);
+    return this.names.some((each) => isIn(each, name) || isIn(name, each));
   }
 
   get all(): readonly string[] {

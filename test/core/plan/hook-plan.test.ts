@@ -51,7 +51,7 @@ test.each<[string, unknown, string]>([
 });
 
 const REJECTED: readonly (readonly [name: string, hook: unknown, problem: string, more?: object])[] = [
-  ['nothing', {}, '\'switch.hook\' must be one with either functionArn or http, got "neither"'],
+  ['nothing', {}, "'switch.hook' must be one with either functionArn or http, got nothing"],
   ['both', { functionArn: ARN, http: HTTP }, '\'switch.hook\' must be one with either functionArn or http, got "both"'],
   ['a text', 'freeze', '\'switch.hook\' must be an object, got "freeze"'],
   [

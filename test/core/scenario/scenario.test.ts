@@ -131,7 +131,7 @@ test.each<[string, readonly string[], readonly string[]]>([
   [
     'no place of a value',
     step({ save: { a: {} } }),
-    ['\'requests[0].save.a\' must be an object with one of json, matches, header, cookie, got "none"'],
+    ["'requests[0].save.a' must be an object with one of json, matches, header, cookie, got nothing"],
   ],
   [
     'a variable that each client has',
@@ -215,10 +215,7 @@ test.each<[string, readonly string[], readonly string[]]>([
   [
     'text for a list',
     problems({ requests: 'all' }),
-    [
-      '\'requests\' must be a list of at most 1000 requests, got "all"',
-      expect.stringContaining("at least one of 'requests'") as string,
-    ],
+    ['\'requests\' must be a list of at most 1000 requests, got "all"'],
   ],
   ['null for an object', step({ expect: null }), ["'requests[0].expect' must be an object, got null"]],
 ])('%s is rejected by name, rule and value', (_, found, expected) => {
