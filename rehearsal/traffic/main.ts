@@ -9,7 +9,8 @@ import type { TrafficOptions } from './options';
 
 const SNAPSHOT_MS = 250;
 
-// An expression of a scenario that tries endless ways is matched in linear time in the end: else all clients wait for it for ever.
+// An expression of a scenario that tries endless ways is matched in linear time in the end: else all clients wait for it for ever. One with an
+// assertion such as `(?=a)`, or a back-reference, cannot be.
 setFlagsFromString('--enable-experimental-regexp-engine-on-excessive-backtracks');
 const generators = new Generators(entryOptions<TrafficOptions>());
 generators.start();
