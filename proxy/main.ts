@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
-import { parse as parseYaml } from 'yaml';
 import { CutoverError } from '../core/errors/errors';
 import { EXIT_CODES } from '../core/errors/exit-codes';
 import { CONFIG_VARIABLE } from '../core/proxy/settings/setting-names';
@@ -12,6 +11,7 @@ import { describeConfig } from './config/check';
 import { ProxyConfig, readConfig } from './config/config';
 import type { ConfigSources } from './config/given';
 import { Command, readFlags, USAGE } from './config/flags';
+import { YamlProblem, parseYamlDocument } from './config/yaml-document';
 import { createLog } from './process/log';
 import { startProxy } from './control/proxy';
 import { warnAtStart } from './control/start-warnings';
@@ -24,6 +24,9 @@ import { readStart } from './switch-store/start';
 import { WorkerGroup, startWorkers } from './workers/group';
 import { FAILED, crash, endAfterLog } from './workers/exit';
 import { isWorker, runWorker } from './workers/worker';
+
+/** With the certificates of an authority in it a file has some hundred thousand. */
+const MAX_FILE_CHARACTERS = 2_000_000;
 
 if (isWorker()) runWorker();
 else void main();
@@ -106,9 +109,10 @@ function readYaml(path: string): unknown {
   try {
     const text = decodeText(readFileSync(path));
     if (typeof text !== 'string') throw new Error(`its text must be ${text.problem}`);
-    return parseYaml(text, { prettyErrors: false, merge: true });
+    return parseYamlDocument(text, MAX_FILE_CHARACTERS)?.value;
   } catch (error) {
-    const reason = (error as Error).message.split('\n')[0];
+    const { message } = error as Error;
+    const reason = error instanceof YamlProblem ? `it must be ${message}` : message.split('\n')[0];
     throw new CutoverError('ConfigInvalid', `'config' must be a readable YAML file, got ${path}: ${reason}`, {
       cause: error,
     });

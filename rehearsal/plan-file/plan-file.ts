@@ -1,10 +1,13 @@
 import { readFileSync } from 'node:fs';
-import { Document, LineCounter, YAMLError, isScalar, parseAllDocuments, visit } from 'yaml';
 import { decodeText } from '../../core/text/decode';
 import { oneLine } from '../../core/text/one-line';
 import { withoutSchema } from '../../core/validation/json-schema';
+import { YamlDocument, YamlProblem, parseYamlDocument } from '../../proxy/config/yaml-document';
 import { UsageError } from '../errors/usage-error';
 import { findNode } from './find-node';
+
+/** The parser takes some seconds for as many. The largest documents of OpenAPI that are published are smaller. */
+const MAX_CHARACTERS = 16_000_000;
 
 /** A file of a command line: what the option or argument is called, and what was given. */
 export interface Given {
@@ -48,23 +51,23 @@ export function readDocument(given: Given, what: string): ReadDocument {
 function parseDocument(given: Given, bytes: Uint8Array, what: string): ReadDocument {
   const text = decodeText(bytes);
   if (typeof text !== 'string') throw wrong(given, text.problem);
-  const lines = new LineCounter();
-  const options = { merge: true, logLevel: 'error', lineCounter: lines } as const;
-  const documents = parseAllDocuments(text, options) as Document.Parsed[];
-  for (const { errors, warnings } of documents) {
-    const problem = errors[0] ?? warnings[0];
-    if (problem) throw wrong(given, explainProblem(problem, text));
-  }
-  const [document] = documents;
-  if (documents.length > 1) throw wrong(given, `one document, got ${documents.length}`);
-  if (!document || document.contents === null) throw wrong(given, `${what}, got an empty file`);
+  const read = parseYaml(given, text);
+  if (!read) throw wrong(given, `${what}, got an empty file`);
+  const { document, lines, value } = read;
   const findLine = (name: string) => {
     const { offset } = findNode(document, name);
     return offset === undefined ? undefined : lines.linePos(offset).line;
   };
-  keepNumericKeys(document);
   const findSource = (name: string) => findNode(document, name).source;
-  return { value: withoutSchema(toValue(given, document)), findLine, findSource };
+  return { value: withoutSchema(value), findLine, findSource };
+}
+
+function parseYaml(given: Given, text: string): YamlDocument | undefined {
+  try {
+    return parseYamlDocument(text, MAX_CHARACTERS);
+  } catch (error) {
+    throw error instanceof YamlProblem ? wrong(given, error.message) : error;
+  }
 }
 
 export function readBytes(given: Given): Uint8Array {
@@ -74,40 +77,6 @@ export function readBytes(given: Given): Uint8Array {
     const { code } = error as NodeJS.ErrnoException;
     throw new UsageError(`'${given.name}' must be a readable file, got '${oneLine(given.file)}' (${code})`);
   }
-}
-
-/** A key is a text, also one that looks like a number: `007`. */
-function keepNumericKeys(document: Document.Parsed): void {
-  visit(document, {
-    Pair: (_, { key }) => {
-      if (isScalar(key) && typeof key.value === 'number' && key.source !== undefined) key.value = key.source;
-    },
-  });
-}
-
-function toValue(given: Given, document: Document.Parsed): unknown {
-  try {
-    const value: unknown = document.toJS();
-    // An alias inside of what it names has no end.
-    JSON.stringify(value);
-    return value;
-  } catch (error) {
-    const { message } = error as Error;
-    const reason = message.startsWith('Converting circular') ? 'an alias inside of its own anchor' : firstLine(message);
-    throw wrong(given, `JSON or YAML, got ${reason}`);
-  }
-}
-
-function explainProblem(problem: YAMLError, text: string): string {
-  const { code, pos, linePos } = problem;
-  if (code !== 'DUPLICATE_KEY') return `JSON or YAML, got ${firstLine(problem.message)}`;
-  const key = /^(?:"[^"]*"|'[^']*'|[^\s:]+)/.exec(text.slice(pos[0]))?.[0] ?? '';
-  return `YAML in which each key is there once, got ${oneLine(key)} again at line ${linePos?.[0].line}`;
-}
-
-/** The parser shows the place in more lines. */
-function firstLine(message: string): string {
-  return oneLine((message.split('\n')[0] ?? '').replace(/:$/, ''));
 }
 
 function wrong({ name, file }: Given, rule: string): UsageError {
