@@ -15,12 +15,12 @@ const isWrong = ({ bySide }: EntryTally) => SEEN_ON.some((side) => bySide[side].
 const isTried = ({ bySide }: EntryTally) => SEEN_ON.some((side) => bySide[side].right + bySide[side].wrong > 0);
 const wasRight = ({ bySide }: EntryTally) => SEEN_ON.some((side) => bySide[side].right > 0);
 
-/** What of a scenario no verdict can be about: entries that were never sent, and those that the target never got. */
-export function listUnexercised(entries: readonly EntryTally[]): string[] {
+/** What of a scenario no verdict can be about: entries that were never sent, and those that the side never got that gets the traffic. */
+export function listUnexercised(entries: readonly EntryTally[], to: Side = 'target'): string[] {
   const never = entries.filter((entry) => !isTried(entry));
-  const notOnTarget = entries.filter((entry) => wasRight(entry) && !ran(entry, 'target'));
+  const notThere = entries.filter((entry) => wasRight(entry) && !ran(entry, to));
   const quoted = ({ name }: EntryTally) => `'${name}'`;
-  return [...list(never, quoted), ...list(notOnTarget, (entry) => `${quoted(entry)} on the target`)];
+  return [...list(never, quoted), ...list(notThere, (entry) => `${quoted(entry)} on the ${to}`)];
 }
 
 /** What was sent and never right, each with what came instead: it was tried, and nothing of it works. */

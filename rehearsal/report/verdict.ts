@@ -1,4 +1,6 @@
 import type { Outcome } from '../../core/cutover/run';
+import { findDirection } from '../../core/plan/direction';
+import type { Plan } from '../../core/plan/plan';
 import type { EntryTally } from '../traffic/counting/entries';
 import type { TrafficTally } from '../traffic/counting/tally';
 import { neverRight, untried } from '../traffic/counting/tried';
@@ -14,20 +16,22 @@ export interface Verdict {
   readonly outcome: Outcome;
   /** Empty when nothing was lost. */
   readonly lost: readonly string[];
-  /** Kinds of traffic that no client of the rehearsal had, and entries of a scenario that were never sent, or never to the target. */
+  /** Kinds of traffic that no client of the rehearsal had, and entries of a scenario that were never sent, or never to the side that gets the traffic. */
   readonly notTried: readonly string[];
-  /** Entries of a scenario that take much longer on the target. Nothing is lost by that, and no exit code changes. */
+  /** Entries of a scenario that take much longer on the side that gets the traffic. Nothing is lost by that, and no exit code changes. */
   readonly slower: readonly string[];
 }
 
 interface Judged {
   readonly outcome: Outcome;
+  /** Which side gets the traffic. @default - the target */
+  readonly plan?: Pick<Plan, 'from'>;
   readonly traffic: TrafficTally;
   readonly ownClients?: OwnClientsTally | undefined;
   readonly switchSeen?: SwitchSeen | undefined;
 }
 
-export function reachVerdict({ outcome, traffic, ownClients, switchSeen }: Judged): Verdict {
+export function reachVerdict({ outcome, plan, traffic, ownClients, switchSeen }: Judged): Verdict {
   const { entries = [] } = traffic;
   const lost = [
     ...(switchSeen ? listSwitchFaults(switchSeen) : []),
@@ -37,8 +41,9 @@ export function reachVerdict({ outcome, traffic, ownClients, switchSeen }: Judge
   ];
   const never = traffic.entries ? listNeverRight(entries) : neverRight(traffic);
   if (never.length > 0) lost.push(`never right: ${never.join(', ')}`);
-  const slower = listSlower(findSlower(entries, traffic.machine?.minShare));
-  return { outcome, lost, notTried: [...listUnexercised(entries), ...untried(traffic)], slower };
+  const direction = findDirection(plan);
+  const slower = listSlower(findSlower(entries, { direction, minShare: traffic.machine?.minShare }), direction);
+  return { outcome, lost, notTried: [...listUnexercised(entries, direction.to), ...untried(traffic)], slower };
 }
 
 function listFaultsOfEntries(entries: readonly EntryTally[]): string[] {

@@ -18,7 +18,7 @@ function record(entries: Readonly<Record<string, Times>>): EntryTally[] {
 }
 
 const names = (entries: readonly EntryTally[], minShare?: number) =>
-  findSlower(entries, minShare).map(({ name }) => name);
+  findSlower(entries, { minShare }).map(({ name }) => name);
 
 test('an entry that takes much longer on the target is named, the slowest first, with what both sides took', () => {
   const entries = record({
@@ -30,6 +30,19 @@ test('an entry that takes much longer on the target is named, the slowest first,
     "'report' on the target (half took 1,816 ms, on the source 719 ms)",
     "'search' on the target (half took 314 ms, on the source 5.2 ms)",
   ]);
+});
+
+test('of a cutover the other way what is slower on the source is named, and what the source never got', () => {
+  const entries = record({ search: [times(50, 305), times(50, 5)], faster: [times(50, 5), times(50, 305)] });
+  const [search] = entries;
+  const bySide = { ...search!.bySide, target: { right: 1, wrong: 0 } };
+  const traffic = {
+    ...new Recorder().tally(),
+    entries: [...entries, { ...search!, name: 'cart', bySide, times: undefined }],
+  };
+  const { slower, notTried } = reachVerdict({ outcome: 'completed', plan: { from: 'target' }, traffic });
+  expect(slower).toEqual(["'search' on the source (half took 314 ms, on the target 5.2 ms)"]);
+  expect(notTried).toContain("'cart' on the source");
 });
 
 test('neither a few slow responses, nor a few responses, nor what is slower on the source is a finding', () => {
