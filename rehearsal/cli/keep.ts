@@ -43,7 +43,9 @@ export async function keepUp(
   reporter: ProgressReporter,
   stopped: AbortSignal,
 ): Promise<void> {
-  const { scenario } = running;
+  const { scenario, approvals } = running;
+  // What is started now was started by a person, who is there to be asked.
+  approvals.areAsked = true;
   const traffic = await startTraffic({
     ...trafficOptions(running),
     rates: RATES,

@@ -16,6 +16,12 @@ export interface PlannedFault {
   finish(): void;
 }
 
+/** Who approves what a cutover asks a person. */
+export interface Approvals {
+  /** The person at the terminal; if not, the rehearsal does. */
+  areAsked: boolean;
+}
+
 /** A running rehearsal: the local cloud, its backends, its traffic. */
 export interface RunningRehearsal {
   readonly cloud: LocalCloud;
@@ -26,6 +32,7 @@ export interface RunningRehearsal {
   readonly scenario?: Scenario;
   /** Its clients can speak HTTP/2 alone. */
   readonly isHttp2Only: boolean;
+  readonly approvals: Approvals;
   /** What is broken on purpose. @default - nothing */
   readonly fault?: PlannedFault;
   /** When it began to be stood up. */

@@ -6,6 +6,7 @@ import { findGateName } from '../../core/cutover/escalation';
 import type { CutoverRun } from '../../core/cutover/run';
 import type { ExecutionDescription, StateVisit } from '../state-machine/model';
 import type { LocalCloud } from '../cloud/local-cloud';
+import { OPERATOR_KEY_ID } from '../cloud/operator-key';
 
 /** The states in which a cutover asks a person. */
 const ASKING = ['Approve', 'ApproveLastStage', 'Ask'];
@@ -35,7 +36,8 @@ export function approve(
   if (isAsked) {
     const { name: stack, region } = cloud.model.stack;
     const command = `npx drainshift approve --stack ${shellWord(stack)} --region ${region} --execution ${shellWord(name)} --gate ${gate}`;
-    return reporter.step(`waits for your approval: AWS_ENDPOINT_URL=${cloud.endpoint.url} ${command}`);
+    const where = `AWS_ENDPOINT_URL=${cloud.endpoint.url} AWS_ACCESS_KEY_ID=${OPERATOR_KEY_ID} AWS_SECRET_ACCESS_KEY=rehearsal`;
+    return reporter.step(`waits for your approval: ${where} ${command}`);
   }
   // What the judge is not sure of is no rehearsal's to say.
   const decision = findGate(gate) === 'judge' ? 'reject' : 'approve';

@@ -21,7 +21,7 @@ import { hasLoopbackNetwork } from '../processes/loopback';
 import { tellRecovery } from '../cloud/recovery';
 import type { ProgressReporter } from '../progress/progress-reporter';
 import { readNextStack } from '../redeploy/next-stack';
-import type { RunningRehearsal } from '../cloud/running-rehearsal';
+import type { Approvals, RunningRehearsal } from '../cloud/running-rehearsal';
 import {
   DEFAULT_RATES,
   NO_PAGES_OF_OURS,
@@ -124,6 +124,8 @@ export async function standUp(
   const stop = async () => {
     for (const next of stops.splice(0).reverse()) await next();
   };
+  const approvals: Approvals = { areAsked: options.approve === false };
+  const running = { backends, plan, ...asked, startedMs, stop, isHttp2Only, approvals };
   try {
     const breakdown = new AbortController();
     const planned: { fault?: PlannedFaultOfRehearsal } = {};
@@ -140,7 +142,7 @@ export async function standUp(
       onStatusCall: (call) => tellRecovery(call, reporter),
       onExecution: (execution) => {
         planned.fault?.see(execution);
-        approve(execution, cloud, reporter, options.approve === false);
+        approve(execution, cloud, reporter, approvals.areAsked);
       },
       onBroken: (reason) => breakdown.abort(new Error(reason)),
     });
@@ -149,7 +151,7 @@ export async function standUp(
     if (fault) planned.fault = planFault(fault, { cloud, backends, plan, reporter });
     await planned.fault?.prepare(signal);
     if (isHttp2Only) reporter.step('target groups of HTTP/2: all traffic is HTTP/2, and there are no WebSockets');
-    return { cloud, backends, plan, ...asked, startedMs, broken: breakdown.signal, stop, isHttp2Only, ...planned };
+    return { ...running, cloud, broken: breakdown.signal, ...planned };
   } catch (error) {
     await stop();
     throw error;

@@ -1,3 +1,4 @@
+import { SMOKE_AGENT } from '../../../core/plan/smoke';
 import type { Side } from '../../../core/traffic/weights';
 import type { Asked, BalancerEvents, Exchanged } from './events';
 import { SIDE_HEADER, isClientAddress } from '../../processes/loopback';
@@ -5,7 +6,7 @@ import { OwnClients } from './own-clients';
 
 /** What a rehearsal counts at its load balancer. */
 export class BalancerCounts implements BalancerEvents {
-  /** HTTP responses so far, by the side that the load balancer chose; its own responses are in neither. */
+  /** HTTP responses so far to any client, by the side that the load balancer chose; its own, and those to smoke requests, are in neither. */
   readonly responses: Record<Side, number> = { source: 0, target: 0 };
   /** Everything that got a response, from any server. */
   exchanges = 0;
@@ -31,7 +32,8 @@ export class BalancerCounts implements BalancerEvents {
     const { groupArn, outcome } = exchanged;
     this.exchanges += 1;
     const side = groupArn === undefined ? undefined : this.findSide(groupArn);
-    if (side !== undefined && outcome.status !== undefined && outcome.kind === 'http') this.responses[side] += 1;
+    const isResponse = outcome.status !== undefined && outcome.kind === 'http';
+    if (side !== undefined && isResponse && asked.agent !== SMOKE_AGENT) this.responses[side] += 1;
     this.ownClients?.ended(asked, exchanged);
   }
 
