@@ -247,11 +247,11 @@ export function describeShare(comparison: Pick<Comparison, 'share' | 'late'>): s
   const { inForce, wrong } = findShareOdds(comparison.share);
   if (isAgainst(comparison.share)) {
     const against = formatOdds(Math.max(wrong, 1 / inForce));
-    return `the arrivals do not fit the weights, got odds of ${against} against them`;
+    return `the arrivals do not fit the weights: odds of ${against} against them`;
   }
   if (countLate(comparison.late) > 0)
     return `the arrivals are not known, because a proxy did not respond at the last poll`;
-  return `too few arrivals to prove the weights, got odds of ${formatOdds(inForce)} for them`;
+  return `too few arrivals to prove the weights: odds of ${formatOdds(inForce)} for them`;
 }
 
 /** Why the side that gets the traffic is worse than the one that is left; undefined while that is not sure. */

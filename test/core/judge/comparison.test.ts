@@ -119,7 +119,7 @@ test('no traffic moves no odds, of either kind', () => {
     findMisfit(quiet),
     areInForce(quiet),
   ]).toEqual([1, undefined, undefined, false]);
-  expect(describeShare(quiet)).toBe('too few arrivals to prove the weights, got odds of 1 : 1 for them');
+  expect(describeShare(quiet)).toBe('too few arrivals to prove the weights: odds of 1 : 1 for them');
 });
 
 test('arrivals by the weights prove them; those that stay behind are found once the nodes have had their time', () => {
