@@ -233,8 +233,8 @@ describe('with a fault', () => {
       outcome: 'rolled-back',
       finalWeights: { source: 100, target: 0 },
     });
-    // A smoke request that fails three times in a row may see it before the breaker has enough requests.
-    expect(evidence.failure?.code).toMatch(/^(BreakerTripped|SmokeFailed)$/);
+    // A smoke request that fails three times in a row may see it first, or the judge, which needs fewer requests than the breaker.
+    expect(evidence.failure?.code).toMatch(/^(BreakerTripped|SmokeFailed|TargetWorse)$/);
     expect(evidence.stages.at(-1)?.verdict).toBe('rollBack');
     expect(evidence.traffic.http.failed).toBeGreaterThan(0);
     expect(evidence.traffic.websocket).toMatchObject({ lost: 0, duplicated: 0, dropped: 0 });
@@ -300,7 +300,7 @@ test("users' own backends get GETs of the plan's smoke paths, and each side's sh
   const { code, output } = await command.ended;
   for (const { server } of backends) server.close();
   expect(output).toContain('nothing lost of what was tried; NOT TRIED: uploads, sessions, WebSockets, event streams');
-  expect(code).toBe(0);
+  if (code !== 0) throw new Error(`the cutover must complete, got exit code ${code}:\n${output.slice(-4_000)}`);
   expect(output).toMatch(/weights 50\/50 .*source [1-9]\d* req\/s, .*target [1-9]\d* req\/s/);
   // The cutover itself goes on asking the source, which a rollback would need.
   expect(output).toMatch(/weights 0\/100 .*source \d req\/s, .*target [1-9]\d* req\/s/);
