@@ -1,6 +1,7 @@
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { describeKeptLock } from '../core/cutover/execution-look';
+import { oneLine } from '../core/text/one-line';
 import { LOCK_SECONDS, LockHolder, describeHolder } from '../core/traffic/lock';
 import { Side } from '../core/traffic/weights';
 import { CutoverConfig, parseCutoverConfig } from '../core/cutover/cutover-config';
@@ -225,10 +226,22 @@ async function readCutoverConfigs(
   stackName: string,
 ): Promise<ReadonlyMap<string, CutoverConfig>> {
   const { Stacks = [] } = await client.send(new DescribeStacksCommand({ StackName: stackName }));
+  // What is no response of CloudFormation, such as the page of a portal that wants a login, reads as one without a stack.
+  if (Stacks.length === 0)
+    throw new Error(`CloudFormation must respond with the stack '${stackName}', got a response without it`);
   const outputs = Stacks.flatMap(({ Outputs = [] }) => Outputs);
   return new Map(
     outputs
       .filter(({ OutputKey = '' }) => CONFIG_OUTPUT.test(OutputKey))
-      .map(({ OutputKey = '', OutputValue }) => [OutputKey, parseCutoverConfig(OutputValue)] as const),
+      .map(({ OutputKey = '', OutputValue }) => [OutputKey, readConfig(stackName, OutputKey, OutputValue)] as const),
   );
+}
+
+function readConfig(stackName: string, output: string, value: string | undefined): CutoverConfig {
+  try {
+    return parseCutoverConfig(value);
+  } catch (error) {
+    const got = oneLine(value ?? 'nothing', 200);
+    throw new Error(`the output '${output}' of the stack '${stackName}' must be JSON, got ${got}`, { cause: error });
+  }
 }
