@@ -112,7 +112,7 @@ function operatorLines({ model: { stack }, endpoint }: LocalCloud, { initialWeig
     [`start ${at} --yes`, 'another one by the same plan'],
     [`watch ${at}`, 'follow it to its end; Ctrl-C leaves it as it is'],
     [`abort ${at} --yes`, 'one that is under way rolls back'],
-    [`rollback ${at} --yes`, 'a completed one goes back the other way'],
+    [`rollback ${at} --yes`, 'moves the traffic of a completed one back'],
     [`history ${at}`, 'what has happened'],
     [`report ${at} --output report.html`, 'of the last one that has ended'],
   ];

@@ -96,7 +96,7 @@ export async function baking(plan: object = PLAN): Promise<{ traffic: Traffic; r
   return { traffic, cloud, run: await confirm(shifted, cloud.ports, cloud.nowMs) };
 }
 
-/** Polls as the state machine has them made, until there is a verdict or the time is over. */
+/** Polls as the state machine has them made, until there is a verdict or the time has expired. */
 export async function poll({ traffic, run }: { traffic: Traffic; run: CutoverRun }, seconds: number) {
   const { cloud } = traffic;
   const startedMs = cloud.nowMs;

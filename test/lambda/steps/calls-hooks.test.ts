@@ -14,18 +14,11 @@ import { shift } from '../../../lambda/steps/shift';
 import { switchStep } from '../../../lambda/steps/switch';
 import { MemoryCloud, arns } from '../world';
 import { drive } from './drive';
+import { SHORT_PLAN } from './short-plan';
 import { ON_SOURCE, ON_TARGET, change } from './safety-rules/cutover';
 import { SWITCH_PLAN, SwitchCloud } from './switch-cloud';
 
 const ARN = 'arn:aws:lambda:eu-central-1:111122223333:function:check';
-const PLAN = {
-  stages: [
-    { weights: { source: 50, target: 50 }, bakeSeconds: 4 },
-    { weights: { source: 0, target: 100 }, bakeSeconds: 4 },
-  ],
-  pollSeconds: 5,
-  judge: { errorBudget: 0.06, inconclusive: 'rollBack' },
-};
 const at = (when: HookTime, more: object = {}) => ({ name: when, when, functionArn: ARN, ...more });
 
 let cloud: MemoryCloud;
@@ -60,7 +53,7 @@ const listOutcomes = (run: CutoverRun) =>
 
 test('every hook of a cutover that completes is called once, at its time, in the order of the phases', async () => {
   const times = HOOK_TIMES.filter((when) => !when.endsWith('Rollback'));
-  const { run, states } = await drive(cloud, { ...PLAN, hooks: times.map((when) => at(when)) });
+  const { run, states } = await drive(cloud, { ...SHORT_PLAN, hooks: times.map((when) => at(when)) });
   expect(states.at(-1)).toBe('Complete');
   expect(calls.map(({ when, stage }) => `${when}${stage ?? ''}`)).toEqual([
     ...['beforePreflight', 'afterPreflight', 'beforeShift1', 'afterShift1', 'beforeBake1', 'afterBake1'],
@@ -84,7 +77,7 @@ describe.each(STOPPING)('a no at %s', (when) => {
 
   test('rolls back, with its reason for people and in the evidence', async () => {
     respond = no;
-    const { run, states } = await drive(cloud, { ...PLAN, hooks: [at(when)] });
+    const { run, states } = await drive(cloud, { ...SHORT_PLAN, hooks: [at(when)] });
     expect(states.at(-1)).toBe('Record');
     expect(cloud.forward.groups.find(({ arn }) => arn === arns.source)?.weight).toBe(100);
     const [evidence] = cloud.evidence;
@@ -100,7 +93,7 @@ describe.each(STOPPING)('a no at %s', (when) => {
 
   test('is noted and no more, where the plan goes on', async () => {
     respond = no;
-    const { run, states } = await drive(cloud, { ...PLAN, hooks: [at(when, { onFailure: 'continue' })] });
+    const { run, states } = await drive(cloud, { ...SHORT_PLAN, hooks: [at(when, { onFailure: 'continue' })] });
     expect(states.at(-1)).toBe('Complete');
     expect(run.hooks?.records[0]).toMatchObject({ outcome: 'failed', why: 'it said no: the smoke test failed' });
   });
@@ -109,7 +102,7 @@ describe.each(STOPPING)('a no at %s', (when) => {
     respond = no;
     const hooks = [at(when, { onFailure: 'pause' }), at(when, { name: 'second', onFailure: 'continue' })];
     const approvePlan = { approval: { requireIdentity: false, timeoutSeconds: 60 } };
-    const { states } = await drive(cloud, { ...PLAN, ...approvePlan, hooks }, () => {
+    const { states } = await drive(cloud, { ...SHORT_PLAN, ...approvePlan, hooks }, () => {
       const gate = cloud.notified.findLast(({ detail }) => detail.kind === 'waitingForApproval')?.detail.gate;
       if (gate) cloud.write(gate, '{"decision":"approve","by":"ann"}');
     });
@@ -124,7 +117,7 @@ describe.each(STOPPING)('a no at %s', (when) => {
 
   test('asks a person who rejects it', async () => {
     respond = no;
-    const plan = { ...PLAN, approval: { timeoutSeconds: 60 }, hooks: [at(when, { onFailure: 'pause' })] };
+    const plan = { ...SHORT_PLAN, approval: { timeoutSeconds: 60 }, hooks: [at(when, { onFailure: 'pause' })] };
     await drive(cloud, plan, () => cloud.write('judge', '{"decision":"reject"}'));
     expect(cloud.evidence[0]).toMatchObject({
       outcome: isFirst ? 'refused' : 'rolled-back',
@@ -137,7 +130,7 @@ test.each(MOVED)(
   'both sides are judged while a hook hangs at %s: a target that fails is left at once',
   async (when) => {
     respond = () => new Promise(() => undefined);
-    const { run, states } = await drive(cloud, { ...PLAN, hooks: [at(when, { timeoutSeconds: 2 })] }, (state) => {
+    const { run, states } = await drive(cloud, { ...SHORT_PLAN, hooks: [at(when, { timeoutSeconds: 2 })] }, (state) => {
       // Behind the look that begins the call.
       if (state === 'Hook') cloud.whilePausing = () => undefined;
       if (state !== 'Hook') return;
@@ -173,7 +166,7 @@ test.each<[string, () => unknown, string]>([
   ['responds with a list', () => [{ ok: true }], 'got [{"ok":true}]'],
 ])('one that %s has failed', async (_, given, problem) => {
   respond = given;
-  const { run } = await drive(cloud, { ...PLAN, hooks: [at('afterShift', { timeoutSeconds: 1 })] });
+  const { run } = await drive(cloud, { ...SHORT_PLAN, hooks: [at('afterShift', { timeoutSeconds: 1 })] });
   expect(run.failure?.code).toBe('HookFailed');
   expect(run.failure?.message).toContain(problem);
 });
@@ -184,13 +177,13 @@ test('a call that got no response is repeated with its key, within its limit', a
     times += 1;
     return times < 3 ? Promise.reject(new Error('throttled')) : yes(call);
   };
-  const { states } = await drive(cloud, { ...PLAN, hooks: [at('beforeDrain')] });
+  const { states } = await drive(cloud, { ...SHORT_PLAN, hooks: [at('beforeDrain')] });
   expect(states.at(-1)).toBe('Complete');
   expect(calls.map(({ key }) => key)).toEqual(Array.from({ length: 3 }, () => 'night/beforeDrain/beforeDrain/1'));
 });
 
 test('a step that is repeated makes the same call again', async () => {
-  const plan = { ...PLAN, hooks: [at('afterShift')] };
+  const plan = { ...SHORT_PLAN, hooks: [at('afterShift')] };
   const run = await confirm(await shift(cloud.ready(plan), cloud.ports, cloud.nowMs), cloud.ports, cloud.nowMs);
   const [first, second] = [await hook(run, cloud.ports, cloud.nowMs), await hook(run, cloud.ports, cloud.nowMs)];
   expect([first.verdict, second.verdict]).toEqual(['confirmed', 'confirmed']);
@@ -198,14 +191,18 @@ test('a step that is repeated makes the same call again', async () => {
 });
 
 test('an abort is seen before a hook is called', async () => {
-  await drive(cloud, { ...PLAN, hooks: [at('beforeBake')] }, (state) => state === 'Hook' && cloud.aborts.add('night'));
+  await drive(
+    cloud,
+    { ...SHORT_PLAN, hooks: [at('beforeBake')] },
+    (state) => state === 'Hook' && cloud.aborts.add('night'),
+  );
   expect(calls).toEqual([]);
   expect(cloud.evidence[0]?.failure?.code).toBe('Aborted');
 });
 
 describe('in a rollback', () => {
   const hooks = [at('beforeRollback', { timeoutSeconds: 1 }), at('afterRollback', { timeoutSeconds: 1 })];
-  const failing = { ...PLAN, hooks: [...hooks, at('afterShift', { name: 'breaks' })] };
+  const failing = { ...SHORT_PLAN, hooks: [...hooks, at('afterShift', { name: 'breaks' })] };
   const isBack = ({ when }: PhaseHookCall) => when.endsWith('Rollback');
 
   test('both are called, with the reason', async () => {
@@ -257,7 +254,7 @@ describe('in a rollback', () => {
 
   test('one of a stopped execution calls each once, though it sets the weights twice', async () => {
     respond = (call) => (isBack(call) ? yes(call) : no());
-    await shift(cloud.ready({ ...PLAN, hooks }), cloud.ports, cloud.nowMs);
+    await shift(cloud.ready({ ...SHORT_PLAN, hooks }), cloud.ports, cloud.nowMs);
     await recover(change, cloud.ports, cloud.nowMs);
     expect(calls.map(({ key }) => key)).toEqual([
       'night/beforeRollback/beforeRollback/1',
@@ -279,7 +276,7 @@ describe('in a rollback', () => {
 
 test('what is verified stays, whatever its last hooks say', async () => {
   respond = no;
-  const { states } = await drive(cloud, { ...PLAN, hooks: [at('beforeComplete'), at('afterComplete')] });
+  const { states } = await drive(cloud, { ...SHORT_PLAN, hooks: [at('beforeComplete'), at('afterComplete')] });
   expect(states.at(-1)).toBe('Complete');
   expect(cloud.forward.groups).toEqual(ON_TARGET);
   expect(cloud.evidence[0]).toMatchObject({
@@ -291,7 +288,7 @@ test('what is verified stays, whatever its last hooks say', async () => {
 
 test('what was stopped behind Verify is completed with its last hooks', async () => {
   const run = await shift(
-    cloud.ready({ ...PLAN, hooks: [at('beforeComplete'), at('afterComplete')] }),
+    cloud.ready({ ...SHORT_PLAN, hooks: [at('beforeComplete'), at('afterComplete')] }),
     cloud.ports,
     cloud.nowMs,
   );
@@ -305,7 +302,7 @@ test('what was stopped behind Verify is completed with its last hooks', async ()
 });
 
 describe('preflight', () => {
-  const refuse = (hooks: readonly object[]) => drive(cloud, { ...PLAN, hooks });
+  const refuse = (hooks: readonly object[]) => drive(cloud, { ...SHORT_PLAN, hooks });
 
   test('asks whether a function may be called, and calls none', async () => {
     cloud.checkFunction = () => Promise.reject(new Error('Lambda must respond to Invoke, got 403 AccessDenied'));
@@ -337,7 +334,7 @@ test('the backend of a side is called through a proxy of that side, and another 
     };
   }
   const hooks = [{ name: 'self-test', when: 'afterPreflight', http: { path: '/self-test' } }];
-  const run = { ...switching.ready({ ...PLAN, hooks }), initial: undefined } as unknown as CutoverRun;
+  const run = { ...switching.ready({ ...SHORT_PLAN, hooks }), initial: undefined } as unknown as CutoverRun;
   switching.forward = { ...switching.forward, groups: new MemoryCloud().forward.groups };
   const first = await preflight(run, switching.ports, switching.nowMs);
   expect(first.verdict).toBe('hook');
@@ -351,7 +348,7 @@ test('the backend of a side is called through a proxy of that side, and another 
 });
 
 test('a cutover the other way calls the same hooks, and says which way it goes', async () => {
-  const plan = reversePlan(parsePlan({ ...PLAN, hooks: [at('beforePreflight')] }));
+  const plan = reversePlan(parsePlan({ ...SHORT_PLAN, hooks: [at('beforePreflight')] }));
   const run = { ...cloud.ready(plan), initial: undefined } as unknown as CutoverRun;
   await hook(await preflight(run, cloud.ports, cloud.nowMs), cloud.ports, cloud.nowMs);
   expect(calls).toMatchObject([{ when: 'beforePreflight', from: 'target', to: 'source' }]);

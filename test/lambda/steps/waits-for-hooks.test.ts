@@ -22,16 +22,8 @@ import { LocalFunction } from '../../../rehearsal/functions/function';
 import { ACCOUNT, LocalCloud, REGION, startLocalCloud } from '../../rehearsal/aws/world';
 import { MemoryCloud, arns } from '../world';
 import { drive } from './drive';
+import { SHORT_PLAN } from './short-plan';
 import { ON_SOURCE } from './safety-rules/cutover';
-
-const PLAN = {
-  stages: [
-    { weights: { source: 50, target: 50 }, bakeSeconds: 4 },
-    { weights: { source: 0, target: 100 }, bakeSeconds: 4 },
-  ],
-  pollSeconds: 5,
-  judge: { errorBudget: 0.06, inconclusive: 'rollBack' },
-};
 
 interface Called {
   readonly call: PhaseHookCall;
@@ -111,7 +103,7 @@ describe.each<HookTime>(['beforePreflight', 'beforeShift', 'afterShift', 'before
   (when) => {
     test('is called again after its delay, with its key, until it passes', async () => {
       respond = passAfter(3);
-      const { states } = await drive(cloud, { ...PLAN, hooks: [at(when)] });
+      const { states } = await drive(cloud, { ...SHORT_PLAN, hooks: [at(when)] });
       expect(states.at(-1)).toBe('Complete');
       const first = called.filter(({ call }) => (call.stage ?? 1) === 1);
       expect(new Set(first.map(({ call }) => call.key)).size).toBe(1);
@@ -133,7 +125,7 @@ describe.each<HookTime>(['beforePreflight', 'beforeShift', 'afterShift', 'before
     test('fails at its limit, after as many looks as its plan has counted', async () => {
       respond = sayNotYet;
       const hooks = [at(when, { waitSeconds: 50 })];
-      const { run, states } = await drive(cloud, { ...PLAN, hooks });
+      const { run, states } = await drive(cloud, { ...SHORT_PLAN, hooks });
       expect(states.at(-1)).toBe('Record');
       expect(run.failure?.message).toMatch(/must pass, got: it must pass within 50 s, got IN_PROGRESS$/);
       expect(called.map(({ call }) => call.call)).toEqual([1, 2, 3, 4]);
@@ -146,7 +138,7 @@ describe.each<HookTime>(['beforePreflight', 'beforeShift', 'afterShift', 'before
         cloud.whilePausing = () => cloud.nowMs > beganMs + 9_000 && cloud.aborts.add('night');
         sayNotYet(response);
       };
-      await drive(cloud, { ...PLAN, hooks: [at(when)] });
+      await drive(cloud, { ...SHORT_PLAN, hooks: [at(when)] });
       expect(called).toHaveLength(1);
       expect(cloud.evidence[0]).toMatchObject({
         failure: { code: 'Aborted' },
@@ -169,7 +161,7 @@ test.each<HookTime>(['afterShift', 'afterBake', 'beforeDrain', 'afterDrain', 'be
       };
       sayNotYet(response);
     };
-    const { run } = await drive(cloud, { ...PLAN, pollSeconds: 30, hooks: [at(when)] });
+    const { run } = await drive(cloud, { ...SHORT_PLAN, pollSeconds: 30, hooks: [at(when)] });
     expect(called).toHaveLength(1);
     expect(run.failure?.code).toBe('SmokeFailed');
     expect(cloud.forward.groups).toEqual(ON_SOURCE);
@@ -188,7 +180,7 @@ test.each<[string, string, (response: ServerResponse) => void]>([
   ['SUCCEEDED with 500', 'it must respond with 200, got 500', (it) => say(it, { hookStatus: 'SUCCEEDED' }, 500)],
 ])('one that responds with %s has failed', async (_, problem, given) => {
   respond = given;
-  const { run } = await drive(cloud, { ...PLAN, hooks: [at('afterShift')] });
+  const { run } = await drive(cloud, { ...SHORT_PLAN, hooks: [at('afterShift')] });
   expect(run.failure).toMatchObject({ code: 'HookFailed' });
   expect(run.failure?.message).toContain(problem);
 });
@@ -198,17 +190,17 @@ const notYet = (callBackDelay: unknown) => ({ hookStatus: 'IN_PROGRESS', callBac
 test('what its failure means holds at its limit, too: a person is asked, or it goes on', async () => {
   respond = sayNotYet;
   const hooks = (onFailure: string) => [at('beforeDrain', { waitSeconds: 5, onFailure })];
-  expect((await drive(cloud, { ...PLAN, hooks: hooks('continue') })).states.at(-1)).toBe('Complete');
+  expect((await drive(cloud, { ...SHORT_PLAN, hooks: hooks('continue') })).states.at(-1)).toBe('Complete');
   begin();
-  const { states } = await drive(cloud, { ...PLAN, approval: { timeoutSeconds: 60 }, hooks: hooks('pause') });
+  const { states } = await drive(cloud, { ...SHORT_PLAN, approval: { timeoutSeconds: 60 }, hooks: hooks('pause') });
   expect(states).toContain('Ask');
 });
 
 test('nothing waits for one of a rollback, or behind Verify', async () => {
   respond = (response, call) => (/Rollback|Complete/.test(call.when) ? sayNotYet(response) : say(response, { ok: 1 }));
   const ends = (times: readonly HookTime[]) => times.map((when) => at(when, { name: when, onFailure: 'continue' }));
-  await drive(cloud, { ...PLAN, hooks: [at('afterShift'), ...ends(['beforeRollback', 'afterRollback'])] });
-  await drive(cloud, { ...PLAN, hooks: ends(['beforeComplete', 'afterComplete']) });
+  await drive(cloud, { ...SHORT_PLAN, hooks: [at('afterShift'), ...ends(['beforeRollback', 'afterRollback'])] });
+  await drive(cloud, { ...SHORT_PLAN, hooks: ends(['beforeComplete', 'afterComplete']) });
   const why = (when: HookTime) => `it must pass within 0 s, because ${when} waits for nothing, got IN_PROGRESS`;
   expect(cloud.evidence.map(({ outcome, hooks }) => [outcome, ...hooks!.map((each) => each.why)])).toEqual([
     ['rolled-back', expect.any(String), why('beforeRollback'), why('afterRollback')],
@@ -223,7 +215,7 @@ test.each<HookTime>(['afterShift', 'beforeBake'])(
     const stages = [{ weights: { source: 0, target: 100 }, bakeSeconds: 10, maximumBakeSeconds: 30 }];
     // The target has proven it soon behind the hook, and not before.
     const judge = { errorBudget: 0.004, inconclusive: 'rollBack' };
-    const { run, states } = await drive(cloud, { ...PLAN, stages, judge, hooks: [at(when)] });
+    const { run, states } = await drive(cloud, { ...SHORT_PLAN, stages, judge, hooks: [at(when)] });
     expect(states.at(-1)).toBe('Complete');
     const baked = cloud.evidence[0]!.timeline.find(({ state }) => state === 'Bake')!;
     const passed = Date.parse(cloud.evidence[0]!.hooks![0]!.at);
@@ -243,7 +235,7 @@ test('what a person takes is no time of one that says not yet', () => {
     sinceMs: 0,
     nextAtMs: 0,
   };
-  const plan = { ...PLAN, hooks: [at('beforeDrain', { waitSeconds })] };
+  const plan = { ...SHORT_PLAN, hooks: [at('beforeDrain', { waitSeconds })] };
   const asked = { ...cloud.ready(plan), hooking: { points: [waiting], resume: 'drain', waiting } } as CutoverRun;
   const failure = { code: 'TargetWorse' as const, message: 'it is' };
   const resumed = resume(asked, { failure, isFailing: true, resume: 'hook' }, 7_200_000);
@@ -252,7 +244,7 @@ test('what a person takes is no time of one that says not yet', () => {
 
 test('one that may wait for long is called at each poll of its step, and says when that is', async () => {
   respond = (response) => say(response, notYet(1));
-  const plan = { ...PLAN, hooks: [at('beforePreflight', { waitSeconds: '24h' })] };
+  const plan = { ...SHORT_PLAN, hooks: [at('beforePreflight', { waitSeconds: '24h' })] };
   const run = { ...cloud.ready(plan), initial: undefined } as unknown as CutoverRun;
   const hooking = { points: [{ when: 'beforePreflight', attempt: 1 }], resume: 'approved' } as const;
   const leftMs = () => 110_000 - (cloud.nowMs - startedMs);
@@ -268,7 +260,7 @@ test('people who watch read which, how often, and when it is called again', asyn
   respond = sayNotYet;
   const shown: string[] = [];
   const next = new Set<string | undefined>();
-  await drive(cloud, { ...PLAN, hooks: [at('beforeDrain', { waitSeconds: 50 })] }, (_, run) => {
+  await drive(cloud, { ...SHORT_PLAN, hooks: [at('beforeDrain', { waitSeconds: 50 })] }, (_, run) => {
     if (run.hooking?.waiting === undefined) return;
     shown.push(
       describeLook({ status: 'RUNNING', input: {}, state: 'Hook', run }),
@@ -320,7 +312,7 @@ describe('a function', () => {
     });
     const functionArn = `arn:aws:lambda:${REGION}:${ACCOUNT}:function:gate`;
     const given = [{ name: 'gate', when: 'afterBake', functionArn }];
-    const { run, states } = await drive(cloud, { ...PLAN, hooks: given });
+    const { run, states } = await drive(cloud, { ...SHORT_PLAN, hooks: given });
     expect(states.at(-1)).toBe('Complete');
     expect(run.hooks?.records).toMatchObject([
       { stage: 1, outcome: 'passed', calls: 3 },
