@@ -117,7 +117,15 @@ async function halfOfMaximum(place: Workplace, instances: Instances, measured: r
   if (summary?.limit === 'others') return Math.round(1e6 / summary.cpuMicros! / 2);
   if (summary !== undefined) return Math.round(summary.value / 2);
   const { port } = await instances.of(reference.peer, 'http');
-  const load = { port, path: PATHS.small, method: 'GET', bodyBytes: 0, isTls: false, closes: false } as const;
+  const load = {
+    port,
+    path: PATHS.small,
+    method: 'GET',
+    bodyBytes: 0,
+    isTls: false,
+    closes: false,
+    isAlb: false,
+  } as const;
   const { requests, seconds } = await putHttpLoad(place, { ...load, connections: 64, seconds: 2 }, () => undefined);
   return Math.round(requests / seconds / 2);
 }

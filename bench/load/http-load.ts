@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { hasCommand } from '../processes/machine';
 import { HOST } from '../processes/ports';
 import type { Workplace } from '../processes/workplace';
+import { ALB_REQUESTS, TRACE_DIGITS } from './alb-request';
 import type { LoadResult, Mark } from './inside';
 import { nextLine, startScript } from './script';
 
@@ -16,6 +17,8 @@ export interface HttpLoad {
   readonly isTls: boolean;
   /** A new connection for each request. */
   readonly closes: boolean;
+  /** What a load balancer sends, each with a trace id of its own, instead of the same request for `path` again and again. */
+  readonly isAlb: boolean;
   readonly connections: number;
   readonly seconds: number;
 }
@@ -69,10 +72,11 @@ async function withWrk(place: Workplace, load: HttpLoad, atMark: AtMark): Promis
   return { requests, errors, seconds: micros / 1e6 };
 }
 
-function wrkScript({ method, bodyBytes, closes }: HttpLoad): string {
+function wrkScript({ method, bodyBytes, closes, isAlb }: HttpLoad): string {
   return `wrk.method = "${method}"
 ${closes ? 'wrk.headers["Connection"] = "close"' : ''}
 ${bodyBytes > 0 ? `wrk.body = string.rep("x", ${bodyBytes})` : ''}
+${isAlb ? ALB_SCRIPT : ''}
 function done(summary)
   local failed = summary.errors
   local errors = failed.connect + failed.read + failed.write + failed.status + failed.timeout
@@ -80,6 +84,18 @@ function done(summary)
 end
 `;
 }
+
+/** Lua understands the strings of JSON, of those that stand here. */
+const ALB_SCRIPT = `
+local before = {${ALB_REQUESTS.map(({ before }) => JSON.stringify(before)).join(', ')}}
+local behind = {${ALB_REQUESTS.map(({ behind }) => JSON.stringify(behind)).join(', ')}}
+local run = string.format("%08x", os.time())
+local count = 0
+function request()
+  count = count + 1
+  local at = count % #before + 1
+  return before[at] .. run .. string.format("%0${TRACE_DIGITS - 8}x", count) .. behind[at]
+end`;
 
 let isWrkThere: boolean | undefined;
 export function hasWrk(): boolean {

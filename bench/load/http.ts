@@ -2,6 +2,7 @@
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { HOST } from '../processes/ports';
+import { ALB_REQUESTS, TRACE_DIGITS } from './alb-request';
 import { ResponseReader } from './response-reader';
 import type { HttpLoad } from './http-load';
 import { asked, say, whenParentEnds } from './inside';
@@ -16,9 +17,19 @@ const request = Buffer.concat([
   Buffer.alloc(load.bodyBytes, 'x'),
 ]);
 
+/** A trace id begins with it. */
+const runId = Math.floor(Date.now() / 1000).toString(16);
+let sent = 0;
 let requests = 0;
 let errors = 0;
 let isOver = false;
+
+function nextRequest(): Buffer | string {
+  if (!load.isAlb) return request;
+  sent += 1;
+  const { before, behind } = ALB_REQUESTS[sent % ALB_REQUESTS.length]!;
+  return before + (runId + sent.toString(16).padStart(TRACE_DIGITS - runId.length, '0')) + behind;
+}
 
 function open(): void {
   if (isOver) return;
@@ -29,13 +40,13 @@ function open(): void {
     end: ({ status }) => {
       requests += 1;
       if (status >= 400) errors += 1;
-      if (!load.closes) socket.write(request);
+      if (!load.closes) socket.write(nextRequest());
     },
   });
   socket.on('data', (bytes) => responses.push(bytes));
   socket.on('error', () => (errors += isOver ? 0 : 1));
   socket.on('close', open);
-  socket.on(load.isTls ? 'secureConnect' : 'connect', () => socket.write(request));
+  socket.on(load.isTls ? 'secureConnect' : 'connect', () => socket.write(nextRequest()));
 }
 
 whenParentEnds();

@@ -9,6 +9,8 @@ export interface IdleLoad {
   readonly port: number;
   readonly path: string;
   readonly kind: 'websocket' | 'keepAlive';
+  /** Only of a WebSocket. */
+  readonly isTls: boolean;
   readonly connections: number;
 }
 
@@ -31,7 +33,7 @@ async function openSome(): Promise<void> {
   while (left > 0) {
     left -= 1;
     try {
-      const socket = load.kind === 'websocket' ? (await openWebSocket(load.port, load.path)).socket : await keepAlive();
+      const socket = load.kind === 'websocket' ? await webSocket() : await keepAlive();
       open += 1;
       socket.on('error', () => undefined).on('close', () => (lost += 1));
       socket.resume();
@@ -39,6 +41,10 @@ async function openSome(): Promise<void> {
       lost += 1;
     }
   }
+}
+
+async function webSocket(): Promise<Socket> {
+  return (await openWebSocket(load.port, load.path, load.isTls)).socket;
 }
 
 function keepAlive(): Promise<Socket> {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { HOST } from '../processes/ports';
 
 export interface Upgraded {
@@ -20,8 +21,11 @@ export class HandshakeRejected extends Error {
 }
 
 /** A WebSocket on a connection of its own. @throws Error when it is rejected. */
-export function openWebSocket(port: number, path: string): Promise<Upgraded> {
-  return askForWebSocket(connect({ host: HOST, port, noDelay: true }), path);
+export function openWebSocket(port: number, path: string, isTls = false): Promise<Upgraded> {
+  const socket = isTls
+    ? connectTls({ host: HOST, port, rejectUnauthorized: false }).setNoDelay(true)
+    : connect({ host: HOST, port, noDelay: true });
+  return askForWebSocket(socket, path);
 }
 
 /** A WebSocket handshake, straight on a socket that is open or about to be. @throws HandshakeRefused, or Error at its end. */

@@ -8,6 +8,7 @@ export interface EchoLoad {
   readonly port: number;
   readonly path: string;
   readonly payloadBytes: number;
+  readonly isTls: boolean;
   readonly connections: number;
   readonly seconds: number;
 }
@@ -38,8 +39,10 @@ function talk(socket: Socket): void {
   socket.write(message);
 }
 
+const open = () => openWebSocket(load.port, load.path, load.isTls);
+
 async function main(): Promise<void> {
-  const opened = await Promise.all(Array.from({ length: load.connections }, () => openWebSocket(load.port, load.path)));
+  const opened = await Promise.all(Array.from({ length: load.connections }, open));
   say({ at: 'begin' });
   const beganMs = performance.now();
   for (const { socket } of opened) talk(socket);

@@ -6,7 +6,7 @@ import type { Workplace } from '../processes/workplace';
 import type { Upstreams } from '../upstream/upstream';
 import { makeCertificate } from './certificate';
 import { checkProxies } from './check';
-import type { CertificateFiles, Peer, Role } from './peer';
+import { isTls, isWebSocket, type CertificateFiles, type Peer, type Role } from './peer';
 
 export interface Instance {
   readonly peer: Peer;
@@ -44,11 +44,11 @@ export class Instances {
     const directory = join(parent, `peer-${this.#started}`);
     mkdirSync(directory);
     const port = await freePort();
-    if (role === 'tls') this.#certificate ??= await makeCertificate(parent);
+    if (isTls(role)) this.#certificate ??= await makeCertificate(parent);
     const launch = await peer.launch({
       port,
-      upstreamPort: role === 'websocket' ? this.#upstreams.websocket : this.#upstreams.http,
-      ...(role === 'tls' && this.#certificate && { tls: this.#certificate }),
+      upstreamPort: isWebSocket(role) ? this.#upstreams.websocket : this.#upstreams.http,
+      ...(isTls(role) && this.#certificate && { tls: this.#certificate }),
       directory,
       openFiles: placement.openFiles,
     });

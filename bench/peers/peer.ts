@@ -1,7 +1,15 @@
 import type { Launch } from '../processes/children';
 
-/** What a row needs of a proxy. */
-export type Role = 'http' | 'tls' | 'websocket';
+/** What a row needs of a proxy: what it is asked for, and whether with TLS. */
+export type Role = 'http' | 'tls' | 'websocket' | 'websocketTls';
+
+export function isTls(role: Role): boolean {
+  return role === 'tls' || role === 'websocketTls';
+}
+
+export function isWebSocket(role: Role): boolean {
+  return role === 'websocket' || role === 'websocketTls';
+}
 
 /** A proxy that is measured, as a process of its own. */
 export interface Peer {

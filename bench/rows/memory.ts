@@ -1,7 +1,6 @@
 import type { IdleLine, IdleLoad } from '../load/idle';
 import { nextLine, startScript } from '../load/script';
-import type { Role } from '../peers/peer';
-import type { Peer } from '../peers/peer';
+import { isTls, isWebSocket, type Peer, type Role } from '../peers/peer';
 import { pause } from '../processes/ports';
 import { residentBytes, listProcessTree } from '../processes/proc';
 import type { Workplace } from '../processes/workplace';
@@ -16,6 +15,7 @@ const WARMUP_CONNECTIONS = 200;
 
 export const memoryRows: readonly Row[] = [
   memoryRow('idle-websocket', 'memory of an idle WebSocket', 'websocket', 2),
+  memoryRow('idle-websocket-tls', 'memory of an idle WebSocket over TLS', 'websocketTls', 2),
   memoryRow('idle-keep-alive', 'memory of an idle keep-alive connection', 'http', 1),
 ];
 
@@ -24,18 +24,19 @@ function memoryRow(name: string, title: string, role: Exclude<Role, 'tls'>, file
   const measure = async (run: RowRun, peer: Peer): Promise<Sample> => {
     const { place, idleConnections } = run;
     const connections = Math.min(idleConnections, Math.floor((place.placement.openFiles - 200) / filesEach));
-    const kind = role === 'websocket' ? ('websocket' as const) : ('keepAlive' as const);
-    const path = role === 'websocket' ? PATHS.echo : PATHS.small;
+    const load: Omit<IdleLoad, 'port' | 'connections'> = isWebSocket(role)
+      ? { path: PATHS.echo, kind: 'websocket', isTls: isTls(role) }
+      : { path: PATHS.small, kind: 'keepAlive', isTls: false };
     // A fresh one each time: what earlier rows left in a heap is not this row's.
     const { port, child } = await run.instances.fresh(peer, role);
     try {
-      await holdOpen(place, { port, path, kind, connections: WARMUP_CONNECTIONS }, async () => undefined);
+      await holdOpen(place, { ...load, port, connections: WARMUP_CONNECTIONS }, async () => undefined);
       const resident = async () => {
         await pause(run.settleSeconds * 1000);
         return residentBytes(listProcessTree(child.pid));
       };
       const before = await resident();
-      const during = await holdOpen(place, { port, path, kind, connections }, resident);
+      const during = await holdOpen(place, { ...load, port, connections }, resident);
       const note = `${connections.toLocaleString('en')} connections`;
       return { value: (during.result - before) / connections, errors: during.lost, note };
     } finally {

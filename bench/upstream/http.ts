@@ -1,11 +1,13 @@
 // The upstream where nginx is not installed, straight on sockets. It takes only what the benchmark's proxies send.
 import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { ALB_BODIES } from '../load/alb-request';
 import { say, whenParentEnds } from '../load/inside';
 import { CHECKED_FIELDS, FILES, PATHS, SMALL_BODY } from './paths';
 
 const bodies = new Map<string, Buffer>([
   [PATHS.small, Buffer.from(SMALL_BODY)],
   [PATHS.post, Buffer.from('taken\n')],
+  ...Object.entries(ALB_BODIES).map(([path, body]): [string, Buffer] => [path, Buffer.from(body)]),
   ...Object.entries(FILES).map(([path, bytes]): [string, Buffer] => [path, Buffer.alloc(bytes, 'b')]),
 ]);
 const responses = new Map([...bodies].map(([path, body]) => [path, readResponse(body)]));

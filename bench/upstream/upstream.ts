@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { hasCommand } from '../processes/machine';
 import { freePort, listening } from '../processes/ports';
 import type { Workplace } from '../processes/workplace';
+import { ALB_BODIES } from '../load/alb-request';
 import { nextLine, startScript } from '../load/script';
 import { nginxFrame } from './nginx-frame';
 import { CHECKED_FIELDS, FILES, PATHS, SMALL_BODY } from './paths';
@@ -46,6 +47,9 @@ async function startNginxUpstream(place: Workplace): Promise<number> {
 
 function upstreamServer(port: number, directory: string): string {
   const seen = CHECKED_FIELDS.map((name) => `$http_${name.replaceAll('-', '_')}`).join('|');
+  const albLocations = Object.entries(ALB_BODIES).map(
+    ([path, body]) => `    location = ${path.split('?', 1)[0]} { return 200 '${body.replace('\n', '\\n')}'; }`,
+  );
   return `
   sendfile on;
   tcp_nopush on;
@@ -54,6 +58,7 @@ function upstreamServer(port: number, directory: string): string {
     listen 127.0.0.1:${port} backlog=4096;
     root ${directory};
     location = ${PATHS.small} { return 200 "${SMALL_BODY.replace('\n', '\\n')}"; }
+${albLocations.join('\n')}
     location = ${PATHS.post} { client_max_body_size 1g; return 200 "taken\\n"; }
     location = ${PATHS.check} { return 200 "${seen}"; }
   }`;
