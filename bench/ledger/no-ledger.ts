@@ -38,11 +38,31 @@ export class Ledger implements Pick<RealLedger, keyof RealLedger> {
     return;
   }
 
+  carry(): void {
+    return;
+  }
+
+  recall(): void {
+    return;
+  }
+
+  isCarried(): boolean {
+    return false;
+  }
+
   get active() {
     return eachKind(() => 0);
   }
 
   get ended() {
+    return eachKind(() => ({ ...NO_ENDINGS }));
+  }
+
+  get carried() {
+    return eachKind(() => 0);
+  }
+
+  get carriedEnded() {
     return eachKind(() => ({ ...NO_ENDINGS }));
   }
 
@@ -62,7 +82,11 @@ export class Ledger implements Pick<RealLedger, keyof RealLedger> {
     return {};
   }
 
-  *closables(): Generator<LedgerEntry> {
+  *closables(): Generator<LedgerEntry, undefined> {
+    yield* [];
+  }
+
+  *carriedClosables(): Generator<LedgerEntry, undefined> {
     yield* [];
   }
 }

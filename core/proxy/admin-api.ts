@@ -1,6 +1,7 @@
 import { ByKind, EndingCounts, KIND_FACTS, KindCounts, eachKind } from './connections';
 import { DryRunReport, HoldFigures, HoldReport } from './hold';
 import { PROXY_SETTINGS } from './settings/settings';
+import { MOVES, MoveFigures, Moves } from '../moves/moves';
 import { ObjectField, SecondsField, readFields } from '../validation/fields';
 import type { Problems } from '../validation/problems';
 import { Side } from '../traffic/weights';
@@ -26,6 +27,15 @@ export interface LedgerReport {
    */
   readonly ofTesters?: number;
   readonly ended: ByKind<EndingCounts>;
+  /**
+   * Live connections of clients here that were moved to the other side's backend. They left `active` as `moved`, hold up no drain, and
+   * are back in `active` when they are moved back. Absent of an older proxy, which moves none.
+   */
+  readonly carried?: KindCounts;
+  /** How connections left `carried`: `moved` those that were moved back. */
+  readonly carriedEnded?: ByKind<EndingCounts>;
+  /** What moves to another backend came to. Absent of an older proxy, which moves none. */
+  readonly moves?: MoveFigures;
   /**
    * Requests on the data port, without health checks, and without those that came by a port of the smoke tests. `responded` are those that got their whole response or whose upstream
    * failed; `errors` are those of them with a status of 500 or more, or whose upstream failed, also in the middle of an
@@ -86,6 +96,11 @@ export interface DrainOrder {
   readonly closeRatePerSecond: number;
   /** 0–1: by how much of its interval a close may be late, so that clients do not come back in step. */
   readonly jitter: number;
+  /**
+   * Which connections are moved to the other side's backend instead of closed; the setting may allow fewer.
+   * @default - those that the setting `moves` allows
+   */
+  readonly moves?: Moves;
 }
 
 export const ADMIN_PATHS = {
@@ -222,7 +237,16 @@ export const DRAIN_FIELD = {
   },
 } as const satisfies ObjectField;
 
+/** How an order says which connections are moved. */
+export const MOVES_FIELD = {
+  kind: 'choice',
+  values: MOVES,
+  isOptional: true,
+  sentence: 'Which live connections are moved; the setting of the proxy may allow fewer.',
+} as const;
+
 /** Reads a drain order out of JSON; absent parts take the defaults, problems go to `problems` under `name`. */
 export function readDrainOrder(name: string, value: unknown, problems: Problems): DrainOrder {
-  return readFields(problems, name, value, DRAIN_FIELD.fields);
+  const { moves, ...order } = readFields(problems, name, value, { ...DRAIN_FIELD.fields, moves: MOVES_FIELD });
+  return moves === undefined ? order : { ...order, moves };
 }

@@ -1,3 +1,4 @@
+import { MOVES, Moves } from '../moves/moves';
 import { Fields, readFields } from '../validation/fields';
 import type { Problems } from '../validation/problems';
 import { SIDES, Side } from '../traffic/weights';
@@ -45,9 +46,15 @@ export interface ReleaseOrder {
   readonly rampPerSecond?: number;
 }
 
-/** `POST /retarget`: the next request of every connection goes to this side's upstream. */
+/** `POST /retarget`: the next request of every connection goes to this side's upstream, and live connections move there. */
 export interface RetargetOrder {
   readonly to: Side;
+  /**
+   * Which live connections are moved; the setting may allow fewer. Of the others those that have no end by themselves are closed
+   * in order. `none` touches no live connection.
+   * @default - those that the setting `moves` allows
+   */
+  readonly moves?: Moves;
   /**
    * The highest that the proxy has seen, as its report says: an order that comes late acts on no later state. Must be given
    * where a switch may hold the proxy.
@@ -346,11 +353,16 @@ export function readReleaseOrder(name: string, value: unknown, problems: Problem
 }
 
 export function readRetargetOrder(name: string, value: unknown, problems: Problems): RetargetOrder {
-  const { to, epoch } = problems.object(name, value, ['to', 'epoch']);
+  const { to, epoch, moves } = problems.object(name, value, ['to', 'epoch', 'moves']);
   const isEpoch = epoch === undefined || (Number.isSafeInteger(epoch) && (epoch as number) >= 0);
   if (!isEpoch) problems.add(within(name, 'epoch'), 'an integer of at least 0', epoch);
   const side = readSide(within(name, 'to'), to, problems);
-  return { to: side, ...(isEpoch && epoch !== undefined && { epoch: epoch as number }) };
+  const asked = problems.choice(within(name, 'moves'), moves, { values: MOVES, isOptional: true }) as Moves | undefined;
+  return {
+    to: side,
+    ...(isEpoch && epoch !== undefined && { epoch: epoch as number }),
+    ...(asked && { moves: asked }),
+  };
 }
 
 /** Why a retarget cannot be followed now. @param hasStore whether a switch may hold the proxy */

@@ -1,5 +1,7 @@
+import { MoveFigures, NO_MOVES, addMoves, movesSince } from '../moves/moves';
 import { KindBytes, LedgerReport, NO_BYTES, slowestPath } from './admin-api';
 import {
+  ByKind,
   CONNECTION_KINDS,
   EndingCounts,
   KindCounts,
@@ -13,10 +15,15 @@ import {
 import { HoldReport, NO_HOLD_FIGURES, combineHoldFigures } from './hold';
 
 /** The counters of a report: they only grow while its instance is the same. */
-export type ReportCounters = Pick<LedgerReport, 'ended' | 'requests' | 'bytes'>;
+export interface ReportCounters extends Pick<LedgerReport, 'ended' | 'requests' | 'bytes'> {
+  readonly carriedEnded: ByKind<EndingCounts>;
+  readonly moves: MoveFigures;
+}
 
 export const NO_COUNTERS: ReportCounters = {
   ended: NOTHING_ENDED,
+  carriedEnded: NOTHING_ENDED,
+  moves: NO_MOVES,
   requests: { total: 0, responded: 0, errors: 0 },
   bytes: NO_BYTES,
 };
@@ -45,6 +52,9 @@ export function mergeReports(
     active: activeSum(reports),
     ...sumOfTesters(reports),
     ended: eachKind((kind) => minus(sum.ended[kind], from.ended[kind])),
+    carried: carriedSum(reports),
+    carriedEnded: eachKind((kind) => minus(sum.carriedEnded[kind], from.carriedEnded[kind])),
+    moves: movesSince(from.moves, sum.moves),
     requests: minus(sum.requests, from.requests),
     abandoned: mergeAbandoned(reports),
     oldestSeconds: eachKind((kind) => Math.max(...reports.map(({ oldestSeconds }) => oldestSeconds[kind]))),
@@ -65,8 +75,15 @@ export function mergeReports(
  */
 export function countersAfterLoss(remaining: readonly LedgerReport[], lost: LedgerReport | undefined): ReportCounters {
   const sum = sumCounters(remaining);
-  const cut = lost?.active ?? NO_CONNECTIONS;
-  return { ...sum, ended: eachKind((kind) => ({ ...sum.ended[kind], forced: sum.ended[kind].forced - cut[kind] })) };
+  return {
+    ...sum,
+    ended: withoutCut(sum.ended, lost?.active),
+    carriedEnded: withoutCut(sum.carriedEnded, lost?.carried),
+  };
+}
+
+function withoutCut(ended: ByKind<EndingCounts>, cut = NO_CONNECTIONS): ByKind<EndingCounts> {
+  return eachKind((kind) => ({ ...ended[kind], forced: ended[kind].forced - cut[kind] }));
 }
 
 /**
@@ -79,6 +96,11 @@ export function isSameZero(before: readonly LedgerReport[], after: readonly Ledg
 
 export function activeSum(reports: readonly LedgerReport[]): KindCounts {
   return reports.reduce((sum, { active }) => addKinds(sum, active), NO_CONNECTIONS);
+}
+
+/** One that does not say it is of a version that moves none. */
+export function carriedSum(reports: readonly LedgerReport[]): KindCounts {
+  return reports.reduce((sum, { carried = NO_CONNECTIONS }) => addKinds(sum, carried), NO_CONNECTIONS);
 }
 
 /** What one of them does not say is unknown of all. */
@@ -126,8 +148,10 @@ function mergeDryRun(reports: readonly LedgerReport[]): Pick<LedgerReport, 'dryR
 
 function sumCounters(reports: readonly LedgerReport[]): ReportCounters {
   return reports.reduce<ReportCounters>(
-    (sum, { ended, requests, bytes }) => ({
+    (sum, { ended, requests, bytes, carriedEnded = NOTHING_ENDED, moves = NO_MOVES }) => ({
       ended: eachKind((kind) => addEndings(sum.ended[kind], ended[kind])),
+      carriedEnded: eachKind((kind) => addEndings(sum.carriedEnded[kind], carriedEnded[kind])),
+      moves: addMoves(sum.moves, moves),
       requests: plus(sum.requests, requests),
       bytes: eachKind((kind) => plus(sum.bytes[kind], bytes[kind])) satisfies KindBytes,
     }),

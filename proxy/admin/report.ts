@@ -10,11 +10,16 @@ import type { Ledger } from '../data-plane/contract/ledger';
 export function ledgerFigures(
   ledger: Ledger,
   nowMs: number,
-): Pick<LedgerReport, 'active' | 'ended' | 'oldestSeconds' | 'longestRequestMs' | 'bytes'> {
+): Pick<
+  LedgerReport,
+  'active' | 'ended' | 'carried' | 'carriedEnded' | 'oldestSeconds' | 'longestRequestMs' | 'bytes'
+> {
   const ages = ledger.oldestMs(nowMs);
   return {
     active: ledger.active,
     ended: ledger.ended,
+    carried: ledger.carried,
+    carriedEnded: ledger.carriedEnded,
     oldestSeconds: eachKind((kind) => Math.round(ages[kind]) / 1000),
     longestRequestMs: Math.round(ledger.longestRequestMs(nowMs)),
     bytes: ledger.bytes,

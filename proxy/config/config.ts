@@ -17,7 +17,7 @@ import { PROXY_SETTINGS } from '../../core/proxy/settings/settings';
 import { Side } from '../../core/traffic/weights';
 import { HOST_PORT_RULE, HostPort, parseHostPort } from '../../core/validation/host-port';
 import { Problems } from '../../core/validation/problems';
-import type { Limits, Upstream } from '../data-plane/contract/data-plane';
+import type { Limits, MoveSettings, Upstream } from '../data-plane/contract/data-plane';
 import { AdminConfig, readAdminKeys } from './admin-settings';
 import { ConfigSources, Values, collectGiven, readSetting } from './given';
 import { parseCertificates, parsePrivateKey } from './pem';
@@ -26,6 +26,12 @@ import { readUpstreams } from './upstreams';
 
 /** PEM, or how to come by it. */
 export type TlsConfig = 'off' | 'self-signed' | { readonly cert: string; readonly key: string };
+
+/** Which connections are moved to another backend, and how. */
+export interface MoveConfig extends MoveSettings {
+  /** At once in one process. */
+  readonly concurrency: number;
+}
 
 /** What a proxy is started with. Times are seconds where they do not say otherwise. */
 export interface ProxyConfig {
@@ -51,6 +57,8 @@ export interface ProxyConfig {
   /** What the orchestrator grants from SIGTERM to SIGKILL. */
   readonly stopTimeoutSeconds: number;
   readonly closeRatePerSecond: number;
+  /** Absent: nothing is moved. */
+  readonly moves?: MoveConfig;
   readonly accessLog: SettingValue<'access_log'>;
   /** What becomes of an `X-Forwarded-For` that came. */
   readonly forwardedFor?: SettingValue<'forwarded_for'>;
@@ -93,6 +101,13 @@ export function readConfig(sources: ConfigSources): ProxyConfig {
     limits: { ...limits(values, problems), upgradeProtocols: read('upgrade_protocols') },
     ...shutdown(values, problems),
     closeRatePerSecond: read('close_rate_per_second'),
+    moves: {
+      mode: read('moves'),
+      timeoutMs: 1000 * read('move_timeout_seconds'),
+      concurrency: read('move_concurrency'),
+      never: read('moves_never'),
+      dropsContextTakeover: read('websocket_no_context_takeover'),
+    },
     ...metrics(values, problems),
     protectsTask: read('task_protection'),
     ...switchStore(read('switch_store')),

@@ -48,6 +48,7 @@ const HEADINGS: Readonly<Record<SettingGroup, string>> = {
   timeouts: 'Timeouts, in seconds',
   limits: 'Limits',
   protocols: 'Protocols',
+  moves: 'Moves to the other backend',
   surroundings: 'Beside the traffic',
 };
 

@@ -1,3 +1,4 @@
+import { MOVES } from '../../moves/moves';
 import { HOST_PORT_PATTERN, HOST_PORT_RULE } from '../../validation/host-port';
 import { UPSTREAM_URL_PATTERN, UPSTREAM_URL_RULE } from '../../validation/upstream-url';
 import type {
@@ -36,7 +37,7 @@ export type SettingField = SettingTraits &
   (IntegerField | NumberField | BooleanField | ChoiceField | TextField | TokensField | SecretField);
 
 /** The tables of docs/proxy.md, in their order. */
-export const SETTING_GROUPS = ['general', 'timeouts', 'limits', 'protocols', 'surroundings'] as const;
+export const SETTING_GROUPS = ['general', 'timeouts', 'limits', 'protocols', 'moves', 'surroundings'] as const;
 export type SettingGroup = (typeof SETTING_GROUPS)[number];
 
 const DAY = 86_400;
@@ -420,6 +421,57 @@ export const LIMIT_SETTINGS = {
   },
 } as const satisfies Record<string, SettingField>;
 
+const MOVE_SETTINGS = {
+  moves: {
+    kind: 'choice',
+    group: 'moves',
+    values: MOVES,
+    default: 'resumable',
+    sentence:
+      'Which live connections move to the other backend while their client stays: those that their application can resume, all that can be moved, or none.',
+    more: 'See [moves](#moves).',
+  },
+  move_timeout_seconds: {
+    kind: 'number',
+    group: 'moves',
+    min: MIN_SECONDS,
+    max: 600,
+    default: 5,
+    unit: 's',
+    sentence:
+      'How long each part of a move may take: to the end of the message that is under way, to the end of the old backend, to the response of the new one.',
+  },
+  move_concurrency: {
+    kind: 'integer',
+    group: 'moves',
+    form: 'COUNT',
+    min: 1,
+    max: 10_000,
+    default: 64,
+    unit: 'moves',
+    sentence: 'How many connections one process moves at once.',
+  },
+  moves_never: {
+    kind: 'tokens',
+    group: 'moves',
+    form: 'PATTERNS',
+    pattern: "^(/[^\\s,]*|[!#$%&'*+\\-.^_`|~0-9a-z]+(=[^,]*)?)$",
+    rule: 'paths with * for anything, names of header fields, or NAME=VALUE with * for anything',
+    defaultRule: 'none',
+    sentence:
+      'WebSockets whose handshake matches one of these are not moved, a list, or a text with commas: /path, where * stands for anything, or the name of a header field, or NAME=VALUE.',
+    more: 'For credentials that are good for one handshake: `/*ticket=*`, `x-one-time-token`. Case does not count.',
+  },
+  websocket_no_context_takeover: {
+    kind: 'boolean',
+    group: 'moves',
+    default: false,
+    sentence:
+      'Whether permessage-deflate is offered to backends without context takeover, so that WebSockets with compression can be moved.',
+    more: 'Each message is then compressed for itself: a little more bytes, less memory at both ends.',
+  },
+} as const satisfies Record<string, SettingField>;
+
 const OTHERS = {
   upgrade_protocols: {
     kind: 'tokens',
@@ -508,4 +560,10 @@ const OTHERS = {
  * Every setting of the proxy, once. Its reader and its flags, the variables that the constructs set, `proxy --check`, the JSON
  * Schema, the shell completion and the tables of docs/proxy.md are made from this.
  */
-export const PROXY_SETTINGS = { ...GENERAL, ...TIMEOUT_SETTINGS, ...LIMIT_SETTINGS, ...OTHERS } as const;
+export const PROXY_SETTINGS = {
+  ...GENERAL,
+  ...TIMEOUT_SETTINGS,
+  ...LIMIT_SETTINGS,
+  ...MOVE_SETTINGS,
+  ...OTHERS,
+} as const;

@@ -1,6 +1,7 @@
 import type { Server } from 'node:net';
 import type { FastPath } from '../../../core/proxy/admin-api';
 import type { ConnectionKind, Ending } from '../../../core/proxy/connections';
+import type { Moves } from '../../../core/moves/moves';
 import type { LimitSettings, Timeouts } from '../../../core/proxy/settings/setting-names';
 
 export type { FastPath, Timeouts };
@@ -90,6 +91,21 @@ export interface DataPlaneOptions {
   readonly lookup?: Lookup;
   /** Told of what an operator should know, in words and figures. It must not throw. */
   readonly noticed?: (notice: Notice) => void;
+  /**
+   * Which connections can be moved to another upstream while their client stays.
+   * @default - none
+   */
+  readonly moves?: MoveSettings;
+}
+
+export interface MoveSettings {
+  readonly mode: Moves;
+  /** For each part of a move: to the end of a message, to the end of the old upstream, to the response of the new one. */
+  readonly timeoutMs: number;
+  /** What the handshake of a connection that is never moved has: paths, names of fields, `name=value`; in lower case, `*` for anything. */
+  readonly never: readonly string[];
+  /** Whether `permessage-deflate` is offered to upstreams without context takeover only. */
+  readonly dropsContextTakeover: boolean;
 }
 
 /** What is known of a name. */

@@ -38,7 +38,7 @@ export abstract class LedgerEntry implements Closable {
   enteredMs = 0;
   bytesReceived = 0;
   bytesSent = 0;
-  /** How it left the ledger; undefined while it is in it. */
+  /** How it left the ledger; undefined while it is in it, and `moved` of one that is carried. */
   leftAs: Ending | undefined = undefined;
   /** Neighbours in the ledger's ring; undefined while it is in none. */
   previous: LedgerEntry | undefined = undefined;
@@ -64,37 +64,27 @@ class Anchor extends LedgerEntry {
  * does not exist, so zero means zero.
  */
 export class Ledger {
-  private readonly ring: LedgerEntry = new Anchor();
-  private readonly counts: Record<ConnectionKind, number> = eachKind(() => 0);
-  private readonly endings = eachKind((): Record<Ending, number> => ({ ...NO_ENDINGS }));
+  private readonly live = new Ring();
+  /** Of the clients here, those whose backend is the other side's: see `carry`. */
+  private readonly away = new Ring();
   private readonly pastBytes = eachKind(() => ({ received: 0, sent: 0 }));
 
   private readonly recent = new RecentLongest();
 
   /** @param nowMs the clock that `enter` and `oldestMs` are called with */
-  constructor(private readonly nowMs: () => number = () => performance.now()) {
-    this.ring.previous = this.ring;
-    this.ring.next = this.ring;
-  }
+  constructor(private readonly nowMs: () => number = () => performance.now()) {}
 
   /** Counts in, as the youngest. `nowMs` of the clock that `oldestMs` is asked with; it never decreases. */
   enter(entry: LedgerEntry, kind: ConnectionKind, nowMs: number): void {
-    const last = this.ring.previous!;
     entry.kind = kind;
     entry.enteredMs = nowMs;
-    entry.previous = last;
-    entry.next = this.ring;
-    last.next = entry;
-    this.ring.previous = entry;
-    this.counts[kind] += 1;
+    this.live.add(entry);
   }
 
   /** The connection has turned out to be of another kind (a stream instead of a plain response). */
   reclassify(entry: LedgerEntry, kind: ConnectionKind): void {
     if (entry.next === undefined) return;
-    this.counts[entry.kind] -= 1;
-    entry.kind = kind;
-    this.counts[kind] += 1;
+    this.findRing(entry).reclassify(entry, kind);
   }
 
   /** Another object stands for the connection from now on, as another kind and of the same age. */
@@ -114,14 +104,9 @@ export class Ledger {
 
   /** Counts out; the first call counts, later ones do nothing. */
   leave(entry: LedgerEntry, how: Ending): void {
-    const { previous, next, kind } = entry;
-    if (previous === undefined || next === undefined) return;
-    previous.next = next;
-    next.previous = previous;
-    entry.previous = undefined;
-    entry.next = undefined;
-    this.counts[kind] -= 1;
-    this.endings[kind][how] += 1;
+    if (entry.next === undefined) return;
+    const { kind } = entry;
+    this.findRing(entry).remove(entry, how);
     entry.leftAs = how;
     if (isRequest(kind)) {
       const nowMs = this.nowMs();
@@ -132,26 +117,59 @@ export class Ledger {
     bytes.sent += entry.bytesSent;
   }
 
-  get active(): KindCounts {
-    return { ...this.counts };
+  /**
+   * Its backend is the other side's from now on, and its client is still here: it has left as `moved`, holds up no one who
+   * waits for what is live, and counts as carried until it ends.
+   */
+  carry(entry: LedgerEntry): void {
+    if (entry.next === undefined || entry.leftAs !== undefined) return;
+    this.live.remove(entry, 'moved');
+    entry.leftAs = 'moved';
+    this.away.add(entry);
   }
 
-  /** All live connections. */
+  /** Its backend is its own side's again: it is live as any other, as the youngest. `nowMs` as for `enter`. */
+  recall(entry: LedgerEntry, nowMs: number): void {
+    if (!this.isCarried(entry)) return;
+    this.away.remove(entry, 'moved');
+    entry.leftAs = undefined;
+    this.enter(entry, entry.kind, nowMs);
+  }
+
+  isCarried(entry: LedgerEntry): boolean {
+    return entry.next !== undefined && entry.leftAs === 'moved';
+  }
+
+  get active(): KindCounts {
+    return { ...this.live.counts };
+  }
+
+  /** All live connections, without those that are carried. */
   get total(): number {
-    return total(this.counts);
+    return total(this.live.counts);
   }
 
   get ended(): Record<ConnectionKind, EndingCounts> {
-    return eachKind((kind) => ({ ...this.endings[kind] }));
+    return copyEndings(this.live);
   }
 
-  /** Body bytes by kind since the start, those of live connections too. */
+  get carried(): KindCounts {
+    return { ...this.away.counts };
+  }
+
+  get carriedEnded(): Record<ConnectionKind, EndingCounts> {
+    return copyEndings(this.away);
+  }
+
+  /** Body bytes by kind since the start, those of live and carried connections too. */
   get bytes(): Record<ConnectionKind, ByteCounts> {
     const bytes = eachKind((kind) => ({ ...this.pastBytes[kind] }));
-    for (const entry of this.entries()) {
-      entry.measure();
-      bytes[entry.kind].received += entry.bytesReceived;
-      bytes[entry.kind].sent += entry.bytesSent;
+    for (const ring of [this.live, this.away]) {
+      for (const entry of ring) {
+        entry.measure();
+        bytes[entry.kind].received += entry.bytesReceived;
+        bytes[entry.kind].sent += entry.bytesSent;
+      }
     }
     return bytes;
   }
@@ -159,7 +177,7 @@ export class Ledger {
   /** Milliseconds since the oldest live connection of each kind came in; 0 where there is none. */
   oldestMs(nowMs: number): Record<ConnectionKind, number> {
     const oldest = eachKind(() => 0);
-    for (const { kind, enteredMs } of this.entries()) oldest[kind] = Math.max(oldest[kind], nowMs - enteredMs);
+    for (const { kind, enteredMs } of this.live) oldest[kind] = Math.max(oldest[kind], nowMs - enteredMs);
     return oldest;
   }
 
@@ -169,7 +187,7 @@ export class Ledger {
    */
   longestRequestMs(nowMs: number): number {
     let longest = this.recent.longestMs(nowMs);
-    for (const { kind, enteredMs } of this.entries()) {
+    for (const { kind, enteredMs } of this.live) {
       if (!isRequest(kind)) continue;
       longest = Math.max(longest, nowMs - enteredMs);
       // They stand by age.
@@ -180,9 +198,67 @@ export class Ledger {
 
   /** When the youngest live connection of each kind came in; kinds without one are absent. */
   youngestMs(): Partial<Record<ConnectionKind, number>> {
+    return this.live.youngestMs();
+  }
+
+  /** The connections of a kind, oldest first: those that came in until `enteredMs`. Those that end meanwhile are left out. */
+  closables(kind: ConnectionKind, enteredMs = Infinity): Generator<LedgerEntry, undefined> {
+    return this.live.closables(kind, enteredMs);
+  }
+
+  /** The carried ones of a kind; those that end meanwhile are left out. */
+  carriedClosables(kind: ConnectionKind): Generator<LedgerEntry, undefined> {
+    return this.away.closables(kind, Infinity);
+  }
+
+  private findRing(entry: LedgerEntry): Ring {
+    return this.isCarried(entry) ? this.away : this.live;
+  }
+}
+
+/** The entries of one sort by age, and how they ended. */
+class Ring {
+  readonly counts: Record<ConnectionKind, number> = eachKind(() => 0);
+  readonly endings = eachKind((): Record<Ending, number> => ({ ...NO_ENDINGS }));
+  private readonly anchor: LedgerEntry = new Anchor();
+
+  constructor() {
+    this.anchor.previous = this.anchor;
+    this.anchor.next = this.anchor;
+  }
+
+  /** As the youngest. */
+  add(entry: LedgerEntry): void {
+    const { anchor } = this;
+    const last = anchor.previous!;
+    entry.previous = last;
+    entry.next = anchor;
+    last.next = entry;
+    anchor.previous = entry;
+    this.counts[entry.kind] += 1;
+  }
+
+  /** It must be in this ring. */
+  remove(entry: LedgerEntry, how: Ending): void {
+    const { kind } = entry;
+    entry.previous!.next = entry.next;
+    entry.next!.previous = entry.previous;
+    entry.previous = undefined;
+    entry.next = undefined;
+    this.counts[kind] -= 1;
+    this.endings[kind][how] += 1;
+  }
+
+  reclassify(entry: LedgerEntry, kind: ConnectionKind): void {
+    this.counts[entry.kind] -= 1;
+    entry.kind = kind;
+    this.counts[kind] += 1;
+  }
+
+  youngestMs(): Partial<Record<ConnectionKind, number>> {
     const youngest: Partial<Record<ConnectionKind, number>> = {};
     let missing = CONNECTION_KINDS.filter((kind) => this.counts[kind] > 0).length;
-    for (let entry = this.ring.previous!; missing > 0 && entry !== this.ring; entry = entry.previous!) {
+    for (let entry = this.anchor.previous!; missing > 0 && entry !== this.anchor; entry = entry.previous!) {
       if (youngest[entry.kind] !== undefined) continue;
       youngest[entry.kind] = entry.enteredMs;
       missing -= 1;
@@ -190,11 +266,10 @@ export class Ledger {
     return youngest;
   }
 
-  /** The connections of a kind, oldest first: those that came in until `enteredMs`. Those that end meanwhile are left out. */
-  *closables(kind: ConnectionKind, enteredMs = Infinity): Generator<Closable> {
+  *closables(kind: ConnectionKind, enteredMs: number): Generator<LedgerEntry, undefined> {
     if (this.counts[kind] === 0) return;
     const found: LedgerEntry[] = [];
-    for (const entry of this.entries()) {
+    for (const entry of this) {
       if (entry.enteredMs > enteredMs) break;
       if (entry.kind === kind) found.push(entry);
     }
@@ -202,9 +277,13 @@ export class Ledger {
     for (const entry of found) if (entry.next !== undefined && entry.kind === kind) yield entry;
   }
 
-  private *entries(): Generator<LedgerEntry> {
-    for (let entry = this.ring.next!; entry !== this.ring; entry = entry.next!) yield entry;
+  *[Symbol.iterator](): Generator<LedgerEntry> {
+    for (let entry = this.anchor.next!; entry !== this.anchor; entry = entry.next!) yield entry;
   }
+}
+
+function copyEndings({ endings }: Ring): Record<ConnectionKind, EndingCounts> {
+  return eachKind((kind) => ({ ...endings[kind] }));
 }
 
 /** Its end is its own: a switch has to wait for it. */

@@ -51,3 +51,12 @@ test('a drain order is read with its defaults, and its problems under its name',
   readDrainOrder('order', { jitter: 2 }, problems);
   expect(problems.all).toEqual(["'order.jitter' must be a number from 0 to 1, got 2"]);
 });
+
+test('a drain order says which connections are moved, or nothing of it', () => {
+  const problems = new Problems();
+  expect(readDrainOrder('', { moves: 'none' }, problems).moves).toBe('none');
+  expect(readDrainOrder('', {}, problems)).not.toHaveProperty('moves');
+  expect(problems.all).toEqual([]);
+  readDrainOrder('', { moves: 'some' }, problems);
+  expect(problems.all).toEqual(['\'moves\' must be one of none, resumable, all, got "some"']);
+});

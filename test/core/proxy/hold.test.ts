@@ -265,3 +265,12 @@ test('what is not held is not ended, by an order or by its lease', () => {
   expect(ended(NEVER_HELD, 'source', 0)).toBe(NEVER_HELD);
   expect(afterLease(NEVER_HELD, Number.POSITIVE_INFINITY)).toBe(NEVER_HELD);
 });
+
+test('a retarget says which connections are moved, or nothing of it', () => {
+  const problems = new Problems();
+  expect(readRetargetOrder('', { to: 'target', moves: 'all' }, problems)).toEqual({ to: 'target', moves: 'all' });
+  expect(readRetargetOrder('', { to: 'target' }, problems)).toEqual({ to: 'target' });
+  expect(problems.all).toEqual([]);
+  readRetargetOrder('', { to: 'target', moves: 'some' }, problems);
+  expect(problems.all).toEqual(['\'moves\' must be one of none, resumable, all, got "some"']);
+});

@@ -1,6 +1,7 @@
 import { LedgerReport, NO_BYTES } from '../../../core/proxy/admin-api';
 import { NO_CONNECTIONS, NO_ENDINGS, NOTHING_ENDED } from '../../../core/proxy/connections';
 import { NEVER_HELD, holdReport, NO_HOLD_FIGURES } from '../../../core/proxy/hold';
+import { MoveFigures, NO_MOVES } from '../../../core/moves/moves';
 import { countersAfterLoss, isSameZero, mergeReports } from '../../../core/proxy/merge-reports';
 
 function report(changes: Partial<LedgerReport> = {}): LedgerReport {
@@ -61,6 +62,9 @@ test('counts are sums, the oldest is the oldest of all', () => {
     report({
       instance: 'group',
       drainRemainingSeconds: 9.5,
+      carried: NO_CONNECTIONS,
+      carriedEnded: NOTHING_ENDED,
+      moves: NO_MOVES,
       active: live(11, 22),
       ended: completed(33),
       requests: { total: 55, responded: 44, errors: 11 },
@@ -173,5 +177,37 @@ test('a worker that is lost and never reported took nothing that is known', () =
   expect(countersAfterLoss([report({ ended: completed(3) })], undefined).ended.http).toMatchObject({
     completed: 3,
     forced: 0,
+  });
+});
+
+describe('moves', () => {
+  const moved = (of: Partial<MoveFigures>) => ({ ...NO_MOVES, ...of });
+  const moving = (carried: number, rejected: MoveFigures['rejected'], stall: number[]) =>
+    report({
+      carried: live(0, carried),
+      carriedEnded: { ...NOTHING_ENDED, websocket: { ...NO_ENDINGS, moved: carried } },
+      moves: moved({ rejected, stall, longestStallMs: 10 * carried, underWay: 1 }),
+    });
+
+  test('are sums; the longest stall is the longest of all', () => {
+    const merged = mergeReports(GROUP, [
+      moving(2, { noToken: 1, late: 1 }, [0, 3]),
+      moving(3, { late: 2 }, [1, 1, 1]),
+      // Of an older version.
+      report(),
+    ]);
+    expect(merged).toMatchObject({
+      carried: live(0, 5),
+      carriedEnded: { websocket: { moved: 5 } },
+      moves: { rejected: { noToken: 1, late: 3 }, stall: [1, 4, 1], longestStallMs: 30, underWay: 2 },
+    });
+  });
+
+  test('of those that remain start from zero when a worker is lost, whose carried connections were cut', () => {
+    const remaining = moving(2, { late: 2 }, [0, 3]);
+    const from = countersAfterLoss([remaining], moving(4, { noEnd: 1 }, [1]));
+    const merged = mergeReports(GROUP, [moving(3, { late: 5 }, [0, 4])], from);
+    expect(merged.carriedEnded!.websocket).toEqual({ ...NO_ENDINGS, moved: 1, forced: 4 });
+    expect(merged.moves).toMatchObject({ rejected: { late: 3 }, stall: [0, 1] });
   });
 });

@@ -46,6 +46,7 @@ test('an upstream is enough; the rest has defaults', () => {
     propagationSeconds: 5,
     stopTimeoutSeconds: 120,
     closeRatePerSecond: 20,
+    moves: { mode: 'resumable', timeoutMs: 5_000, concurrency: 64, never: [], dropsContextTakeover: false },
     protectsTask: false,
     forwardedFor: 'append',
     smokeTestPorts: [],

@@ -1,0 +1,58 @@
+/** A whole WebSocket message, unmasked, defragmented, inflated where permessage-deflate without context takeover was agreed. */
+export interface Message {
+  readonly isText: boolean;
+  readonly payload: Buffer;
+}
+
+/** What a client asked for, and which subprotocol the backend chose. */
+export interface Handshake {
+  /** Path and query. */
+  readonly url: string;
+  readonly subprotocol: string | undefined;
+  /** The value of a field by its lower-case name. */
+  field(name: string): string | undefined;
+}
+
+/** A protocol whose set-up has to be said again to another backend, in the place of the client. */
+export interface MoveAdapter {
+  readonly name: string;
+  /**
+   * Moves of its connections at once in one process.
+   * @default - no limit of its own
+   */
+  readonly concurrency?: number;
+  /** Whether a connection is one of its own. */
+  recognizes(handshake: Handshake): boolean;
+  follow(handshake: Handshake): Followed;
+}
+
+/** One connection: it sees every whole message that passed, and keeps a bounded part of it. */
+export interface Followed {
+  fromClient(message: Message): void;
+  fromBackend(message: Message): void;
+  /** Why it could not be moved as it is now, in words; undefined when it could. */
+  readonly rejection: string | undefined;
+  /** Nothing is under way that a move would lose. Asked again after each message. */
+  readonly isSettled: boolean;
+  /** The old backend has been read to its end: what to ask and say to the new one. */
+  replay(): Replay;
+}
+
+/** The conversation with the new backend until it goes on where the old one ended. */
+export interface Replay {
+  /** Path and query to ask for. */
+  readonly url: string;
+  /** Said as soon as the backend has switched. */
+  readonly first: readonly Message[];
+  /** A message of the new backend. */
+  fromBackend(message: Message): ReplayStep;
+}
+
+/** What follows from a message of the new backend, in this order. Without `end` the next message is waited for. */
+export interface ReplayStep {
+  /** To the new backend. */
+  readonly send?: readonly Message[];
+  /** To the client. */
+  readonly pass?: readonly Message[];
+  readonly end?: 'joined' | { readonly rejected: string };
+}
