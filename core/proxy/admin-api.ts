@@ -36,6 +36,8 @@ export interface LedgerReport {
   readonly carriedEnded?: ByKind<EndingCounts>;
   /** What moves to another backend came to. Absent of an older proxy, which moves none. */
   readonly moves?: MoveFigures;
+  /** Which connections this proxy can move. Absent of an older proxy, which moves none. */
+  readonly movable?: Movable;
   /**
    * Requests on the data port, without health checks, and without those that came by a port of the smoke tests. `responded` are those that got their whole response or whose upstream
    * failed; `errors` are those of them with a status of 500 or more, or whose upstream failed, also in the middle of an
@@ -98,6 +100,23 @@ export interface DrainOrder {
   readonly jitter: number;
   /**
    * Which connections are moved to the other side's backend instead of closed; the setting may allow fewer.
+   * @default - those that the setting `moves` allows
+   */
+  readonly moves?: Moves;
+}
+
+export interface Movable {
+  /** The setting `moves`. */
+  readonly setting: Moves;
+  /** Whether it knows the other side's backend. */
+  readonly hasOther: boolean;
+}
+
+/** `POST /undrain`. */
+export interface UndrainOrder {
+  /**
+   * Which of the connections that are carried are moved back to the own side's backend; the setting may allow fewer. `none` leaves
+   * them where they are.
    * @default - those that the setting `moves` allows
    */
   readonly moves?: Moves;
@@ -249,4 +268,10 @@ export const MOVES_FIELD = {
 export function readDrainOrder(name: string, value: unknown, problems: Problems): DrainOrder {
   const { moves, ...order } = readFields(problems, name, value, { ...DRAIN_FIELD.fields, moves: MOVES_FIELD });
   return moves === undefined ? order : { ...order, moves };
+}
+
+/** Reads an order to undrain out of JSON; problems go to `problems` under `name`. */
+export function readUndrainOrder(name: string, value: unknown, problems: Problems): UndrainOrder {
+  const { moves } = readFields(problems, name, value, { moves: MOVES_FIELD });
+  return moves === undefined ? {} : { moves };
 }

@@ -29,6 +29,12 @@ export interface HoldOrder extends HoldLimits {
   readonly committed: number;
   /** Whether WebSockets, event streams and streaming gRPC calls are closed in order, so that they connect anew and wait. */
   readonly endsStreams: boolean;
+  /**
+   * Which of those that `endsStreams` would close leave their backend instead, and join the one that the hold is released to; the
+   * setting may allow fewer.
+   * @default - those that the setting `moves` allows
+   */
+  readonly moves?: Moves;
   /** Nothing is parked: what a hold would have parked is counted. */
   readonly dryRun: boolean;
 }
@@ -329,8 +335,9 @@ const RELEASE_FIELDS = {
 
 /** Reads a hold order out of JSON; problems go to `problems` under `name`. */
 export function readHoldOrder(name: string, value: unknown, problems: Problems): HoldOrder {
-  const raw = problems.object(name, value, [...Object.keys(HOLD_FIELDS), 'outcomes']);
-  const order = readFields(problems, name, pick(raw, HOLD_FIELDS), HOLD_FIELDS);
+  const raw = problems.object(name, value, [...Object.keys(HOLD_FIELDS), 'outcomes', 'moves']);
+  const moves = readMoves(within(name, 'moves'), raw.moves, problems);
+  const order = { ...readFields(problems, name, pick(raw, HOLD_FIELDS), HOLD_FIELDS), ...(moves && { moves }) };
   const { outcomes } = raw;
   if (outcomes === undefined) return order;
   const { commit, abort } = problems.object(within(name, 'outcomes'), outcomes, ['commit', 'abort']);
@@ -357,7 +364,7 @@ export function readRetargetOrder(name: string, value: unknown, problems: Proble
   const isEpoch = epoch === undefined || (Number.isSafeInteger(epoch) && (epoch as number) >= 0);
   if (!isEpoch) problems.add(within(name, 'epoch'), 'an integer of at least 0', epoch);
   const side = readSide(within(name, 'to'), to, problems);
-  const asked = problems.choice(within(name, 'moves'), moves, { values: MOVES, isOptional: true }) as Moves | undefined;
+  const asked = readMoves(within(name, 'moves'), moves, problems);
   return {
     to: side,
     ...(isEpoch && epoch !== undefined && { epoch: epoch as number }),
@@ -377,6 +384,10 @@ export function findRetargetConflict(now: Hold, { to, epoch }: RetargetOrder, ha
 /** The others were looked at before. */
 function pick(raw: Readonly<Record<string, unknown>>, fields: Fields): Record<string, unknown> {
   return Object.fromEntries(Object.entries(raw).filter(([key]) => Object.hasOwn(fields, key)));
+}
+
+function readMoves(name: string, value: unknown, problems: Problems): Moves | undefined {
+  return problems.choice(name, value, { values: MOVES, isOptional: true }) as Moves | undefined;
 }
 
 function readSide(name: string, value: unknown, problems: Problems): Side {

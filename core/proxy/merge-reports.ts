@@ -55,6 +55,7 @@ export function mergeReports(
     carried: carriedSum(reports),
     carriedEnded: eachKind((kind) => minus(sum.carriedEnded[kind], from.carriedEnded[kind])),
     moves: movesSince(from.moves, sum.moves),
+    ...(first.movable && { movable: first.movable }),
     requests: minus(sum.requests, from.requests),
     abandoned: mergeAbandoned(reports),
     oldestSeconds: eachKind((kind) => Math.max(...reports.map(({ oldestSeconds }) => oldestSeconds[kind]))),

@@ -8,7 +8,9 @@ import {
   LookReport,
   adminAddress,
   adminResponseToSign,
+  UndrainOrder,
   readDrainOrder,
+  readUndrainOrder,
 } from '../../core/proxy/admin-api';
 import {
   HoldOrder,
@@ -47,7 +49,7 @@ export interface AdminTarget {
   /** Why nothing may be changed now; undefined when it may. */
   rejection(): string | undefined;
   drain(order: DrainOrder): Notified;
-  undrain(): Notified;
+  undrain(order: UndrainOrder): Notified;
   hold(order: HoldOrder): Notified;
   release(order: ReleaseOrder): Notified;
   retarget(order: RetargetOrder): Notified;
@@ -93,7 +95,7 @@ const CALLS: ReadonlyMap<string, Call> = new Map(
     [ADMIN_PATHS.identity]: { method: 'GET', handle: ({ identity }) => json(200, { identity }) },
     [ADMIN_PATHS.drainStatus]: { method: 'GET', handle: async (target) => json(200, await target.report()) },
     [ADMIN_PATHS.drain]: order(readDrainOrder, (target, asked) => target.drain(asked)),
-    [ADMIN_PATHS.undrain]: { method: 'POST', handle: (target) => outcome(target, target.undrain()) },
+    [ADMIN_PATHS.undrain]: order(readUndrainOrder, (target, asked) => target.undrain(asked)),
     // A proxy that shuts down still serves, and must not serve the wrong side in a switch.
     [ADMIN_PATHS.hold]: { ...order(readHoldOrder, (target, asked) => target.hold(asked)), decidesItself: true },
     [ADMIN_PATHS.release]: {

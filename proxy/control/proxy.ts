@@ -224,6 +224,7 @@ class Proxy implements RunningProxy {
       drainForced: total(drain.forced),
       drainForcedByKind: drain.forced,
       ...ledgerFigures(ledger, performance.now()),
+      movable: { setting: this.config.moves?.mode ?? 'none', hasOther: this.config.otherUpstream !== undefined },
       requests: ledgers.traffic.requests,
       ...ledgers.traffic.ofTesters,
       hold: gate.report(),

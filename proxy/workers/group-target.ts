@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { WindowOrder, WindowReport, mergeWindows } from '../../core/proxy/window';
 import { AggregatorRegistry, type MetricObject, type Registry } from 'prom-client';
-import type { DrainOrder, LedgerReport } from '../../core/proxy/admin-api';
+import type { DrainOrder, LedgerReport, UndrainOrder } from '../../core/proxy/admin-api';
 import { NO_CONNECTIONS, total } from '../../core/proxy/connections';
 import {
   HoldOrder,
@@ -139,12 +139,12 @@ export class GroupTarget implements AdminTarget {
     });
   }
 
-  undrain(): Promise<string | undefined> {
+  undrain(order: UndrainOrder): Promise<string | undefined> {
     return this.inTurn(() => {
       this.options.running.undrain();
       this.options.watch.stop();
       this.options.log.info('Drain cancelled, serving');
-      return this.tell(() => ({ kind: 'undrain' }));
+      return this.tell(() => ({ kind: 'undrain', order }));
     });
   }
 

@@ -1,4 +1,4 @@
-import type { DrainOrder, LedgerReport } from '../../core/proxy/admin-api';
+import type { DrainOrder, LedgerReport, UndrainOrder } from '../../core/proxy/admin-api';
 import type { KindCounts } from '../../core/proxy/connections';
 import type { HoldOrder, ReleaseOrder, RetargetOrder } from '../../core/proxy/hold';
 import type { WindowOrder, WindowReport } from '../../core/proxy/window';
@@ -8,7 +8,7 @@ import type { KnownEpochs } from '../control/proxy';
 /** An order that each worker follows by itself. */
 export type Order =
   | { readonly kind: 'drain'; readonly order: DrainOrder }
-  | { readonly kind: 'undrain' }
+  | { readonly kind: 'undrain'; readonly order: UndrainOrder }
   | { readonly kind: 'hold'; readonly order: HoldOrder }
   | { readonly kind: 'release'; readonly order: ReleaseOrder }
   | { readonly kind: 'retarget'; readonly order: RetargetOrder };

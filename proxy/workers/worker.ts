@@ -122,7 +122,7 @@ function follow(target: AdminTarget, order: Order): string | undefined | Promise
     case 'drain':
       return target.drain(order.order);
     case 'undrain':
-      return target.undrain();
+      return target.undrain(order.order);
     case 'hold':
       return target.hold(order.order);
     case 'release':

@@ -4,6 +4,7 @@ import {
   adminResponseToSign,
   findUsableKeys,
   readDrainOrder,
+  readUndrainOrder,
 } from '../../../core/proxy/admin-api';
 import { Problems } from '../../../core/validation/problems';
 
@@ -59,4 +60,16 @@ test('a drain order says which connections are moved, or nothing of it', () => {
   expect(problems.all).toEqual([]);
   readDrainOrder('', { moves: 'some' }, problems);
   expect(problems.all).toEqual(['\'moves\' must be one of none, resumable, all, got "some"']);
+});
+
+test('an order to undrain says which connections are moved back, or nothing of it', () => {
+  const problems = new Problems();
+  expect(readUndrainOrder('', { moves: 'none' }, problems)).toStrictEqual({ moves: 'none' });
+  expect(readUndrainOrder('', {}, problems)).toStrictEqual({});
+  expect(problems.all).toEqual([]);
+  readUndrainOrder('', { moves: true, to: 'source' }, problems);
+  expect(problems.all).toEqual([
+    '\'to\' must be one of moves, got "to"',
+    "'moves' must be one of none, resumable, all, got true",
+  ]);
 });

@@ -266,6 +266,16 @@ test('what is not held is not ended, by an order or by its lease', () => {
   expect(afterLease(NEVER_HELD, Number.POSITIVE_INFINITY)).toBe(NEVER_HELD);
 });
 
+test('a hold of a switch says which connections are moved, or nothing of it', () => {
+  const problems = new Problems();
+  const order = { epoch: 1, leaseMs: 1, maxWaiting: 1 };
+  expect(readHoldOrder('', { ...order, moves: 'none' }, problems).moves).toBe('none');
+  expect(readHoldOrder('', order, problems)).not.toHaveProperty('moves');
+  expect(problems.all).toEqual([]);
+  readHoldOrder('order', { ...order, moves: 1 }, problems);
+  expect(problems.all).toEqual(["'order.moves' must be one of none, resumable, all, got 1"]);
+});
+
 test('a retarget says which connections are moved, or nothing of it', () => {
   const problems = new Problems();
   expect(readRetargetOrder('', { to: 'target', moves: 'all' }, problems)).toEqual({ to: 'target', moves: 'all' });

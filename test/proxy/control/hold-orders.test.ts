@@ -63,7 +63,7 @@ test('a wrong order is rejected with all its problems, and reaches no one', asyn
   expect(got.status).toBe(400);
   expect(JSON.parse(got.body)).toEqual({
     problems: [
-      '\'until\' must be one of epoch, leaseMs, maxWaiting, maxWaitMs, maxHoldMs, minIntervalMs, committed, endsStreams, dryRun, outcomes, got "until"',
+      '\'until\' must be one of epoch, leaseMs, maxWaiting, maxWaitMs, maxHoldMs, minIntervalMs, committed, endsStreams, dryRun, outcomes, moves, got "until"',
       "'epoch' must be an integer from 1 to 9007199254740991, got 0",
       '\'leaseMs\' must be an integer from 1 to 600000, got "long"',
       "'maxWaiting' must be an integer from 0 to 100000, got nothing",
