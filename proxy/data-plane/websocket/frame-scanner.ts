@@ -163,8 +163,22 @@ export function closeFrame(code: number, reason: string, isMasked: boolean): Buf
   const payload = Buffer.alloc(2 + Buffer.byteLength(reason));
   payload.writeUInt16BE(code, 0);
   payload.write(reason, 2);
-  if (!isMasked) return Buffer.concat([Buffer.from([FIN | CLOSE, payload.length]), payload]);
+  return encodeFrame(CLOSE, payload, isMasked);
+}
+
+/** A whole message or control frame in one frame. @see RFC 6455 section 5.2 */
+export function encodeFrame(opcode: number, payload: Buffer, isMasked: boolean): Buffer {
+  const { length } = payload;
+  const lengthBytes = length < IN_TWO_BYTES ? 0 : length < 2 ** 16 ? 2 : 8;
+  const header = Buffer.alloc(2 + lengthBytes);
+  header[0] = FIN | opcode;
+  header[1] = lengthBytes === 0 ? length : lengthBytes === 2 ? IN_TWO_BYTES : IN_EIGHT_BYTES;
+  if (lengthBytes === 2) header.writeUInt16BE(length, 2);
+  else if (lengthBytes === 8) header.writeBigUInt64BE(BigInt(length), 2);
+  if (!isMasked) return Buffer.concat([header, payload]);
+  header[1] |= MASKED;
   const mask = randomBytes(4);
-  for (let index = 0; index < payload.length; index += 1) payload[index]! ^= mask[index % 4]!;
-  return Buffer.concat([Buffer.from([FIN | CLOSE, MASKED | payload.length]), mask, payload]);
+  const masked = Buffer.from(payload);
+  for (let index = 0; index < length; index += 1) masked[index]! ^= mask[index & 3]!;
+  return Buffer.concat([header, mask, masked]);
 }

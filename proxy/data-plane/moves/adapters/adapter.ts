@@ -1,6 +1,7 @@
 /** A whole WebSocket message, unmasked, defragmented, inflated where permessage-deflate without context takeover was agreed. */
 export interface Message {
   readonly isText: boolean;
+  /** Borrowed: who keeps it copies it. */
   readonly payload: Buffer;
 }
 
@@ -21,6 +22,11 @@ export interface MoveAdapter {
    * @default - no limit of its own
    */
   readonly concurrency?: number;
+  /**
+   * Milliseconds from the end of the old backend until the new one is dialled: what the old one may need to store a session.
+   * @default 0
+   */
+  readonly pauseMs?: number;
   /** Whether a connection is one of its own. */
   recognizes(handshake: Handshake): boolean;
   follow(handshake: Handshake): Followed;
@@ -32,20 +38,26 @@ export interface Followed {
   fromBackend(message: Message): void;
   /** Why it could not be moved as it is now, in words; undefined when it could. */
   readonly rejection: string | undefined;
+  /** The rejection is for good, so that nothing needs to be followed any more. */
+  readonly isLost?: boolean;
   /** Nothing is under way that a move would lose. Asked again after each message. */
   readonly isSettled: boolean;
   /** The old backend has been read to its end: what to ask and say to the new one. */
   replay(): Replay;
 }
 
-/** The conversation with the new backend until it goes on where the old one ended. */
+/** The conversation with the new backend until it goes on where the old one ended. What it passes is not followed once more. */
 export interface Replay {
   /** Path and query to ask for. */
   readonly url: string;
   /** Said as soon as the backend has switched. */
   readonly first: readonly Message[];
+  /** Nothing is waited for: with `first` the connection has joined. */
+  readonly isJoined?: boolean;
   /** A message of the new backend. */
   fromBackend(message: Message): ReplayStep;
+  /** A message has begun that the next ones belong to, so that it is no time to let them by unseen. */
+  readonly isWithin?: boolean;
 }
 
 /** What follows from a message of the new backend, in this order. Without `end` the next message is waited for. */
@@ -54,5 +66,10 @@ export interface ReplayStep {
   readonly send?: readonly Message[];
   /** To the client. */
   readonly pass?: readonly Message[];
+  /**
+   * The connection goes on, and what the client says with it. What the backend says still comes through here, so that nothing is said
+   * twice to the client, until `end` or until the time of a move has ended.
+   */
+  readonly opens?: true;
   readonly end?: 'joined' | { readonly rejected: string };
 }
