@@ -2,8 +2,11 @@ export { AdminSecret, AdminSecretProps, AdminSecretRotationOptions } from './pro
 export { Cutover } from './cutover/cutover';
 export { CutoverAttributes, ICutover } from './cutover/cutover-base';
 export {
+  CloseAge,
+  CloseKinds,
   CutoverApproval,
   CutoverBreaker,
+  CutoverCloseOrder,
   CutoverDay,
   CutoverDrain,
   CutoverJudge,

@@ -12,6 +12,8 @@ export abstract class LedgerEntry implements Pick<RealEntry, keyof RealEntry> {
   previous: LedgerEntry | undefined = undefined;
   next: LedgerEntry | undefined = undefined;
 
+  readonly path = '';
+
   abstract close(): Promise<void>;
 
   measure(): void {

@@ -1,4 +1,5 @@
 import { ApprovalGate, listGates } from '../approval/approval';
+import type { CloseOrder } from '../proxy/close-order';
 import { CONNECTION_KINDS, KIND_FACTS } from '../proxy/connections';
 import { DECIDING_PARTS, hasPart } from './hook-plan';
 import { PhaseHook, describeCallee, findOnFailure, findWaitSeconds } from './phase-hooks';
@@ -268,13 +269,20 @@ function describeApprovals({ approval }: Plan, { approvals }: Explanation): stri
   return [...lines, ...identity];
 }
 
-function describeDrain({ drain: { perKindSeconds, closeRatePerSecond, jitter } }: Plan): string[] {
+function describeDrain({ drain: { perKindSeconds, closeRatePerSecond, jitter, order } }: Plan): string[] {
   return [
     ...CONNECTION_KINDS.map(
       (kind) => `${KIND_FACTS[kind].plural}: ${formatSeconds(perKindSeconds[kind])} to end by themselves.`,
     ),
     `Then each proxy task closes ${closeRatePerSecond} a second, each up to ${formatPercent(jitter)} of its interval late.`,
+    ...(order === undefined ? [] : [describeCloseOrder(order)]),
   ];
+}
+
+function describeCloseOrder({ paths, kinds, age }: CloseOrder): string {
+  const first = paths.length === 0 ? [] : [`those at ${paths.map(({ path }) => path).join(', then ')}`];
+  const ofKinds = kinds === 'shortLivedFirst' ? ['short-lived kinds'] : [];
+  return `It closes first: ${[...first, ...ofKinds, age === 'oldestFirst' ? 'the oldest' : 'the youngest'].join('; then ')}.`;
 }
 
 function describeDuration({ drain }: Plan, { seconds, approvals }: Explanation): string[] {

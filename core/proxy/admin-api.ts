@@ -1,3 +1,4 @@
+import { CLOSE_ORDER_FIELD, CloseOrder } from './close-order';
 import { ByKind, EndingCounts, KIND_FACTS, KindCounts, eachKind } from './connections';
 import { DryRunReport, HoldFigures, HoldReport } from './hold';
 import { PROXY_SETTINGS } from './settings/settings';
@@ -103,6 +104,11 @@ export interface DrainOrder {
    * @default - those that the setting `moves` allows
    */
   readonly moves?: Moves;
+  /**
+   * Which go first of those that are over their time.
+   * @default - short-lived kinds first, and the oldest of a kind
+   */
+  readonly order?: CloseOrder | undefined;
 }
 
 export interface Movable {
@@ -253,6 +259,7 @@ export const DRAIN_FIELD = {
       default: DEFAULT_DRAIN.jitter,
       sentence: 'By how much of its interval a close may be late, so that clients do not reconnect in step.',
     },
+    order: CLOSE_ORDER_FIELD,
   },
 } as const satisfies ObjectField;
 
@@ -266,8 +273,9 @@ export const MOVES_FIELD = {
 
 /** Reads a drain order out of JSON; absent parts take the defaults, problems go to `problems` under `name`. */
 export function readDrainOrder(name: string, value: unknown, problems: Problems): DrainOrder {
-  const { moves, ...order } = readFields(problems, name, value, { ...DRAIN_FIELD.fields, moves: MOVES_FIELD });
-  return moves === undefined ? order : { ...order, moves };
+  const fields = { ...DRAIN_FIELD.fields, moves: MOVES_FIELD };
+  const { moves, order, ...rest } = readFields(problems, name, value, fields);
+  return { ...rest, ...(order && { order }), ...(moves && { moves }) };
 }
 
 /** Reads an order to undrain out of JSON; problems go to `problems` under `name`. */

@@ -46,6 +46,22 @@ export enum JudgeAction {
   ROLL_BACK = 'rollBack',
 }
 
+/** Whether the kind of a connection counts when a drain closes those that are over their time. */
+export enum CloseKinds {
+  /** Requests go before WebSocket connections, these before streams, and other streaming responses last. */
+  SHORT_LIVED_FIRST = 'shortLivedFirst',
+  /** All kinds together. */
+  TOGETHER = 'together',
+}
+
+/** Which connections of the same path and kind a drain closes first. */
+export enum CloseAge {
+  /** Those that live longest. */
+  OLDEST_FIRST = 'oldestFirst',
+  /** Those that came last. */
+  YOUNGEST_FIRST = 'youngestFirst',
+}
+
 /** What happens when a rollback finds too few healthy targets at the side that gets its traffic back. */
 export enum RollbackCapacity {
   /** They are not counted. */
@@ -209,6 +225,42 @@ export interface CutoverDrain {
    * @default 20
    */
   readonly closeRatePerSecond?: number;
+
+  /**
+   * Which of them it closes first.
+   * @default - short-lived kinds first, and the oldest of a kind
+   */
+  readonly order?: CutoverCloseOrder;
+}
+
+/**
+ * Whom a drain closes first of the connections that are over their time: by path, then by kind, then by age.
+ *
+ * @example
+ * const plan = CutoverPlan.gradual({
+ *   drain: {
+ *     order: { paths: ['/feed', '/chat/*'], kinds: CloseKinds.TOGETHER, age: CloseAge.YOUNGEST_FIRST },
+ *   },
+ * });
+ */
+export interface CutoverCloseOrder {
+  /**
+   * Paths whose connections are closed before all others, the first one first; `*` stands for anything. At most 20, without a query.
+   * @default - none
+   */
+  readonly paths?: string[];
+
+  /**
+   * Whether short-lived kinds go first.
+   * @default CloseKinds.SHORT_LIVED_FIRST
+   */
+  readonly kinds?: CloseKinds;
+
+  /**
+   * Which go first of the same path and kind.
+   * @default CloseAge.OLDEST_FIRST
+   */
+  readonly age?: CloseAge;
 }
 
 /** Where a person has to agree before a cutover goes on. */
@@ -792,6 +844,25 @@ function renderSwitch(props: DrainThenShiftPlanProps, { number: read, path }: Re
   };
 }
 
+function renderDrain(drain: CutoverDrain, { number: read, path: readPath }: Readers): object {
+  const seconds = (duration: Duration | undefined) => read(duration?.toSeconds());
+  return {
+    perKindSeconds: {
+      http: seconds(drain.requests),
+      websocket: seconds(drain.webSockets),
+      grpcStream: seconds(drain.streams),
+      serverSentEvents: seconds(drain.streams),
+      streaming: seconds(drain.streamingResponses),
+    },
+    closeRatePerSecond: read(drain.closeRatePerSecond),
+    order: drain.order && {
+      paths: drain.order.paths?.map((path) => ({ path: readPath(path) })),
+      kinds: drain.order.kinds,
+      age: drain.order.age,
+    },
+  };
+}
+
 function renderOptions(props: CutoverPlanOptions, { number: read, path: readPath }: Readers): object {
   const seconds = (duration: Duration | undefined) => read(duration?.toSeconds());
   return {
@@ -814,16 +885,7 @@ function renderOptions(props: CutoverPlanOptions, { number: read, path: readPath
       onFailure: props.judge.onFailure,
       routes: props.judge.routes?.map((route) => ({ path: readPath(route) })),
     },
-    drain: props.drain && {
-      perKindSeconds: {
-        http: seconds(props.drain.requests),
-        websocket: seconds(props.drain.webSockets),
-        grpcStream: seconds(props.drain.streams),
-        serverSentEvents: seconds(props.drain.streams),
-        streaming: seconds(props.drain.streamingResponses),
-      },
-      closeRatePerSecond: read(props.drain.closeRatePerSecond),
-    },
+    drain: props.drain && renderDrain(props.drain, { number: read, path: readPath }),
     stickiness: props.stickiness?._render(read),
     windows: props.windows?.map(({ days, from: begins, to, zone }) => ({
       days,

@@ -49,8 +49,14 @@ export const STRUCTS = {
     maximumErrorRate: 'number?',
     minimumErrors: 'number?',
   },
+  CutoverCloseOrder: {
+    age: 'CloseAge?',
+    kinds: 'CloseKinds?',
+    paths: 'string[]?',
+  },
   CutoverDrain: {
     closeRatePerSecond: 'number?',
+    order: 'CutoverCloseOrder?',
     requests: 'Duration?',
     streamingResponses: 'Duration?',
     streams: 'Duration?',
@@ -542,6 +548,14 @@ export const STRUCTS = {
 /** The values of each enum; those of the CDK as the installed one has them. */
 export const ENUMS: Readonly<Record<string, object>> = {
   RetentionDays,
+  CloseAge: {
+    OLDEST_FIRST: 'oldestFirst',
+    YOUNGEST_FIRST: 'youngestFirst',
+  },
+  CloseKinds: {
+    SHORT_LIVED_FIRST: 'shortLivedFirst',
+    TOGETHER: 'together',
+  },
   CutoverHookTime: {
     BEFORE_PREFLIGHT: 'beforePreflight',
     AFTER_PREFLIGHT: 'afterPreflight',

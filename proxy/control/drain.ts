@@ -14,12 +14,15 @@ import {
   overdueSince,
   ownLimitSeconds,
 } from '../../core/proxy/drain';
+import { inCloseOrder } from '../../core/proxy/close-order';
 import type { Clock } from '../process/clock';
 import { DrainLines, DrainLog } from '../telemetry/drain-lines';
-import type { Closable, Ledger } from '../data-plane/contract/ledger';
+import type { Ledger, LedgerEntry } from '../data-plane/contract/ledger';
 
 /** How often a drain looks at the ledger. */
 const LOOK_MS = 100;
+/** How long a list of those that are due serves, while there is one on it. */
+const LIST_MS = 1_000;
 /** Closes that are due together, at rates that no timer can follow, happen in one look this far apart. */
 const MIN_LOOK_MS = 5;
 
@@ -36,11 +39,11 @@ interface Run {
   order: DrainOrder;
   /** From the start, until what is live now is gone at the latest. */
   limitMs: number;
-  readonly asked: WeakSet<Closable>;
-  /** Where the walks over the connections to close are. */
-  readonly walks: Map<ConnectionKind, Generator<Closable, undefined>>;
-  /** Before this a kind of which nothing was to be closed is not looked through again. */
-  readonly nextWalkMs: Map<ConnectionKind, number>;
+  readonly asked: WeakSet<LedgerEntry>;
+  /** Those that were due at the last look through the ledger, the next one last. */
+  due: LedgerEntry[];
+  /** Before these another look finds nothing that matters: while some of `due` are left, and when none is. */
+  nextListMs: { full: number; empty: number };
   nextCloseMs: number;
   /** Those that were asked to go and had to be cut. */
   readonly forced: Record<ConnectionKind, number>;
@@ -92,9 +95,9 @@ export class Drain {
     if (!run) return this.startAfresh(order);
     run.order = order;
     run.limitMs = this.startLimitMs(order);
-    // What the order before had nothing to close of may be over its time now.
-    run.nextWalkMs.clear();
-    run.walks.clear();
+    // What the order before had nothing to close of may be over its time now, and others go first.
+    run.due = [];
+    run.nextListMs = { full: 0, empty: 0 };
     return run.result;
   }
 
@@ -139,8 +142,8 @@ export class Drain {
       order,
       limitMs: this.startLimitMs(order),
       asked: new WeakSet(),
-      walks: new Map(),
-      nextWalkMs: new Map(),
+      due: [],
+      nextListMs: { full: 0, empty: 0 },
       nextCloseMs: startedMs,
       forced: eachKind(() => 0),
       result,
@@ -181,42 +184,47 @@ export class Drain {
         run.nextCloseMs = nowMs + LOOK_MS;
         return;
       }
-      run.asked.add(next.closable);
-      this.close(run, next.closable, next.kind);
+      run.asked.add(next);
+      this.close(run, next);
       run.nextCloseMs += nextCloseMs(run.order, this.clock.random());
     }
   }
 
-  private close(run: Run, closable: Closable, kind: ConnectionKind): void {
-    const left = () => void (run.forced[kind] += closable.leftAs === 'forced' ? 1 : 0);
-    closable.close().then(left, (error: unknown) => this.log.warn(`A connection was not closed: ${String(error)}`));
+  private close(run: Run, entry: LedgerEntry): void {
+    const { kind } = entry;
+    const left = () => void (run.forced[kind] += entry.leftAs === 'forced' ? 1 : 0);
+    entry.close().then(left, (error: unknown) => this.log.warn(`A connection was not closed: ${String(error)}`));
   }
 
-  /** Short-lived kinds first, within a kind the oldest first. */
-  private nextToClose(run: Run, nowMs: number): { closable: Closable; kind: ConnectionKind } | undefined {
-    for (const kind of CONNECTION_KINDS) {
-      const closable = run.walks.get(kind)?.next().value ?? this.walkAgain(run, kind, nowMs);
-      if (closable) return { closable, kind };
+  private nextToClose(run: Run, nowMs: number): LedgerEntry | undefined {
+    if (nowMs >= run.nextListMs.full) this.list(run, nowMs);
+    const next = this.takeDue(run, nowMs);
+    if (next !== undefined || nowMs < run.nextListMs.empty) return next;
+    this.list(run, nowMs);
+    return this.takeDue(run, nowMs);
+  }
+
+  /** Since the look through the ledger it may have ended, or become of another kind, which has a time of its own. */
+  private takeDue(run: Run, nowMs: number): LedgerEntry | undefined {
+    for (let next = run.due.pop(); next !== undefined; next = run.due.pop()) {
+      const untilMs = this.overdueSince(run, next.kind, nowMs);
+      if (next.leftAs === undefined && untilMs !== undefined && next.enteredMs <= untilMs) return next;
     }
     return undefined;
   }
 
-  /** One walk over all connections serves many closes. When it is through, another one looks for those that are due since. */
-  private walkAgain(run: Run, kind: ConnectionKind, nowMs: number): Closable | undefined {
-    if (nowMs < (run.nextWalkMs.get(kind) ?? 0)) return undefined;
-    const walk = this.due(run, kind, nowMs);
-    const first = walk.next();
-    if (first.done === true) {
-      run.nextWalkMs.set(kind, nowMs + LOOK_MS);
-      return undefined;
-    }
-    run.walks.set(kind, walk);
-    return first.value;
+  /** One look through all connections serves many closes. */
+  private list(run: Run, nowMs: number): void {
+    const due = CONNECTION_KINDS.flatMap((kind) => {
+      const untilMs = this.overdueSince(run, kind, nowMs);
+      return untilMs === undefined ? [] : [...this.ledger.closables(kind, untilMs)];
+    });
+    const left = due.filter((entry) => !run.asked.has(entry));
+    run.due = inCloseOrder(left, run.order.order).reverse();
+    run.nextListMs = { full: nowMs + LIST_MS, empty: nowMs + LOOK_MS };
   }
 
-  private *due(run: Run, kind: ConnectionKind, nowMs: number): Generator<Closable, undefined> {
-    const untilMs = nowMs >= run.lastMs ? nowMs : overdueSince(run.order, kind, run.startedMs, nowMs);
-    if (untilMs === undefined) return;
-    for (const closable of this.ledger.closables(kind, untilMs)) if (!run.asked.has(closable)) yield closable;
+  private overdueSince(run: Run, kind: ConnectionKind, nowMs: number): number | undefined {
+    return nowMs >= run.lastMs ? nowMs : overdueSince(run.order, kind, run.startedMs, nowMs);
   }
 }

@@ -46,6 +46,11 @@ export abstract class LedgerEntry implements Closable {
 
   abstract close(): Promise<void>;
 
+  /** Of the request that it is, or that it began with, without a query. */
+  get path(): string {
+    return '';
+  }
+
   /** Brings the byte counts up to date, where another component counts. */
   measure(): void {
     return;

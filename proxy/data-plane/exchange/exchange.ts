@@ -24,6 +24,7 @@ import { NO_UPLOAD, Upload } from './upload';
 import { isOpaque, isSwitch, switchingProtocols, upgradeRejection } from './upgrade';
 import { UpgradedConnection } from './upgraded-connection';
 import { withVia } from '../fields/via';
+import { cutQuery, keepPath } from '../shared/path';
 import type { Ticking } from '../shared/ticker';
 
 const UNASKED_SWITCH: FailureCause = { why: 'a switch of protocols that was not asked for' };
@@ -272,7 +273,7 @@ export class Exchange extends LedgerEntry implements ClientExchange, UpstreamEve
     this.state = 'over';
     this.forget?.();
     client.transport.write(switchingProtocols(withVia(head, this.forward!.via) + buildFieldBlock(added)));
-    const connection = new UpgradedConnection(context, forward!);
+    const connection = new UpgradedConnection(context, forward!, keepPath(this.head.url));
     context.options.ledger.replace(this, connection, 'websocket');
     connection.begin(client, upstream, isOpaque(this.head));
   }
@@ -390,6 +391,10 @@ export class Exchange extends LedgerEntry implements ClientExchange, UpstreamEve
   private moved(): void {
     this.stallDetector.clientMoved(this.nowMs);
     this.stallDetector.upstreamMoved(this.nowMs);
+  }
+
+  override get path(): string {
+    return cutQuery(this.head.url);
   }
 
   // How it ends.

@@ -16,6 +16,7 @@ export class UpgradedConnection extends LedgerEntry implements TunnelOptions, Tu
   constructor(
     private readonly context: PlaneContext,
     private readonly forward: Forward,
+    private readonly ownPath: string,
   ) {
     super();
   }
@@ -27,6 +28,10 @@ export class UpgradedConnection extends LedgerEntry implements TunnelOptions, Tu
     forward.signal?.addEventListener('abort', this);
     this.tunnel = new Tunnel(client, upstream, this, isOpaque);
     forward.opened?.(101, this.kind);
+  }
+
+  override get path(): string {
+    return this.ownPath;
   }
 
   /** The route's signal cuts it. */

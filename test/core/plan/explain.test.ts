@@ -67,6 +67,15 @@ test('every kind of connection has its line in the drain', () => {
   expect(formatSeconds(90_061)).toBe('1 d 1 h 1 min 1 s');
 });
 
+test('whom a drain closes first is said where the plan says it', () => {
+  const say = (order: object) => describePlan(parsePlan({ drain: { order } })).match(/It closes first: .*/)?.[0];
+  expect(describePlan(parsePlan({}))).not.toContain('It closes first');
+  expect(say({})).toBe('It closes first: short-lived kinds; then the oldest.');
+  expect(say({ paths: [{ path: '/a' }, { path: '/b/*' }], kinds: 'together', age: 'youngestFirst' })).toBe(
+    'It closes first: those at /a, then /b/*; then the youngest.',
+  );
+});
+
 describe('the whole text, as an operator reads it before a cutover', () => {
   const sections = (plan: unknown) => {
     const parts = describePlan(parsePlan(plan)).split('\n\n');

@@ -15,6 +15,7 @@ function planWith(path: readonly string[], value: unknown): unknown {
   if (key === '[stages]') return [{ ...STAGE, ...(inner as object) }];
   if (key === '[smoke]') return [{ ...REQUEST, ...(inner as object) }];
   if (key === '[routes]') return [{ ...ROUTE, ...(inner as object) }];
+  if (key === '[paths]') return [{ ...ROUTE, ...(inner as object) }];
   if (key === '[hooks]') return [{ ...HOOK, ...(inner as object) }];
   if (key === '[windows]') return [{ from: '01:00', to: '05:00', ...(inner as object) }];
   const isWeight = key === 'source' || key === 'target';
@@ -112,7 +113,7 @@ test('without its required fields nothing is read; the defaults are the plan of 
   ]);
   expect(listProblems({ initialWeights: {} })).toHaveLength(2);
   const defaults = places.filter(({ field }) => 'default' in field && field.kind !== 'list');
-  const isInOptional = (path: readonly string[]) => path.join('.').startsWith('switch.hook.');
+  const isInOptional = (path: readonly string[]) => /^(switch\.hook|drain\.order)\./.test(path.join('.'));
   const outside = defaults.filter(({ path }) => !isInOptional(path) && !path.some((key) => key.startsWith('[')));
   for (const { path, field } of outside) {
     const value = (field as { default: unknown }).default;

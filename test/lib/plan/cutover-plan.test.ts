@@ -7,6 +7,8 @@ import { PLAN_PARTS } from '../../../core/plan/plan-floor';
 import { JUDGE_FIELDS } from '../../../core/plan/judge-plan';
 import { SWITCH_FIELDS } from '../../../core/plan/switch-plan';
 import {
+  CloseAge,
+  CloseKinds,
   CutoverPlan,
   MigrationSide,
   CutoverDay,
@@ -64,6 +66,7 @@ test('custom: every prop arrives where the steps read it', () => {
         streams: Duration.minutes(1),
         streamingResponses: Duration.minutes(4),
         closeRatePerSecond: 50,
+        order: { paths: ['/feed', '/chat/*'], kinds: CloseKinds.TOGETHER, age: CloseAge.YOUNGEST_FIRST },
       },
       stickiness: CutoverStickiness.shorten(Duration.minutes(2)),
       rollbackPace: {
@@ -109,6 +112,7 @@ test('custom: every prop arrives where the steps read it', () => {
       perKindSeconds: { http: 10, websocket: 120, grpcStream: 60, serverSentEvents: 60, streaming: 240 },
       closeRatePerSecond: 50,
       jitter: 0.2,
+      order: { paths: [{ path: '/feed' }, { path: '/chat/*' }], kinds: 'together', age: 'youngestFirst' },
     },
     stickiness: { policy: 'shorten', keepSeconds: 3600, shortenSeconds: 120, endAtStage: 0 },
     rollbackPace: {

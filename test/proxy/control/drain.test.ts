@@ -1,5 +1,6 @@
 import type { DrainOrder } from '../../../core/proxy/admin-api';
-import { ConnectionKind, Ending, NO_CONNECTIONS } from '../../../core/proxy/connections';
+import type { CloseOrder } from '../../../core/proxy/close-order';
+import { ConnectionKind, Ending, NO_CONNECTIONS, eachKind } from '../../../core/proxy/connections';
 import { Drain } from '../../../proxy/control/drain';
 import { Ledger, LedgerEntry } from '../../../proxy/data-plane/contract/ledger';
 import { FakeClock } from '../support/fake-clock';
@@ -11,8 +12,15 @@ const ORDER: DrainOrder = {
 };
 
 class Connection extends LedgerEntry {
-  constructor(private readonly closing: () => Promise<void>) {
+  constructor(
+    private readonly closing: () => Promise<void>,
+    private readonly ownPath: string,
+  ) {
     super();
+  }
+
+  override get path(): string {
+    return this.ownPath;
   }
 
   close(): Promise<void> {
@@ -28,17 +36,18 @@ function cloud() {
   const closed: string[] = [];
   const log = { info: (line: string) => lines.push(line), warn: (line: string) => lines.push(`WARN ${line}`) };
   const drain = new Drain(ledger, clock, log, (isDraining) => switched.push(isDraining));
-  const enter = (kind: ConnectionKind, closing: () => Promise<void>) => {
-    const connection = new Connection(closing);
+  const enter = (kind: ConnectionKind, closing: () => Promise<void>, path = '/') => {
+    const connection = new Connection(closing, path);
     ledger.enter(connection, kind, clock.nowMs());
     return { end: (how: Ending) => ledger.leave(connection, how) };
   };
-  const open = (kind: ConnectionKind, name: string, how: Ending | 'stays' = 'closed') => {
-    const connection = enter(kind, () => {
+  const open = (kind: ConnectionKind, name: string, how: Ending | 'stays' = 'closed', path = '/') => {
+    const close = () => {
       closed.push(`${name} at ${(clock.nowMs() - 1_000) / 1000}`);
       if (how !== 'stays') connection.end(how);
       return Promise.resolve();
-    });
+    };
+    const connection = enter(kind, close, path);
     return connection;
   };
   return { clock, ledger, lines, switched, closed, drain, enter, open };
@@ -101,6 +110,87 @@ test('closes each kind after its own time, oldest first, at the rate', () => {
   clock.advance(40);
   expect(closed).toEqual(['h1 at 10', 'h2 at 10.5', 'w1 at 20', 'w2 at 20.5', 'w3 at 21']);
   expect(drain.state).toBe('drained');
+});
+
+describe('an order says whom to close first', () => {
+  const NOW: DrainOrder = { ...ORDER, perKindSeconds: eachKind(() => 10), closeRatePerSecond: 1 };
+
+  function closes(order: CloseOrder | undefined): string[] {
+    const { drain, clock, open, closed } = cloud();
+    const all: [ConnectionKind, string, string][] = [
+      ['websocket', 'chat 1', '/chat/1'],
+      ['http', 'get', '/chat'],
+      ['serverSentEvents', 'feed', '/feed'],
+      ['websocket', 'game', '/game'],
+      ['websocket', 'chat 2', '/chat/2'],
+    ];
+    for (const [kind, name, path] of all) {
+      open(kind, name, 'closed', path);
+      clock.advance(0.001);
+    }
+    void drain.start({ ...NOW, order });
+    clock.advance(20);
+    return closed.map((line) => line.split(' at ')[0]!);
+  }
+
+  test.each<[string, CloseOrder | undefined, string[]]>([
+    ['without one', undefined, ['get', 'chat 1', 'game', 'chat 2', 'feed']],
+    [
+      'the oldest of all',
+      { paths: [], kinds: 'together', age: 'oldestFirst' },
+      ['chat 1', 'get', 'feed', 'game', 'chat 2'],
+    ],
+    [
+      'the youngest of all',
+      { paths: [], kinds: 'together', age: 'youngestFirst' },
+      ['chat 2', 'game', 'feed', 'get', 'chat 1'],
+    ],
+    [
+      'the youngest of a kind',
+      { paths: [], kinds: 'shortLivedFirst', age: 'youngestFirst' },
+      ['get', 'chat 2', 'game', 'chat 1', 'feed'],
+    ],
+    [
+      'paths, then kinds, then ages',
+      { paths: [{ path: '/feed' }, { path: '/chat*' }], kinds: 'shortLivedFirst', age: 'oldestFirst' },
+      ['feed', 'get', 'chat 1', 'chat 2', 'game'],
+    ],
+  ])('%s', (_, order, expected) => {
+    expect(closes(order)).toEqual(expected);
+  });
+
+  test('and a later order another one', () => {
+    const { drain, clock, open, closed } = cloud();
+    for (const name of ['a', 'b', 'c', 'd']) {
+      open('websocket', name);
+      clock.advance(0.001);
+    }
+    void drain.start(NOW);
+    clock.advance(11.05);
+    void drain.start({ ...NOW, order: { paths: [], kinds: 'together', age: 'youngestFirst' } });
+    clock.advance(20);
+    expect(closed.map((line) => line[0])).toEqual(['a', 'b', 'd', 'c']);
+  });
+
+  test('one that has become of another kind has the time of that kind', () => {
+    const { drain, clock, ledger, closed } = cloud();
+    const connections = ['a', 'b', 'c'].map((name) => {
+      const connection: Connection = new Connection(() => {
+        closed.push(name);
+        ledger.leave(connection, 'closed');
+        return Promise.resolve();
+      }, '/');
+      ledger.enter(connection, 'http', clock.nowMs());
+      return connection;
+    });
+    void drain.start({ ...NOW, perKindSeconds: { ...NOW.perKindSeconds, streaming: 60 } });
+    clock.advance(10.5);
+    ledger.reclassify(connections[1]!, 'streaming');
+    clock.advance(5);
+    expect(closed).toEqual(['a', 'c']);
+    clock.advance(60);
+    expect(closed).toEqual(['a', 'c', 'b']);
+  });
 });
 
 test('closes each connection once, however slow it is to leave', () => {
