@@ -43,15 +43,28 @@ test('a process that is too busy for the trial serves without the fast path, say
   expect(await get({ port })).toMatchObject({ status: 200, body: 'ok' });
 });
 
-test('only a wrong result is one, for as long as the process lives', async () => {
-  // The first handle that is written to loses a byte.
-  const { proxy, port, admin } = await startWith(`
-    const { TCP } = process.binding('tcp_wrap');
-    const { writeLatin1String } = TCP.prototype;
+test.each([
+  [
+    'the first handle that is written to loses a byte',
+    `const { writeLatin1String } = TCP.prototype;
     TCP.prototype.writeLatin1String = function (request, text) {
       TCP.prototype.writeLatin1String = writeLatin1String;
       return writeLatin1String.call(this, request, text.slice(1));
-    };`);
+    };`,
+  ],
+  [
+    'a handle that listens keeps the receiver of its connections',
+    `const { listen } = net.Server.prototype;
+    net.Server.prototype.listen = function (...args) {
+      this.prependOnceListener('listening', () => {
+        const { onconnection } = this._handle;
+        Object.defineProperty(this._handle, 'onconnection', { get: () => onconnection, set: () => undefined });
+      });
+      return listen.apply(this, args);
+    };`,
+  ],
+])('only a wrong result is one, for as long as the process lives: %s', async (_, code) => {
+  const { proxy, port, admin } = await startWith(`const { TCP } = process.binding('tcp_wrap');\n${code}`);
   expect(await get({ port })).toMatchObject({ status: 200, body: 'ok' });
   expect(fastPathLines(proxy)).toMatchObject([{ level: 40, msg: expect.stringContaining('is off') as string }]);
   expect(await findReport(admin)).toMatchObject({ fastPath: 'off' });

@@ -23,8 +23,10 @@ import { CONNECTION_BYTES, Holder, MemoryBudget, TLS_BYTES } from '../shared/mem
 import { Overflow } from './overflow';
 import { ProxyHeaderReaders } from './proxy-header-reader';
 import { Ticker } from '../shared/ticker';
+import { ACCEPT_OPTIONS, Accepting } from '../transport/accepting';
 import { HandleTransport } from '../transport/handle-transport';
 import { fastPath } from '../transport/handle-transport-check';
+import type { Handle } from '../transport/native';
 import type { Verdict } from '../shared/self-check';
 import { StreamTransport } from '../transport/stream-transport';
 import type { Peer, Transport } from '../contract/transport';
@@ -32,7 +34,6 @@ import type { Peer, Transport } from '../contract/transport';
 /** How late a deadline may be noticed: a quarter of the shortest, within these. */
 const TICK_MS = { min: 5, max: 250 };
 const BACKLOG = 4_096;
-const KEEP_ALIVE_MS = 30_000;
 const NO_ROOM = 'Too many connections';
 const NO_MEMORY = 'Too little memory';
 const FAST_PATH_OFF =
@@ -67,6 +68,8 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
   private readonly headers: ProxyHeaderReaders | undefined;
   /** Whom PROXY headers named, by the TCP connection: a TLS socket does not say which one it is on. */
   private readonly named = new Map<string, Peer>();
+  /** Once it listens. */
+  private accepting: Accepting | undefined;
   private unwatch: () => void = () => undefined;
   private isClosed = false;
 
@@ -108,7 +111,10 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
   ): Promise<{ host: string; port: number }> {
     await fastPath.start();
     if (this.fastPath !== 'on') this.tellFastPath(fastPath.verdict);
-    this.unwatch = fastPath.watch((verdict) => this.tellFastPath(verdict));
+    this.unwatch = fastPath.watch((verdict) => {
+      this.tellFastPath(verdict);
+      this.acceptHandles();
+    });
     const { server } = this;
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
@@ -120,8 +126,15 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
       if ('shared' in at) server.listen(at.shared, BACKLOG, listening);
       else server.listen({ port: at.port, host: at.host, backlog: BACKLOG }, listening);
     });
+    this.accepting = new Accepting(server);
+    this.accepting.setOptionsOnce();
+    this.acceptHandles();
     const { address, port } = server.address() as AddressInfo;
     return { host: 'shared' in at ? address : at.host, port };
+  }
+
+  private acceptHandles(): void {
+    if (!this.options.tls && this.fastPath === 'on') this.accepting?.takeHandles((handle) => this.takeHandle(handle));
   }
 
   get fastPath(): FastPath {
@@ -229,18 +242,28 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
   }
 
   private createPlainServer(): Server {
-    const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true, ...SOCKET_OPTIONS });
+    const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true, ...ACCEPT_OPTIONS });
     server.on('connection', (socket: Socket) => {
       if (this.isClosed) return void socket.destroy();
       if (!this.hasRoom || this.isMemoryTight) return this.turnAway(socket);
-      this.memory.admit(CONNECTION_BYTES);
-      const isFast = this.fastPath === 'on';
-      const transport = isFast ? new HandleTransport(socket) : new StreamTransport(socket);
-      if (this.headers) this.headers.read(transport, (rest) => this.serve(transport, rest));
-      else this.serve(transport);
-      if (!isFast) transport.resume();
+      const transport = new StreamTransport(socket);
+      this.accept(transport);
+      transport.resume();
     });
     return server;
+  }
+
+  /** @returns false where it is for the server's listener */
+  private takeHandle(handle: Handle): boolean {
+    if (this.isClosed || !this.hasRoom || this.isMemoryTight) return false;
+    this.accept(new HandleTransport(handle));
+    return true;
+  }
+
+  private accept(transport: Transport): void {
+    this.memory.admit(CONNECTION_BYTES);
+    if (this.headers) this.headers.read(transport, (rest) => this.serve(transport, rest));
+    else this.serve(transport);
   }
 
   private createTlsServer({ cert, key }: { cert: string; key: string }): Server {
@@ -251,7 +274,7 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
       ALPNProtocols: ['h2', 'http/1.1'],
       // Half of a connection is of no use before its handshake; `StreamTransport` allows it later.
       handshakeTimeout: this.timeouts.headMs,
-      ...SOCKET_OPTIONS,
+      ...ACCEPT_OPTIONS,
     });
     server.on('connection', (socket: Socket) => {
       if (this.isClosed) return void socket.destroy();
@@ -279,7 +302,7 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
 
   /** The PROXY header comes before the handshake. */
   private createServerBefore(secured: Server, headers: ProxyHeaderReaders): Server {
-    const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true, ...SOCKET_OPTIONS });
+    const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true, ...ACCEPT_OPTIONS });
     server.on('connection', (socket: Socket) => {
       // No client can be told before the handshake; the server behind does.
       if (this.isClosed || !this.hasFileForClient) return void socket.destroy();
@@ -337,8 +360,6 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
 function formatName({ remoteAddress, remotePort }: Socket): string {
   return `${remoteAddress}:${remotePort}`;
 }
-
-const SOCKET_OPTIONS = { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS } as const;
 
 function tickMs(timeouts: Timeouts): number {
   const min = Math.min(...Object.values(timeouts).filter((ms) => ms > 0));

@@ -1,7 +1,8 @@
 import net, { AddressInfo, Socket } from 'node:net';
+import { Accepting } from './accepting';
 import { SelfCheck, Verdict, reachVerdict } from '../shared/self-check';
 import { HandleTransport } from './handle-transport';
-import { hasBinding } from './native';
+import { Handle, hasBinding } from './native';
 import { NOBODY } from '../contract/transport';
 
 /**
@@ -43,19 +44,32 @@ export async function tryHandleTransport(limitMs = CHECK_MS): Promise<Verdict> {
 }
 
 async function tryBetween(server: net.Server, sockets: { destroy(): void }[]): Promise<Verdict> {
-  const accepting = new Promise<Socket>((resolve) => server.once('connection', resolve));
+  const accepting = acceptHandle(server);
+  if (accepting === undefined) return wrong('a listening handle does not say who has connected');
   const client = net.connect((server.address() as AddressInfo).port, '127.0.0.1');
   sockets.push(client);
   const failed = new Promise<never>((_, reject) => client.on('error', reject));
   failed.catch(() => undefined);
   await Promise.race([new Promise((resolve) => client.once('connect', resolve)), failed]);
-  const accepted = await accepting;
-  const { remotePort } = accepted;
+  const accepted = await Promise.race([accepting, failed]);
+  if (accepted instanceof Socket) return wrong('a listening handle gives its connections to another receiver');
   const transport = new HandleTransport(accepted);
   sockets.push(transport);
-  if (transport.peer.port !== remotePort) return wrong('a handle does not know its peer');
+  if (transport.peer.port !== client.localPort) return wrong('a handle does not know its peer');
   const passed = await Promise.race([passesBytes(transport, client), failed]);
   return passed.result === 'right' ? Promise.race([ends(transport, client), failed]) : passed;
+}
+
+/** The first connection, as a handle; as a socket where that is not how it comes. Undefined: there is no way to it. */
+function acceptHandle(server: net.Server): Promise<Handle | Socket> | undefined {
+  let resolve: (accepted: Handle | Socket) => void = () => undefined;
+  const accepting = new Promise<Handle | Socket>((accepted) => (resolve = accepted));
+  server.once('connection', resolve);
+  const take = (handle: Handle) => {
+    resolve(handle);
+    return true;
+  };
+  return new Accepting(server).takeHandles(take) ? accepting : undefined;
 }
 
 /** The transport gets the client's text, responds with all that it can write while it is paused, and the client gets that. */

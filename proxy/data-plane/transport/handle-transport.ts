@@ -65,9 +65,9 @@ export class HandleTransport implements Transport, HandleOwner {
   private hasReadEnd = false;
   private writeState: WriteState = 'open';
 
-  /** Takes over a socket that is open and was never read. */
-  constructor(socket: Socket) {
-    const handle = takeHandle(socket);
+  /** Takes over what is open and was never read. */
+  constructor(connection: Socket | Handle) {
+    const handle = connection instanceof Socket ? takeHandle(connection) : connection;
     this.handle = handle;
     handle.transport = this;
     handle.onread = onRead;

@@ -17,6 +17,8 @@ export interface Handle {
   shutdown(request: Request): number;
   close(closed: (this: Handle) => void): void;
   reset(closed: (this: Handle) => void): number;
+  setNoDelay(on: boolean): number;
+  setKeepAlive(on: boolean, seconds: number): number;
   getpeername(out: { address?: string; port?: number }): number;
   /** Bytes that the kernel has not taken. */
   readonly writeQueueSize: number;
