@@ -5,6 +5,9 @@
 export const MOVES = ['none', 'resumable', 'all'] as const;
 export type Moves = (typeof MOVES)[number];
 
+/** Of the setting and of a plan. */
+export const DEFAULT_MOVES: Moves = 'resumable';
+
 /** An order may move less than the setting allows, and never more. @param asked absent: as the setting says */
 export function narrowMoves(setting: Moves, asked: Moves | undefined): Moves {
   if (asked === undefined) return setting;

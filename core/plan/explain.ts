@@ -18,6 +18,7 @@ import {
   gatePollSeconds,
 } from './plan';
 import { MAX_ODDS, requestsToProve } from './judge-plan';
+import { DEFAULT_MOVES, Moves } from '../moves/moves';
 import { RollbackPace, isPaced, measurePace } from './rollback-pace';
 import { LOOK_SECONDS } from './looking';
 import { formatWindow } from './windows-plan';
@@ -269,8 +270,18 @@ function describeApprovals({ approval }: Plan, { approvals }: Explanation): stri
   return [...lines, ...identity];
 }
 
-function describeDrain({ drain: { perKindSeconds, closeRatePerSecond, jitter, order } }: Plan): string[] {
+const MOVED: Readonly<Record<Moves, string>> = {
+  none: 'No live connection moves to the other backend.',
+  resumable:
+    'Live connections that their application can resume move to the other backend: their clients stay connected.',
+  all: 'Live connections move to the other backend wherever that is possible: their clients stay connected.',
+};
+
+function describeDrain({
+  drain: { perKindSeconds, closeRatePerSecond, jitter, order, moves = DEFAULT_MOVES },
+}: Plan): string[] {
   return [
+    MOVED[moves],
     ...CONNECTION_KINDS.map(
       (kind) => `${KIND_FACTS[kind].plural}: ${formatSeconds(perKindSeconds[kind])} to end by themselves.`,
     ),

@@ -1,5 +1,6 @@
 import { DEFAULT_TIMEOUT_SECONDS, findStageBehind, gateBefore, listGates } from '../approval/approval';
 import { CONNECTION_KINDS } from '../proxy/connections';
+import { DEFAULT_MOVES, Moves, narrowMoves } from '../moves/moves';
 import { findDirection } from './direction';
 import { Plan } from './plan';
 import { reversePlan } from './reverse-plan';
@@ -81,6 +82,7 @@ const CHECKS: Readonly<Record<PlanPart, Check>> = {
     ),
     atMost('drain.closeRatePerSecond', ({ drain }) => drain.closeRatePerSecond),
     atLeast('drain.jitter', ({ drain }) => drain.jitter),
+    checkMoves,
   ),
   stickiness: checkStickiness,
   windows: checkWindows,
@@ -111,6 +113,12 @@ function rollsBackAs(name: 'inconclusive' | 'onFailure'): Check {
     if (floor.judge[name] !== 'rollBack' || judge[name] === 'rollBack') return;
     problems.add(`judge.${name}`, 'rollBack, as deployed', judge[name]);
   };
+}
+
+/** What moves goes to a backend that has not proven that it can resume it. */
+function checkMoves({ drain }: Plan, floor: Plan, problems: Problems): void {
+  const [given, most] = [drain, floor.drain].map(({ moves = DEFAULT_MOVES }) => moves) as [Moves, Moves];
+  if (narrowMoves(most, given) !== given) problems.add('drain.moves', `at most ${most}, as deployed`, given);
 }
 
 /** A route that is compared stays one. Where they are learned, a list would leave out what is learned. */

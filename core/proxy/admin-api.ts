@@ -2,7 +2,7 @@ import { CLOSE_ORDER_FIELD, CloseOrder } from './close-order';
 import { ByKind, EndingCounts, KIND_FACTS, KindCounts, eachKind } from './connections';
 import { DryRunReport, HoldFigures, HoldReport } from './hold';
 import { PROXY_SETTINGS } from './settings/settings';
-import { MOVES, MoveFigures, Moves } from '../moves/moves';
+import { DEFAULT_MOVES, MOVES, MoveFigures, Moves } from '../moves/moves';
 import { ObjectField, SecondsField, readFields } from '../validation/fields';
 import type { Problems } from '../validation/problems';
 import { Side } from '../traffic/weights';
@@ -260,6 +260,13 @@ export const DRAIN_FIELD = {
       sentence: 'By how much of its interval a close may be late, so that clients do not reconnect in step.',
     },
     order: CLOSE_ORDER_FIELD,
+    moves: {
+      kind: 'choice',
+      values: MOVES,
+      default: DEFAULT_MOVES,
+      sentence:
+        'Which live connections move to the other backend while their client stays, instead of being closed: those that their application can resume, all that can be moved, or none. The setting of a proxy may allow fewer.',
+    },
   },
 } as const satisfies ObjectField;
 

@@ -34,8 +34,13 @@ export function checkForwardingLoops(scope: Construct, parts: LoopParts): void {
   ];
   // A pattern for all says nothing about one of them.
   const patterns = hostHeaders.filter((each) => !isExact(each) && !/^\*+$/.test(each));
-  for (const side of ['source', 'target'] as const) {
-    for (const [name, url] of Object.entries(parts[side]._upstreams)) {
+  // One that is the other side's own is named there: its user has given it once.
+  const checked = new Set<string>();
+  for (const name of ['upstreamUrl', 'otherUpstreamUrl'] as const) {
+    for (const side of ['source', 'target'] as const) {
+      const url = parts[side]._upstreams[name];
+      if (url === undefined || checked.has(url)) continue;
+      checked.add(url);
       checkUpstream(scope, `${side}.${name}`, url, { fronts, patterns });
     }
   }

@@ -18,6 +18,7 @@ import { MigrationDashboard } from '../monitoring/migration-dashboard';
 import { MigrationLoadBalancer } from '../load-balancer/migration-load-balancer';
 import { MigrationLoadBalancerProps } from '../load-balancer/migration-load-balancer-props';
 import { UPSTREAM_IDLE_TIMEOUT } from '../shared/idle-timeouts';
+import { ConnectionMoves } from '../traffic/connection-moves';
 import { MigrationSide } from '../traffic/migration-side';
 import { createVpc } from '../shared/migration-vpc';
 import { ProxyService } from '../proxy/proxy-service';
@@ -314,7 +315,7 @@ export class Migration extends Construct {
       cluster: this.cluster,
       adminSecret,
       sessionStore: own.sessionStore ?? props.sessionStore,
-      ...(props.plan?._switches && this.switchWith(own, side === MigrationSide.SOURCE ? props.target : props.source)),
+      ...this.joinWith(own, side === MigrationSide.SOURCE ? props.target : props.source, props.plan),
       vpcSubnets: own.vpcSubnets ?? props.privateSubnets,
       logRetention: own.logRetention ?? (own.logGroup ? undefined : props.logGroupRetention),
       encryptionKey: own.encryptionKey ?? (own.logGroup ? undefined : props.encryptionKey),
@@ -326,13 +327,19 @@ export class Migration extends Construct {
     return new ProxyService(this, 'Target', { ...options, targetGroup });
   }
 
-  /** What proxies need that may forward to the other side. What a user says instead is checked by the cutover. */
-  private switchWith(own: ProxyOptions, other: ProxyOptions) {
+  /**
+   * What proxies need that may forward to the other side, or move connections there. What a user says instead is checked by the
+   * cutover.
+   */
+  private joinWith(own: ProxyOptions, other: ProxyOptions, plan: CutoverPlan | undefined) {
+    const switches = plan?._switches ?? false;
+    const moves = (plan?._moves ?? true) && own.moves !== ConnectionMoves.NONE;
+    if (!switches && !moves) return {};
     // Proxies have one set of authorities, and of those of a plain backend none is checked.
     const trustsNone = /^http:/i.test(own.upstreamUrl) && /^https:/i.test(other.upstreamUrl);
     return {
       otherUpstreamUrl: own.otherUpstreamUrl ?? other.upstreamUrl,
-      switchStore: own.switchStore ?? this.loadBalancer.store,
+      switchStore: own.switchStore ?? (switches ? this.loadBalancer.store : undefined),
       trustedAuthorities: own.trustedAuthorities ?? (trustsNone ? other.trustedAuthorities : undefined),
     };
   }

@@ -3,6 +3,7 @@ import { DEFAULT_SMOKE, Plan, parsePlan } from '../../core/plan/plan';
 import { SWITCH_FIELDS } from '../../core/plan/switch-plan';
 import { checkNames } from '../validation/known-props';
 import { isLater } from '../validation/validation';
+import { ConnectionMoves } from '../traffic/connection-moves';
 import { MigrationSide } from '../traffic/migration-side';
 import { CutoverHook } from './cutover-hook';
 import { SwitchHook } from './switch-hook';
@@ -24,7 +25,7 @@ export enum CutoverPlanPart {
   BREAKER = 'breaker',
   /** A smaller error budget, less tolerance. */
   JUDGE = 'judge',
-  /** More time for connections to end, closed more slowly. */
+  /** More time for connections to end, closed more slowly, fewer of them moved. */
   DRAIN = 'drain',
   /** Clients stay for longer with the side that is left. */
   STICKINESS = 'stickiness',
@@ -225,6 +226,13 @@ export interface CutoverDrain {
    * @default 20
    */
   readonly closeRatePerSecond?: number;
+
+  /**
+   * Which WebSockets and event streams move to the other backend while their clients stay connected, instead of being closed. The
+   * proxies of the side that is left carry them until their tasks end.
+   * @default ConnectionMoves.RESUMABLE
+   */
+  readonly moves?: ConnectionMoves;
 
   /**
    * Which of them it closes first.
@@ -709,6 +717,15 @@ export class CutoverPlan {
   }
 
   /**
+   * Whether it moves live connections: the proxies must then know each other's backend.
+   *
+   * @internal
+   */
+  public get _moves(): boolean {
+    return this.props.drain?.moves !== ConnectionMoves.NONE;
+  }
+
+  /**
    * Whether a rollback may raise the desired count of a side.
    *
    * @internal
@@ -855,6 +872,7 @@ function renderDrain(drain: CutoverDrain, { number: read, path: readPath }: Read
       streaming: seconds(drain.streamingResponses),
     },
     closeRatePerSecond: read(drain.closeRatePerSecond),
+    moves: drain.moves,
     order: drain.order && {
       paths: drain.order.paths?.map((path) => ({ path: readPath(path) })),
       kinds: drain.order.kinds,

@@ -9,6 +9,7 @@ import { PROXY_SETTINGS } from '../../core/proxy/settings/settings';
 import { Setting, SettingTexts } from '../../core/proxy/settings/setting-names';
 import { DrainProfile } from '../shared/drain-profile';
 import { UPSTREAM_IDLE_BOUNDS, UPSTREAM_IDLE_TIMEOUT } from '../shared/idle-timeouts';
+import { ConnectionMoves } from '../traffic/connection-moves';
 import { MigrationSide } from '../traffic/migration-side';
 import { ProxyCompute } from './proxy-compute';
 import { renderSeconds, workersFor } from './proxy-environment';
@@ -31,9 +32,10 @@ export interface ProxyOptions {
   readonly upstreamUrl: string;
 
   /**
-   * The backend of the other side: where requests go while that side serves, so both backends must let the proxies of both
-   * sides in. A plan of `CutoverPlan.drainThenShift` needs it; a `Migration` with such a plan sets it.
-   * @default - none: these proxies never forward to the other side
+   * The backend of the other side: where requests go while that side serves, and where live connections move to, so both backends
+   * must let the proxies of both sides in. A plan of `CutoverPlan.drainThenShift` needs it, and so does one that moves connections;
+   * a `Migration` with such a plan sets it.
+   * @default - none: these proxies never forward to the other side, and move nothing
    */
   readonly otherUpstreamUrl?: string;
 
@@ -180,6 +182,33 @@ export interface ProxyOptions {
   readonly upstreamIdleTimeout?: Duration;
 
   /**
+   * Which WebSockets and event streams these proxies may move to the other side's backend while their clients stay connected. The
+   * plan of a cutover may move fewer. It needs `otherUpstreamUrl`.
+   * @default ConnectionMoves.RESUMABLE
+   */
+  readonly moves?: ConnectionMoves;
+
+  /**
+   * What the handshake of a WebSocket has that never moves, because its credentials are good for one handshake: a path, where `*`
+   * stands for anything, the name of a header field, or `NAME=VALUE`.
+   * @default - none
+   */
+  readonly movesNever?: string[];
+
+  /**
+   * How long each part of a move may take before the client must connect anew: from 1 second to 10 minutes.
+   * @default Duration.seconds(5)
+   */
+  readonly moveTimeout?: Duration;
+
+  /**
+   * Whether WebSockets are compressed message by message (`permessage-deflate` without context takeover), so that those with
+   * compression can be moved.
+   * @default false
+   */
+  readonly webSocketNoContextTakeover?: boolean;
+
+  /**
    * More settings of the proxy, by their environment variables.
    * @default - none
    */
@@ -235,12 +264,16 @@ export function findWorkers(props: ProxyServiceProps): number | undefined {
 const SETTING_PROPS = {
   workers: 'workers',
   upstreamIdleTimeout: 'upstream_idle_seconds',
+  moves: 'moves',
+  movesNever: 'moves_never',
+  moveTimeout: 'move_timeout_seconds',
+  webSocketNoContextTakeover: 'websocket_no_context_takeover',
 } as const satisfies Partial<Record<keyof ProxyOptions, Setting>>;
 
 type SettingProp = keyof typeof SETTING_PROPS;
 
 /** What is no prop of the user, and has another default than that of the proxy. */
-function findDefaults(props: ProxyServiceProps): Pick<ProxyServiceProps, SettingProp> {
+function findDefaults(props: ProxyServiceProps): Partial<Pick<ProxyServiceProps, SettingProp>> {
   return { workers: findWorkers(props), upstreamIdleTimeout: UPSTREAM_IDLE_TIMEOUT };
 }
 
@@ -248,24 +281,37 @@ function findDefaults(props: ProxyServiceProps): Pick<ProxyServiceProps, Setting
 export function listSettings(props: ProxyServiceProps): SettingTexts {
   const defaults = findDefaults(props);
   const texts = (Object.keys(SETTING_PROPS) as SettingProp[]).map((prop) => {
-    const value = props[prop] ?? defaults[prop];
-    return [SETTING_PROPS[prop], typeof value === 'object' ? renderSeconds(value) : renderNumber(value)];
+    return [SETTING_PROPS[prop], renderSetting(props[prop] ?? defaults[prop])];
   });
   return Object.fromEntries(texts) as SettingTexts;
 }
 
-function renderNumber(value: number | undefined): string | undefined {
-  return value === undefined ? undefined : Tokenization.stringifyNumber(value);
+function renderSetting(value: ProxyServiceProps[SettingProp]): string | undefined {
+  if (value instanceof Duration) return renderSeconds(value);
+  if (typeof value === 'number') return Tokenization.stringifyNumber(value);
+  return Array.isArray(value) ? value.join(',') : value?.toString();
 }
 
 function checkSettings(props: ProxyServiceProps): void {
   for (const prop of Object.keys(SETTING_PROPS) as SettingProp[]) {
     const value = props[prop];
-    const { min, max } = PROXY_SETTINGS[SETTING_PROPS[prop]];
-    if (typeof value === 'number') checkInteger(prop, value, { min, max });
+    const field = PROXY_SETTINGS[SETTING_PROPS[prop]];
+    if (typeof value === 'number' && field.kind === 'integer') checkInteger(prop, value, field);
   }
   if (props.upstreamIdleTimeout) checkDuration('upstreamIdleTimeout', props.upstreamIdleTimeout, UPSTREAM_IDLE_BOUNDS);
+  if (props.moveTimeout) checkDuration('moveTimeout', props.moveTimeout, MOVE_TIMEOUT_BOUNDS);
+  props.movesNever?.forEach((pattern, index) => checkPattern(`movesNever[${index}]`, pattern));
 }
+
+const MOVE_TIMEOUT_BOUNDS = { min: Duration.seconds(1), max: Duration.minutes(10) };
+
+/** The proxy is given all of them in one text, with commas between them. */
+function checkPattern(name: string, pattern: string): void {
+  if (isLater(pattern) || (!pattern.includes(',') && NEVER_MOVED.test(pattern))) return;
+  reject(name, PROXY_SETTINGS.moves_never.rule, pattern);
+}
+
+const NEVER_MOVED = new RegExp(PROXY_SETTINGS.moves_never.pattern, 'i');
 
 /** Where the proxies may send requests, by the names of the props. */
 export type Upstreams = Pick<ProxyOptions, 'upstreamUrl' | 'otherUpstreamUrl'>;

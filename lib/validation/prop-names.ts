@@ -56,6 +56,7 @@ export const STRUCTS = {
   },
   CutoverDrain: {
     closeRatePerSecond: 'number?',
+    moves: 'ConnectionMoves?',
     order: 'CutoverCloseOrder?',
     requests: 'Duration?',
     streamingResponses: 'Duration?',
@@ -396,6 +397,9 @@ export const STRUCTS = {
     maxTasks: 'number?',
     memoryLimitMiB: 'number?',
     minTasks: 'number?',
+    moveTimeout: 'Duration?',
+    moves: 'ConnectionMoves?',
+    movesNever: 'string[]?',
     otherUpstreamUrl: 'string?',
     protectLongLivedConnections: 'boolean?',
     scaling: 'ProxyScaling?',
@@ -405,6 +409,7 @@ export const STRUCTS = {
     upstreamIdleTimeout: 'Duration?',
     upstreamUrl: 'string',
     vpcSubnets: 'SubnetSelection?',
+    webSocketNoContextTakeover: 'boolean?',
     workers: 'number?',
   },
   ProxyScaling: {
@@ -443,6 +448,9 @@ export const STRUCTS = {
     maxTasks: 'number?',
     memoryLimitMiB: 'number?',
     minTasks: 'number?',
+    moveTimeout: 'Duration?',
+    moves: 'ConnectionMoves?',
+    movesNever: 'string[]?',
     otherUpstreamUrl: 'string?',
     protectLongLivedConnections: 'boolean?',
     scaling: 'ProxyScaling?',
@@ -454,6 +462,7 @@ export const STRUCTS = {
     upstreamIdleTimeout: 'Duration?',
     upstreamUrl: 'string',
     vpcSubnets: 'SubnetSelection?',
+    webSocketNoContextTakeover: 'boolean?',
     workers: 'number?',
   },
   SelfSignedCertificateProps: {
@@ -555,6 +564,11 @@ export const ENUMS: Readonly<Record<string, object>> = {
   CloseKinds: {
     SHORT_LIVED_FIRST: 'shortLivedFirst',
     TOGETHER: 'together',
+  },
+  ConnectionMoves: {
+    NONE: 'none',
+    RESUMABLE: 'resumable',
+    ALL: 'all',
   },
   CutoverHookTime: {
     BEFORE_PREFLIGHT: 'beforePreflight',

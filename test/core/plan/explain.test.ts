@@ -142,6 +142,7 @@ describe('the whole text, as an operator reads it before a cutover', () => {
       [
         'Drain of the source',
         [
+          'Live connections that their application can resume move to the other backend: their clients stay connected.',
           'requests: 30 s to end by themselves.',
           'WebSocket connections: 5 min to end by themselves.',
           'streaming gRPC calls: 5 min to end by themselves.',

@@ -67,6 +67,7 @@ test.each<[string, object]>([
   ['a breaker that trips sooner', { breaker: { minimumErrors: 1, maximumErrorRate: 0.01 } }],
   ['a smaller budget', { judge: { errorBudget: 0.001, latencyTolerance: 0, warmUpSeconds: 0 } }],
   ['more time to drain', { drain: { ...FLOOR.drain, perKindSeconds: { http: 60 }, closeRatePerSecond: 1 } }],
+  ['a drain that moves fewer', { drain: { ...FLOOR.drain, moves: 'none' } }],
   ['a shorter wait for an approval', { approval: { ...FLOOR.approval, timeoutSeconds: 60 } }],
 ])('%s is taken', (_, over) => {
   expect(listProblems(over)).toEqual([]);
@@ -127,6 +128,11 @@ test.each<[string, object, string]>([
     'a faster drain',
     { drain: { ...FLOOR.drain, closeRatePerSecond: 11 } },
     "'drain.closeRatePerSecond' must be at most 10",
+  ],
+  [
+    'a drain that moves more',
+    { drain: { ...FLOOR.drain, moves: 'all' } },
+    "'drain.moves' must be at most resumable, as deployed, got ",
   ],
   ['a drain in step', { drain: { ...FLOOR.drain, jitter: 0.1 } }, "'drain.jitter' must be at least 0.2"],
   [

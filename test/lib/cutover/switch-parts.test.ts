@@ -5,7 +5,7 @@ import { Bucket, IBucket } from 'aws-cdk-lib/aws-s3';
 import { ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { addEndpoints } from '../../../lib/cutover/cutover-endpoints';
 import { checkSwitch, SwitchParts } from '../../../lib/cutover/switch-parts';
-import { CutoverPlan, MigrationProps, PointOfNoReturn, ProxyOptions } from '../../../lib';
+import { ConnectionMoves, CutoverPlan, MigrationProps, PointOfNoReturn, ProxyOptions } from '../../../lib';
 import { listResources, newMigration, newStack } from '../fixture';
 
 const plan = CutoverPlan.drainThenShift({ pointOfNoReturn: PointOfNoReturn.SHARED });
@@ -101,9 +101,18 @@ describe('a migration', () => {
     ]);
   });
 
-  test('gives neither where the plan does not switch', () => {
-    for (const settings of findSettings(migrate({ plan: undefined })))
+  test('gives no store where the plan does not switch, and the other backend for its moves alone', () => {
+    const [source, target] = findSettings(migrate({ plan: undefined }));
+    expect(source).toMatchObject({ other: NEW, store: undefined });
+    expect(target).toMatchObject({ other: OLD, store: undefined });
+    const still = CutoverPlan.gradual({ drain: { moves: ConnectionMoves.NONE } });
+    for (const settings of findSettings(migrate({ plan: still })))
       expect(settings).toMatchObject({ other: undefined, store: undefined });
+    const standing = { upstreamUrl: OLD, moves: ConnectionMoves.NONE };
+    expect(findSettings(migrate({ plan: undefined, source: standing }))).toMatchObject([
+      { other: undefined },
+      { other: OLD },
+    ]);
   });
 
   test.each<[(scope: Stack) => Partial<ProxyOptions>, string]>([

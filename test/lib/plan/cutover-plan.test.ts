@@ -9,6 +9,7 @@ import { SWITCH_FIELDS } from '../../../core/plan/switch-plan';
 import {
   CloseAge,
   CloseKinds,
+  ConnectionMoves,
   CutoverPlan,
   MigrationSide,
   CutoverDay,
@@ -67,6 +68,7 @@ test('custom: every prop arrives where the steps read it', () => {
         streamingResponses: Duration.minutes(4),
         closeRatePerSecond: 50,
         order: { paths: ['/feed', '/chat/*'], kinds: CloseKinds.TOGETHER, age: CloseAge.YOUNGEST_FIRST },
+        moves: ConnectionMoves.ALL,
       },
       stickiness: CutoverStickiness.shorten(Duration.minutes(2)),
       rollbackPace: {
@@ -111,6 +113,7 @@ test('custom: every prop arrives where the steps read it', () => {
     drain: {
       perKindSeconds: { http: 10, websocket: 120, grpcStream: 60, serverSentEvents: 60, streaming: 240 },
       closeRatePerSecond: 50,
+      moves: 'all',
       jitter: 0.2,
       order: { paths: [{ path: '/feed' }, { path: '/chat/*' }], kinds: 'together', age: 'youngestFirst' },
     },

@@ -8,6 +8,7 @@ import { Key } from 'aws-cdk-lib/aws-kms';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { ConnectionMoves } from '../../../lib/traffic/connection-moves';
 import { DrainProfile } from '../../../lib/shared/drain-profile';
 import { MigrationSide } from '../../../lib/traffic/migration-side';
 import { ProxyServiceProps } from '../../../lib/proxy/proxy-service-props';
@@ -161,6 +162,10 @@ describe('custom', () => {
       availabilityZoneRebalancing: false,
       protectLongLivedConnections: false,
       upstreamIdleTimeout: Duration.minutes(3),
+      moves: ConnectionMoves.ALL,
+      movesNever: ['/live?ticket=*', 'X-One-Time-Token'],
+      moveTimeout: Duration.seconds(3),
+      webSocketNoContextTakeover: true,
       environment: { DRAINSHIFT_ACCESS_LOG: 'on' },
     });
     template.hasResourceProperties(TASK, {
@@ -173,6 +178,10 @@ describe('custom', () => {
       DRAINSHIFT_WORKERS: '2',
       DRAINSHIFT_TASK_PROTECTION: 'false',
       DRAINSHIFT_UPSTREAM_IDLE_SECONDS: '180',
+      DRAINSHIFT_MOVES: 'all',
+      DRAINSHIFT_MOVES_NEVER: '/live?ticket=*,X-One-Time-Token',
+      DRAINSHIFT_MOVE_TIMEOUT_SECONDS: '3',
+      DRAINSHIFT_WEBSOCKET_NO_CONTEXT_TAKEOVER: 'true',
       DRAINSHIFT_ACCESS_LOG: 'on',
     });
     expect(JSON.stringify(listResources(template, POLICY))).not.toContain('ecs:UpdateTaskProtection');
@@ -559,6 +568,8 @@ test.each<[Partial<ProxyServiceProps>, string]>([
   [{ upstreamUrl: 'old.internal' }, "'upstreamUrl' must be http(s)://host[:port] without a path, got old.internal"],
   [{ workers: 0 }, "'workers' must be an integer from 1 to 64, got 0"],
   [{ upstreamIdleTimeout: Duration.hours(2) }, "'upstreamIdleTimeout' must be from 1 second to 1 hour, got 2 hours"],
+  [{ moveTimeout: Duration.minutes(11) }, "'moveTimeout' must be from 1 second to 10 minutes, got 11 minutes"],
+  [{ movesNever: ['/a', 'a,b'] }, "'movesNever[1]' must be paths with * for anything, names of header fields, or NAME"],
   [{ workers: 65 }, "'workers' must be an integer from 1 to 64, got 65"],
   [
     { drainProfile: DrainProfile.WEBSOCKET_HEAVY },
