@@ -35,10 +35,14 @@ test('a wire over a stream has something pending until the kernel has all of it'
   expect(transport.hasPending).toBe(true);
 });
 
-test('a response has not ended, nor its connection ended, while a part of it is pending', () => {
+test.each([
+  ['ended', 'HTTP/1.0', ''],
+  ['closed', 'HTTP/1.1', 'Connection: close\r\n'],
+])('a response has not ended, nor its connection %s, while a part of it is pending', (_, version, fields) => {
   const transport = new FakeTransport();
   let ended = 0;
   transport.end = () => (ended += 1);
+  transport.close = () => (ended += 1);
   const context: PlaneContext = {
     createExchange: (client: DownstreamStream, head: EngineHead): Exchange => new Exchange(context, client, head),
     options: { ledger: new Ledger(), route: () => ({ response: { status: 200, body: 'answer' } }) },
@@ -48,7 +52,7 @@ test('a response has not ended, nor its connection ended, while a part of it is 
   } as unknown as PlaneContext;
   new Http1Client(context, { left: () => undefined, isHttp2: () => undefined }, transport);
   transport.hasPending = true;
-  transport.receive(Buffer.from('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'));
+  transport.receive(Buffer.from(`GET / ${version}\r\nHost: a\r\n${fields}\r\n`));
   expect(transport.written).toContain('answer');
   expect(ended).toBe(0);
   transport.hasPending = false;

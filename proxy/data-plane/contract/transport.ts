@@ -27,6 +27,8 @@ export interface Transport {
   readonly isPaused: boolean;
   /** Ends the writing half after what was written; reading goes on. */
   end(): void;
+  /** Ends both directions, when nothing is pending. `onClose` is called later. */
+  close(): void;
   /** Frees the socket; what was not yet sent is lost. `onClose` is called later. */
   destroy(): void;
   /** As `destroy`, with a reset for the peer, so that it does not take what it got for the whole. */

@@ -392,13 +392,24 @@ export class Http1Client implements DownstreamStream, TransportUser, BodySink, T
 
   /** Ends the connection in order: a close over unread bytes would be a reset, and take the response with it. */
   private close(): void {
+    const { sendsNoMore } = this;
     this.state = 'linger';
     this.head = undefined;
     this.ahead.clear();
     this.sinceMs = this.context.ticker.nowMs;
     this.lingersSinceMs = this.sinceMs;
+    if (sendsNoMore) return this.transport.close();
     this.transport.end();
     if (this.transport.isPaused) this.transport.resume();
+  }
+
+  /**
+   * The client has asked for the end, and sent nothing behind its request. A client that breaks its own word may lose the end of its
+   * response, here as at other proxies; to wait for it costs each of the others two calls of the kernel and a read.
+   */
+  private get sendsNoMore(): boolean {
+    const { head, ahead, isServing, transport } = this;
+    return head?.isLast === true && ahead.bytes === 0 && !isServing && !transport.isPaused;
   }
 
   private gone(): void {

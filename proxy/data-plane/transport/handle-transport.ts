@@ -113,6 +113,10 @@ export class HandleTransport implements Transport, HandleOwner {
     else this.shutDown(this.handle);
   }
 
+  close(): void {
+    this.destroy();
+  }
+
   destroy(): void {
     const { handle } = this;
     this.handle = undefined;

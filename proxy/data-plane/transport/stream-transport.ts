@@ -65,6 +65,10 @@ export class StreamTransport implements Transport {
     this.socket.end();
   }
 
+  close(): void {
+    this.socket.end(() => this.socket.destroy());
+  }
+
   destroy(): void {
     this.socket.destroy();
   }

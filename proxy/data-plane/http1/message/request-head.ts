@@ -51,6 +51,11 @@ export class Http1Head implements EngineHead {
     return !close && (keepAlive || this.httpVersion === '1.1') && !this.isUpgrade;
   }
 
+  /** The client has said that nothing follows, and no body does: it sends no more (RFC 9112 section 9.6). */
+  get isLast(): boolean {
+    return this.fields.options.close && this.bodyLength === 0 && !this.isUpgrade;
+  }
+
   get client(): Peer {
     return this.transport.peer;
   }

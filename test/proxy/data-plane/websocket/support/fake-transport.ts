@@ -37,6 +37,10 @@ export class FakeTransport implements Transport {
     this.calls.push('end');
   }
 
+  close(): void {
+    this.destroy();
+  }
+
   destroy(): void {
     if (!this.isDestroyed) this.calls.push('destroy');
     this.isDestroyed = true;
