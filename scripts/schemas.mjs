@@ -10,6 +10,7 @@ const require = createRequire(import.meta.url);
 const { PLAN_FIELDS } = require('../dist/core/plan/plan.js');
 const { SCENARIO_FIELDS } = require('../dist/core/scenario/fields.js');
 const { buildSettingsSchema, formatSettingTable } = require('../dist/core/proxy/settings/describe-settings.js');
+const { formatMoveRejections } = require('../dist/core/moves/moves.js');
 const { SETTING_GROUPS } = require('../dist/core/proxy/settings/settings.js');
 const { buildJsonSchema } = require('../dist/core/validation/json-schema.js');
 const { formatFaultTable, formatPhaseTable } = require('../dist/rehearsal/faults/describe.js');
@@ -63,7 +64,10 @@ const files = {
   ...page('docs/rehearsal.md', { 'the fields of a scenario: npm run schemas': formatFieldTable(SCENARIO_FIELDS) }),
   ...page(
     'docs/proxy.md',
-    Object.fromEntries(SETTING_GROUPS.map((group) => [`settings: ${group}`, formatSettingTable(group)])),
+    Object.fromEntries([
+      ...SETTING_GROUPS.map((group) => [`settings: ${group}`, formatSettingTable(group)]),
+      ['moves: rejections', formatMoveRejections()],
+    ]),
   ),
 };
 for (const [file, text] of Object.entries(files)) {

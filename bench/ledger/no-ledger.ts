@@ -16,6 +16,14 @@ export abstract class LedgerEntry implements Pick<RealEntry, keyof RealEntry> {
 
   abstract close(): Promise<void>;
 
+  get destination() {
+    return undefined;
+  }
+
+  get movable() {
+    return undefined;
+  }
+
   measure(): void {
     return;
   }
@@ -52,12 +60,20 @@ export class Ledger implements Pick<RealLedger, keyof RealLedger> {
     return false;
   }
 
+  includes(): boolean {
+    return false;
+  }
+
   get active() {
     return eachKind(() => 0);
   }
 
   get ended() {
     return eachKind(() => ({ ...NO_ENDINGS }));
+  }
+
+  get whole() {
+    return this;
   }
 
   get carried() {

@@ -106,3 +106,9 @@ function combineBuckets(a: readonly number[], b: readonly number[], sign: 1 | -1
   const length = Math.max(a.length, b.length);
   return Array.from({ length }, (_, bucket) => (a[bucket] ?? 0) + sign * (b[bucket] ?? 0));
 }
+
+/** The codes with their sentences, in Markdown. */
+export function formatMoveRejections(): string {
+  const rows = MOVE_REJECTION_CODES.map((code) => `| \`${code}\` | ${MOVE_REJECTIONS[code]} |`);
+  return ['| code | why |', '|---|---|', ...rows].join('\n');
+}

@@ -58,10 +58,17 @@ export function nextCloseMs(order: DrainOrder, random: number): number {
   return (1000 / order.closeRatePerSecond) * (1 + order.jitter * random);
 }
 
+/** Of the connections that a drain waits for no more: those that it has cut, and those that were moved to the other side. */
+export interface Gone {
+  readonly forced: number;
+  readonly moved: number;
+}
+
 /** The line that a draining proxy logs. */
-export function drainProgress(active: KindCounts, remainingSeconds: number): string {
+export function drainProgress(active: KindCounts, remainingSeconds: number, moved = 0): string {
   const parts = countLogged(active, 'HTTP', 'WebSocket', 'streaming');
-  return `Draining connections: ${total(active)} active (${parts}), ${Math.max(0, remainingSeconds).toFixed(1)}s remaining`;
+  const remaining = `${Math.max(0, remainingSeconds).toFixed(1)}s remaining`;
+  return `Draining connections: ${total(active)} active (${parts}), ${remaining}${moved === 0 ? '' : `, ${moved} moved`}`;
 }
 
 /** Milliseconds until the next such line. */
@@ -69,10 +76,11 @@ export function nextProgressMs(remainingSeconds: number): number {
   return remainingSeconds <= LAST_SECONDS ? LAST_PROGRESS_MS : PROGRESS_MS;
 }
 
-/** The line with which a drain ends. `forced`: how many of its connections it has cut. */
-export function drainEnd(active: KindCounts, forced: number): string {
+/** The line with which a drain ends. */
+export function drainEnd(active: KindCounts, { forced, moved }: Gone): string {
   if (total(active) === 0) {
-    return forced === 0 ? 'All connections drained gracefully' : `All connections drained, ${forced} of them by force`;
+    const how = forced === 0 ? ' gracefully' : `, ${forced} of them by force`;
+    return `All connections drained${how}${moved === 0 ? '' : `, ${moved} moved`}`;
   }
   return `Drain timeout reached with ${total(active)} connections still active (${countLogged(active, 'WebSocket', 'streaming')})`;
 }

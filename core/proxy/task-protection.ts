@@ -1,4 +1,4 @@
-import { KindCounts, total } from './connections';
+import { KindCounts, addKinds, total } from './connections';
 
 /** Whether ECS is to spare this task when it scales in or deploys. */
 export type ProtectionOrder = 'protect' | 'release';
@@ -24,6 +24,21 @@ export interface Snapshot {
   readonly active: KindCounts;
   /** It neither drains nor shuts down. */
   readonly isServing: boolean;
+}
+
+/**
+ * What a task's connections are to its protection. Those that are carried are no traffic of its side, and would be lost with it:
+ * they protect it in a drain, too.
+ */
+export function taskSnapshot(
+  { state, active, carried }: { readonly state: string; readonly active: KindCounts; readonly carried: KindCounts },
+  isShuttingDown: boolean,
+): Snapshot {
+  const isServing = state === 'serving';
+  return {
+    active: isServing ? addKinds(active, carried) : carried,
+    isServing: (isServing || total(carried) > 0) && !isShuttingDown,
+  };
 }
 
 export const UNPROTECTED: TaskProtection = { state: 'off', askedAtMs: 0, neededAtMs: 0 };

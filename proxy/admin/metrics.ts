@@ -1,6 +1,8 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 import { FAST_PATHS, FastPath } from '../../core/proxy/admin-api';
 import { CONNECTION_KINDS, ENDINGS } from '../../core/proxy/connections';
+import { MOVE_REJECTION_CODES, MoveFigures } from '../../core/moves/moves';
+import { BUCKETS, bucketEndMs } from '../../core/proxy/latency-buckets';
 import { HOLD_REJECTIONS, HoldFigures, HoldRejections } from '../../core/proxy/hold';
 import type { Side } from '../../core/traffic/weights';
 import type { UpstreamLog } from '../telemetry/upstream-log';
@@ -29,6 +31,7 @@ export interface MetricSources {
   /** Requests that a hold has parked now. */
   readonly held: () => number;
   readonly holds: () => HoldFigures;
+  readonly moves: () => MoveFigures;
   readonly fastPath: () => FastPath;
   readonly memory: () => DataPlane['memory'];
   /** The clock that the ledger's entries came in by. */
@@ -45,6 +48,7 @@ export function createMetrics(side: Side, sources: MetricSources): Registry {
   addConnections(registry, side, sources);
   addRequests(registry, side, sources);
   addHolds(registry, side, sources);
+  addMoves(registry, side, sources);
   addPlane(registry, side, sources);
   return registry;
 }
@@ -168,6 +172,83 @@ function addHolds(registry: Registry, side: Side, { held, holds }: MetricSources
       for (const reason of HOLD_REJECTIONS) this.inc({ side, reason }, rejected[reason]);
     },
   });
+}
+
+function addMoves(registry: Registry, side: Side, { ledger, moves }: MetricSources): void {
+  const registers = [registry];
+  new Gauge({
+    name: 'drainshift_connections_carried',
+    help: "Connections of clients here that were moved to the other side's backend, by kind.",
+    labelNames: ['side', 'kind'],
+    registers,
+    collect() {
+      const { carried } = ledger;
+      for (const kind of CONNECTION_KINDS) this.set({ side, kind }, carried[kind]);
+    },
+  });
+  new Counter({
+    name: 'drainshift_carried_connections_ended_total',
+    help: 'Carried connections that ended, by kind and by how; moved: back to their own side.',
+    labelNames: ['side', 'kind', 'how'],
+    registers,
+    collect() {
+      this.reset();
+      const { carriedEnded } = ledger;
+      for (const kind of CONNECTION_KINDS)
+        for (const how of ENDINGS) this.inc({ side, kind, how }, carriedEnded[kind][how]);
+    },
+  });
+  new Gauge({
+    name: 'drainshift_moves_under_way',
+    help: 'Connections on their way from one backend to another.',
+    labelNames: ['side'],
+    registers,
+    collect() {
+      this.set({ side }, moves().underWay);
+    },
+  });
+  new Counter({
+    name: 'drainshift_moves_rejected_total',
+    help: 'Connections that were not moved, by why.',
+    labelNames: ['side', 'reason'],
+    registers,
+    collect() {
+      this.reset();
+      const { rejected } = moves();
+      for (const reason of MOVE_REJECTION_CODES) this.inc({ side, reason }, rejected[reason] ?? 0);
+    },
+  });
+  registry.registerMetric(stallMetric(side, moves) as unknown as Histogram);
+}
+
+/** Every second doubling is bound enough for a page. */
+const STALL_BOUNDS = Array.from({ length: BUCKETS - 1 }, (_, bucket) => bucket).filter((bucket) => bucket % 8 === 0);
+
+function stallMetric(side: Side, moves: MetricSources['moves']) {
+  const name = 'drainshift_move_stall_seconds';
+  const help = 'How long the messages of a client that was moved to another backend had to wait.';
+  const described = { name, help, type: 'histogram', aggregator: 'sum' } as const;
+  const get = () => {
+    const { stall } = moves();
+    const countTo = (last: number) => stall.slice(0, last + 1).reduce((sum, count) => sum + count, 0);
+    const total = countTo(BUCKETS);
+    const bucket = (le: number | string, value: number): Value => ({
+      metricName: `${name}_bucket`,
+      labels: { le, side },
+      value,
+    });
+    // The buckets are all that is kept: each move counts as long as its own.
+    const endMs = (at: number) => (Number.isFinite(bucketEndMs(at)) ? bucketEndMs(at) : bucketEndMs(BUCKETS - 2));
+    const sumMs = stall.reduce((sum, count, at) => sum + count * endMs(at), 0);
+    const values = [
+      ...STALL_BOUNDS.map((at) => bucket(bucketEndMs(at) / 1000, countTo(at))),
+      bucket('+Inf', total),
+      { metricName: `${name}_sum`, labels: { side }, value: sumMs / 1000 },
+      { metricName: `${name}_count`, labels: { side }, value: total },
+    ];
+    return { ...described, values };
+  };
+  return { ...described, get: () => Promise.resolve(get()) };
 }
 
 function addPlane(registry: Registry, side: Side, { fastPath, memory }: MetricSources): void {

@@ -17,7 +17,7 @@ import {
 import { inCloseOrder } from '../../core/proxy/close-order';
 import type { Clock } from '../process/clock';
 import { DrainLines, DrainLog } from '../telemetry/drain-lines';
-import type { Ledger, LedgerEntry } from '../data-plane/contract/ledger';
+import type { LedgerEntry, LiveConnections } from '../data-plane/contract/ledger';
 
 /** How often a drain looks at the ledger. */
 const LOOK_MS = 100;
@@ -33,6 +33,8 @@ export type DrainResult = 'drained' | 'overdue' | 'cancelled';
 
 interface Run {
   readonly startedMs: number;
+  /** Connections that had been moved to the other side until then. */
+  readonly movedBefore: number;
   /** The deadline for everything, whenever it arrived: ECS kills the process without waiting. */
   readonly lastMs: number;
   readonly lines: DrainLines;
@@ -60,11 +62,13 @@ export class Drain {
   private cancelLook: () => void = () => undefined;
 
   constructor(
-    private readonly ledger: Ledger,
+    private ledger: LiveConnections,
     private readonly clock: Clock,
     private readonly log: DrainLog,
     /** Told at every change, so that the data plane and the route know. */
     private readonly changed: (isDraining: boolean) => void,
+    /** Those that are moved are not for the drain to close. */
+    private readonly isMoving: (entry: LedgerEntry) => boolean = () => false,
   ) {}
 
   get state(): DrainState {
@@ -105,8 +109,10 @@ export class Drain {
    * Starts over, with the whole time of this order.
    *
    * @param lastSeconds after which the time of everything has passed, whenever it came
+   * @param ledger what is to end. Default: what had to before
    */
-  startAfresh(order: DrainOrder, lastSeconds = Infinity): Promise<DrainResult> {
+  startAfresh(order: DrainOrder, lastSeconds = Infinity, ledger = this.ledger): Promise<DrainResult> {
+    this.ledger = ledger;
     this.cancelLook();
     this.run?.settle('cancelled');
     this.run = this.begin(order, lastSeconds);
@@ -137,6 +143,7 @@ export class Drain {
     const result = new Promise<DrainResult>((resolve) => (settle = resolve));
     return {
       startedMs,
+      movedBefore: this.moved,
       lastMs: startedMs + lastSeconds * 1000,
       lines: new DrainLines(this.log, startedMs),
       order,
@@ -149,6 +156,11 @@ export class Drain {
       result,
       settle,
     };
+  }
+
+  private get moved(): number {
+    const { ended } = this.ledger;
+    return CONNECTION_KINDS.reduce((sum, kind) => sum + ended[kind].moved, 0);
   }
 
   private startLimitMs(order: DrainOrder): number {
@@ -169,7 +181,12 @@ export class Drain {
     const { run } = this;
     if (!run) return;
     const nowMs = this.clock.nowMs();
-    const verdict = run.lines.tell(this.ledger.active, this.limitMs(run), total(run.forced), nowMs);
+    const verdict = run.lines.tell(
+      this.ledger.active,
+      this.limitMs(run),
+      { forced: total(run.forced), moved: this.moved - run.movedBefore },
+      nowMs,
+    );
     if (verdict !== 'wait') run.settle(verdict);
     this.closeDue(run, nowMs);
     const untilLook = Math.min(LOOK_MS, Math.max(MIN_LOOK_MS, run.nextCloseMs - nowMs));
@@ -208,7 +225,8 @@ export class Drain {
   private takeDue(run: Run, nowMs: number): LedgerEntry | undefined {
     for (let next = run.due.pop(); next !== undefined; next = run.due.pop()) {
       const untilMs = this.overdueSince(run, next.kind, nowMs);
-      if (next.leftAs === undefined && untilMs !== undefined && next.enteredMs <= untilMs) return next;
+      const isDue = untilMs !== undefined && next.enteredMs <= untilMs;
+      if (isDue && this.ledger.includes(next) && !this.isMoving(next)) return next;
     }
     return undefined;
   }

@@ -1,4 +1,4 @@
-import type { KindCounts } from '../../core/proxy/connections';
+import { KindCounts, total } from '../../core/proxy/connections';
 import type { Side } from '../../core/traffic/weights';
 import type { DrainState } from './drain';
 import type { Response, DataPlane } from '../data-plane/contract/data-plane';
@@ -7,6 +7,8 @@ export interface HealthOptions {
   readonly side: Side;
   readonly state: () => DrainState;
   readonly active: () => KindCounts;
+  /** Those whose backend is the other side's. */
+  readonly carried: () => KindCounts;
   readonly memory: () => Pick<DataPlane['memory'], 'heldBytes' | 'budgetBytes'>;
   readonly sessionStore?: { readonly isConnected: boolean };
   readonly isSessionStoreRequired?: boolean;
@@ -26,7 +28,7 @@ export class Health {
 
   /** @param isForwarded whether it was asked by a client, through a load balancer: then it says only how it is */
   respond(isForwarded: boolean): Response {
-    const { side, state, active, memory, sessionStore, isSessionStoreRequired } = this.options;
+    const { side, state, active, carried, memory, sessionStore, isSessionStoreRequired } = this.options;
     const isAway = sessionStore?.isConnected === false && isSessionStoreRequired === true;
     const status = isAway ? 'unhealthy' : state() === 'serving' ? 'ok' : 'draining';
     const body = isForwarded
@@ -35,6 +37,7 @@ export class Health {
           status,
           side,
           connections: active(),
+          ...(total(carried()) > 0 && { carried: carried() }),
           memory_usage: process.memoryUsage.rss(),
           memory_held: memory().heldBytes,
           memory_budget: memory().budgetBytes,

@@ -40,7 +40,7 @@ export interface HoldGateOptions {
   /** The data plane's. */
   readonly setHolding: (holding: boolean) => void;
   /** Closes in order what could go on for ever: the clients connect anew, and wait. */
-  readonly endStreams: () => void;
+  readonly endStreams: (moves: HoldOrder['moves']) => void;
   /**
    * Where the decisions of switches are. `primary`: the primary process asks, and tells. Absent: a hold that only a decision
    * ends is rejected.
@@ -170,7 +170,7 @@ export class HoldGate {
     if (!isFirst) return undefined;
     setHolding(true);
     log.info({ ...order }, 'Holding new requests');
-    if (order.endsStreams) this.endStreams();
+    if (order.endsStreams) this.endStreams(order.moves);
     return undefined;
   }
 
@@ -224,10 +224,10 @@ export class HoldGate {
     this.parking.stop();
   }
 
-  private endStreams(): void {
+  private endStreams(moves: HoldOrder['moves']): void {
     if (this.current.state === 'none') return;
-    this.options.endStreams();
-    this.cancelStreams = this.options.clock.after(STREAMS_MS, () => this.endStreams());
+    this.options.endStreams(moves);
+    this.cancelStreams = this.options.clock.after(STREAMS_MS, () => this.endStreams(moves));
   }
 
   private cannotDecide({ outcomes }: HoldOrder): string | undefined {

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import { HEALTH_PATH, LedgerReport } from '../../core/proxy/admin-api';
-import { KindCounts, NO_CONNECTIONS, STREAM_KINDS, addKinds, total } from '../../core/proxy/connections';
-import type { Snapshot } from '../../core/proxy/task-protection';
+import { DrainOrder, HEALTH_PATH, LedgerReport, UndrainOrder } from '../../core/proxy/admin-api';
+import { KindCounts, NO_CONNECTIONS, addKinds, total } from '../../core/proxy/connections';
+import { Snapshot, taskSnapshot } from '../../core/proxy/task-protection';
 import { AccessLog } from '../telemetry/access-log';
 import { AdminServer, AdminTarget, startAdminServer } from '../admin/admin-server';
 import { createMetrics } from '../admin/metrics';
@@ -23,8 +23,10 @@ import { memoryBudget } from '../process/memory-limit';
 import { Ledgers, ForwardedRequest } from './forwarded-request';
 import { Forwarding, forwardingFields } from '../forwarding/forwarding';
 import { Health } from './health';
-import type { Hold } from '../../core/proxy/hold';
+import type { Moves } from '../../core/moves/moves';
+import type { Hold, RetargetOrder } from '../../core/proxy/hold';
 import { HoldGate } from './hold';
+import { Mover } from './mover';
 import { Ledger } from '../data-plane/contract/ledger';
 import { LoopGuard } from '../forwarding/loop-guard';
 import { failureResponse, loopDetected, retryLater } from './error-responses';
@@ -41,6 +43,7 @@ import { TraceIds } from '../forwarding/trace-ids';
 import { isJudged } from '../telemetry/judged';
 import { RecentTraffic } from '../telemetry/recent-traffic';
 import { TrafficCount } from '../telemetry/traffic-count';
+import { MoveLog } from '../telemetry/move-log';
 import { UpstreamLog } from '../telemetry/upstream-log';
 
 export interface RunningProxy extends Integrations {
@@ -51,8 +54,8 @@ export interface RunningProxy extends Integrations {
   /** Those of several workers add up; see `AggregatorRegistry` of prom-client. */
   readonly metrics: Registry;
   report(): LedgerReport;
-  /** Live connections of the other workers, which the health response shows with its own. */
-  countOthers(active: KindCounts): void;
+  /** Connections of the other workers, which the health response shows with its own. */
+  countOthers(others: LiveCounts): void;
   /** Lets every connection finish in the configured times, then closes. Resolves when nothing is left. */
   shutDown(): Promise<void>;
   /** Destroys everything at once. */
@@ -71,6 +74,9 @@ export interface ProxyOptions {
   readonly before?: (target: AdminTarget) => void;
 }
 
+/** Live connections, and those that are carried. */
+export type LiveCounts = Readonly<Record<'active' | 'carried', KindCounts>>;
+
 /** `epoch`: of the last hold that has ended; 0 while one is in force. `committed`: of the last switch that was. */
 export type KnownEpochs = Pick<Hold, 'epoch' | 'committed'>;
 
@@ -80,8 +86,6 @@ export interface StartedUnder {
 }
 
 type SharedPort = Extract<Parameters<DataPlane['listen']>[0], { shared: unknown }>['shared'];
-
-/** What a switch closes. Any other response that streams is a request that no client can resume: it has its time to end. */
 
 /** Why it follows no order. The hold of a switch it does follow. */
 export const SHUTTING_DOWN = 'The proxy shuts down, and its drain is its own';
@@ -118,10 +122,12 @@ class Proxy implements RunningProxy {
   private readonly health: Health;
   private readonly sessionStore: SessionStore | undefined;
   private readonly retarget: Retarget;
+  private readonly mover: Mover;
+  private readonly moveLog: MoveLog;
   private readonly gate: HoldGate;
   private readonly store: DecisionStore | undefined;
   private adminServer: AdminServer | undefined;
-  private others: KindCounts = NO_CONNECTIONS;
+  private others: LiveCounts = { active: NO_CONNECTIONS, carried: NO_CONNECTIONS };
   private isShuttingDown = false;
   private lastRequestMs = 0;
   private listening: HostPort;
@@ -149,8 +155,30 @@ class Proxy implements RunningProxy {
     };
     this.forwarding = buildForwarding(config);
     this.retarget = new Retarget(side, listUpstreams(side, config.upstream, config.otherUpstream));
+    this.moveLog = new MoveLog(log, clock);
+    this.mover = this.createMover();
     this.gate = this.createGate(store);
-    this.plane = createDataPlane({
+    this.plane = this.createPlane(tls);
+    const changed = (isDraining: boolean) => this.plane.setDraining(isDraining);
+    this.drain = new Drain(this.ledger, clock, lifecycleLog, changed, (entry) => this.mover.hasTaken(entry));
+    const { sessionStore } = config;
+    this.sessionStore = sessionStore && new SessionStore(sessionStore, clock, log);
+    this.health = new Health({
+      side,
+      state: () => this.drain.state,
+      active: () => addKinds(this.ledger.active, this.others.active),
+      carried: () => addKinds(this.ledger.carried, this.others.carried),
+      ...(this.sessionStore && { sessionStore: this.sessionStore }),
+      memory: () => this.plane.memory,
+      isSessionStoreRequired: sessionStore?.isRequired === true,
+    });
+    this.metrics = this.createMetrics();
+    this.target = this.createTarget();
+  }
+
+  private createPlane(tls: Certificate | undefined): DataPlane {
+    const { config, log } = this;
+    return createDataPlane({
       ledger: this.ledger,
       route: (head) => this.route(head),
       failureResponse,
@@ -170,20 +198,8 @@ class Proxy implements RunningProxy {
         memoryBytes: memoryBudget(config.limits.memoryBytes),
       },
       ...(tls && { tls }),
+      ...(config.moves && { moves: config.moves }),
     });
-    this.drain = new Drain(this.ledger, clock, lifecycleLog, (isDraining) => this.plane.setDraining(isDraining));
-    const { sessionStore } = config;
-    this.sessionStore = sessionStore && new SessionStore(sessionStore, clock, log);
-    this.health = new Health({
-      side,
-      state: () => this.drain.state,
-      active: () => addKinds(this.ledger.active, this.others),
-      ...(this.sessionStore && { sessionStore: this.sessionStore }),
-      memory: () => this.plane.memory,
-      isSessionStoreRequired: sessionStore?.isRequired === true,
-    });
-    this.metrics = this.createMetrics();
-    this.target = this.createTarget();
   }
 
   startUnder({ hold, side }: StartedUnder['under']): void {
@@ -225,6 +241,7 @@ class Proxy implements RunningProxy {
       drainForcedByKind: drain.forced,
       ...ledgerFigures(ledger, performance.now()),
       movable: { setting: this.config.moves?.mode ?? 'none', hasOther: this.config.otherUpstream !== undefined },
+      moves: this.mover.figures,
       requests: ledgers.traffic.requests,
       ...ledgers.traffic.ofTesters,
       hold: gate.report(),
@@ -236,12 +253,13 @@ class Proxy implements RunningProxy {
     };
   }
 
-  countOthers(active: KindCounts): void {
-    this.others = active;
+  countOthers(others: LiveCounts): void {
+    this.others = others;
   }
 
   snapshot(): Snapshot {
-    return { active: this.ledger.active, isServing: this.drain.state === 'serving' && !this.isShuttingDown };
+    const { active, carried } = this.ledger;
+    return taskSnapshot({ state: this.drain.state, active, carried }, this.isShuttingDown);
   }
 
   samples(): Promise<object[]> {
@@ -257,12 +275,15 @@ class Proxy implements RunningProxy {
     this.plane.setDraining(true);
     // It cannot be released any more: the admin API rejects from here on.
     this.gate.end();
+    // No other backend is of use to a client of a process that ends: it connects anew.
+    this.mover.stop();
     await new Promise<void>((resolve) => this.clock.after(propagationSeconds * 1000, resolve));
     await this.plane.stopAccepting();
     const deadlineMs = this.clock.nowMs() + 1000 * (gracePeriodSeconds + gracefulShutdownTimeoutSeconds);
-    await this.drain.startAfresh(shutdownOrder(this.config, this.ledger.total), lastSeconds(this.config));
+    const { whole } = this.ledger;
+    await this.drain.startAfresh(shutdownOrder(this.config, whole.total), lastSeconds(this.config), whole);
     // Closing destroys idle connections, and with them a request that is just on its way.
-    const still = { lastRequestMs: () => this.lastRequestMs, active: () => this.ledger.total + this.gate.waiting };
+    const still = { lastRequestMs: () => this.lastRequestMs, active: () => whole.total + this.gate.waiting };
     await quiet(still, deadlineMs, this.clock);
     await this.close();
     this.lifecycleLog.info('Graceful shutdown: grace period ends');
@@ -270,18 +291,46 @@ class Proxy implements RunningProxy {
 
   async close(): Promise<void> {
     this.drain.stop();
+    this.mover.stop();
     this.gate.stop();
     this.sessionStore?.stop();
     await Promise.all([this.plane.close(), this.adminServer?.close()]);
     this.ledgers.upstreams.stop();
+    this.moveLog.stop();
     this.ledgers.accessLog?.stop();
   }
 
   /** For a switch: what has no end by itself connects anew, and waits. */
-  private endStreams(): void {
-    for (const kind of STREAM_KINDS) {
-      for (const closable of this.ledger.closables(kind)) void closable.close().catch(() => undefined);
-    }
+  private endStreams(moves: Moves | undefined): void {
+    this.mover.leaveAll(moves, (entry) => void entry.close().catch(() => undefined));
+  }
+
+  private createMover(): Mover {
+    const { config, clock, log, ledger, moveLog } = this;
+    const { mode = 'none', concurrency = 1 } = config.moves ?? {};
+    return new Mover({
+      ledger,
+      clock,
+      mode,
+      concurrency,
+      closeRatePerSecond: config.closeRatePerSecond,
+      own: config.upstream,
+      epoch: () => this.epoch,
+      rejected: (rejection, kind) => moveLog.rejected(rejection, kind),
+      faulted: (error) => log.error({ err: error }, 'Unexpected error, one connection was not moved'),
+    });
+  }
+
+  /** Of the switch that was committed last, where there are switches. */
+  private get epoch(): number | undefined {
+    return this.config.switchStore === undefined ? undefined : this.gate.committed;
+  }
+
+  private setHolding(isHolding: boolean): void {
+    const { upstream } = this.retarget;
+    if (isHolding) this.mover.beginHold(upstream);
+    this.plane.setHolding(isHolding);
+    if (!isHolding) this.mover.endHold(upstream);
   }
 
   private createGate(store: DecisionStore | 'primary' | undefined): HoldGate {
@@ -291,8 +340,8 @@ class Proxy implements RunningProxy {
       log,
       retarget,
       decide: (head) => this.decide(head, clock.nowMs()),
-      setHolding: (isHolding) => this.plane.setHolding(isHolding),
-      endStreams: () => this.endStreams(),
+      setHolding: (isHolding) => this.setHolding(isHolding),
+      endStreams: (moves) => this.endStreams(moves),
       ...(store && { store }),
       name: `${this.config.side} ${this.identity}`,
     });
@@ -301,6 +350,7 @@ class Proxy implements RunningProxy {
   private createMetrics(): Registry {
     return createMetrics(this.config.side, {
       ledger: this.ledger,
+      moves: () => this.mover.figures,
       traffic: this.ledgers.traffic,
       deviations: this.ledgers.upstreams,
       held: () => this.gate.report().waiting,
@@ -312,23 +362,42 @@ class Proxy implements RunningProxy {
   }
 
   private createTarget(): AdminTarget {
-    const { gate, drain, metrics } = this;
+    const { gate, metrics } = this;
     const { side, upstream, otherUpstream } = this.config;
     const upstreams = listUpstreams(side, upstream, otherUpstream);
     return {
       identity: this.identity,
       report: () => this.report(),
       rejection: () => (this.isShuttingDown ? SHUTTING_DOWN : undefined),
-      drain: (order) => void drain.start(order),
-      undrain: () => void drain.cancel(),
+      drain: (order) => this.startDrain(order),
+      undrain: (order) => this.cancelDrain(order),
       hold: (order) => (this.isShuttingDown && !order.outcomes ? gate.rejectOrder(SHUTTING_DOWN) : gate.hold(order)),
       release: (order) => gate.release(order),
-      retarget: (order) => gate.retarget(order),
+      retarget: (order) => this.followRetarget(order),
       probe: (order) => probe(order, { upstreams, store: this.store }),
       callBackend: (order) => callBackend(order, upstreams),
       window: (order) => this.ledgers.recent.report(order, this.clock.nowMs()),
       metrics: async () => ({ contentType: metrics.contentType, body: await metrics.metrics() }),
     };
+  }
+
+  private startDrain(order: DrainOrder): undefined {
+    const { side, upstream, otherUpstream } = this.config;
+    const upstreams = listUpstreams(side, upstream, otherUpstream);
+    // What is taken for a move is not for the drain to close.
+    this.mover.drain(upstreams[side === 'source' ? 'target' : 'source'], order.moves);
+    void this.drain.start(order);
+  }
+
+  private cancelDrain(order: UndrainOrder): undefined {
+    this.drain.cancel();
+    this.mover.undrain(this.retarget.upstream, order.moves);
+  }
+
+  private followRetarget(order: RetargetOrder): string | undefined {
+    const rejection = this.gate.retarget(order);
+    if (rejection === undefined) this.mover.retarget(this.retarget.upstream, order.moves);
+    return rejection;
   }
 
   private route(head: RequestHead): Decision {
@@ -348,8 +417,7 @@ class Proxy implements RunningProxy {
       return this.reject(head, retryLater('Draining: no new streams here'));
     }
     if (forwarding.loopGuard.isLoop(head)) return this.reject(head, loopDetected());
-    const epoch = this.config.switchStore === undefined ? undefined : this.gate.committed;
-    const fields = forwardingFields(head, forwarding, nowMs, epoch);
+    const fields = forwardingFields(head, forwarding, nowMs, this.epoch);
     const isCounted = isJudged(head, this.smokeTestPorts);
     return { forward: new ForwardedRequest(ledgers, head, retarget.upstream, fields, nowMs, isCounted) };
   }

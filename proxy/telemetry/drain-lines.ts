@@ -1,5 +1,5 @@
 import { KindCounts, total } from '../../core/proxy/connections';
-import { DrainVerdict, drainEnd, drainProgress, drainVerdict, nextProgressMs } from '../../core/proxy/drain';
+import { DrainVerdict, Gone, drainEnd, drainProgress, drainVerdict, nextProgressMs } from '../../core/proxy/drain';
 
 export interface DrainLog {
   info(message: string): void;
@@ -25,30 +25,30 @@ export class DrainLines {
    * Says what is to be said now. The end is said once, and again only where connections came after it and were told of.
    *
    * @param limitMs counted from the start: when what is live now must be gone
-   * @param forced of those that are gone, how many the drain has cut
+   * @param gone of those that are gone, how many the drain has cut, and how many were moved to the other side
    */
-  tell(active: KindCounts, limitMs: number, forced: number, nowMs: number): DrainVerdict {
+  tell(active: KindCounts, limitMs: number, gone: Gone, nowMs: number): DrainVerdict {
     const verdict = drainVerdict({ active: total(active), startedMs: this.startedMs, limitMs }, nowMs);
-    if (verdict === 'drained') this.tellDrained(active, forced);
+    if (verdict === 'drained') this.tellDrained(active, gone);
     else if (verdict === 'overdue') this.tellOverdue(active);
-    else this.tellProgress(active, (this.startedMs + limitMs - nowMs) / 1000, nowMs);
+    else this.tellProgress(active, (this.startedMs + limitMs - nowMs) / 1000, gone.moved, nowMs);
     return verdict;
   }
 
-  private tellDrained(active: KindCounts, forced: number): void {
-    if (this.said === 'progress') this.log[forced === 0 ? 'info' : 'warn'](drainEnd(active, forced));
+  private tellDrained(active: KindCounts, gone: Gone): void {
+    if (this.said === 'progress') this.log[gone.forced === 0 ? 'info' : 'warn'](drainEnd(active, gone));
     this.said = 'drained';
   }
 
   /** Said once; closing goes on, because what is left must go. */
   private tellOverdue(active: KindCounts): void {
-    if (this.said !== 'overdue') this.log.warn(drainEnd(active, 0));
+    if (this.said !== 'overdue') this.log.warn(drainEnd(active, { forced: 0, moved: 0 }));
     this.said = 'overdue';
   }
 
-  private tellProgress(active: KindCounts, remainingSeconds: number, nowMs: number): void {
+  private tellProgress(active: KindCounts, remainingSeconds: number, moved: number, nowMs: number): void {
     if (nowMs < this.nextProgressMs) return;
-    this.log.info(drainProgress(active, remainingSeconds));
+    this.log.info(drainProgress(active, remainingSeconds, moved));
     this.said = 'progress';
     this.nextProgressMs = nowMs + nextProgressMs(remainingSeconds);
   }

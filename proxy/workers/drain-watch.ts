@@ -1,5 +1,5 @@
 import type { LedgerReport } from '../../core/proxy/admin-api';
-import { KindCounts, NO_CONNECTIONS, total } from '../../core/proxy/connections';
+import { CONNECTION_KINDS, KindCounts, NO_CONNECTIONS, total } from '../../core/proxy/connections';
 import type { Clock } from '../process/clock';
 import { DrainLines, DrainLog } from '../telemetry/drain-lines';
 
@@ -8,13 +8,16 @@ const LOOK_MS = 100;
 const IDLE_LOOK_MS = 1_000;
 
 /** What the watch wants to know of all workers together. */
-export type WatchedReport = Pick<LedgerReport, 'state' | 'active' | 'drainRemainingSeconds' | 'drainForced'>;
+export type WatchedReport = Pick<LedgerReport, 'state' | 'active' | 'ended' | 'drainRemainingSeconds' | 'drainForced'>;
 
 interface Run {
   readonly startedMs: number;
   /** From the start; as the workers said last. */
   limitMs: number;
   forced: number;
+  /** Connections that were moved to the other side: when it began, and since. */
+  movedBefore: number | undefined;
+  moved: number;
   readonly lines: DrainLines;
 }
 
@@ -39,7 +42,14 @@ export class DrainWatch {
   startAfresh(): void {
     this.stop();
     const startedMs = this.clock.nowMs();
-    this.run = { startedMs, limitMs: Infinity, forced: 0, lines: new DrainLines(this.log, startedMs) };
+    this.run = {
+      startedMs,
+      limitMs: Infinity,
+      forced: 0,
+      movedBefore: undefined,
+      moved: 0,
+      lines: new DrainLines(this.log, startedMs),
+    };
     this.last = NO_CONNECTIONS;
     void this.look();
   }
@@ -66,7 +76,10 @@ export class DrainWatch {
     if (this.run === run) this.cancelLook = this.clock.after(untilLook, () => void this.look());
   }
 
-  private hear(run: Run, { state, active, drainRemainingSeconds, drainForced }: WatchedReport): void {
+  private hear(run: Run, { state, active, ended, drainRemainingSeconds, drainForced }: WatchedReport): void {
+    const moved = CONNECTION_KINDS.reduce((sum, kind) => sum + ended[kind].moved, 0);
+    run.movedBefore ??= moved;
+    run.moved = Math.max(run.moved, moved - run.movedBefore);
     const isLive = total(active) > 0;
     if (isLive && drainRemainingSeconds > 0) {
       run.limitMs = this.clock.nowMs() - run.startedMs + drainRemainingSeconds * 1000;
@@ -78,11 +91,11 @@ export class DrainWatch {
     this.tell(run, active);
   }
 
-  private tell({ startedMs, limitMs, forced, lines }: Run, active: KindCounts): void {
+  private tell({ startedMs, limitMs, forced, moved, lines }: Run, active: KindCounts): void {
     const nowMs = this.clock.nowMs();
     // What was there a moment before the limit, and is not behind it, was cut.
     const isLate = nowMs - startedMs >= limitMs && total(this.last) > 0 && total(active) === 0;
-    lines.tell(isLate ? this.last : active, limitMs, forced, nowMs);
+    lines.tell(isLate ? this.last : active, limitMs, { forced, moved }, nowMs);
     this.last = active;
   }
 }

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { LedgerReport } from '../../core/proxy/admin-api';
-import { activeSum } from '../../core/proxy/merge-reports';
-import type { Snapshot } from '../../core/proxy/task-protection';
+import { activeSum, carriedSum } from '../../core/proxy/merge-reports';
+import { Snapshot, taskSnapshot } from '../../core/proxy/task-protection';
 import { AdminServer, startAdminServer } from '../admin/admin-server';
 import { findAdminKeys } from '../config/admin-settings';
 import type { Integrations } from '../aws/snapshot';
@@ -130,8 +130,9 @@ class Group implements WorkerGroup {
 
   snapshot(): Snapshot {
     const reports = this.members.started.flatMap(({ lastReport }) => lastReport ?? []);
-    const isServing = !this.target.isShuttingDown && reports.every(({ state }) => state === 'serving');
-    return { active: activeSum(reports), isServing };
+    const state = reports.every(({ state }) => state === 'serving') ? 'serving' : 'draining';
+    const counts = { active: activeSum(reports), carried: carriedSum(reports) };
+    return taskSnapshot({ state, ...counts }, this.target.isShuttingDown);
   }
 
   /** @throws RangeError when all workers have ended */

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { LedgerReport } from '../../core/proxy/admin-api';
-import { activeSum } from '../../core/proxy/merge-reports';
+import { activeSum, carriedSum } from '../../core/proxy/merge-reports';
 import type { Clock } from '../process/clock';
 import { Member } from './member';
 import type { ResponseTo, ListenProblem, RpcRequest, ToWorker } from './messages';
@@ -148,7 +148,7 @@ export class Members {
     this.cancelOthers = this.options.clock.after(TELL_OTHERS_MS, () => this.tellOthers());
     for (const member of this.started) {
       const others = this.started.flatMap((other) => (other !== member && other.lastReport ? [other.lastReport] : []));
-      member.send({ type: 'others', active: activeSum(others) });
+      member.send({ type: 'others', active: activeSum(others), carried: carriedSum(others) });
     }
   }
 }

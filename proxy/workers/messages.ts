@@ -1,9 +1,8 @@
 import type { DrainOrder, LedgerReport, UndrainOrder } from '../../core/proxy/admin-api';
-import type { KindCounts } from '../../core/proxy/connections';
 import type { HoldOrder, ReleaseOrder, RetargetOrder } from '../../core/proxy/hold';
 import type { WindowOrder, WindowReport } from '../../core/proxy/window';
 import type { ProxyConfig } from '../config/config';
-import type { KnownEpochs } from '../control/proxy';
+import type { KnownEpochs, LiveCounts } from '../control/proxy';
 
 /** An order that each worker follows by itself. */
 export type Order =
@@ -43,8 +42,8 @@ export type ToWorker =
       readonly known: KnownEpochs;
     }
   | { readonly type: 'ask'; readonly id: number; readonly prompt: RpcRequest }
-  /** Live connections of all other workers, about a second old. */
-  | { readonly type: 'others'; readonly active: KindCounts }
+  /** Connections of all other workers, about a second old. */
+  | ({ readonly type: 'others' } & LiveCounts)
   | { readonly type: 'shutDown' };
 
 /** From a worker to the primary. */

@@ -69,7 +69,7 @@ class Worker {
 
   hear(message: Exclude<ToWorker, { type: 'start' }>): void {
     if (message.type === 'shutDown') return void this.shutDown();
-    if (message.type === 'others') return void this.proxy.then((proxy) => proxy.countOthers(message.active));
+    if (message.type === 'others') return void this.proxy.then((proxy) => proxy.countOthers(message));
     const { id, prompt } = message;
     this.respond(prompt).then(
       (value) => tell({ type: 'response', id, value }),

@@ -4,9 +4,11 @@ import type { ConnectionKind, Ending } from '../../../core/proxy/connections';
 import type { Moves } from '../../../core/moves/moves';
 import type { LimitSettings, Timeouts } from '../../../core/proxy/settings/setting-names';
 
-export type { FastPath, Timeouts };
 import type { Ledger } from './ledger';
 import type { Deviation } from './deviations';
+import type { Upstream } from './upstream';
+
+export type { FastPath, Timeouts, Upstream };
 
 /**
  * The narrow waist of the data plane. The proxy and the rehearsal's load balancer both sit above it and say only where a
@@ -154,25 +156,6 @@ export interface RequestHead {
   readonly isTls: boolean;
   /** Whether it asks for a WebSocket, or another protocol that is switched to here. */
   readonly isUpgrade: boolean;
-}
-
-export interface Upstream {
-  readonly protocol: 'http' | 'https';
-  readonly host: string;
-  readonly port: number;
-  /** SNI and the name that the certificate is checked against; `host` unless given. */
-  readonly serverName?: string;
-  /** An ALB does not check the certificates of its targets; a proxy checks its backend's. Default true. */
-  readonly verifyCertificate?: boolean;
-  /** PEM of the authorities that it is checked against, in place of Node's own. */
-  readonly authorities?: string;
-  /**
-   * The address of this machine that connections to addresses of its family come from.
-   * @default - the system's choice
-   */
-  readonly localAddress?: string;
-  /** Every request goes there in HTTP/2, not gRPC alone. None that asks for an upgrade may. Default false. */
-  readonly isHttp2?: boolean;
 }
 
 export interface Response {

@@ -5,10 +5,13 @@ import {
   EndingCounts,
   KindCounts,
   NO_ENDINGS,
+  addKinds,
   eachKind,
   total,
 } from '../../../core/proxy/connections';
+import type { MoveRejection, Moves } from '../../../core/moves/moves';
 import { RecentLongest } from './recent-longest';
+import type { Upstream } from './upstream';
 
 /** A live connection that a drain may ask to end. */
 export interface Closable {
@@ -20,6 +23,32 @@ export interface Closable {
    * Asking twice is the same as asking once.
    */
   close(): Promise<void>;
+}
+
+/**
+ * A live connection whose client stays while it is moved to another upstream, in two steps: it leaves one, and joins
+ * another, or the same one again.
+ */
+export interface Movable {
+  /** Why it cannot be moved as it is now; nothing of it was touched. */
+  rejection(moves: Moves): MoveRejection | undefined;
+  /** Moves of this name happen at most so many at once in one process. */
+  readonly pace: { readonly name: string; readonly concurrency: number } | undefined;
+  /** It has left its upstream, and waits for another one. */
+  readonly isAway: boolean;
+  /**
+   * Stops both directions between two messages, and reads the upstream to its end.
+   *
+   * @returns why not, when it comes to nothing. Of a rejection of `isBefore` it goes on as it was; of any other it is closed.
+   */
+  leave(): Promise<MoveRejection | undefined>;
+  /**
+   * Goes on at this upstream. It must be away.
+   *
+   * @param epoch of the switch that was committed last; undefined where there are no switches
+   * @returns how long the messages of its client had to wait; or why not, when it comes to nothing: then it is closed
+   */
+  join(upstream: Upstream, epoch: number | undefined): Promise<{ readonly stallMs: number } | MoveRejection>;
 }
 
 export interface ByteCounts {
@@ -49,6 +78,16 @@ export abstract class LedgerEntry implements Closable {
   /** Of the request that it is, or that it began with, without a query. */
   get path(): string {
     return '';
+  }
+
+  /** Where it is connected to; undefined where that is not known (yet). */
+  get destination(): Upstream | undefined {
+    return undefined;
+  }
+
+  /** Undefined where its kind cannot be moved. */
+  get movable(): Movable | undefined {
+    return undefined;
   }
 
   /** Brings the byte counts up to date, where another component counts. */
@@ -130,6 +169,8 @@ export class Ledger {
     if (entry.next === undefined || entry.leftAs !== undefined) return;
     this.live.remove(entry, 'moved');
     entry.leftAs = 'moved';
+    // They stand by the time at which they came.
+    entry.enteredMs = this.nowMs();
     this.away.add(entry);
   }
 
@@ -211,15 +252,47 @@ export class Ledger {
     return this.live.closables(kind, enteredMs);
   }
 
+  /** Whether it is live, and not carried. */
+  includes(entry: LedgerEntry): boolean {
+    return entry.next !== undefined && entry.leftAs === undefined;
+  }
+
   /** The carried ones of a kind; those that end meanwhile are left out. */
   carriedClosables(kind: ConnectionKind): Generator<LedgerEntry, undefined> {
     return this.away.closables(kind, Infinity);
+  }
+
+  /** Live and carried connections alike: what ends with the process. */
+  get whole(): LiveConnections {
+    const { live, away } = this;
+    const active = () => addKinds(live.counts, away.counts);
+    return {
+      get active() {
+        return active();
+      },
+      get total() {
+        return total(active());
+      },
+      get ended() {
+        return copyEndings(live);
+      },
+      includes: (entry) => entry.next !== undefined,
+      youngestMs: () => ({ ...away.youngestMs(), ...live.youngestMs() }),
+      *closables(kind, enteredMs = Infinity) {
+        yield* live.closables(kind, enteredMs);
+        yield* away.closables(kind, enteredMs);
+        return undefined;
+      },
+    };
   }
 
   private findRing(entry: LedgerEntry): Ring {
     return this.isCarried(entry) ? this.away : this.live;
   }
 }
+
+/** What a drain waits for, and closes. */
+export type LiveConnections = Pick<Ledger, 'active' | 'total' | 'ended' | 'youngestMs' | 'closables' | 'includes'>;
 
 /** The entries of one sort by age, and how they ended. */
 class Ring {

@@ -2,7 +2,9 @@ import net, { AddressInfo, Server, Socket } from 'node:net';
 import tls, { TLSSocket } from 'node:tls';
 import { FileQuotas, shareFiles } from '../../../core/proxy/file-budget';
 import { AddressList } from '../shared/addresses';
-import type { PlaneContext, TunnelEntry, UpstreamRequest, Upstreams } from '../shared/context';
+import type { UpstreamRequest, Upstreams } from '../contract/upstreams';
+import { MoveRules } from '../moves/move-rules';
+import type { PlaneContext, TunnelEntry } from '../shared/context';
 import type {
   DataPlane,
   DataPlaneOptions,
@@ -48,6 +50,7 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
 class Engine implements DataPlane, PlaneContext, ClientHome {
   readonly timeouts: Timeouts;
   readonly limits: Limits;
+  readonly moves: MoveRules | undefined;
   private readonly files: FileQuotas;
   readonly ticker: Ticker;
   readonly addresses: AddressList;
@@ -75,7 +78,8 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
 
   constructor(readonly options: DataPlaneOptions) {
     this.timeouts = options.timeouts;
-    const { limits } = options;
+    const { limits, moves } = options;
+    this.moves = moves === undefined || moves.mode === 'none' ? undefined : new MoveRules(moves);
     this.files = shareFiles(limits.openFiles, limits);
     const { clientConnections, upstreamConnections } = this.files;
     this.limits = { ...limits, clientConnections, upstreamConnections };

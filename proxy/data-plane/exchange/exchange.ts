@@ -1,6 +1,9 @@
+import type { MoveRejection } from '../../../core/moves/moves';
 import type { ConnectionKind, Ending } from '../../../core/proxy/connections';
 import { LedgerEntry } from '../contract/ledger';
-import type { ConnectionChoice, PlaneContext } from '../shared/context';
+import type { ConnectionChoice } from '../contract/upstreams';
+import { type Resume, offerToken, tokenLine } from '../moves/resume';
+import type { PlaneContext } from '../shared/context';
 import type { Response, Decision, FailureCause, Forward, Upstream, UpstreamFailure } from '../contract/data-plane';
 import type { Deviation } from '../contract/deviations';
 import { EventStream } from '../streams/event-stream';
@@ -63,6 +66,8 @@ export class Exchange extends LedgerEntry implements ClientExchange, UpstreamEve
   private ending: Ending = 'completed';
   private hasRepeated = false;
   private isTicking = false;
+  /** Offered to the upstream, of a connection that may be moved later. */
+  private token: string | undefined = undefined;
   private readonly stallDetector: StallDetector;
 
   constructor(
@@ -135,17 +140,29 @@ export class Exchange extends LedgerEntry implements ClientExchange, UpstreamEve
 
   private send(choice: ConnectionChoice): void {
     const { head, forward } = this;
-    const { upstream, requestHeaders } = forward!;
-    const left = maxForwards(head);
-    let fields = head.block(left === undefined ? requestHeaders : { ...requestHeaders, 'max-forwards': `${left - 1}` });
-    // A request of HTTP/1.0 may have none, the one of HTTP/1.1 that is made of it may not.
-    if (head.field('host') === undefined) fields += listLines('Host', findHost(upstream));
+    const { upstream } = forward!;
+    let fields = this.buildFields();
+    if (head.upgrade === 'websocket' && this.context.moves !== undefined) {
+      this.token ??= offerToken();
+      fields += tokenLine(this.token);
+    }
     this.stallDetector.upstreamMoved(this.nowMs);
     this.upstream = this.context.upstreams.open(
       upstream,
       { head, url: forward!.url ?? head.url, fields, choice },
       this,
     );
+  }
+
+  private buildFields(): FieldBlock {
+    const { head, forward } = this;
+    const { upstream, requestHeaders } = forward!;
+    const left = maxForwards(head);
+    let fields = head.block(left === undefined ? requestHeaders : { ...requestHeaders, 'max-forwards': `${left - 1}` });
+    // A request of HTTP/1.0 may have none, the one of HTTP/1.1 that is made of it may not.
+    if (head.field('host') === undefined) fields += listLines('Host', findHost(upstream));
+    const moves = head.upgrade === 'websocket' ? this.context.moves : undefined;
+    return moves === undefined ? fields : moves.prepare(fields);
   }
 
   private get firstChoice(): ConnectionChoice {
@@ -157,6 +174,10 @@ export class Exchange extends LedgerEntry implements ClientExchange, UpstreamEve
 
   private get isIdempotent(): boolean {
     return IDEMPOTENT.has(this.head.method);
+  }
+
+  override get destination(): Upstream | undefined {
+    return this.forward?.upstream;
   }
 
   // What the client tells.
@@ -269,13 +290,23 @@ export class Exchange extends LedgerEntry implements ClientExchange, UpstreamEve
     const client = this.client.detach();
     const upstream = this.upstream!.detach();
     if (!client || !upstream) return this.force();
+    const { fields, resume } = this.judgeMove(head.fields);
     // From here on the connection belongs to another exchange, and this object is free.
     this.state = 'over';
     this.forget?.();
-    client.transport.write(switchingProtocols(withVia(head, this.forward!.via) + buildFieldBlock(added)));
-    const connection = new UpgradedConnection(context, forward!, keepPath(this.head.url));
+    client.transport.write(switchingProtocols(withVia({ ...head, fields }, forward!.via) + buildFieldBlock(added)));
+    const connection = new UpgradedConnection(context, forward!, keepPath(this.head.url), resume);
     context.options.ledger.replace(this, connection, 'websocket');
     connection.begin(client, upstream, isOpaque(this.head));
+  }
+
+  /** What goes to the client of a 101, and what a move of its connection rests on. */
+  private judgeMove(fields: FieldBlock): { readonly fields: FieldBlock; readonly resume: Resume | MoveRejection } {
+    const { head, forward, token } = this;
+    const { moves } = this.context;
+    if (moves === undefined) return { fields, resume: 'off' };
+    if (token === undefined) return { fields, resume: 'opaque' };
+    return moves.judge({ head, url: forward!.url ?? head.url, sent: this.buildFields(), fields, token });
   }
 
   upstreamFailed(failure: UpstreamFailure, seen: Seen, cause?: FailureCause): void {

@@ -1,24 +1,33 @@
 import type { Ending } from '../../../core/proxy/connections';
-import { LedgerEntry } from '../contract/ledger';
+import type { MoveRejection, Moves } from '../../../core/moves/moves';
+import { LedgerEntry, Movable } from '../contract/ledger';
 import type { PlaneContext, TunnelEntry } from '../shared/context';
-import type { Forward } from '../contract/data-plane';
+import type { Forward, Upstream } from '../contract/data-plane';
+import type { Resume } from '../moves/resume';
 import { CONNECTION_BYTES, TLS_BYTES } from '../shared/memory-budget';
 import type { Ticker } from '../shared/ticker';
+import { Move } from '../websocket/move';
 import { Tunnel, TunnelEnd, TunnelOptions } from '../websocket/tunnel';
 
 /**
  * A connection that has switched protocols, in the place of the exchange that asked for it: it may live for days, and has
  * no use for anything else of its request.
  */
-export class UpgradedConnection extends LedgerEntry implements TunnelOptions, TunnelEntry {
+export class UpgradedConnection extends LedgerEntry implements TunnelOptions, TunnelEntry, Movable {
   private tunnel: Tunnel | undefined = undefined;
 
+  private current: Upstream;
+  private move: Move | undefined = undefined;
+
+  /** `resume`: what a move rests on, or why there can be none. */
   constructor(
     private readonly context: PlaneContext,
     private readonly forward: Forward,
     private readonly ownPath: string,
+    private readonly resume: Resume | MoveRejection = 'off',
   ) {
     super();
+    this.current = forward.upstream;
   }
 
   /** Joins both ends; the ledger knows it already. */
@@ -26,7 +35,8 @@ export class UpgradedConnection extends LedgerEntry implements TunnelOptions, Tu
     const { context, forward } = this;
     context.tunnels.add(this);
     forward.signal?.addEventListener('abort', this);
-    this.tunnel = new Tunnel(client, upstream, this, isOpaque);
+    const tap = typeof this.resume === 'string' ? undefined : this.resume.tap;
+    this.tunnel = new Tunnel(client, upstream, this, isOpaque, tap);
     forward.opened?.(101, this.kind);
   }
 
@@ -63,6 +73,51 @@ export class UpgradedConnection extends LedgerEntry implements TunnelOptions, Tu
     if (this.tunnel === undefined) return;
     this.bytesReceived = this.tunnel.bytesReceived;
     this.bytesSent = this.tunnel.bytesSent;
+  }
+
+  // To another upstream; see `Movable`.
+
+  override get destination(): Upstream {
+    return this.current;
+  }
+
+  override get movable(): Movable {
+    return this;
+  }
+
+  rejection(moves: Moves): MoveRejection | undefined {
+    const { resume, tunnel } = this;
+    if (typeof resume === 'string') return resume;
+    if (moves === 'none') return 'off';
+    if (moves === 'resumable' && !resume.isResumable) return 'noToken';
+    if (tunnel === undefined || tunnel.isClosing) return 'closing';
+    return resume.tap?.cannotResume === true ? 'cannotResume' : undefined;
+  }
+
+  get pace(): Movable['pace'] {
+    const tap = typeof this.resume === 'string' ? undefined : this.resume.tap;
+    return tap?.concurrency === undefined ? undefined : { name: tap.name, concurrency: tap.concurrency };
+  }
+
+  get isAway(): boolean {
+    return this.move?.isAway === true;
+  }
+
+  async leave(): Promise<MoveRejection | undefined> {
+    const { resume, tunnel, context } = this;
+    if (typeof resume === 'string') return resume;
+    if (this.move !== undefined || tunnel === undefined || tunnel.isClosing) return 'closing';
+    this.move = new Move(tunnel, resume, context.upstreams, context.moves!.settings.timeoutMs);
+    const rejection = await this.move.leave();
+    if (rejection !== undefined) this.move = undefined;
+    return rejection;
+  }
+
+  async join(upstream: Upstream, epoch: number | undefined): Promise<{ readonly stallMs: number } | MoveRejection> {
+    const joined = (await this.move?.join(upstream, epoch)) ?? 'closing';
+    this.move = undefined;
+    if (typeof joined !== 'string') this.current = upstream;
+    return joined;
   }
 
   // What its tunnel needs.

@@ -33,6 +33,8 @@ const NAMES = [
   'via',
   'max-forwards',
   'cdn-loop',
+  'x-drainshift-resume',
+  'x-drainshift-resume-token',
 ] as const;
 
 export type KnownName = (typeof NAMES)[number];
@@ -77,6 +79,13 @@ export const HOP_BY_HOP = [
 
 /** Their bits, and that of the length: framing is made anew for each connection. */
 export const NOT_PASSED = HOP_BY_HOP.reduce((bits, name) => bits | fieldBit(name), CONTENT_LENGTH);
+
+/** What a proxy says to its upstream of a connection that is moved there, and no client may. */
+export const RESUME_FIELDS = ['x-drainshift-resume', 'x-drainshift-resume-token'] as const;
+export const [RESUME_FIELD, RESUME_TOKEN_FIELD] = RESUME_FIELDS;
+
+/** Their bits, of a request. */
+export const NOT_OF_CLIENTS = RESUME_FIELDS.reduce((bits, name) => bits | fieldBit(name), 0);
 
 const CR = 13;
 const LF = 10;

@@ -30,3 +30,25 @@ export function buildFieldBlock(fields: ReplacedFields | undefined): FieldBlock 
   for (const name in fields) block += listLines(name, fields[name]);
   return block;
 }
+
+/** The values of a block's lines of one name, in order. */
+export function listValues(fields: FieldBlock, name: string): string[] {
+  return fields.split('\r\n').flatMap((line) => {
+    const colon = line.indexOf(':');
+    return colon > 0 && line.slice(0, colon).toLowerCase() === name ? [withoutSpace(line.slice(colon + 1))] : [];
+  });
+}
+
+/** A block without the lines of these names. */
+export function withoutFields(fields: FieldBlock, names: readonly string[]): FieldBlock {
+  const isLeftOut = (line: string) => names.includes(line.slice(0, line.indexOf(':')).toLowerCase());
+  const lines = fields.split('\r\n').filter((line) => line !== '' && !isLeftOut(line));
+  return lines.map((line) => `${line}\r\n`).join('');
+}
+
+/** The items of a list with commas. */
+export function listed(value: string | undefined): string[] {
+  if (value === undefined) return [];
+  const items = value.split(',').map(withoutSpace);
+  return items.filter((item) => item !== '');
+}

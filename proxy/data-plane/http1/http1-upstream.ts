@@ -1,8 +1,9 @@
-import type { PlaneContext, UpstreamRequest } from '../shared/context';
+import type { UpstreamHead, UpstreamRequest } from '../contract/upstreams';
+import type { PlaneContext } from '../shared/context';
 import { formatCause } from '../contract/connect-failure';
 import type { FailureCause, UpstreamFailure } from '../contract/data-plane';
 import type { Deviation } from '../contract/deviations';
-import type { ResponseHead, EngineHead, FieldBlock, Seen, UpstreamEvents, UpstreamStream } from '../contract/streams';
+import type { ResponseHead, FieldBlock, Seen, UpstreamEvents, UpstreamStream } from '../contract/streams';
 import { upgradeLines } from '../exchange/upgrade';
 import { NOBODY, Transport, TransportUser } from '../contract/transport';
 import type { Http1ResponseHead } from './message/response-head';
@@ -303,7 +304,7 @@ export class Http1Upstream implements UpstreamStream, TransportUser, ResponseSin
 }
 
 /** The lines of this hop: how the body ends, and what is asked of the connection. */
-function connectionLines(head: EngineHead): string {
+function connectionLines(head: UpstreamHead): string {
   let lines = '';
   if (head.bodyLength === -1) lines = 'Transfer-Encoding: chunked\r\n';
   else if (head.bodyLength > 0 || head.field('content-length') !== undefined)

@@ -1,12 +1,7 @@
 import type { Addresses } from '../shared/addresses';
 import { ConnectFailure, isShortage } from '../contract/connect-failure';
-import {
-  YOUNG_MS,
-  type ConnectionChoice,
-  type PlaneContext,
-  type UpstreamRequest,
-  type Upstreams,
-} from '../shared/context';
+import type { ConnectionChoice, UpstreamRequest, Upstreams } from '../contract/upstreams';
+import { YOUNG_MS, type PlaneContext } from '../shared/context';
 import type { FailureCause, Upstream } from '../contract/data-plane';
 import type { UpstreamEvents, UpstreamStream } from '../contract/streams';
 import { connectFirst } from '../transport/connect';

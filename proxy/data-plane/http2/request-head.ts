@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Response, Limits } from '../contract/data-plane';
 import type { BodyLength, EngineHead, FieldBlock, ReplacedFields } from '../contract/streams';
+import { RESUME_FIELDS } from '../fields/field-lines';
 import { listLines } from '../fields/lines';
 import { isHost } from '../fields/request-fields';
 import { type Peer, describePeer } from '../contract/transport';
@@ -18,6 +19,7 @@ export interface ClientConnection {
 
 /** Visible ASCII but `#`: a fragment is never sent (RFC 9112 section 3.2), and other bytes have no one reading. */
 const TARGET = /^[!"$-~]+$/;
+const OF_PROXIES: ReadonlySet<string> = new Set(RESUME_FIELDS);
 /** Around a field in HTTP/1.1: colon, space, CR LF. */
 const LINE_BYTES = 4;
 
@@ -78,7 +80,8 @@ export class Http2Head implements EngineHead {
   }
 
   block(replaced: ReplacedFields | undefined): FieldBlock {
-    const isKept = (name: string) => isEndToEnd(name) && (replaced === undefined || !Object.hasOwn(replaced, name));
+    const isKept = (name: string) =>
+      isEndToEnd(name) && !OF_PROXIES.has(name) && (replaced === undefined || !Object.hasOwn(replaced, name));
     let block = isKept('host') ? `host: ${this.host}\r\n` : '';
     // RFC 9113 section 8.2.3: what a client cut into crumbs, so that it compresses better, is one line in HTTP/1.1.
     let cookie = '';

@@ -6,9 +6,9 @@ import {
   type IncomingHttpStatusHeader,
 } from 'node:http2';
 import { formatCause } from '../contract/connect-failure';
-import type { UpstreamRequest } from '../shared/context';
+import type { UpstreamHead, UpstreamRequest } from '../contract/upstreams';
 import type { FailureCause, UpstreamFailure } from '../contract/data-plane';
-import type { ResponseHead, EngineHead, FieldBlock, Seen, UpstreamEvents, UpstreamStream } from '../contract/streams';
+import type { ResponseHead, FieldBlock, Seen, UpstreamEvents, UpstreamStream } from '../contract/streams';
 import { MAX_INTERIM_RESPONSES } from '../http1/message/response-reader';
 import { isTrailer } from '../fields/trailers';
 import { Http2Fields, addBlock, buildFieldBlock, emptyFields, isEndToEnd, statedLength } from './fields';
@@ -57,7 +57,7 @@ export class Http2UpstreamStream implements UpstreamStream {
   /** What came was no HTTP/2. */
   private isGarbled = false;
 
-  private readonly head: EngineHead;
+  private readonly head: UpstreamHead;
 
   constructor(
     private readonly request: Omit<UpstreamRequest, 'choice'>,

@@ -1,13 +1,8 @@
 import type { AddressList } from './addresses';
-import type { DataPlaneOptions, Limits, Timeouts, Upstream } from '../contract/data-plane';
-import type {
-  ClientExchange,
-  DownstreamStream,
-  EngineHead,
-  FieldBlock,
-  UpstreamEvents,
-  UpstreamStream,
-} from '../contract/streams';
+import type { DataPlaneOptions, Limits, Timeouts } from '../contract/data-plane';
+import type { ClientExchange, DownstreamStream, EngineHead } from '../contract/streams';
+import type { Upstreams } from '../contract/upstreams';
+import type { MoveRules } from '../moves/move-rules';
 import type { Ticker } from './ticker';
 
 /** What every exchange of a plane shares. */
@@ -15,6 +10,8 @@ export interface PlaneContext {
   readonly options: DataPlaneOptions;
   readonly timeouts: Timeouts;
   readonly limits: Limits;
+  /** Undefined where nothing is ever moved. */
+  readonly moves: MoveRules | undefined;
   readonly ticker: Ticker;
   readonly upstreams: Upstreams;
   /** For a request that came whole but for its body; it begins with its `run`. */
@@ -40,24 +37,5 @@ export interface TunnelEntry {
   shed(): void;
 }
 
-/**
- * Which connection a request may take: `kept` any kept-alive one, for requests that can be sent again; `young` only one
- * that was in use a moment ago, for requests that cannot; `fresh` a new one, for upgrades and second tries.
- */
-export type ConnectionChoice = 'kept' | 'young' | 'fresh';
-
 /** An upstream's keep-alive timeout is rarely this short, so a request without a second try does not meet its close. */
 export const YOUNG_MS = 1_000;
-
-/** The ways to the upstreams. What comes of a request is told to `events`, later than the call. */
-export interface Upstreams {
-  open(upstream: Upstream, request: UpstreamRequest, events: UpstreamEvents): UpstreamStream;
-}
-
-export interface UpstreamRequest {
-  readonly head: EngineHead;
-  /** Path and query. */
-  readonly url: string;
-  readonly fields: FieldBlock;
-  readonly choice: ConnectionChoice;
-}

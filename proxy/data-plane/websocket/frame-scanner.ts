@@ -158,6 +158,34 @@ function takeHeaderByte(split: SplitHeader, byte: number): void {
   } else if (place < split.lengthEnd) split.length = split.length * 256 + byte;
 }
 
+/** Tells of all that was followed: of what has gone on, and not of what waits behind a stop. */
+export class TappedScanner extends FrameScanner {
+  constructor(private readonly tell: (bytes: Buffer) => void) {
+    super();
+  }
+
+  override scan(bytes: Buffer, stop: Stop = 'never', end = bytes.length): number {
+    const followed = super.scan(bytes, stop, end);
+    if (followed > 0) this.tell(bytes.subarray(0, followed));
+    return followed;
+  }
+}
+
+/** What a Close frame at the start of these bytes says. */
+export type CloseRead = 'incomplete' | { readonly code: number | undefined };
+
+/** Reads a Close frame of an upstream, whole or not yet (RFC 6455 section 5.5.1). */
+export function readClose(bytes: Buffer): CloseRead {
+  if (bytes.length < 2) return 'incomplete';
+  const isMasked = (bytes[1]! & MASKED) !== 0;
+  const length = bytes[1]! & LENGTH;
+  const payload = isMasked ? 6 : 2;
+  if (bytes.length < payload + length) return 'incomplete';
+  if (length < 2) return { code: undefined };
+  const [high, low] = [0, 1].map((at) => bytes[payload + at]! ^ (isMasked ? bytes[2 + at]! : 0));
+  return { code: high! * 256 + low! };
+}
+
 /** A Close frame; what a client sends must be masked. @see RFC 6455 sections 5.3 and 5.5.1 */
 export function closeFrame(code: number, reason: string, isMasked: boolean): Buffer {
   const payload = Buffer.alloc(2 + Buffer.byteLength(reason));

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Response, RequestHead } from '../contract/data-plane';
 import type { BodyLength, FieldBlock } from '../contract/streams';
-import { withoutSpace } from '../fields/lines';
+import { listValues, listed, withoutSpace } from '../fields/lines';
 
 /** The opening handshake of RFC 6455 section 4, on top of what `upgrade.ts` asks of every switch. */
 
@@ -31,7 +31,7 @@ export function acceptKey(key: string): string {
  * Whether a 101 with these fields responds to this handshake (RFC 6455 section 4.1, the client's part): the switch is the one
  * that was asked for, and nothing was chosen that the client had not offered.
  */
-export function isAccepted(head: RequestHead, fields: FieldBlock): boolean {
+export function isAccepted(head: Pick<RequestHead, 'field'>, fields: FieldBlock): boolean {
   const accepts = listValues(fields, 'sec-websocket-accept');
   if (accepts.length !== 1 || accepts[0] !== acceptKey(head.field('sec-websocket-key') ?? '')) return false;
   return isSwitchTo('websocket', fields) && hasOfferedProtocol(head, fields) && hasOfferedExtensions(head, fields);
@@ -43,13 +43,13 @@ export function isSwitchTo(protocol: string, fields: FieldBlock): boolean {
   return upgrades.length === 1 && upgrades[0]!.toLowerCase() === protocol.toLowerCase();
 }
 
-function hasOfferedProtocol(head: RequestHead, fields: FieldBlock): boolean {
+function hasOfferedProtocol(head: Pick<RequestHead, 'field'>, fields: FieldBlock): boolean {
   const chosen = listValues(fields, 'sec-websocket-protocol');
   if (chosen.length === 0) return true;
   return chosen.length === 1 && listed(head.field('sec-websocket-protocol')).includes(chosen[0]!);
 }
 
-function hasOfferedExtensions(head: RequestHead, fields: FieldBlock): boolean {
+function hasOfferedExtensions(head: Pick<RequestHead, 'field'>, fields: FieldBlock): boolean {
   const offered = new Set(listed(head.field('sec-websocket-extensions')).map(extensionName));
   const chosen = listValues(fields, 'sec-websocket-extensions').flatMap(listed).map(extensionName);
   return chosen.every((name) => offered.has(name));
@@ -58,20 +58,6 @@ function hasOfferedExtensions(head: RequestHead, fields: FieldBlock): boolean {
 /** Without its parameters, which are between the two endpoints. */
 function extensionName(extension: string): string {
   return withoutSpace(extension.split(';', 1)[0]!);
-}
-
-function listed(value: string | undefined): string[] {
-  if (value === undefined) return [];
-  const items = value.split(',').map(withoutSpace);
-  return items.filter((item) => item !== '');
-}
-
-/** The values of a block's lines of one name, in order. */
-function listValues(fields: FieldBlock, name: string): string[] {
-  return fields.split('\r\n').flatMap((line) => {
-    const colon = line.indexOf(':');
-    return colon > 0 && line.slice(0, colon).toLowerCase() === name ? [withoutSpace(line.slice(colon + 1))] : [];
-  });
 }
 
 /** RFC 6455 section 4.4; RFC 9110 section 15.5.22 wants `Upgrade` in a 426, and `Connection` names it. */

@@ -35,7 +35,11 @@ export class OrderlyClose {
   private end: () => void = () => undefined;
   private lingering: NodeJS.Timeout | undefined;
 
-  constructor(private readonly tunnel: Closing) {
+  /** `isAlone`: there is no upstream that could say anything. */
+  constructor(
+    private readonly tunnel: Closing,
+    private readonly isAlone = false,
+  ) {
     this.isOver = new Promise((resolve) => (this.end = resolve));
     this.asksClient = !tunnel.isOver && !tunnel.isClosingByItself;
     if (tunnel.isOver) this.end();
@@ -76,7 +80,7 @@ export class OrderlyClose {
     const { toUpstream, toClient } = this.tunnel;
     const deadline = performance.now() + HANDSHAKE_MS;
     const echo = toUpstream.untilClose();
-    await this.settleUpstream(performance.now() + UPSTREAM_SHARE_MS);
+    if (!this.isAlone) await this.settleUpstream(performance.now() + UPSTREAM_SHARE_MS);
     if (this.tunnel.isOver) return;
     // Inside a frame a Close frame would be read as its payload.
     if (!toClient.scanner.atFrameBoundary) return this.tunnel.finish('forced');

@@ -1,5 +1,5 @@
 import type { Transport, TransportUser } from '../contract/transport';
-import { FrameScanner, Scanner, Stop, UNFRAMED } from './frame-scanner';
+import { Scanner, Stop, UNFRAMED } from './frame-scanner';
 
 /** Up to here a text is the cheapest way to write. */
 const TEXT_BYTES = 2_048;
@@ -32,6 +32,8 @@ class Halt {
   stop: Stop = 'never';
   /** What came behind the stop, in `held`. */
   held: Buffer = NOTHING;
+  /** Its upstream is being replaced: what it has to say, its end too, is for the next one. */
+  isParked = false;
   stopped: (() => void) | undefined = undefined;
   closeSeen: (() => void) | undefined = undefined;
 }
@@ -41,21 +43,19 @@ class Halt {
  * the user of the transport that it reads.
  */
 export class Relay implements TransportUser {
-  readonly scanner: Scanner;
   /** The opposite direction. Set once, by the tunnel, before anything else is asked of it. */
   back!: Relay;
-  /** Bytes that were read from `from`. */
-  taken = 0;
   private state: ReadState = 'open';
   private halt: Halt | undefined = undefined;
 
-  /** `isOpaque`: what is passed on has no boundaries that are known here. */
+  /** `scanner`: `UNFRAMED` where what is passed on has no boundaries that are known here. */
   constructor(
     private readonly owner: RelayOwner,
     readonly from: Transport,
-    isOpaque: boolean,
+    readonly scanner: Scanner,
+    /** Bytes that were read from `from`, and from those before it. */
+    public taken = 0,
   ) {
-    this.scanner = isOpaque ? UNFRAMED : new FrameScanner();
     from.user = this;
   }
 
@@ -115,7 +115,7 @@ export class Relay implements TransportUser {
       if (this.state === 'open') this.state = 'ended';
       const { halt } = this;
       // Behind a hold it waits its turn, as the bytes before it do.
-      if (halt?.state !== 'held' || halt.stopped !== undefined) this.owner.onEnd(this);
+      if (halt?.state !== 'held' || (halt.stopped !== undefined && !halt.isParked)) this.owner.onEnd(this);
       if (halt !== undefined) this.tellOfClose(halt);
     } catch (error) {
       this.owner.faulted(error);
@@ -149,8 +149,10 @@ export class Relay implements TransportUser {
     this.halt = undefined;
     if (halt.state !== 'held') return;
     const { held } = halt;
-    this.scanner.scan(held);
-    this.pass(held, held.length);
+    if (held.length > 0) {
+      this.scanner.scan(held);
+      this.pass(held, held.length);
+    }
     this.flow();
     if (this.hasEnded) this.owner.onEnd(this);
   }
@@ -166,6 +168,70 @@ export class Relay implements TransportUser {
       halt.stopped = resolve;
       if (halt.state !== 'passing' || this.hasEnded || this.from.isDestroyed) resolve();
       else if (this.isAtStop(halt)) this.hold(NOTHING, halt);
+    });
+  }
+
+  /**
+   * As `stopAt` a message boundary, for another upstream that is to come: a hold that is in force gives way to the end of
+   * the message. The sender is read until it says something, so that its leaving is noticed.
+   */
+  park(): Promise<void> {
+    const halt = this.obstruct();
+    halt.isParked = true;
+    halt.stop = 'atMessageBoundary';
+    return new Promise((resolve) => {
+      halt.stopped = resolve;
+      const { held } = halt;
+      if (halt.state === 'held') {
+        halt.state = 'passing';
+        halt.held = NOTHING;
+        halt.balance += held.length;
+        this.take(held, halt);
+      } else if (this.isAtStop(halt)) this.hold(NOTHING, halt);
+      if (this.hasEnded || this.from.isDestroyed) resolve();
+      else this.flow();
+    });
+  }
+
+  /** What was kept goes on to the upstream that is there now, or stays kept if there is a hold. */
+  unpark(isHolding: boolean): void {
+    const { halt } = this;
+    if (halt === undefined) return;
+    halt.isParked = false;
+    halt.stopped = undefined;
+    halt.stop = 'atFrameBoundary';
+    if (isHolding) {
+      if (halt.held.length === 0) halt.state = 'passing';
+      this.flow();
+    } else if (halt.state === 'held') this.release();
+    else this.halt = undefined;
+  }
+
+  /** What is kept behind the stop. */
+  get held(): Buffer {
+    return this.halt?.held ?? NOTHING;
+  }
+
+  /** What was kept behind a stop goes on after all, and what follows it. */
+  passHeld(): void {
+    const { halt } = this;
+    if (halt === undefined) return;
+    const { held } = halt;
+    halt.balance += held.length;
+    halt.held = NOTHING;
+    halt.state = 'passing';
+    halt.stop = 'never';
+    if (held.length > 0) this.take(held, halt);
+    this.flow();
+  }
+
+  /** Reads on behind the stop. Resolves with the next bytes, which are kept, too, or when the sender has left. */
+  holdMore(): Promise<void> {
+    const halt = this.obstruct();
+    return new Promise((resolve) => {
+      halt.stopped = resolve;
+      if (this.hasEnded || this.from.isDestroyed) resolve();
+      else this.from.resume();
     });
   }
 
@@ -204,7 +270,13 @@ export class Relay implements TransportUser {
 
   /** Reads on, unless something stands in the way. */
   flow(): void {
-    if (this.halt?.state !== 'held' && (this.to.isDestroyed || !this.to.isBackedUp)) this.from.resume();
+    if (this.isFree && (this.to.isDestroyed || !this.to.isBackedUp)) this.from.resume();
+  }
+
+  /** While it is parked one read is kept, and no more. */
+  private get isFree(): boolean {
+    const { halt } = this;
+    return halt?.state !== 'held' || (halt.isParked && halt.held.length === 0);
   }
 
   /** The way of what was not simply passed on. */
@@ -216,6 +288,8 @@ export class Relay implements TransportUser {
       case 'held':
         halt.balance -= bytes.length;
         halt.held = Buffer.concat([halt.held, bytes]);
+        this.from.pause();
+        halt.stopped?.();
         break;
       case 'discarding':
         halt.balance -= bytes.length;
@@ -254,7 +328,7 @@ export class Relay implements TransportUser {
     halt.state = 'held';
     halt.held = Buffer.from(rest);
     halt.balance -= rest.length;
-    this.from.pause();
+    if (!this.isFree) this.from.pause();
     halt.stopped?.();
   }
 

@@ -1,7 +1,8 @@
 import type { Ending } from '../../../core/proxy/connections';
 import type { Ticker, Ticking } from '../shared/ticker';
-import type { Transport } from '../contract/transport';
-import { UNFRAMED } from './frame-scanner';
+import { NOBODY, Transport } from '../contract/transport';
+import type { TunnelTap } from '../moves/tap';
+import { FrameScanner, Scanner, TappedScanner, UNFRAMED } from './frame-scanner';
 import { Closing, OrderlyClose } from './orderly-close';
 import { Relay, RelayOwner } from './relay';
 
@@ -24,6 +25,14 @@ export interface TunnelOptions {
   faulted(error: unknown): void;
 }
 
+/** What takes the client of a tunnel from one upstream to another. */
+export interface Mover {
+  /** The upstream has ended, or is gone. @returns whether that belongs to the move; if not, the move has ended */
+  upstreamLeft(isGone: boolean): boolean;
+  /** The tunnel ends, or is asked to: the move ends. @returns whether there is no upstream any more */
+  stop(): boolean;
+}
+
 /** `halfClosed`: one end has said that it sends no more. `over`: counted; its transports may still be ending. */
 export type TunnelState = 'open' | 'halfClosed' | 'over';
 
@@ -37,9 +46,11 @@ const UNKNOWN = -1;
  */
 export class Tunnel implements Closing, RelayOwner, Ticking {
   readonly toUpstream: Relay;
-  readonly toClient: Relay;
+  /** Another one with each upstream. */
+  toClient: Relay;
   private state: TunnelState = 'open';
   private closing: OrderlyClose | undefined;
+  private mover: Mover | undefined;
   private closedEnds = 0;
   /** A transport ended with an error. */
   private isReset = false;
@@ -54,9 +65,11 @@ export class Tunnel implements Closing, RelayOwner, Ticking {
     upstream: TunnelEnd,
     private readonly options: TunnelOptions,
     isOpaque = false,
+    private readonly tap?: TunnelTap,
   ) {
-    this.toUpstream = new Relay(this, client.transport, isOpaque);
-    this.toClient = new Relay(this, upstream.transport, isOpaque);
+    const fromClient = tap && ((bytes: Buffer) => tap.fromClient(bytes));
+    this.toUpstream = new Relay(this, client.transport, isOpaque ? UNFRAMED : createScanner(fromClient));
+    this.toClient = new Relay(this, upstream.transport, isOpaque ? UNFRAMED : this.scanUpstream());
     this.toUpstream.back = this.toClient;
     this.toClient.back = this.toUpstream;
     if (options.idle.openMs > 0) options.ticker.add(this);
@@ -100,8 +113,60 @@ export class Tunnel implements Closing, RelayOwner, Ticking {
   }
 
   close(): Promise<void> {
+    if (this.stopMove()) return this.closeWithoutUpstream();
     this.closing ??= new OrderlyClose(this);
     return this.closing.over;
+  }
+
+  // A move to another upstream.
+
+  /** From here on `mover` is told of the upstream's end, and the client is not. */
+  beginMove(mover: Mover): void {
+    this.mover = mover;
+  }
+
+  /** The client goes on with the upstream that is there. */
+  endMove(): void {
+    this.mover = undefined;
+    this.progressed();
+    this.toUpstream.unpark(this.isHolding);
+  }
+
+  /** Takes the upstream's transport away: nothing goes to it any more, and what it still sends goes nowhere. */
+  detachUpstream(): Transport {
+    const { from } = this.toClient;
+    from.user = NOBODY;
+    this.toUpstream.flow();
+    return from;
+  }
+
+  /** Goes on with another upstream, which has switched. */
+  attachUpstream({ transport, head }: TunnelEnd): void {
+    const relay = new Relay(this, transport, this.scanUpstream(), this.toClient.passed);
+    relay.back = this.toUpstream;
+    this.toUpstream.back = relay;
+    this.toClient = relay;
+    if (transport.isDestroyed) queueMicrotask(() => relay.onClose(undefined));
+    relay.start(head);
+    this.endMove();
+  }
+
+  /** The move has come to nothing, and there is no upstream: the client is asked to connect anew. */
+  closeWithoutUpstream(): Promise<void> {
+    this.mover = undefined;
+    const { from } = this.toClient;
+    from.user = NOBODY;
+    from.destroy();
+    this.closing ??= new OrderlyClose(this, true);
+    this.closedEnds += 1;
+    return this.closing.over;
+  }
+
+  /** @returns whether it had begun so far that there is no upstream any more */
+  private stopMove(): boolean {
+    const { mover } = this;
+    this.mover = undefined;
+    return mover?.stop() ?? false;
   }
 
   /** Ends it at once and hard. */
@@ -154,6 +219,7 @@ export class Tunnel implements Closing, RelayOwner, Ticking {
   }
 
   onEnd(relay: Relay): void {
+    if (this.mover !== undefined && this.isOfMove(relay, this.mover, false)) return;
     this.noteFirst(relay);
     this.progressed();
     if (this.state === 'open') this.state = 'halfClosed';
@@ -163,12 +229,17 @@ export class Tunnel implements Closing, RelayOwner, Ticking {
   }
 
   onClose(relay: Relay, error: Error | undefined): void {
+    if (this.mover !== undefined && this.isOfMove(relay, this.mover, true)) return;
+    if (this.stopMove()) this.closedEnds += 1;
     this.noteFirst(relay);
     this.closedEnds += 1;
     if (error !== undefined) this.isReset = true;
     if (this.closedEnds === 2) this.closing?.bothClosed();
     if (this.isUpstreamOfClosing(relay)) return relay.senderLeft();
-    const isAskedToLeave = this.closing?.asksClient ?? false;
+    this.passClose(relay, this.closing?.asksClient ?? false);
+  }
+
+  private passClose(relay: Relay, isAskedToLeave: boolean): void {
     if (relay.hasEnded && !this.isReset && !isAskedToLeave) relay.to.end();
     else if (isAskedToLeave) relay.to.destroy();
     else this.breakOff(relay.to);
@@ -177,9 +248,22 @@ export class Tunnel implements Closing, RelayOwner, Ticking {
     if (this.closedEnds === 2 || isAskedToLeave) this.finish(this.isReset && !this.sawClose ? 'forced' : 'completed');
   }
 
+  /** An end in a move: the client's is told to who waits for it, the upstream's may be what is waited for. */
+  private isOfMove(relay: Relay, mover: Mover, isGone: boolean): boolean {
+    if (relay === this.toClient) return mover.upstreamLeft(isGone);
+    relay.senderLeft();
+    return false;
+  }
+
+  private scanUpstream(): Scanner {
+    const { tap } = this;
+    return createScanner(tap && ((bytes: Buffer) => tap.fromUpstream(bytes)));
+  }
+
   finish(how: Ending): void {
     if (this.state === 'over') return;
     this.state = 'over';
+    this.stopMove();
     this.options.ticker.remove(this);
     if (how === 'forced') this.destroyBoth();
     if (how === 'closed') this.closing?.leave();
@@ -198,6 +282,11 @@ export class Tunnel implements Closing, RelayOwner, Ticking {
 
   get isOpaque(): boolean {
     return this.toClient.scanner === UNFRAMED;
+  }
+
+  /** It ends, or is being ended. */
+  get isClosing(): boolean {
+    return this.isOver || this.closing !== undefined || this.isClosingByItself;
   }
 
   /** Where the end of one direction means nothing for the other, that one is not the start of a close. */
@@ -223,4 +312,8 @@ export class Tunnel implements Closing, RelayOwner, Ticking {
     if (this.isOpaque) transport.reset();
     else transport.destroy();
   }
+}
+
+function createScanner(tell: ((bytes: Buffer) => void) | undefined): Scanner {
+  return tell === undefined ? new FrameScanner() : new TappedScanner(tell);
 }

@@ -1,9 +1,12 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import {
   MOVE_REJECTIONS,
   MOVE_REJECTION_CODES,
   MOVES,
   NO_MOVES,
   addMoves,
+  formatMoveRejections,
   isBefore,
   movesSince,
   narrowMoves,
@@ -34,4 +37,9 @@ test('figures of processes add up, and those of a span are what came since its s
   expect(addMoves(a, b)).toEqual(sum);
   expect(addMoves(NO_MOVES, a)).toEqual(a);
   expect(movesSince(a, sum)).toEqual({ ...b, stall: [0, 0, 4], longestStallMs: 9, underWay: 1 });
+});
+
+test('the docs have the table of the codes', () => {
+  const page = readFileSync(join(__dirname, '../../../docs/proxy.md'), 'utf8');
+  expect(page).toContain(formatMoveRejections());
 });

@@ -17,10 +17,18 @@ test('the progress lines read as the operators know them', () => {
   expect(drainProgress(active, 295)).toBe(
     'Draining connections: 45 active (40 HTTP, 5 WebSocket, 0 streaming), 295.0s remaining',
   );
-  expect(drainEnd(NO_CONNECTIONS, 0)).toBe('All connections drained gracefully');
-  expect(drainEnd(NO_CONNECTIONS, 2)).toBe('All connections drained, 2 of them by force');
-  expect(drainEnd({ http: 0, websocket: 0, grpcStream: 1, serverSentEvents: 1, streaming: 1 }, 1)).toBe(
-    'Drain timeout reached with 3 connections still active (0 WebSocket, 3 streaming)',
+  expect(drainEnd(NO_CONNECTIONS, { forced: 0, moved: 0 })).toBe('All connections drained gracefully');
+  expect(drainEnd(NO_CONNECTIONS, { forced: 2, moved: 0 })).toBe('All connections drained, 2 of them by force');
+  expect(
+    drainEnd({ http: 0, websocket: 0, grpcStream: 1, serverSentEvents: 1, streaming: 1 }, { forced: 1, moved: 4 }),
+  ).toBe('Drain timeout reached with 3 connections still active (0 WebSocket, 3 streaming)');
+  // Those that were moved are told where there are some.
+  expect(drainProgress(active, 295, 12)).toBe(
+    'Draining connections: 45 active (40 HTTP, 5 WebSocket, 0 streaming), 295.0s remaining, 12 moved',
+  );
+  expect(drainEnd(NO_CONNECTIONS, { forced: 0, moved: 12 })).toBe('All connections drained gracefully, 12 moved');
+  expect(drainEnd(NO_CONNECTIONS, { forced: 2, moved: 12 })).toBe(
+    'All connections drained, 2 of them by force, 12 moved',
   );
 });
 

@@ -164,7 +164,7 @@ test('a wrong order is rejected with all its problems', async () => {
   expect(got.status).toBe(400);
   expect(JSON.parse(got.body)).toEqual({
     problems: [
-      '\'speed\' must be one of perKindSeconds, closeRatePerSecond, jitter, moves, got "speed"',
+      '\'speed\' must be one of perKindSeconds, closeRatePerSecond, jitter, order, moves, got "speed"',
       "'perKindSeconds.http' must be an integer from 0 to 86400, got -1",
       "'closeRatePerSecond' must be an integer from 1 to 10000, got 0",
     ],

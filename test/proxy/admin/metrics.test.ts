@@ -1,3 +1,4 @@
+import { NO_MOVES } from '../../../core/moves/moves';
 import { NO_HOLD_FIGURES } from '../../../core/proxy/hold';
 import { AggregatorRegistry, Registry } from 'prom-client';
 import { createMetrics } from '../../../proxy/admin/metrics';
@@ -21,6 +22,7 @@ function cloud() {
     memory: () => ({ heldBytes: 0, budgetBytes: 1, shed: 0 }),
     deviations: { byDeviation: { bareLineFeed: 2 } },
     held: () => 3,
+    moves: () => NO_MOVES,
     holds: () => NO_HOLD_FIGURES,
     nowMs: () => 10_000,
   });

@@ -1,3 +1,4 @@
+import { NO_MOVES } from '../../../core/moves/moves';
 import { NO_HOLD_FIGURES } from '../../../core/proxy/hold';
 import type { LedgerReport } from '../../../core/proxy/admin-api';
 import { CONNECTION_KINDS, NO_CONNECTIONS } from '../../../core/proxy/connections';
@@ -23,6 +24,7 @@ function cloud() {
     memory: () => ({ heldBytes: 0, budgetBytes: 1, shed: 0 }),
     deviations: { byDeviation: {} },
     held: () => 0,
+    moves: () => NO_MOVES,
     holds: () => NO_HOLD_FIGURES,
     nowMs: () => 0,
   });

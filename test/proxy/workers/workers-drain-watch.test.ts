@@ -1,4 +1,4 @@
-import { KindCounts, NO_CONNECTIONS, total } from '../../../core/proxy/connections';
+import { KindCounts, NOTHING_ENDED, NO_CONNECTIONS, total } from '../../../core/proxy/connections';
 import { DrainWatch, WatchedReport } from '../../../proxy/workers/drain-watch';
 import { FakeClock } from '../support/fake-clock';
 
@@ -11,7 +11,13 @@ function watch() {
     const { active, limitMs } = cloud;
     if (active instanceof Error) throw active;
     const drainRemainingSeconds = Math.max(0, limitMs - clock.nowMs()) / 1000;
-    return { state: total(active) === 0 ? 'drained' : 'draining', active, drainRemainingSeconds, drainForced: 0 };
+    return {
+      state: total(active) === 0 ? 'drained' : 'draining',
+      active,
+      drainRemainingSeconds,
+      drainForced: 0,
+      ended: NOTHING_ENDED,
+    };
   });
   /** Turns the clock as a look does, and lets its response come in. */
   const turn = async (seconds: number) => {
@@ -96,7 +102,13 @@ test('an order that is still on its way to the workers is no timeout; what comes
   const clock = new FakeClock();
   const lines: string[] = [];
   const note = (message: string) => void lines.push(message);
-  let report: WatchedReport = { state: 'serving', active: sockets(2), drainRemainingSeconds: 0, drainForced: 0 };
+  let report: WatchedReport = {
+    state: 'serving',
+    active: sockets(2),
+    drainRemainingSeconds: 0,
+    drainForced: 0,
+    ended: NOTHING_ENDED,
+  };
   const drain = new DrainWatch(clock, { info: note, warn: note }, async () => report);
   const look = async () => {
     clock.advance(1);
@@ -105,16 +117,16 @@ test('an order that is still on its way to the workers is no timeout; what comes
   drain.start();
   await new Promise(setImmediate);
   // One drains already and has nothing, the other has not heard of it.
-  report = { state: 'draining', active: sockets(2), drainRemainingSeconds: 0, drainForced: 0 };
+  report = { state: 'draining', active: sockets(2), drainRemainingSeconds: 0, drainForced: 0, ended: NOTHING_ENDED };
   await look();
   expect(lines).toEqual([]);
-  report = { state: 'drained', active: NO_CONNECTIONS, drainRemainingSeconds: 0, drainForced: 0 };
+  report = { state: 'drained', active: NO_CONNECTIONS, drainRemainingSeconds: 0, drainForced: 0, ended: NOTHING_ENDED };
   for (let looks = 0; looks < 10; looks += 1) await look();
   expect(lines).toEqual(['All connections drained gracefully']);
-  report = { state: 'draining', active: sockets(1), drainRemainingSeconds: 20, drainForced: 0 };
+  report = { state: 'draining', active: sockets(1), drainRemainingSeconds: 20, drainForced: 0, ended: NOTHING_ENDED };
   await look();
   expect(lines.at(-1)).toMatch(/^Draining connections: 1 active .* 20\.0s remaining$/);
-  report = { state: 'drained', active: NO_CONNECTIONS, drainRemainingSeconds: 0, drainForced: 0 };
+  report = { state: 'drained', active: NO_CONNECTIONS, drainRemainingSeconds: 0, drainForced: 0, ended: NOTHING_ENDED };
   await look();
   expect(lines.at(-1)).toBe('All connections drained gracefully');
   expect(lines).toHaveLength(3);

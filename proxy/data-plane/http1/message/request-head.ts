@@ -1,7 +1,7 @@
 import type { Limits, RequestHead } from '../../contract/data-plane';
 import type { EngineHead, FieldBlock, ReplacedFields } from '../../contract/streams';
 import type { Peer, Transport } from '../../contract/transport';
-import { EXPECT, HOST, NOT_PASSED, TRAILER, fieldBit, isTokenCode } from '../../fields/field-lines';
+import { EXPECT, HOST, NOT_OF_CLIENTS, NOT_PASSED, TRAILER, fieldBit, isTokenCode } from '../../fields/field-lines';
 import { listLines } from '../../fields/lines';
 import { Rejection, TOO_LONG_LINE } from '../../fields/http-error';
 import { RequestFields, isHost, plainHost } from '../../fields/request-fields';
@@ -78,7 +78,7 @@ export class Http1Head implements EngineHead {
   }
 
   block(replaced: ReplacedFields | undefined): FieldBlock {
-    let bits = NOT_PASSED;
+    let bits = NOT_PASSED | NOT_OF_CLIENTS;
     let names: Set<string> | undefined;
     let added = '';
     // Trailers are announced where there can be some.

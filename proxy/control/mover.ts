@@ -1,0 +1,309 @@
+import { DEFAULT_DRAIN } from '../../core/proxy/admin-api';
+import { ConnectionKind, STREAM_KINDS } from '../../core/proxy/connections';
+import { nextCloseMs } from '../../core/proxy/drain';
+import { findBucket } from '../../core/proxy/latency-buckets';
+import { MoveFigures, MoveRejection, Moves, narrowMoves } from '../../core/moves/moves';
+import type { Upstream } from '../data-plane/contract/data-plane';
+import type { Ledger, LedgerEntry, Movable } from '../data-plane/contract/ledger';
+import type { Clock } from '../process/clock';
+
+/** Between two looks for connections to move while there are some, and while there are none. */
+const LOOK_MS = 100;
+const IDLE_LOOK_MS = 1_000;
+
+export interface MoverOptions {
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  /** What the setting allows. */
+  readonly mode: Moves;
+  /** At once. */
+  readonly concurrency: number;
+  /** Of those that must not stay, and cannot be moved. */
+  readonly closeRatePerSecond: number;
+  /** Of this proxy's own side: who is connected elsewhere is carried. */
+  readonly own: Upstream;
+  /** Of the switch that was committed last; undefined where there are no switches. */
+  readonly epoch: () => number | undefined;
+  /** Told of each connection that is not moved. */
+  readonly rejected: (rejection: MoveRejection, kind: ConnectionKind) => void;
+  /** Told of an error of our own. */
+  readonly faulted: (error: unknown) => void;
+}
+
+/**
+ * What asks for moves. A `retarget` and an `undrain` leave no connection where it was: what cannot be moved is closed in
+ * order, paced. In a `drain` it has its time, and behind a `release` it stays.
+ */
+type Reason = 'retarget' | 'drain' | 'undrain' | 'release';
+
+/** Where connections are to be. */
+interface Goal {
+  readonly by: Reason;
+  readonly upstream: Upstream;
+  readonly moves: Moves;
+  /** Of the ledger's clock. A request that came before may still become a connection to where requests went. */
+  readonly sinceMs: number;
+  /** Those whose rejection was counted. */
+  readonly counted: WeakSet<LedgerEntry>;
+}
+
+/**
+ * Moves live connections between upstreams, so many at a time. An order sets a goal, and each one replaces that before:
+ * a connection that is under way goes to where the last one says.
+ */
+export class Mover {
+  private goal: Goal | undefined;
+  /** Where who is away goes, unless a later order says otherwise. */
+  private wanted: Upstream;
+  /** Those that wait for their turn, by the name of their pace. */
+  private readonly queues = new Map<string, Set<LedgerEntry>>();
+  private readonly underWay = new Map<LedgerEntry, string>();
+  /** Out of their upstreams, for as long as a hold lasts. */
+  private readonly away = new Set<LedgerEntry>();
+  private readonly toClose = new Set<LedgerEntry>();
+  /** Those that the hold in force has closed. */
+  private closedInHold = new WeakSet<LedgerEntry>();
+  /** Where requests went when the hold in force began. */
+  private heldAt: Upstream | undefined;
+  private readonly counts: Partial<Record<MoveRejection, number>> = {};
+  private readonly stall: number[] = [];
+  private longestStallMs = 0;
+  private cancelLook: () => void = () => undefined;
+  private cancelClose: (() => void) | undefined;
+
+  constructor(private readonly options: MoverOptions) {
+    this.wanted = options.own;
+  }
+
+  get figures(): MoveFigures {
+    return {
+      rejected: { ...this.counts },
+      stall: [...this.stall],
+      longestStallMs: Math.round(this.longestStallMs),
+      underWay: this.underWay.size + this.away.size,
+    };
+  }
+
+  /** Whether a connection is being moved, or waits for that: no one else is to end it. */
+  hasTaken(entry: LedgerEntry): boolean {
+    if (this.underWay.has(entry) || this.away.has(entry)) return true;
+    for (const queue of this.queues.values()) if (queue.has(entry)) return true;
+    return false;
+  }
+
+  /** All connections go to where requests go now. */
+  retarget(upstream: Upstream, asked: Moves | undefined): void {
+    this.wanted = upstream;
+    const moves = narrowMoves(this.options.mode, asked);
+    if (moves === 'none') this.forget();
+    else this.aim('retarget', upstream, moves);
+  }
+
+  /** What can be moved leaves this side. @param other undefined where there is no other side to go to */
+  drain(other: Upstream | undefined, asked: Moves | undefined): void {
+    const moves = narrowMoves(this.options.mode, asked);
+    if (other !== undefined && moves !== 'none') this.aim('drain', other, moves);
+    else if (this.goal?.by === 'drain') this.forget();
+  }
+
+  /** What was moved comes back; with none it stays where it is. */
+  undrain(upstream: Upstream, asked: Moves | undefined): void {
+    const moves = narrowMoves(this.options.mode, asked);
+    if (moves !== 'none') this.aim('undrain', upstream, moves);
+    else if (this.goal?.by === 'drain') this.forget();
+  }
+
+  /** Who has left its upstream stays away until the end of the hold. */
+  beginHold(upstream: Upstream): void {
+    if (this.heldAt !== undefined) return;
+    this.heldAt = upstream;
+    this.closedInHold = new WeakSet();
+  }
+
+  /** Takes the connections out of their upstreams, or closes them; called again while the hold lasts. */
+  leaveAll(asked: Moves | undefined, close: (entry: LedgerEntry) => void): void {
+    const { ledger, mode } = this.options;
+    const moves = narrowMoves(mode, asked);
+    for (const kind of STREAM_KINDS) {
+      // Who is connected to the other side is live until it has left that.
+      for (const entry of ledger.carriedClosables(kind)) {
+        if (!this.hasTaken(entry)) ledger.recall(entry, performance.now());
+      }
+      for (const entry of ledger.closables(kind)) {
+        if (!this.hasTaken(entry) && !this.closedInHold.has(entry)) this.leaveOrClose(entry, moves, close);
+      }
+    }
+    this.startNext();
+  }
+
+  private leaveOrClose(entry: LedgerEntry, moves: Moves, close: (entry: LedgerEntry) => void): void {
+    const rejection = moves === 'none' ? 'off' : findRejection(entry, moves);
+    if (rejection === undefined) return this.enqueue(entry);
+    this.closedInHold.add(entry);
+    close(entry);
+    if (rejection !== 'off' && rejection !== 'closing') this.count(rejection, entry.kind);
+  }
+
+  /** The hold has ended: who is away goes to where requests go, and so does who can if that is elsewhere now. */
+  endHold(upstream: Upstream): void {
+    const { heldAt } = this;
+    if (heldAt === undefined) return;
+    this.heldAt = undefined;
+    this.wanted = upstream;
+    for (const entry of this.away) this.enqueue(entry);
+    this.away.clear();
+    const { mode } = this.options;
+    if (upstream !== heldAt && mode !== 'none') this.aim('release', upstream, mode);
+    this.startNext();
+  }
+
+  /** Begins no move any more; the process is about to end. */
+  stop(): void {
+    this.forget();
+    this.cancelClose?.();
+  }
+
+  /** The same goal again goes on. */
+  private aim(by: Reason, upstream: Upstream, moves: Moves): void {
+    const { goal } = this;
+    const isSame = goal?.by === by && goal.upstream === upstream && goal.moves === moves;
+    const counted = isSame ? goal.counted : new WeakSet<LedgerEntry>();
+    this.forget();
+    this.goal = { by, upstream, moves, sinceMs: performance.now(), counted };
+    this.wanted = upstream;
+    this.look();
+  }
+
+  /** Those that have not begun stay where they are. */
+  private forget(): void {
+    this.cancelLook();
+    this.goal = undefined;
+    this.toClose.clear();
+    for (const queue of this.queues.values()) {
+      for (const entry of queue) if (entry.movable?.isAway !== true) queue.delete(entry);
+    }
+  }
+
+  private look(): void {
+    const { goal } = this;
+    if (goal === undefined) return;
+    const { clock, ledger } = this.options;
+    let isThrough = true;
+    for (const kind of STREAM_KINDS) {
+      for (const entry of this.listCandidates(kind, goal)) isThrough = this.consider(entry, goal) && isThrough;
+    }
+    this.startNext();
+    this.closeNext();
+    const isBusy = this.underWay.size > 0 || this.toClose.size > 0;
+    const nowMs = performance.now();
+    if (isThrough && !isBusy && ledger.oldestMs(nowMs).http < nowMs - goal.sinceMs) this.goal = undefined;
+    else this.cancelLook = clock.after(isBusy ? LOOK_MS : IDLE_LOOK_MS, () => this.look());
+  }
+
+  private *listCandidates(kind: ConnectionKind, goal: Goal): Generator<LedgerEntry> {
+    const { ledger } = this.options;
+    if (goal.by !== 'undrain') yield* ledger.closables(kind);
+    yield* ledger.carriedClosables(kind);
+  }
+
+  /** @returns whether nothing is left to do with it */
+  private consider(entry: LedgerEntry, goal: Goal): boolean {
+    if (entry.destination === goal.upstream) return true;
+    if (this.hasTaken(entry)) return false;
+    const rejection = findRejection(entry, goal.moves);
+    if (rejection === undefined) this.enqueue(entry);
+    else if (rejection !== 'closing') this.rejectOnce(entry, rejection, goal);
+    return false;
+  }
+
+  private rejectOnce(entry: LedgerEntry, rejection: MoveRejection, goal: Goal): void {
+    if (goal.counted.has(entry)) return;
+    goal.counted.add(entry);
+    this.count(rejection, entry.kind);
+    if (goal.by === 'retarget' || goal.by === 'undrain') this.toClose.add(entry);
+  }
+
+  private enqueue(entry: LedgerEntry): void {
+    const name = entry.movable?.pace?.name ?? '';
+    let queue = this.queues.get(name);
+    if (queue === undefined) this.queues.set(name, (queue = new Set()));
+    queue.add(entry);
+  }
+
+  private startNext(): void {
+    for (const [name, queue] of this.queues) {
+      for (const entry of queue) {
+        if (this.underWay.size >= this.options.concurrency) return;
+        const { movable } = entry;
+        if (movable?.pace !== undefined && this.countUnderWay(name) >= movable.pace.concurrency) break;
+        queue.delete(entry);
+        if (movable === undefined || entry.next === undefined) continue;
+        this.underWay.set(entry, name);
+        void this.move(entry, movable)
+          .catch(this.options.faulted)
+          .finally(() => this.ended(entry));
+      }
+    }
+  }
+
+  private ended(entry: LedgerEntry): void {
+    this.underWay.delete(entry);
+    this.startNext();
+  }
+
+  private countUnderWay(name: string): number {
+    let count = 0;
+    for (const other of this.underWay.values()) if (other === name) count += 1;
+    return count;
+  }
+
+  private async move(entry: LedgerEntry, movable: Movable): Promise<void> {
+    const { goal } = this;
+    const left = movable.isAway ? undefined : await movable.leave();
+    if (left === undefined && this.heldAt !== undefined) return this.stayAway(entry);
+    const upstream = this.wanted;
+    const result = left ?? (await movable.join(upstream, this.options.epoch()));
+    if (typeof result !== 'string') this.joined(entry, upstream, result.stallMs);
+    else if (goal !== undefined && goal === this.goal) this.rejectOnce(entry, result, goal);
+    else this.count(result, entry.kind);
+  }
+
+  /** It has no upstream: no one has to wait for it, and its client is here. */
+  private stayAway(entry: LedgerEntry): void {
+    this.options.ledger.carry(entry);
+    this.away.add(entry);
+  }
+
+  private joined(entry: LedgerEntry, upstream: Upstream, stallMs: number): void {
+    const { ledger, own } = this.options;
+    if (upstream === own) ledger.recall(entry, performance.now());
+    else ledger.carry(entry);
+    this.longestStallMs = Math.max(this.longestStallMs, stallMs);
+    const bucket = findBucket(stallMs);
+    while (this.stall.length <= bucket) this.stall.push(0);
+    this.stall[bucket]! += 1;
+  }
+
+  private count(rejection: MoveRejection, kind: ConnectionKind): void {
+    this.counts[rejection] = (this.counts[rejection] ?? 0) + 1;
+    this.options.rejected(rejection, kind);
+  }
+
+  private closeNext(): void {
+    if (this.cancelClose !== undefined || this.toClose.size === 0) return;
+    const [entry] = this.toClose;
+    this.toClose.delete(entry!);
+    if (entry!.next !== undefined) void entry!.close().catch(() => undefined);
+    const { clock, closeRatePerSecond } = this.options;
+    const waitMs = nextCloseMs({ ...DEFAULT_DRAIN, closeRatePerSecond }, clock.random());
+    this.cancelClose = clock.after(waitMs, () => {
+      this.cancelClose = undefined;
+      this.closeNext();
+    });
+  }
+}
+
+function findRejection(entry: LedgerEntry, moves: Moves): MoveRejection | undefined {
+  const { movable } = entry;
+  return movable === undefined ? 'kind' : movable.rejection(moves);
+}

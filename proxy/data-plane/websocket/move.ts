@@ -1,0 +1,259 @@
+import type { MoveRejection } from '../../../core/moves/moves';
+import type { Upstream } from '../contract/data-plane';
+import type { Transport, TransportUser } from '../contract/transport';
+import type { Upstreams } from '../contract/upstreams';
+import { closeFrame, readClose } from './frame-scanner';
+import type { Mover, Tunnel, TunnelEnd } from './tunnel';
+import { Redial } from './redial';
+import type { Resume } from '../moves/resume';
+import type { Conversation } from '../moves/tap';
+
+/** RFC 6455 section 7.4.1. */
+const NORMAL = 1000;
+const GOING_AWAY = 1001;
+/** An upstream that has said Close has this long to end its connection, too: it may save what it knows at its end. */
+const LAST_READ_MS = 1_000;
+/** Between two looks at whether a protocol is settled. */
+const SETTLE_MS = 5;
+
+/**
+ * `stopping`: the client is read to the end of its message. `ending`: the old upstream was told Close 1001, and is read to its
+ * own. `away`: it is gone, and there is no other one yet. `joining`: another one is asked. `over`: it is there, or never will be.
+ */
+export type MoveState = 'stopping' | 'ending' | 'away' | 'joining' | 'over';
+
+/** One tunnel on its way from one upstream to another. It is made then, so that others hold none of it. */
+export class Move implements Mover {
+  private state: MoveState = 'stopping';
+  private upstreamState: 'there' | 'left' | 'gone' = 'there';
+  /** When the client's messages began to wait; of `performance.now()`. */
+  private stoppedMs = 0;
+  private readonly isOver: Promise<void>;
+  private tellOver: () => void = () => undefined;
+
+  constructor(
+    private readonly tunnel: Tunnel,
+    private readonly resume: Resume,
+    private readonly upstreams: Upstreams,
+    /** For each of its parts. */
+    private readonly timeoutMs: number,
+  ) {
+    this.isOver = new Promise((resolve) => (this.tellOver = resolve));
+  }
+
+  get isAway(): boolean {
+    return this.state === 'away';
+  }
+
+  /** See `Movable`. */
+  async leave(): Promise<MoveRejection | undefined> {
+    this.tunnel.beginMove(this);
+    const rejection = (await this.stopClient()) ?? (await this.endUpstream());
+    if (rejection !== undefined) return rejection;
+    await this.awaitEnd();
+    if (this.state !== 'ending') return this.ended;
+    this.state = 'away';
+    return undefined;
+  }
+
+  /** See `Movable`. */
+  async join(upstream: Upstream, epoch: number | undefined): Promise<{ readonly stallMs: number } | MoveRejection> {
+    if (this.state !== 'away') return this.ended;
+    this.state = 'joining';
+    const deadline = performance.now() + this.timeoutMs;
+    const conversation = this.resume.tap?.resume();
+    const url = conversation?.url ?? this.resume.url;
+    const redial = new Redial(this.upstreams, upstream, this.resume, { url, epoch });
+    const dialed = (await this.within(redial.done, deadline)) ?? 'late';
+    const end = conversation ? await this.converse(conversation, dialed, deadline) : dialed;
+    if (this.state !== 'joining' || typeof end === 'string') {
+      redial.cancel();
+      return this.fail(typeof end === 'string' ? end : 'stopped');
+    }
+    this.state = 'over';
+    this.tunnel.attachUpstream(end);
+    return { stallMs: performance.now() - this.stoppedMs };
+  }
+
+  upstreamLeft(isGone: boolean): boolean {
+    if (this.state === 'stopping') {
+      this.giveUp();
+      return false;
+    }
+    this.upstreamState = isGone ? 'gone' : 'left';
+    this.tunnel.toClient.senderLeft();
+    return true;
+  }
+
+  stop(): boolean {
+    const isAlone = this.state === 'away' || this.state === 'joining' || this.upstreamState === 'gone';
+    this.state = 'over';
+    this.tellOver();
+    return isAlone;
+  }
+
+  /** Both directions flow until the protocol is settled and the client is between two messages. */
+  private async stopClient(): Promise<MoveRejection | undefined> {
+    const { tunnel } = this;
+    const { tap } = this.resume;
+    const startMs = performance.now();
+    // What the client owes an answer to can be answered in the first half only.
+    if (tap) await this.untilSettled(startMs + this.timeoutMs / 2);
+    const isStopped = await this.isInTime(tunnel.toUpstream.park(), startMs + this.timeoutMs);
+    if (this.state !== 'stopping') return this.ended;
+    if (tunnel.isClosingByItself) return this.giveUp();
+    this.stoppedMs = performance.now();
+    if (!isStopped) return this.giveUpInOrder('midMessage');
+    if (tap && !(await this.untilSettled(startMs + this.timeoutMs))) {
+      return this.state === 'stopping' ? this.giveUpInOrder('unsettled') : this.ended;
+    }
+    if (this.state !== 'stopping' || tunnel.isClosingByItself) return this.giveUp();
+    return undefined;
+  }
+
+  private async endUpstream(): Promise<MoveRejection | undefined> {
+    const { toUpstream, toClient } = this.tunnel;
+    this.state = 'ending';
+    const deadline = performance.now() + this.timeoutMs;
+    toUpstream.say(closeFrame(GOING_AWAY, '', true));
+    let isInTime = await this.isInTime(toClient.stopAt('beforeClose'), deadline);
+    let close = readClose(toClient.held);
+    while (isInTime && close === 'incomplete' && this.upstreamState === 'there' && this.state === 'ending') {
+      isInTime = await this.isInTime(toClient.holdMore(), deadline);
+      close = readClose(toClient.held);
+    }
+    if (this.state !== 'ending') return this.ended;
+    if (close === 'incomplete') return this.fail(isInTime ? 'brokenOff' : 'noEnd');
+    if (!toClient.scanner.atMessageBoundary) return this.fail('brokenOff');
+    return isReply(close.code) ? undefined : this.passClose();
+  }
+
+  /** A Close with a reason of its own is the upstream's word to the client. */
+  private passClose(): MoveRejection {
+    const { tunnel } = this;
+    this.giveUp();
+    const { toClient } = tunnel;
+    toClient.passHeld();
+    if (toClient.hasEnded) tunnel.onEnd(toClient);
+    if (this.upstreamState === 'gone') tunnel.onClose(toClient, undefined);
+    return 'closing';
+  }
+
+  /** The old upstream has said all that it had to say. */
+  private async awaitEnd(): Promise<void> {
+    const was = this.upstreamState;
+    const old = this.tunnel.detachUpstream();
+    this.upstreamState = 'gone';
+    if (was === 'there') {
+      const lastRead = new LastRead(old);
+      old.end();
+      old.resume();
+      await this.isInTime(lastRead.ended, performance.now() + LAST_READ_MS);
+    }
+    old.destroy();
+  }
+
+  private async converse(
+    conversation: Conversation,
+    dialed: TunnelEnd | MoveRejection,
+    deadline: number,
+  ): Promise<TunnelEnd | MoveRejection> {
+    if (typeof dialed === 'string' || this.state !== 'joining') return dialed;
+    const { transport, head } = dialed;
+    const pass = (frames: Buffer) => this.tunnel.toClient.say(frames);
+    const rest = (await this.within(conversation.hold(transport, head, pass), deadline)) ?? 'notResumed';
+    return typeof rest === 'string' ? rest : { transport, head: rest };
+  }
+
+  private async untilSettled(deadline: number): Promise<boolean> {
+    const { tap } = this.resume;
+    while (this.state === 'stopping' && tap !== undefined && !tap.isSettled && performance.now() < deadline) {
+      await this.isInTime(new Promise((resolve) => setTimeout(resolve, SETTLE_MS)), deadline);
+    }
+    return tap === undefined || tap.isSettled;
+  }
+
+  /** The tunnel goes on as it was, or ends as it was about to. */
+  private giveUp(): 'closing' {
+    if (this.state === 'over') return 'closing';
+    this.state = 'over';
+    this.tunnel.endMove();
+    return 'closing';
+  }
+
+  private giveUpInOrder(rejection: MoveRejection): MoveRejection {
+    this.giveUp();
+    void this.tunnel.close();
+    return rejection;
+  }
+
+  /** The client is told to connect anew. */
+  private fail(rejection: MoveRejection): MoveRejection {
+    if (this.state === 'over') return this.ended;
+    this.state = 'over';
+    void this.tunnel.closeWithoutUpstream();
+    return rejection;
+  }
+
+  /** The tunnel was ended in the middle of the move. */
+  private get ended(): MoveRejection {
+    return this.tunnel.isOver ? 'closing' : 'stopped';
+  }
+
+  /** Whether it came before the deadline and the end of the move. */
+  private async isInTime(wanted: Promise<void>, deadline: number): Promise<boolean> {
+    return (
+      (await this.within(
+        wanted.then(() => 'came' as const),
+        deadline,
+      )) !== undefined
+    );
+  }
+
+  /** Undefined when the deadline or the end of the move came first. */
+  private async within<T>(wanted: Promise<T>, deadline: number): Promise<T | undefined> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<undefined>((resolve) => {
+      timer = setTimeout(() => resolve(undefined), Math.max(0, deadline - performance.now()));
+    });
+    const came = await Promise.race([wanted, this.isOver.then(() => undefined), late]);
+    clearTimeout(timer);
+    return came;
+  }
+}
+
+/** The end of an upstream that has said Close. */
+class LastRead implements TransportUser {
+  readonly ended: Promise<void>;
+  private tell: () => void = () => undefined;
+
+  constructor(transport: Transport) {
+    this.ended = new Promise((resolve) => (this.tell = resolve));
+    transport.user = this;
+  }
+
+  onData(): void {
+    return;
+  }
+
+  onDrain(): void {
+    return;
+  }
+
+  onError(): void {
+    return;
+  }
+
+  onEnd(): void {
+    this.tell();
+  }
+
+  onClose(): void {
+    this.tell();
+  }
+}
+
+/** An upstream responds to 1001 with the same, or with what its library says in its place. */
+function isReply(code: number | undefined): boolean {
+  return code === undefined || code === NORMAL || code === GOING_AWAY;
+}
