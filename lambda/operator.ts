@@ -3,6 +3,7 @@ import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { describeKeptLock } from '../core/cutover/execution-look';
 import { oneLine } from '../core/text/one-line';
 import { LOCK_SECONDS, LockHolder, describeHolder } from '../core/traffic/lock';
+import type { Moves } from '../core/moves/moves';
 import { Side } from '../core/traffic/weights';
 import { CutoverConfig, parseCutoverConfig } from '../core/cutover/cutover-config';
 import type { IdentityPort, LoadBalancerPort } from './contract/ports';
@@ -34,10 +35,11 @@ export interface OperatorPorts {
   /**
    * Lets the proxies of a side serve again, and looks whether the side serves.
    *
+   * @param moves which of the connections that they carry move back; none by default
    * @returns undefined of a stack that was deployed before it had a function for it
    * @throws Error when the function fails, or may not be called
    */
-  undrain(side: Side): Promise<Undrained | undefined>;
+  undrain(side: Side, moves?: Moves): Promise<Undrained | undefined>;
   /** Who holds the lock, for a message; of a cutover that has ended with it, how the lock is freed. */
   describeHeld(holder: LockHolder): Promise<string>;
 }
@@ -48,7 +50,7 @@ export function operatorPorts(config: CutoverConfig, warn: (message: string) => 
   return {
     loadBalancer: loadBalancerPort(config),
     lock,
-    undrain: (side) => callUndrain(config, side),
+    undrain: (side, moves) => callUndrain(config, side, moves),
     describeHeld: (holder) => describeHeld(config, holder),
   };
 }
@@ -62,9 +64,13 @@ async function describeHeld({ stateMachineArn, storeBucket }: CutoverConfig, hol
   return advice ? `${said}, ${advice}` : said;
 }
 
-async function callUndrain({ undrainFunctionName }: CutoverConfig, side: Side): Promise<Undrained | undefined> {
+async function callUndrain(
+  { undrainFunctionName }: CutoverConfig,
+  side: Side,
+  moves?: Moves,
+): Promise<Undrained | undefined> {
   if (undrainFunctionName === undefined) return undefined;
-  const call: UndrainCall = { side };
+  const call: UndrainCall = { side, ...(moves && { moves }) };
   return (await callFunction(undrainFunctionName, call, `undrain the ${side}`)) as Undrained;
 }
 

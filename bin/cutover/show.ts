@@ -80,8 +80,9 @@ function describeSide({ requests, errors, requestsPerSecond }: NonNullable<Shown
   return `${formatCount(requests, 'request')}, ${formatCount(errors, 'error')}${rate}`;
 }
 
-function describeLive({ kinds, unknownTasks }: LiveConnections): string {
-  const each = CONNECTION_KINDS.map((kind) => `${kinds[kind]} ${KIND_FACTS[kind].short}`).join(', ');
+function describeLive({ kinds, unknownTasks, carried = 0 }: LiveConnections): string {
+  const live = CONNECTION_KINDS.map((kind) => `${kinds[kind]} ${KIND_FACTS[kind].short}`);
+  const each = [...live, ...(carried > 0 ? [`${carried} moved to the other backend`] : [])].join(', ');
   return unknownTasks > 0 ? `${each}, and what ${formatCount(unknownTasks, 'silent task')} may hold` : each;
 }
 

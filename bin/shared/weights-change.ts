@@ -112,6 +112,19 @@ async function setLocked(ports: OperatorPorts, change: WeightsChange, setting: S
   throwIfStopped(change, 'nothing was changed');
   await write(ports, intended, lease);
   await confirm(ports, intended, change);
+  await recallMoved(ports, change);
+}
+
+/** Beside a side that has all of the weight nothing else serves: what a drain has moved away from it comes back. */
+async function recallMoved(ports: OperatorPorts, change: WeightsChange): Promise<void> {
+  const alone = SIDES.find(
+    (side) => change.weights[side] > 0 && SIDES.every((each) => each === side || change.weights[each] === 0),
+  );
+  if (!alone) return;
+  const recalled = await ports.undrain(alone, 'all').catch((error: Error) => ({ notUndrained: [error.message] }));
+  for (const line of recalled?.notUndrained ?? []) {
+    change.warn(`what its proxies have moved away may stay at the other backend: ${line}`);
+  }
 }
 
 /**

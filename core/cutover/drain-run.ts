@@ -1,5 +1,6 @@
 import type { LedgerReport } from '../proxy/admin-api';
 import { KindEndings, subtractKindEndings } from '../judge/kind-tally';
+import { MoveTally, subtractMoveTally, sumCarriedLive } from '../judge/move-tally';
 import { KindCounts, NO_CONNECTIONS, addKinds, eachKind, total } from '../proxy/connections';
 import { countArrived } from '../judge/sessions';
 import { CutoverRun, DrainKinds, DrainProgress, rollBack } from './run';
@@ -35,6 +36,7 @@ export function beginDrain(run: CutoverRun, tasks: readonly TaskReading[], nowMs
     ...(goneBefore > 0 && { goneBefore }),
     ended: { moved: 0, closed: 0, forced: 0, lost: counts.lost - lost, unknown: counts.unknown - unknown },
     ...beginKinds(run),
+    ...seeMoves(run, tasks, findMoves(run)),
   };
 }
 
@@ -55,6 +57,23 @@ function beginKinds(run: CutoverRun): Pick<DrainProgress, 'kinds'> {
 function seeKinds(run: CutoverRun, kinds: DrainKinds | undefined): Pick<DrainProgress, 'kinds'> {
   const now = findKinds(run);
   return { kinds: now && kinds && { ...kinds, ended: subtractKindEndings(now, kinds.before) } };
+}
+
+function seeMoves(
+  run: CutoverRun,
+  tasks: readonly TaskReading[],
+  before: MoveTally | undefined,
+): Pick<DrainProgress, 'carried' | 'moves'> {
+  const now = findMoves(run);
+  const reports = tasks.flatMap(({ report }) => (report?.carried ? [report] : []));
+  return {
+    ...(reports.length > 0 && { carried: sumCarriedLive(reports) }),
+    moves: now && before && { before, seen: subtractMoveTally(now, before) },
+  };
+}
+
+function findMoves({ watch, plan }: CutoverRun): MoveTally | undefined {
+  return watch?.tallies[findDirection(plan).from].moves;
 }
 
 function findKinds({ watch, plan }: CutoverRun): KindEndings | undefined {
@@ -104,6 +123,7 @@ export function drainSeen(run: CutoverRun, drain: DrainProgress, tasks: readonly
     ...(arrived && { returning: arrived.returning }),
     ended,
     ...seeKinds(run, drain.kinds),
+    ...seeMoves(run, tasks, drain.moves?.before),
   };
 }
 

@@ -1,4 +1,5 @@
 import { KIND_ENDINGS, sumEnding } from '../judge/kind-tally';
+import { sumCarried } from '../judge/move-tally';
 import { ByKind, ConnectionKind, KindCounts, NO_CONNECTIONS, eachKind, total } from '../proxy/connections';
 import {
   CutoverRun,
@@ -13,6 +14,7 @@ import {
 } from './run';
 import type { HookRecord } from './hook-records';
 import { recordWait } from './hooks';
+import { MovesSeen, summarizeMoves } from './moves-seen';
 import { findDirection } from '../plan/direction';
 import { looksKey, looksPrefix } from './looks';
 import type { LookRecord } from '../judge/look-record';
@@ -41,6 +43,8 @@ export interface Evidence {
       /** The same by kind. Absent where it is unknown. */
       readonly byKind?: ByKind<KindEnd>;
     };
+  /** What became of live connections that moved to the other backend. Absent where it is unknown. */
+  readonly moves?: MovesSeen;
   /** The attempts to switch, of a plan that does. */
   readonly switches?: readonly SwitchRecord[];
   /**
@@ -100,6 +104,7 @@ export function buildEvidence(
       ...listEndings(run),
       ...listKinds(run.drain),
     },
+    ...listMoves(run),
     ...(run.switches && { switches: run.switches }),
     ...listLooks(run, objects),
     ...listHooks(run, nowMs),
@@ -108,6 +113,11 @@ export function buildEvidence(
     ...summarizeRollback(run, outcome),
     timeline: run.timeline,
   };
+}
+
+function listMoves(run: CutoverRun): Pick<Evidence, 'moves'> {
+  const moves = summarizeMoves(run);
+  return moves ? { moves } : {};
 }
 
 function listHooks({ hooks, hooking }: CutoverRun, nowMs: number): Pick<Evidence, 'hooks' | 'hooksLeftOut'> {
@@ -170,7 +180,9 @@ function listEndings({ drain }: CutoverRun): DrainEndings & { completed: number 
   if (!drain) return { completed: 0, moved: 0, closed: 0, forced: 0, lost: 0, unknown: 0 };
   const { moved, closed, forced, lost, unknown } = drain.ended;
   const gone = total(drain.atStart) + (drain.goneBefore ?? 0) - total(drain.active);
-  const completed = gone - moved - closed - forced - lost - unknown;
+  // One that was moved back is live again, and had left as moved.
+  const back = drain.moves ? sumCarried(drain.moves.seen.ended, 'movedBack') : 0;
+  const completed = gone + back - moved - closed - forced - lost - unknown;
   // Connections that arrived during the drain (a request of a sticky client) may have been closed too.
   return { completed: Math.max(0, completed), moved, closed, forced, lost, unknown };
 }
@@ -184,7 +196,8 @@ function listKinds(drain: DrainProgress | undefined): Pick<Evidence['drain'], 'b
     const ended = Object.fromEntries(known.map((ending) => [ending, kinds.ended[kind][ending]]));
     if (known.length < KIND_ENDINGS.length) return ended;
     const gone = drain.atStart[kind] + kinds.goneBefore[kind] - drain.active[kind];
-    const others = KIND_ENDINGS.reduce((sum, ending) => sum + kinds.ended[kind][ending], 0);
+    const back = drain.moves?.seen.ended[kind].movedBack ?? 0;
+    const others = KIND_ENDINGS.reduce((sum, ending) => sum + kinds.ended[kind][ending], 0) - back;
     return { completed: Math.max(0, gone - others), ...ended };
   };
   return { byKind: eachKind(find) };

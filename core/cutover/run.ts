@@ -13,6 +13,7 @@ import type { Sessions } from '../judge/sessions';
 import type { ShareOdds } from '../judge/share-odds';
 import { SideState } from '../judge/side-state';
 import type { KindEndings } from '../judge/kind-tally';
+import type { MoveTally } from '../judge/move-tally';
 import { SideCounts } from '../judge/tally';
 import { Watch } from '../judge/watch';
 import type { LookRecord } from '../judge/look-record';
@@ -221,6 +222,15 @@ export interface DrainProgress {
   readonly ended: DrainEndings;
   /** The same by kind; absent where a state of an older version has none. */
   readonly kinds?: DrainKinds | undefined;
+  /** Those that have moved and that its tasks still carried at the last look; absent where no task says so. */
+  readonly carried?: KindCounts;
+  /** What moves came to since the drain began; absent where it is not counted. */
+  readonly moves?: DrainMoves | undefined;
+}
+
+export interface DrainMoves {
+  readonly before: MoveTally;
+  readonly seen: MoveTally;
 }
 
 export interface DrainKinds {
@@ -265,10 +275,19 @@ export interface RollbackRecord {
    * they cannot be set.
    */
   readonly notifiedOf?: 'staying' | 'stranded' | 'notMoved';
+  /** Set once the proxies were told to move back what a drain had moved. */
+  readonly recalled?: RecallRecord;
   /** What could not be done, or read, on the way: one line each. */
   readonly notDone?: readonly string[];
   /** Set while the side that was left must not be given its weight back, or has it and does not serve: what each side was at the last look. */
   readonly sides?: Readonly<Record<Side, SideState>>;
+}
+
+export interface RecallRecord {
+  /** Connections that they still carried at the last look; absent before it. */
+  readonly left?: KindCounts;
+  /** Tasks that did not respond then: what they carry is unknown. */
+  readonly unknownTasks?: number;
 }
 
 /** How a rollback gave the traffic back. All times are ISO 8601. */

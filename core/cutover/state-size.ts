@@ -1,6 +1,6 @@
 import { withoutLooks } from './looks';
 import { CutoverRun } from './run';
-import { SideTally, withoutTaskKinds } from '../judge/tally';
+import { SeenTask, SideTally, withoutTaskKinds, withoutTaskMoves } from '../judge/tally';
 
 /**
  * What the state of a cutover may take, in bytes of UTF-8. Step Functions and the response of Lambda take 262,144; the
@@ -31,7 +31,7 @@ function withoutKinds(run: CutoverRun): CutoverRun {
   const bare = ({ counts, beganMs, tasks }: SideTally): SideTally => ({
     counts,
     ...(beganMs !== undefined && { beganMs }),
-    tasks: Object.fromEntries(Object.entries(tasks).map(([id, seen]) => [id, seen && withoutTaskKinds(seen)])),
+    tasks: changeTasks(tasks, withoutTaskKinds),
   });
   const { source, target } = watch.tallies;
   return {
@@ -42,13 +42,36 @@ function withoutKinds(run: CutoverRun): CutoverRun {
   };
 }
 
+/** What its tasks move is not counted any more: that is unknown then. */
+function withoutMoves(run: CutoverRun): CutoverRun {
+  const { watch, drain } = run;
+  if (!watch) return run;
+  const bare = (tally: SideTally): SideTally => ({
+    ...tally,
+    tasks: changeTasks(tally.tasks, withoutTaskMoves),
+    moves: undefined,
+  });
+  const { source, target } = watch.tallies;
+  return {
+    ...run,
+    watch: { ...watch, tallies: { source: bare(source), target: bare(target) } },
+    ...(drain && { drain: { ...drain, moves: undefined } }),
+  };
+}
+
+function changeTasks(tasks: SideTally['tasks'], change: (seen: SeenTask) => SeenTask): SideTally['tasks'] {
+  return Object.fromEntries(Object.entries(tasks).map(([id, seen]) => [id, seen && change(seen)]));
+}
+
 /**
- * A state that is too large goes on without what decides nothing: how connections end by kind, then the records of its polls, then the
+ * A state that is too large goes on without what decides nothing: what moves came to, how connections end by kind, then the records of its polls, then the
  * traces of its switches.
  */
 export function withWhatFits(run: CutoverRun): CutoverRun {
   if (!isTooLarge(run)) return run;
-  const bare = withoutKinds(run);
+  const still = withoutMoves(run);
+  if (!isTooLarge(still)) return still;
+  const bare = withoutKinds(still);
   if (!isTooLarge(bare)) return bare;
   const next = withoutLooks(bare);
   if (!next.switches || !isTooLarge(next)) return next;

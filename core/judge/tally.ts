@@ -9,6 +9,16 @@ import {
   packKinds,
   withoutHeld,
 } from './kind-tally';
+import {
+  MoveTally,
+  MutableMoveTally,
+  NO_MOVE_TALLY,
+  copyMoveTally,
+  countCarried,
+  countMoves,
+  packMoves,
+  withoutCarried,
+} from './move-tally';
 import { own } from '../validation/own';
 import { LedgerReport } from '../proxy/admin-api';
 import { total } from '../proxy/connections';
@@ -87,6 +97,8 @@ export type SeenTask = readonly [
   identity: string,
   /** What it held and how connections ended, by kind (`packKinds`); absent of a side whose kinds are not counted. */
   kinds?: string,
+  /** What it carried and what its moves came to (`packMoves`); absent of a task that has moved nothing, too. */
+  moves?: string,
 ];
 
 export interface SideTally {
@@ -97,6 +109,8 @@ export interface SideTally {
   readonly beganMs?: number;
   /** Of the side that is left: how connections ended, by kind. Absent of the other one, and of an older state. */
   readonly kinds?: KindEndings | undefined;
+  /** Of the same side: what its moves came to. */
+  readonly moves?: MoveTally | undefined;
 }
 
 /** Enough of a random name to tell it from the one before it. */
@@ -109,8 +123,13 @@ const NAME_CHARACTERS = 6;
  */
 export function beginTally(readings: readonly TaskReading[], nowMs: number, hasKinds = false): SideTally {
   const live = readings.filter(({ life }) => life !== 'stopped');
-  const tasks = Object.fromEntries(live.map((reading) => [reading.id, seenFrom(reading, hasKinds)]));
-  return { counts: NO_COUNTS, tasks, beganMs: nowMs, ...(hasKinds && { kinds: NO_KIND_ENDINGS }) };
+  const tasks = Object.fromEntries(live.map((reading) => [reading.id, seenFrom(reading, hasKinds, hasKinds)]));
+  return {
+    counts: NO_COUNTS,
+    tasks,
+    beganMs: nowMs,
+    ...(hasKinds && { kinds: NO_KIND_ENDINGS, moves: NO_MOVE_TALLY }),
+  };
 }
 
 /** A list that is eventually consistent may lack a task for a while: ECS lists one that has stopped for an hour. */
@@ -151,7 +170,8 @@ export function addReadings(before: SideTally, readings: readonly TaskReading[],
       if (seen && reading.isUnlisted === true) tasks[reading.id] = withoutLife(seen);
       continue;
     }
-    tasks[reading.id] = seenFrom(reading, before.kinds !== undefined) ?? withLife(seen, reading, nowMs);
+    tasks[reading.id] =
+      seenFrom(reading, before.kinds !== undefined, before.moves !== undefined) ?? withLife(seen, reading, nowMs);
     if (reading.report && (seen || isNew(before, reading))) countReport(added, seen, reading.report);
   }
   for (const [id, seen] of Object.entries(before.tasks)) {
@@ -160,7 +180,7 @@ export function addReadings(before: SideTally, readings: readonly TaskReading[],
     // ECS lists a stopped task for an hour, and then no more.
     else countEnd(added, seen, undefined);
   }
-  return { ...before, counts: sum(before.counts, added), tasks, kinds: added.kinds };
+  return { ...before, counts: sum(before.counts, added), tasks, kinds: added.kinds, moves: added.moves };
 }
 
 /** What one did that was there before counting began is none of it. */
@@ -185,10 +205,13 @@ export function computeDifference(now: SideCounts, before: SideCounts): SideCoun
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 /** Beside what is new of all kinds the whole of each kind, where that is counted. */
-type Added = Mutable<SideCounts> & { readonly kinds: MutableKindEndings | undefined };
+type Added = Mutable<SideCounts> & {
+  readonly kinds: MutableKindEndings | undefined;
+  readonly moves: MutableMoveTally | undefined;
+};
 
-function beginAdded({ kinds }: SideTally): Added {
-  return { ...NO_COUNTS, kinds: kinds && copyKindEndings(kinds) };
+function beginAdded({ kinds, moves }: SideTally): Added {
+  return { ...NO_COUNTS, kinds: kinds && copyKindEndings(kinds), moves: moves && copyMoveTally(moves) };
 }
 
 function countReport(added: Added, seen: SeenTask | null, report: LedgerReport): void {
@@ -210,12 +233,16 @@ function countSince(added: Added, seen: SeenTask | null, report: LedgerReport): 
   else if (base) added.forced += Math.max(0, report.drainForced - base[6]);
   const news = { isOtherInstance: !base, isOtherProcess: !isSameProcess };
   if (added.kinds) countKinds(added.kinds, seen?.[12], report, news);
+  const hasLostWorker = isSameProcess && !base;
+  if (added.moves) countMoves(added.moves, seen?.[13], report, { isOtherInstance: !base, hasLostWorker });
 }
 
 function countEnd(added: Added, seen: SeenTask | null, exitCode: number | undefined): void {
   // No client waits for their responses any more: they are lost, or were sent in the end.
   added.responded += seen?.[8] ?? 0;
-  if (added.kinds) countHeld(added.kinds, seen?.[12], exitCode === 0 ? 'unknown' : 'lost');
+  const ending = exitCode === 0 ? 'unknown' : 'lost';
+  if (added.kinds) countHeld(added.kinds, seen?.[12], ending);
+  if (added.moves) countCarried(added.moves, seen?.[13], ending);
   if (exitCode === 0) {
     added.unknown += seen?.[7] ?? 0;
     return;
@@ -233,7 +260,7 @@ function countLostWorker(added: Added, report: LedgerReport): void {
   added.lost += Object.values(ended).reduce((count, { forced }) => count + forced, 0);
 }
 
-function seenFrom({ report, life }: TaskReading, hasKinds: boolean): SeenTask | null {
+function seenFrom({ report, life }: TaskReading, hasKinds: boolean, hasMoves: boolean): SeenTask | null {
   if (!report) return null;
   const [requests, responded, errors, moved, closed, forced] = countsFrom(report);
   const isLeaving = life === 'leaving' ? 1 : 0;
@@ -253,7 +280,9 @@ function seenFrom({ report, life }: TaskReading, hasKinds: boolean): SeenTask | 
     0,
     shortName(report.identity),
   ] as const;
-  return hasKinds ? [...seen, packKinds(report)] : seen;
+  if (!hasKinds) return seen;
+  const moves = hasMoves ? packMoves(report) : '';
+  return moves === '' ? [...seen, packKinds(report)] : [...seen, packKinds(report), moves];
 }
 
 /** A task that does not respond keeps what it reported last. */
@@ -265,6 +294,11 @@ function withLife(seen: SeenTask | null, { life, isUnlisted }: TaskReading, nowM
   return seen.with(9, isLeaving).with(10, unlisted) as unknown as SeenTask;
 }
 
+/** Without what it says of moves. */
+export function withoutTaskMoves(seen: SeenTask): SeenTask {
+  return seen.slice(0, 13) as unknown as SeenTask;
+}
+
 /** Without what it says of each kind. */
 export function withoutTaskKinds(seen: SeenTask): SeenTask {
   return seen.slice(0, 12) as unknown as SeenTask;
@@ -272,7 +306,7 @@ export function withoutTaskKinds(seen: SeenTask): SeenTask {
 
 /** One that counts as gone may be listed again: what it did until then counts once. What it held is lost. */
 function withoutLife(seen: SeenTask): SeenTask {
-  const [instance, requests, responded, errors, moved, closed, forced, , , , , identity, kinds] = seen;
+  const [instance, requests, responded, errors, moved, closed, forced, , , , , identity, kinds, moves] = seen;
   const gone = [
     instance,
     requests,
@@ -287,7 +321,9 @@ function withoutLife(seen: SeenTask): SeenTask {
     GONE,
     identity,
   ] as const;
-  return kinds === undefined ? gone : [...gone, withoutHeld(kinds)];
+  if (kinds === undefined) return gone;
+  const known = moves === undefined ? [] : [withoutCarried(moves)];
+  return [...gone, withoutHeld(kinds), ...known] as unknown as SeenTask;
 }
 
 type Counted = readonly [number, number, number, number, number, number];

@@ -1,4 +1,5 @@
 import type { HookCallRecord } from './hook';
+import type { MoveFigures } from '../moves/moves';
 import type { StreamKind } from '../proxy/connections';
 import type { HoldFigures } from '../proxy/hold';
 import type { Side } from '../traffic/weights';
@@ -6,6 +7,11 @@ import type { Outcome } from './decision';
 import type { SwitchTrace } from './switch-trace';
 
 export type StreamCounts = Readonly<Record<StreamKind, number>>;
+
+/** `underWay`: that had not joined when the record was made; what became of them is in no figure. */
+export interface SwitchMoves extends MoveFigures {
+  readonly moved: StreamCounts;
+}
 
 /** What one attempt to switch was. Times are milliseconds from the first call to hold. */
 export interface SwitchRecord {
@@ -34,6 +40,8 @@ export interface SwitchRecord {
   readonly holds?: HoldFigures;
   /** Connections that were closed in order, so that they connect anew and wait; those of them that had to be cut. By kind. */
   readonly streams?: { readonly closed: StreamCounts; readonly forced: StreamCounts };
+  /** Connections that left their backend before the decision and joined the one that it led to. Absent where no task says so. */
+  readonly moves?: SwitchMoves;
   /** The calls of the hook, in their order. */
   readonly hook?: readonly HookCallRecord[];
   /** The side that serves, and that a hook may have left frozen: its thaw failed. */

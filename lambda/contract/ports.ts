@@ -3,7 +3,7 @@ import type { GateName, WrittenWord } from '../../core/approval/approval';
 import type { AlarmReading, CheckedAlarms } from '../../core/judge/alarm-check';
 import type { Diagnosis } from '../../core/cutover/readiness';
 import type { ScalingState } from '../../core/cutover/scaling';
-import type { DrainOrder } from '../../core/proxy/admin-api';
+import type { DrainOrder, UndrainOrder } from '../../core/proxy/admin-api';
 import type { CutoverRun } from '../../core/cutover/run';
 import type { Evidence } from '../../core/cutover/evidence';
 import type { Forward, GroupArns } from '../../core/traffic/forward';
@@ -130,7 +130,7 @@ export interface ProxiesPort {
    */
   open(): Promise<SwitchTask[]>;
   drain(address: string, order: DrainOrder): Promise<void>;
-  undrain(address: string): Promise<void>;
+  undrain(address: string, order: UndrainOrder): Promise<void>;
 }
 
 export interface SmokePort {

@@ -82,10 +82,10 @@ interface AskedAhead {
   readonly atOnce: string | undefined;
 }
 
-/** Undrains the side, and reads at the same time what it is and where the weights stand. */
+/** Undrains the side, and leaves what it has moved where it is (see `recallMoved`); reads at the same time what it is and where the weights stand. */
 export async function look(run: CutoverRun, ports: Ports, { ahead, atOnce }: AskedAhead): Promise<Seen> {
   const { from } = findDirection(run.plan);
-  const [notDone, read] = await Promise.all([undrain(from, ports), ahead ?? readBack(run, ports, atOnce)]);
+  const [notDone, read] = await Promise.all([undrain(from, 'none', ports), ahead ?? readBack(run, ports, atOnce)]);
   return { ...read, notDone };
 }
 

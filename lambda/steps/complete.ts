@@ -11,7 +11,7 @@ import { resumeForGood } from '../shared/scaling';
 import { undrain } from '../shared/undrain';
 
 /**
- * Leaves the side that was left ready to take traffic again, writes the evidence and frees the lock. It follows `Verify`: whatever fails
+ * Leaves the side that was left ready to take traffic again, with what has moved where it is; writes the evidence and frees the lock. It follows `Verify`: whatever fails
  * here is tried again, and moves no weights.
  */
 export async function complete(run: CutoverRun, ports: Ports, nowMs: number): Promise<CutoverRun> {
@@ -20,7 +20,7 @@ export async function complete(run: CutoverRun, ports: Ports, nowMs: number): Pr
     throw new CutoverError('LockLost', `the lock must be held by '${run.execution}' to complete, got another or none`);
   }
   const hooked = await callHooksAt('beforeComplete', run, ports);
-  const notUndrained = await undrain(findDirection(run.plan).from, ports);
+  const notUndrained = await undrain(findDirection(run.plan).from, 'none', ports);
   const resumed = await callHooksAt('afterComplete', await resumeForGood(hooked, ports), ports);
   const done = note(resumed, nowMs, 'Complete', notUndrained.length > 0 ? { notUndrained } : {});
   await ports.store.putEvidence(buildEvidence(done, 'completed', nowMs, await countObjects(run, ports)));

@@ -4,6 +4,10 @@ import { MAX_UNKNOWN_MS, beginDrain, observeDrain } from '../../core/cutover/dra
 import { endOfReturning, keepsClients, noteReturning } from '../../core/cutover/returning';
 import { CONFIRM_POLL_SECONDS } from '../../core/plan/plan';
 import { keepPollSeconds } from '../../core/plan/stickiness-plan';
+import { DEFAULT_MOVES } from '../../core/moves/moves';
+import type { LedgerReport } from '../../core/proxy/admin-api';
+import { NO_CONNECTIONS, total } from '../../core/proxy/connections';
+import { fitDrainOrder } from '../../core/proxy/fit-order';
 import { leaveSide } from '../shared/leave';
 import { findDirection } from '../../core/plan/direction';
 import { TaskReading } from '../../core/judge/tally';
@@ -27,7 +31,7 @@ async function drainSide(run: CutoverRun, ports: Ports, nowMs: number, { tasks, 
   if (!run.drain) {
     await settleWithin(STORE_MS, 'saving the drain', () => ports.store.save({ ...run, drain: progress }));
   }
-  await tellToDrain(left, run, ports);
+  await Promise.all([tellToDrain(left, run, ports), recallCarried(tasks[findDirection(run.plan).to], run, ports)]);
 
   const noted = run.drain
     ? run
@@ -60,7 +64,30 @@ async function waitForReturning(
 
 async function tellToDrain(tasks: readonly TaskReading[], { plan }: CutoverRun, { proxies }: Ports): Promise<void> {
   const serving = tasks.filter(({ report, life }) => report?.state === 'serving' && life === 'running');
-  await pooled(serving, CALLS_AT_ONCE, ({ address }) => settle(() => proxies.drain(address, plan.drain)));
+  await pooled(serving, CALLS_AT_ONCE, ({ address, report }) =>
+    settle(() => proxies.drain(address, fitDrainOrder(plan.drain, report))),
+  );
+}
+
+/**
+ * Connections of the side that is left that clients have at the proxies of the other one: a cutover the other way has moved them.
+ * They move home.
+ */
+async function recallCarried(
+  tasks: readonly TaskReading[] = [],
+  { plan }: CutoverRun,
+  { proxies }: Ports,
+): Promise<void> {
+  const carrying = tasks.filter(
+    ({ report, life }) => report?.state === 'serving' && life === 'running' && isCarrying(report),
+  );
+  await pooled(carrying, CALLS_AT_ONCE, ({ address }) =>
+    settle(() => proxies.undrain(address, { moves: plan.drain.moves ?? DEFAULT_MOVES })),
+  );
+}
+
+function isCarrying({ carried = NO_CONNECTIONS }: LedgerReport): boolean {
+  return total(carried) > 0;
 }
 
 /** The connections of the side that is left are unknown: that is not zero. */

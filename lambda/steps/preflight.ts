@@ -17,6 +17,7 @@ import { firstLines } from '../../core/cutover/state-size';
 import { formatWeights, sameQuotas, Side, SIDES, Weights } from '../../core/traffic/weights';
 import type { Ports } from '../contract/ports';
 import { settle } from '../contract/settle';
+import { findMoveWarnings } from '../shared/moves-preflight';
 import { readSide } from '../shared/sides';
 import { hookFindings, thawFindings } from '../switch/hook-preflight';
 import { Finding, SwitchLook, regimeFindings, lookAtSwitch } from '../switch/switch-preflight';
@@ -206,10 +207,12 @@ interface Past {
 
 /** What is wrong with the tasks; and how many requests came back to which side in the last minutes, where the proxies say it. */
 async function taskFindings(
-  { execution, plan }: CutoverRun,
-  { proxies, now }: Ports,
+  run: CutoverRun,
+  ports: Ports,
   mayChange: boolean,
 ): Promise<{ readonly findings: Finding[]; readonly warnings: readonly string[]; readonly past: Past }> {
+  const { execution, plan } = run;
+  const { proxies, now } = ports;
   const { routes, ...window } = orderWindow(undefined, execution, plan, now());
   // A proxy counts by the routes of the last order that has some: those of another cutover, perhaps.
   const order = mayChange ? { ...window, routes } : window;
@@ -224,6 +227,8 @@ async function taskFindings(
     (sum, { side, readings }) => addSessions(sum, { [side]: readings }),
     undefined,
   );
+  const left = counted.find(({ side }) => side === findDirection(plan).from)?.readings ?? [];
+  const ofMoves = await findMoveWarnings(run, left, ports);
   const count = counted.reduce((sum, each) => sum + each.count, 0);
   const tooMany: Finding = {
     code: 'TooManyTasks',
@@ -231,7 +236,7 @@ async function taskFindings(
   };
   return {
     findings: [...counted.flatMap(({ findings }) => findings), ...(count > MAX_TASKS ? [tooMany] : [])],
-    warnings: measured ? firstLines(describeShortfalls(plan, measured)) : [],
+    warnings: [...(measured ? firstLines(describeShortfalls(plan, measured)) : []), ...ofMoves],
     past: sessions ? { sessions, sessionsSeconds: order.until - order.after } : {},
   };
 }

@@ -111,7 +111,7 @@ async function finish(held: CutoverRun, ports: Ports, nowMs: number): Promise<Re
     return { recovered: false };
   }
   const hooked = await callHooksAt('beforeComplete', held, ports);
-  const notUndrained = await undrain(from, ports);
+  const notUndrained = await undrain(from, 'none', ports);
   const drain = held.isVerified || !held.drain ? held.drain : unseenEnd(held.drain);
   const verified: CutoverRun = { ...hooked, ...(drain && { drain }), isVerified: true };
   const done = await callHooksAt('afterComplete', verified, ports);

@@ -16,6 +16,7 @@ import { NOTIFY_MS, timeLeftMs } from '../contract/time-left';
 import { SwitchedBack, switchBack } from '../switch/switch-back';
 import { withRollbackHooks } from '../hooks/bounded-hooks';
 import { recallSuspended, resumeScaling } from '../shared/scaling';
+import { followRecalled, recallMoved } from '../rollback/recall';
 import { proveBack } from '../rollback/prove-back';
 import { findLastMs, findStart } from '../../core/cutover/rollback-record';
 import { Ahead, Seen, listNotDone, look, lookAtOther, readAhead, verifyBack } from '../rollback/look';
@@ -53,7 +54,7 @@ export interface RollbackOptions {
  * the side dies with its weight back. Weights that have read back are not set again, because who changes them then does so
  * by hand. A cutover that has lost the lock touches nothing: the traffic is another's by now.
  *
- * Once all of it holds it looks whether what arrives fits the weights: see `proveBack`.
+ * Once all of it holds it lets move back what a drain has moved, and looks whether what arrives fits the weights: see `proveBack`.
  *
  * The hooks before it are called at the same time, and the weights do not wait for them; those behind it when it is done.
  *
@@ -81,7 +82,8 @@ export async function rollback(
       if (!again) break;
       run = again;
     }
-    return isProven ? proveBack(run, ports) : run;
+    const back = await recallMoved(run, ports);
+    return isProven ? followRecalled(await proveBack(back, ports), ports) : back;
   });
 }
 

@@ -52,7 +52,8 @@ async function attempt(run: CutoverRun, plan: SwitchPlan, ports: Ports): Promise
   const findStop = () => findReason(run, ports);
   const { to } = findDirection(run.plan);
   const probe = findProbe(run, ports);
-  const asked = { to, execution, plan, findStop, probe, probesEachTask: true, ...findHook(plan, ports) };
+  const { moves } = run.plan.drain;
+  const asked = { to, execution, plan, findStop, probe, moves, probesEachTask: true, ...findHook(plan, ports) };
   const record = await switchOver(asked, switchPorts(ports));
   if (!record) return withoutRecord(run, ports);
   const noted = noteSwitch(run, record, ports.now());

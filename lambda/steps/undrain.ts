@@ -1,3 +1,4 @@
+import { MOVES, Moves } from '../../core/moves/moves';
 import { parsePlan } from '../../core/plan/plan';
 import { SideState } from '../../core/judge/side-state';
 import { SIDES, Side } from '../../core/traffic/weights';
@@ -10,6 +11,11 @@ import { undrain } from '../shared/undrain';
 /** What a person's command asks for. */
 export interface UndrainCall {
   readonly side: Side;
+  /**
+   * Which of the connections that its proxies carry move back from the other side's backend.
+   * @default - none
+   */
+  readonly moves?: Moves;
 }
 
 export interface Undrained {
@@ -23,9 +29,11 @@ export interface Undrained {
  * Lets every proxy of a side serve again, and looks whether the side serves: before a person gives it weight. A function of
  * its own, because the admin port of the proxies is closed to the person's computer.
  */
-export async function undrainSide({ side }: UndrainCall, ports: Ports): Promise<Undrained> {
+export async function undrainSide({ side, moves = 'none' }: UndrainCall, ports: Ports): Promise<Undrained> {
   if (!SIDES.includes(side)) throw new Error(`'side' must be one of ${SIDES.join(', ')}, got ${JSON.stringify(side)}`);
-  const notUndrained = await undrain(side, ports);
+  if (!MOVES.includes(moves))
+    throw new Error(`'moves' must be one of ${MOVES.join(', ')}, got ${JSON.stringify(moves)}`);
+  const notUndrained = await undrain(side, moves, ports);
   const { smoke } = parsePlan({ smoke: JSON.parse(process.env[SMOKE_VARIABLE] ?? '[]') as unknown });
   const { state } = await readSide(side, { smoke }, ports, 1);
   return { state, notUndrained };

@@ -19,7 +19,8 @@ export async function endLeftSwitch(run: CutoverRun, ports: Ports): Promise<Cuto
   if (!left?.switching || left.switching.execution === execution) return run;
   const { to, execution: of } = left.switching;
   const findStop = () => Promise.resolve(`'${execution}' holds the lock now`);
-  const asked = { to, execution: of, plan: plan.switch, findStop, ...findHook(plan.switch, ports) };
+  const { moves } = plan.drain;
+  const asked = { to, execution: of, plan: plan.switch, findStop, moves, ...findHook(plan.switch, ports) };
   const ended = await settle(() => switchOver(asked, switchPorts(ports)));
   const record = 'value' in ended ? ended.value : undefined;
   if (!record) return run;

@@ -39,6 +39,7 @@ export async function switchBack(run: CutoverRun, ports: Ports): Promise<Switche
 
 async function goBack(run: CutoverRun, plan: SwitchPlan, ports: Ports): Promise<SwitchedBack> {
   const { execution } = run;
+  const { moves } = run.plan.drain;
   const stored = await ports.switches.readRegime();
   const { regime } = stored;
   if (regime.switching) {
@@ -46,7 +47,7 @@ async function goBack(run: CutoverRun, plan: SwitchPlan, ports: Ports): Promise<
     const stop = () => Promise.resolve<string | undefined>('the cutover rolls back');
     const { to } = regime.switching;
     const hook = findHook(plan, ports);
-    const record = await switchOver({ execution, plan, to, findStop: stop, ...hook }, switchPorts(ports));
+    const record = await switchOver({ execution, plan, to, findStop: stop, moves, ...hook }, switchPorts(ports));
     if (!record) throw new Error(`the switch of epoch ${regime.epoch} is under way, and another's`);
     return goBack(noteSwitch(run, record, ports.now()), plan, ports);
   }
@@ -67,7 +68,7 @@ async function goBack(run: CutoverRun, plan: SwitchPlan, ports: Ports): Promise<
   const hook = findHook(plan, ports);
   const probe = findProbe(run, ports);
   const attempt = async (held: CutoverRun) => {
-    record = await switchOver({ execution, plan, to: from, findStop, probe, ...hook }, switchPorts(ports));
+    record = await switchOver({ execution, plan, to: from, findStop, probe, moves, ...hook }, switchPorts(ports));
     return record ? noteSwitch(held, record, ports.now()) : held;
   };
   // Nothing of its safety rests on it: where it cannot be suspended, the rollback does not wait.

@@ -1,6 +1,8 @@
 import type { SwitchPlan } from '../../core/plan/switch-plan';
 import type { LedgerReport } from '../../core/proxy/admin-api';
 import { STREAM_KINDS, total } from '../../core/proxy/connections';
+import { NO_MOVES, addMoves, movesSince } from '../../core/moves/moves';
+import { fitHoldOrder } from '../../core/proxy/fit-order';
 import { HoldOrder, NO_HOLD_FIGURES, ReleaseOrder, combineHoldFigures } from '../../core/proxy/hold';
 import type { StreamCounts, SwitchRecord } from '../../core/switch/switch-record';
 import { MemberReport, MemberState, MemberView, SwitchRules, assess } from '../../core/switch/coordinator';
@@ -266,7 +268,7 @@ export class SwitchMembers {
   }
 
   /** What the hold came to, by the counters before it and after the release. Those that do not respond are left out. */
-  get sums(): Required<Pick<SwitchRecord, 'holds' | 'streams'>> {
+  get sums(): Pick<SwitchRecord, 'holds' | 'streams' | 'moves'> {
     const found = this.known.flatMap(({ first, report }) =>
       report ? [{ first: findSame(first, report), report }] : [],
     );
@@ -274,14 +276,26 @@ export class SwitchMembers {
     const holds = found
       .map(({ first, report }) => combineHoldFigures(report.holds, first?.holds ?? NO_HOLD_FIGURES, (a, b) => a - b))
       .reduce((sum, each) => combineHoldFigures(sum, each, plus), NO_HOLD_FIGURES);
-    const count = (how: 'closed' | 'forced') =>
+    const count = (how: 'closed' | 'forced' | 'moved') =>
       Object.fromEntries(
         STREAM_KINDS.map((kind) => [
           kind,
           found.map(({ first, report }) => report.ended[kind][how] - (first?.ended[kind][how] ?? 0)).reduce(plus, 0),
         ]),
       ) as StreamCounts;
-    return { holds, streams: { closed: count('closed'), forced: count('forced') } };
+    const moved = found.filter(({ report }) => report.moves !== undefined);
+    const figures = moved.map(({ first, report }) => movesSince(first?.moves ?? NO_MOVES, report.moves!));
+    const moves = { ...figures.reduce(addMoves, NO_MOVES), moved: count('moved') };
+    return {
+      holds,
+      streams: { closed: count('closed'), forced: count('forced') },
+      ...(moved.length > 0 && { moves }),
+    };
+  }
+
+  /** Whether connections have left their backend and not joined one yet, at tasks that respond. */
+  get areMoving(): boolean {
+    return this.known.some(({ report }) => (report?.moves?.underWay ?? 0) > 0);
   }
 
   /** Requests that were given up since the switch began, and one for each task that had given up some shortly before. */
@@ -369,7 +383,7 @@ export class SwitchMembers {
     const session = known.task?.session;
     if (!session || !this.isFollowing) return;
     const { member } = known;
-    const order = holding.orderFor(member);
+    const order = fitHoldOrder(holding.orderFor(member), known.report ?? known.first);
     const { epoch } = order;
     const what = `calling the task ${member.id}`;
     const sentMs = this.ports.now();

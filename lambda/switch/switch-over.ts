@@ -14,6 +14,7 @@ import { Member, Regime, beginSwitch, findOutcomes, findServedSide, settleRegime
 import type { SwitchRecord } from '../../core/switch/switch-record';
 import { TraceRecorder } from '../../core/switch/trace-recorder';
 import { SIDES, Side, formatWeights } from '../../core/traffic/weights';
+import type { Moves } from '../../core/moves/moves';
 import { firstLines } from '../../core/cutover/state-size';
 import { CALLS_AT_ONCE, pooled } from '../contract/concurrently';
 import { Settled, settle, settleWithin } from '../contract/settle';
@@ -29,6 +30,11 @@ export interface SwitchRequest {
   readonly execution: string;
   readonly plan: SwitchPlan;
   readonly hook?: SwitchHook;
+  /**
+   * Which connections leave their backend in the hold, and join the one that the decision leads to.
+   * @default - those that the proxies' setting allows
+   */
+  readonly moves?: Moves | undefined;
   /** @default - the side that is switched to is not asked whether it serves */
   readonly probe?: SwitchProbe;
   /** Whether each task must reach that side before requests are held. Right before the decision one of each side is enough. */
@@ -52,6 +58,9 @@ const ASK_MS = 2_000;
 const PROBE_FRESH_MS = 100;
 /** For the decision, the releases and the regime. A step that has less beside the pause must not start to hold. */
 const AFTER_HOLD_MS = 4_000;
+/** For connections that join the backend that the decision led to, so that the record has them; what follows it needs the rest. */
+const MOVES_MS = 5_000;
+const AFTER_MOVES_MS = 16_000;
 
 /**
  * Makes one attempt to switch, or goes on with the one of the same execution that is under way. Whatever it does can be
@@ -185,6 +194,7 @@ class Coordinator {
           await this.settle();
           break;
         case 'done':
+          await this.followMoves();
           return this.record();
       }
     }
@@ -440,6 +450,7 @@ class Coordinator {
       outcomes: findOutcomes(home, regime, request.to),
       committed: regime.committed,
       endsStreams: true,
+      ...(request.moves && { moves: request.moves }),
       dryRun: false,
     };
   }
@@ -544,6 +555,16 @@ class Coordinator {
       this.etag = etag;
     } else this.regime = next;
     if (!this.regime.switching) this.noteSettled(true);
+  }
+
+  /** Connections join while requests go on: nothing but the record waits for it, and not for long. */
+  private async followMoves(): Promise<void> {
+    if (this.firstHoldMs === undefined) return;
+    const untilMs = this.ports.now() + Math.min(MOVES_MS, timeLeftMs() - AFTER_MOVES_MS);
+    while (this.members.areMoving && this.ports.now() < untilMs) {
+      await this.ports.pause(NEWS_MS);
+      await this.members.look();
+    }
   }
 
   private sinceHold(): number {

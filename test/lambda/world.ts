@@ -1,4 +1,4 @@
-import { LedgerReport, NO_BYTES } from '../../core/proxy/admin-api';
+import { DrainOrder, LedgerReport, NO_BYTES, UndrainOrder } from '../../core/proxy/admin-api';
 import { Announcement } from '../../core/cutover/announcement';
 import type { GateName } from '../../core/approval/approval';
 import { KindCounts, NO_CONNECTIONS, NOTHING_ENDED } from '../../core/proxy/connections';
@@ -103,6 +103,8 @@ export class MemoryCloud {
   /** The weights that were made a metric. */
   weighed: string[] = [];
   calls: string[] = [];
+  /** Of the calls to drain and to undrain. */
+  orders: [address: string, order: DrainOrder | UndrainOrder][] = [];
   nowMs = Date.parse('2026-01-01T00:00:00Z');
 
   /** What a function of a hook returns. */
@@ -157,13 +159,15 @@ export class MemoryCloud {
         this.reach('ecs', () =>
           this.tasks[side].map(({ instance }) => instance).filter((each) => !this.leaving.has(each)),
         ),
-      drain: async (address) => {
+      drain: async (address, order) => {
         await this.call(address);
+        this.orders.push([address, order]);
         this.calls.push(`drain ${address}`);
         this.setState(address, 'draining');
       },
-      undrain: async (address) => {
+      undrain: async (address, order) => {
         await this.call(address);
+        this.orders.push([address, order]);
         this.calls.push(`undrain ${address}`);
         this.setState(address, 'serving');
       },
@@ -386,5 +390,6 @@ export function report(
     upstream: 'source',
     holds: NO_HOLD_FIGURES,
     fastPath: 'on',
+    movable: { setting: 'resumable', hasOther: true },
   };
 }

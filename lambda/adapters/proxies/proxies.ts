@@ -101,7 +101,7 @@ export function proxiesPort(config: CutoverConfig): ProxiesPort {
       const isKept = tasks.length <= MAX_KEPT;
       return tasks.map(({ home, task }) => openTask({ home, task, isKept }, call));
     },
-    undrain: async (address) => void (await call(address, 'POST', ADMIN_PATHS.undrain, {})),
+    undrain: async (address, order) => void (await call(address, 'POST', ADMIN_PATHS.undrain, order)),
   };
 }
 

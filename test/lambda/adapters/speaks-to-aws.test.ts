@@ -216,7 +216,7 @@ describe('the proxies', () => {
       jitter: 0,
     });
     expect((await port.tasks('source'))[0]?.report?.state).toBe('drained');
-    await port.undrain('127.0.0.1');
+    await port.undrain('127.0.0.1', {});
     expect((await port.tasks('source'))[0]?.report?.state).toBe('serving');
   });
 

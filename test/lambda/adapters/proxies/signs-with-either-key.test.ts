@@ -89,7 +89,7 @@ test('in a rotation a step goes on with every task: with the old key, with the n
   expect(reads() - before).toBe(2);
   for (const address of [1, 2, 3, 4].map((last) => `127.0.7.${last}`)) {
     await proxies.drain(address, DEFAULT_DRAIN);
-    await proxies.undrain(address);
+    await proxies.undrain(address, {});
   }
   // Once each: a call that was rejected under one key did nothing.
   expect(acted).toEqual([1, 2, 3, 4].flatMap((last) => [`drain 127.0.7.${last}`, `undrain 127.0.7.${last}`]));
