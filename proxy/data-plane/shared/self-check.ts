@@ -57,3 +57,12 @@ export function reachVerdict(error: unknown): Verdict {
   const isInTheWay = IN_THE_WAY.has(code) || isShortage({ code, why: message });
   return { result: isInTheWay ? 'untried' : 'wrong', why: message };
 }
+
+/** A trial that takes longer comes to no result: a busy machine is no proof of anything. */
+export function withinTime(trial: Promise<Verdict>, limitMs: number): Promise<Verdict> {
+  return new Promise((resolve, reject) => {
+    const late: Verdict = { result: 'untried', why: `it came to no result within ${limitMs / 1000} s` };
+    const timer = setTimeout(() => resolve(late), limitMs);
+    trial.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}

@@ -1,6 +1,6 @@
 import net, { AddressInfo, Socket } from 'node:net';
 import { Accepting } from './accepting';
-import { SelfCheck, Verdict, reachVerdict } from '../shared/self-check';
+import { SelfCheck, Verdict, reachVerdict, withinTime } from '../shared/self-check';
 import { HandleTransport } from './handle-transport';
 import { Handle, hasBinding } from './native';
 import { NOBODY } from '../contract/transport';
@@ -149,13 +149,4 @@ class Reader {
     this.isRight &&= isBegin && bytes.subarray(rest).every((byte) => byte === PIECE.charCodeAt(0));
     this.length += bytes.length;
   }
-}
-
-/** A busy machine is no proof of anything. */
-function withinTime(trial: Promise<Verdict>, limitMs: number): Promise<Verdict> {
-  return new Promise((resolve, reject) => {
-    const late: Verdict = { result: 'untried', why: `it came to no result within ${limitMs / 1000} s` };
-    const timer = setTimeout(() => resolve(late), limitMs);
-    trial.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
 }

@@ -1,0 +1,185 @@
+import { readSync } from 'node:fs';
+import type { TLSSocket } from 'node:tls';
+import { CLIENT, ConnectionNote, NOTE, SERVER, TcpHandle, TlsHandle, findTlsHandle } from './native-tls';
+import { HEADER_BYTES, MAX_CIPHERTEXT_BYTES, MAX_CONTENT_BYTES, RECORD_OVERHEAD } from './record-layer/records';
+import type { Tls13Rejection } from './rejections';
+import { readMaxContentBytes } from './session-limit';
+import { Tls13State, tryState, wipeState } from './tls13-state';
+import { forgetTls13 } from './tls13-watch';
+import { SUITES, Suite, TrafficKeys } from './record-layer/traffic-keys';
+
+/** A record that changes nothing, of which a client sends one or none in its handshake (RFC 8446 appendix D.4). */
+const CHANGE_CIPHER_SPEC_BYTES = 6;
+/** Of a message of the handshake. */
+const MESSAGE_HEADER_BYTES = 4;
+/** What a packet holds of a record's content, at least in the usual networks. */
+const PACKET_BYTES = 1_200;
+/** So that the first record is whole, if it has come. */
+const WAITING_BYTES = 2 * MAX_CIPHERTEXT_BYTES;
+
+/** A connection whose socket is neither read nor written here any more. One of `release` and `restore` follows. */
+export interface TakenTls13 {
+  readonly state: Tls13State;
+  /** What goes over to the other process. */
+  readonly handle: TcpHandle;
+  /** Whether the numbers were proven by a record that has come, or follow from the counters alone. */
+  readonly proof: 'opened' | 'counted';
+  /** The other process has it: closes it here, without a word to the peer. */
+  release(): void;
+  /** It stays here, and goes on as if nothing had been. */
+  restore(): void;
+}
+
+/**
+ * Takes a server's TLS 1.3 connection out of its socket, between two records.
+ *
+ * @param socket of a server that `watchTls13` follows. Its user reads and writes nothing until `restore`
+ * @returns why not, where it is not possible, or not now; the socket goes on as before then. What may pass is worth another look
+ *   some 20 ms later
+ */
+export function takeTls13(socket: TLSSocket): TakenTls13 | Tls13Rejection {
+  const handle = findTlsHandle(socket);
+  if (handle === undefined || socket.destroyed) return 'closed';
+  if (socket.writableEnded || socket.readableEnded) return 'ended';
+  if (socket.writableLength > 0) return 'queued';
+  const found = findState(handle);
+  if (typeof found === 'string') return found;
+  const held = new HeldSocket(socket, handle, found.note);
+  const { bytes: unopened, isOver } = readWaiting(handle._parent.fd);
+  const trial = tryState({ read: found.read, unopened });
+  const isUnsettled = unopened.length < HEADER_BYTES && mayBeWithinRecord(handle, found);
+  if (isOver || isUnsettled || trial === 'wrong') {
+    wipeState(found);
+    held.restore(unopened);
+    return isOver ? 'ended' : isUnsettled ? 'unsettled' : 'sequenceUnknown';
+  }
+  const { read, write, maxContentBytes } = found;
+  return {
+    state: { read, write, maxContentBytes, plaintext: held.takePlaintext(), unopened },
+    handle: handle._parent,
+    proof: trial === 'opened' ? 'opened' : 'counted',
+    release: () => {
+      wipeState(found);
+      forgetTls13(handle);
+      socket.destroy();
+    },
+    restore: () => {
+      wipeState(found);
+      held.restore(unopened);
+    },
+  };
+}
+
+interface FoundState extends Pick<Tls13State, 'read' | 'write' | 'maxContentBytes'> {
+  readonly note: ConnectionNote;
+}
+
+/** Changes nothing. */
+function findState(handle: TlsHandle): FoundState | Tls13Rejection {
+  const note = handle[NOTE];
+  if (note === undefined) return handle.getProtocol() === 'TLSv1.3' ? 'notWatched' : 'protocolVersion';
+  if (note.rejection !== undefined) return note.rejection;
+  const { secrets, writtenBytes } = note;
+  if (secrets === undefined || note.has !== (CLIENT | SERVER) || writtenBytes === undefined) return 'handshake';
+  if (handle.writeQueueSize > 0 || handle._parent.writeQueueSize > 0) return 'queued';
+  const { standardName } = handle.getCipher() ?? {};
+  const suite = SUITES.find(({ name }) => name === standardName);
+  if (suite === undefined || secrets.length !== 2 * suite.hashBytes) return 'cipherSuite';
+  const readSequence = countRead(handle, note, suite);
+  if (readSequence === undefined) return 'betweenRecords';
+  const written = (handle._parent.bytesWritten - writtenBytes - handle.bytesWritten) / RECORD_OVERHEAD;
+  if (!isCount(written) || written * MAX_CONTENT_BYTES < handle.bytesWritten) return 'sequenceUnknown';
+  return {
+    note,
+    read: new TrafficKeys(suite, copySecret(secrets, 0, suite), readSequence),
+    write: new TrafficKeys(suite, copySecret(secrets, 1, suite), note.tickets + written),
+    maxContentBytes: readMaxContentBytes(handle),
+  };
+}
+
+/**
+ * A part of a record that is a multiple of 22 bytes long looks like as many records, and where nothing waits no trial shows it. Only a
+ * record of more than a packet stops there for a while. So where they are long, two looks must see the same.
+ */
+function mayBeWithinRecord({ _parent: tcp, bytesRead }: TlsHandle, { note, read }: FoundState): boolean {
+  const isSettled = bytesRead <= read.sequence * PACKET_BYTES || note.lookedAtBytes === tcp.bytesRead;
+  note.lookedAtBytes = tcp.bytesRead;
+  return !isSettled;
+}
+
+/** Each record has as many bytes more than its content, unless it is padded. */
+function countRead({ _parent: tcp, bytesRead }: TlsHandle, note: ConnectionNote, { hashBytes }: Suite) {
+  const finishedBytes = RECORD_OVERHEAD + MESSAGE_HEADER_BYTES + hashBytes;
+  const overhead = tcp.bytesRead - note.helloBytes - finishedBytes - bytesRead;
+  const counts = [overhead / RECORD_OVERHEAD, (overhead - CHANGE_CIPHER_SPEC_BYTES) / RECORD_OVERHEAD];
+  return counts.find((count) => isCount(count) && count * MAX_CONTENT_BYTES >= bytesRead);
+}
+
+function isCount(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
+}
+
+function copySecret(secrets: Buffer, index: number, { hashBytes }: Suite): Buffer {
+  const secret = Buffer.allocUnsafeSlow(hashBytes);
+  secrets.copy(secret, 0, index * hashBytes, (index + 1) * hashBytes);
+  return secret;
+}
+
+/** A socket that does not read, and what its stream held. */
+class HeldSocket {
+  private plaintext: Buffer = Buffer.alloc(0);
+  private readonly wasFlowing: boolean;
+
+  constructor(
+    private readonly socket: TLSSocket,
+    private readonly handle: TlsHandle,
+    private readonly note: ConnectionNote,
+  ) {
+    this.wasFlowing = socket.readableFlowing === true;
+    socket.pause();
+    handle.readStop();
+  }
+
+  takePlaintext(): Buffer {
+    const { socket } = this;
+    // A listener would get what is read here.
+    const listeners = socket.rawListeners('data') as ((bytes: Buffer) => void)[];
+    for (const listener of listeners) socket.off('data', listener);
+    const pieces: Buffer[] = [];
+    for (let bytes = read(socket); bytes !== null; bytes = read(socket)) pieces.push(bytes);
+    for (const listener of listeners) socket.on('data', listener);
+    // A read of the stream starts the handle again.
+    this.handle.readStop();
+    this.plaintext = Buffer.concat(pieces);
+    return this.plaintext;
+  }
+
+  /** @param unopened was read of the connection meanwhile */
+  restore(unopened: Buffer): void {
+    const { socket, handle } = this;
+    if (this.plaintext.length > 0) socket.unshift(this.plaintext);
+    if (unopened.length > 0) {
+      // The connection's counter does not see these.
+      this.note.helloBytes -= unopened.length;
+      handle.receive(unopened);
+    }
+    handle.readStart();
+    if (this.wasFlowing) socket.resume();
+  }
+}
+
+function read(socket: TLSSocket): Buffer | null {
+  return socket.read() as Buffer | null;
+}
+
+const waiting = Buffer.allocUnsafeSlow(WAITING_BYTES);
+
+/** What has come of a connection, past its reader. `isOver`: it has ended, or is lost. */
+function readWaiting(fd: number): { readonly bytes: Buffer; readonly isOver: boolean } {
+  try {
+    const length = readSync(fd, waiting);
+    return { bytes: Buffer.from(waiting.subarray(0, length)), isOver: length === 0 };
+  } catch (error) {
+    return { bytes: Buffer.alloc(0), isOver: (error as NodeJS.ErrnoException).code !== 'EAGAIN' };
+  }
+}
