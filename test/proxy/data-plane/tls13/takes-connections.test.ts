@@ -316,37 +316,61 @@ describe('a connection stays', () => {
     expect(takeTls13(ofOurs.socket)).toBe('closed');
   });
 
-  test('while half of a record was read; the other half makes it possible', async () => {
-    const front = await startFront();
+  /** A connection on whose way the client's next record is cut behind so many bytes. */
+  async function connectWithCut(front: Front, text: string) {
+    const way = { cutAt: Infinity, held: Buffer.alloc(0) as Buffer, release: () => true };
     const relay = net.createServer({ pauseOnConnect: true }, (socket) => {
       const onward = net.connect(front.port, '127.0.0.1');
       open.push(socket, onward);
       onward.pipe(socket);
       socket.on('data', (bytes: Buffer) => {
-        const cut = isCutting ? bytes.length - 7 : bytes.length;
-        onward.write(bytes.subarray(0, cut));
-        held = bytes.subarray(cut);
-        release = () => onward.write(held);
+        const pending = Buffer.concat([way.held, bytes]);
+        onward.write(pending.subarray(0, way.cutAt));
+        way.held = pending.subarray(way.cutAt);
+        way.cutAt = way.cutAt === Infinity ? Infinity : 0;
+        way.release = () => onward.write(way.held);
       });
       socket.resume();
     });
-    let held: Buffer = Buffer.alloc(0);
-    let isCutting = false;
-    let release = () => true;
     servers.push(relay);
     relay.listen(0, '127.0.0.1');
     await once(relay, 'listening');
     const client = await connect((relay.address() as AddressInfo).port);
-    client.write('hello');
-    const socket = await front.read('hello');
+    client.write(text);
+    const socket = await front.read(text);
     await Promise.all([once(client, 'data'), new Promise((written) => socket.write('hello', written))]);
-    isCutting = true;
-    client.write('cut');
-    await until(() => held.length > 0);
-    await until(() => takeTls13AndStay(socket) === 'betweenRecords');
-    isCutting = false;
-    release();
-    await front.read('cut');
+    const handle = findTlsHandle(socket)!;
+    const cut = async (bytes: number) => {
+      const before = handle._parent.bytesRead;
+      way.cutAt = bytes;
+      client.write(text);
+      await until(() => handle._parent.bytesRead === before + bytes);
+    };
+    const complete = () => {
+      way.cutAt = Infinity;
+      way.release();
+      way.held = Buffer.alloc(0);
+      return front.read(text);
+    };
+    return { client, socket, cut, complete };
+  }
+
+  test('while half of a record was read; the other half makes it possible', async () => {
+    const { client, socket, cut, complete } = await connectWithCut(await startFront(), 'hello');
+    await cut(20);
+    expect(takeTls13(socket)).toBe('betweenRecords');
+    await complete();
+    echo(continueHere(socket, taken(socket)));
+    await goesOn(client);
+  });
+
+  test('while a part of a long record was read that is as long as whole ones might be', async () => {
+    const { client, socket, cut, complete } = await connectWithCut(await startFront(), 'x'.repeat(5_000));
+    expect([takeTls13(socket), typeof takeTls13AndStay(socket)]).toEqual(['unsettled', 'object']);
+    await cut(44);
+    expect(takeTls13(socket)).toBe('unsettled');
+    await complete();
+    expect(takeTls13(socket)).toBe('unsettled');
     echo(continueHere(socket, taken(socket)));
     await goesOn(client);
   });
