@@ -14,7 +14,7 @@ import {
 } from './record-layer/records';
 import type { Tls13State } from './tls13-state';
 import type { TrafficKeys } from './record-layer/traffic-keys';
-import { TransportStream } from './transport-stream';
+import { TransportStream } from '../transport/transport-stream';
 
 /**
  * RFC 8446 section 5.5: AES-GCM keys are good for 2^24.5 full records. Long before that both directions get new ones, whatever the

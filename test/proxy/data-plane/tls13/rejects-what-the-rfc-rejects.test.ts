@@ -88,7 +88,7 @@ test.each(VIOLATIONS)('%s: alert %i', async (_, number, bytes) => {
 test('the alert arrives though the client goes on sending, and what it sends then reaches no user', async () => {
   const pair = await connectPair();
   pair.client.send('right, ');
-  pair.client.socket.write(Buffer.concat([pair.client.seal('').fill(0, 5), Buffer.alloc(100_000)]));
+  pair.client.socket.write(Buffer.concat([pair.client.seal('').fill(0, 5), Buffer.alloc(3_000_000)]));
   await until(() => pair.user.calls.includes('close'));
   pair.client.send('more');
   await fails(pair, 20);
