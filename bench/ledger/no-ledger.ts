@@ -48,6 +48,14 @@ export class Ledger implements Pick<RealLedger, keyof RealLedger> {
     return;
   }
 
+  takeOver(entry: LedgerEntry, kind: ConnectionKind): void {
+    entry.kind = kind;
+  }
+
+  handOver(): void {
+    return;
+  }
+
   carry(): void {
     return;
   }

@@ -17,6 +17,14 @@ export interface Ledgers {
   readonly via: string | undefined;
 }
 
+/** What another process needs of a request whose stream has begun, as JSON has it. */
+export interface ForwardRecord {
+  readonly upstream: Upstream;
+  readonly isJudged: boolean;
+  readonly ageMs: number;
+  readonly visit?: Visit;
+}
+
 /**
  * A request on its way to an upstream and into the books. One object with methods, and no closures: this is made for
  * every request.
@@ -27,21 +35,45 @@ export class ForwardedRequest implements Forward, CountedRequest {
   private head: RequestHead | undefined;
   /** What it is for `RecentTraffic`. */
   private readonly route: number;
-  private visit: Visit | undefined = undefined;
 
+  /** @param head undefined of one whose stream began in another process */
   constructor(
     private readonly ledgers: Ledgers,
-    head: RequestHead,
+    head: RequestHead | undefined,
     readonly upstream: Upstream,
     public requestHeaders: ForwardingFields | undefined,
     private readonly startedMs: number,
     readonly isJudged: boolean,
+    private visit: Visit | undefined = undefined,
   ) {
     this.head = head;
+    this.route = UNJUDGED;
+    if (head === undefined) this.hasOpened = true;
+    else this.route = this.take(head);
+  }
+
+  private take(head: RequestHead): number {
+    const { ledgers, isJudged, startedMs } = this;
     ledgers.traffic.take(isJudged);
-    this.route = isJudged
+    return isJudged
       ? ledgers.recent.take(head.url, head.field('cookie'), head.field('user-agent'), startedMs)
       : UNJUDGED;
+  }
+
+  /** One of another process, whose stream began there. @param upstreams that are known here by an object of their own */
+  static resume(ledgers: Ledgers, record: ForwardRecord, upstreams: readonly Upstream[]): ForwardedRequest {
+    const text = JSON.stringify(record.upstream);
+    const known = upstreams.find((upstream) => JSON.stringify(upstream) === text);
+    const startedMs = ledgers.clock.nowMs() - record.ageMs;
+    const upstream = known ?? record.upstream;
+    return new ForwardedRequest(ledgers, undefined, upstream, undefined, startedMs, record.isJudged, record.visit);
+  }
+
+  /** Of a stream that has begun. */
+  record(upstream: Upstream): ForwardRecord {
+    const { isJudged, visit } = this;
+    const ageMs = this.ledgers.clock.nowMs() - this.startedMs;
+    return { upstream, isJudged, ageMs, ...(visit && { visit }) };
   }
 
   get via(): string | undefined {

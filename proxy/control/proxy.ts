@@ -13,14 +13,14 @@ import type { Integrations } from '../aws/snapshot';
 import { Clock, SYSTEM_CLOCK } from '../process/clock';
 import type { HostPort } from '../../core/validation/host-port';
 import type { ProxyConfig } from '../config/config';
-import type { Response, DataPlane, Decision, RequestHead } from '../data-plane/contract/data-plane';
+import type { Response, DataPlane, Decision, RequestHead, Upstream } from '../data-plane/contract/data-plane';
 import { createDataPlane } from '../data-plane/engine/engine';
 import { isGrpcContent } from '../data-plane/streams/grpc';
 import { Drain } from './drain';
 import type { DrainLog } from '../telemetry/drain-lines';
 import { openFileLimit } from '../process/file-limit';
 import { memoryBudget } from '../process/memory-limit';
-import { Ledgers, ForwardedRequest } from './forwarded-request';
+import { ForwardRecord, ForwardedRequest, Ledgers } from './forwarded-request';
 import { Forwarding, forwardingFields } from '../forwarding/forwarding';
 import { Health } from './health';
 import type { Moves } from '../../core/moves/moves';
@@ -191,6 +191,7 @@ class Proxy implements RunningProxy {
       deviated: (what, upstream) => this.ledgers.upstreams.deviated(what, upstream),
       faulted: (error) => log.error({ err: error }, 'Unexpected error, one exchange was given up'),
       noticed: ({ level, message, figures }) => log[level](figures, message),
+      resumeForward: (record) => ForwardedRequest.resume(this.ledgers, record as ForwardRecord, this.upstreams),
       timeouts: config.timeouts,
       limits: {
         openFiles: openFileLimit(),
@@ -200,6 +201,12 @@ class Proxy implements RunningProxy {
       ...(tls && { tls }),
       ...(config.moves && { moves: config.moves }),
     });
+  }
+
+  /** Those of the configuration. */
+  private get upstreams(): readonly Upstream[] {
+    const { upstream, otherUpstream } = this.config;
+    return otherUpstream ? [upstream, otherUpstream] : [upstream];
   }
 
   startUnder({ hold, side }: StartedUnder['under']): void {

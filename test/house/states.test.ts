@@ -26,7 +26,6 @@ const INDEPENDENT: Readonly<Record<string, string>> = {
   Http2UpstreamStream: 'the upload is whole; reading is paused; the upstream said its end; what came was no HTTP/2',
   Member: 'its process was told to start; it has ended, whether it was told or not',
   ResponseWriter: 'how the response is framed; the connection ends with it',
-  TlsTransport: 'reading is paused; the peer has ended its direction',
   Tunnel: 'an end failed; what the client sends is held',
   UpstreamSession: 'its GOAWAY had an error; it has been silent for too long',
 };

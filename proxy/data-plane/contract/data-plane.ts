@@ -4,6 +4,7 @@ import type { ConnectionKind, Ending } from '../../../core/proxy/connections';
 import type { Moves } from '../../../core/moves/moves';
 import type { LimitSettings, Timeouts } from '../../../core/proxy/settings/setting-names';
 
+import type { Handing } from './handover';
 import type { Ledger } from './ledger';
 import type { Deviation } from './deviations';
 import type { Upstream } from './upstream';
@@ -32,6 +33,10 @@ export interface DataPlane {
    * new. HTTP requests are held by the route; see `Decision`.
    */
   setHolding(holding: boolean): void;
+  /** For connections that pass to another process of this host, or come from one. */
+  readonly handing: Handing;
+  /** While true, a connection stays open after its response in a drain, too: it has somewhere to go on. */
+  setHandingOver(isHandingOver: boolean): void;
   /** Stops accepting; live connections go on. */
   stopAccepting(): Promise<void>;
   /** Destroys whatever is left and frees every socket. */
@@ -69,6 +74,11 @@ export interface DataPlaneOptions {
    * @default - a warning of the process
    */
   readonly faulted?: (error: unknown) => void;
+  /**
+   * What the record of a forward in another process is here; `opened` was called there. It throws where it is none.
+   * @default - no upgraded connection comes from another process
+   */
+  readonly resumeForward?: (record: object) => Forward;
   /**
    * Whether a request is sent again when a kept-alive upstream connection turned out to be stale. A proxy does; an
    * Application Load Balancer responds with 502.
@@ -191,7 +201,12 @@ export interface Forward {
   readonly signal?: AbortSignal;
   /** Called when an upgraded connection or event stream began, long before it ends. For any other response never. */
   readonly opened?: (status: number, kind: ConnectionKind) => void;
-  /** Called exactly once when the exchange has ended, whatever happened. For an upgrade: when the tunnel has ended. */
+  /**
+   * What another process needs to go on with an upgraded connection or event stream, as JSON has it: see
+   * `DataPlaneOptions.resumeForward`. Absent: it stays in this one. @param upstream where it is connected to now
+   */
+  readonly record?: (upstream: Upstream) => object;
+  /** Called exactly once when the exchange has ended, whatever happened. Not here, where it has gone to another process. For an upgrade: when the tunnel has ended. */
   readonly settled?: (outcome: Outcome) => void;
 }
 

@@ -138,6 +138,7 @@ export class Ledger {
     this.reclassify(entry, kind);
     by.kind = kind;
     by.enteredMs = entry.enteredMs;
+    by.leftAs = entry.leftAs;
     by.previous = previous;
     by.next = next;
     previous.next = by;
@@ -180,6 +181,29 @@ export class Ledger {
     this.away.remove(entry, 'moved');
     entry.leftAs = undefined;
     this.enter(entry, entry.kind, nowMs);
+  }
+
+  /**
+   * Counts in a connection that another process of this proxy has counted in before, by its age. Its bytes until now are that
+   * process's. @param enteredMs of the clock of this ledger; before the start of the process, most likely
+   */
+  takeOver(entry: LedgerEntry, kind: ConnectionKind, enteredMs: number, isCarried: boolean): void {
+    entry.kind = kind;
+    entry.enteredMs = enteredMs;
+    const bytes = this.pastBytes[kind];
+    bytes.received -= entry.bytesReceived;
+    bytes.sent -= entry.bytesSent;
+    if (isCarried) entry.leftAs = 'moved';
+    (isCarried ? this.away : this.live).insert(entry);
+  }
+
+  /** It is in the ledger of another process of this proxy from now on: it has not ended. */
+  handOver(entry: LedgerEntry): void {
+    if (entry.next === undefined) return;
+    this.findRing(entry).take(entry);
+    const bytes = this.pastBytes[entry.kind];
+    bytes.received += entry.bytesReceived;
+    bytes.sent += entry.bytesSent;
   }
 
   isCarried(entry: LedgerEntry): boolean {
@@ -299,6 +323,8 @@ class Ring {
   readonly counts: Record<ConnectionKind, number> = eachKind(() => 0);
   readonly endings = eachKind((): Record<Ending, number> => ({ ...NO_ENDINGS }));
   private readonly anchor: LedgerEntry = new Anchor();
+  /** The last that was inserted, while it is here. */
+  private inserted: LedgerEntry | undefined;
 
   constructor() {
     this.anchor.previous = this.anchor;
@@ -307,24 +333,41 @@ class Ring {
 
   /** As the youngest. */
   add(entry: LedgerEntry): void {
-    const { anchor } = this;
-    const last = anchor.previous!;
-    entry.previous = last;
-    entry.next = anchor;
-    last.next = entry;
-    anchor.previous = entry;
-    this.counts[entry.kind] += 1;
+    this.addBehind(this.anchor.previous!, entry);
+  }
+
+  /** By its age. They come by age, too: where the last one is, or behind it, is the place of the next. */
+  insert(entry: LedgerEntry): void {
+    const { anchor, inserted } = this;
+    let before = inserted?.next === undefined ? anchor.previous! : inserted;
+    while (before !== anchor && before.enteredMs > entry.enteredMs) before = before.previous!;
+    while (before.next !== anchor && before.next!.enteredMs <= entry.enteredMs) before = before.next!;
+    this.addBehind(before, entry);
+    this.inserted = entry;
   }
 
   /** It must be in this ring. */
   remove(entry: LedgerEntry, how: Ending): void {
-    const { kind } = entry;
+    this.take(entry);
+    this.endings[entry.kind][how] += 1;
+  }
+
+  /** Out of it, without an end. */
+  take(entry: LedgerEntry): void {
+    if (entry === this.inserted) this.inserted = undefined;
     entry.previous!.next = entry.next;
     entry.next!.previous = entry.previous;
     entry.previous = undefined;
     entry.next = undefined;
-    this.counts[kind] -= 1;
-    this.endings[kind][how] += 1;
+    this.counts[entry.kind] -= 1;
+  }
+
+  private addBehind(before: LedgerEntry, entry: LedgerEntry): void {
+    entry.previous = before;
+    entry.next = before.next;
+    before.next!.previous = entry;
+    before.next = entry;
+    this.counts[entry.kind] += 1;
   }
 
   reclassify(entry: LedgerEntry, kind: ConnectionKind): void {

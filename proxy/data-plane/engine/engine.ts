@@ -15,6 +15,7 @@ import type {
   Timeouts,
   Upstream,
 } from '../contract/data-plane';
+import type { Handing } from '../contract/handover';
 import type { ClientEvents, DownstreamStream, EngineHead, UpstreamEvents, UpstreamStream } from '../contract/streams';
 import { ClientHome, Http1Client } from '../http1/http1-client';
 import { UpstreamPools } from '../http1/upstream-pools';
@@ -24,15 +25,14 @@ import { Exchange } from '../exchange/exchange';
 import { CONNECTION_BYTES, Holder, MemoryBudget, TLS_BYTES } from '../shared/memory-budget';
 import { Overflow } from './overflow';
 import { ProxyHeaderReaders } from './proxy-header-reader';
+import { PlaneHanding } from '../handover/handing';
 import { Ticker } from '../shared/ticker';
 import { ACCEPT_OPTIONS, Accepting } from '../transport/accepting';
 import { HandleTransport } from '../transport/handle-transport';
 import { fastPath } from '../transport/handle-transport-check';
 import type { Handle } from '../transport/native';
-import { SelfCheck, worstVerdict } from '../shared/self-check';
+import type { Verdict } from '../shared/self-check';
 import { StreamTransport } from '../transport/stream-transport';
-import { TlsTransport } from '../transport/tls-transport';
-import { tlsFastPath } from '../transport/tls-transport-check';
 import type { Peer, Transport } from '../contract/transport';
 
 /** How late a deadline may be noticed: a quarter of the shortest, within these. */
@@ -61,6 +61,8 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
   readonly tunnelIdle: PlaneContext['tunnelIdle'];
   isDraining = false;
   isHolding = false;
+  readonly handing: Handing;
+  isHandingOver = false;
   private readonly server: Server;
   private readonly http1 = new Set<Http1Client>();
   private readonly http2: ClientSessions;
@@ -75,8 +77,6 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
   private readonly named = new Map<string, Peer>();
   /** Once it listens. */
   private accepting: Accepting | undefined;
-  /** What must be right for the fast path to be on. */
-  private readonly checks: readonly SelfCheck[];
   private unwatch: () => void = () => undefined;
   private isClosed = false;
 
@@ -91,8 +91,7 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
     this.ticker = new Ticker(tickMs(this.timeouts), (error) => this.faulted(error));
     const { lookup, noticed } = options;
     this.addresses = new AddressList({ lookup, noticed, ticker: this.ticker, ageMs: this.timeouts.upstreamAgeMs });
-    this.checks = options.tls ? [fastPath, tlsFastPath(options.tls)] : [fastPath];
-    this.pools = new UpstreamPools(this, () => fastPath.verdict.result === 'right');
+    this.pools = new UpstreamPools(this, () => this.fastPath === 'on');
     this.http2Upstreams = new Http2Upstreams(this);
     this.upstreams = {
       open: (upstream, request, events) => this.openUpstream(upstream, request, events),
@@ -111,6 +110,15 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
       const refused = (rejection: RejectedRequest) => this.refused(rejection);
       this.headers = new ProxyHeaderReaders({ ticker: this.ticker, headMs, refused });
     }
+    this.handing = new PlaneHanding({
+      context: this,
+      home: this,
+      http1: this.http1,
+      tunnels: this.tunnels,
+      http2: this.http2,
+      hasLogin: (client) => this.pools.hasLogin(client),
+      hasRoom: () => this.hasRoom && this.hasFileForClient,
+    });
     this.server = options.tls ? this.createTlsServer(options.tls) : this.createPlainServer();
     this.server.on('error', () => undefined);
   }
@@ -118,14 +126,12 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
   async listen(
     at: { host: string; port: number } | { shared: SharedListener },
   ): Promise<{ host: string; port: number }> {
-    await Promise.all(this.checks.map((check) => check.start()));
-    if (this.fastPath !== 'on') this.tellFastPath();
-    const changed = () => {
-      this.tellFastPath();
+    await fastPath.start();
+    if (this.fastPath !== 'on') this.tellFastPath(fastPath.verdict);
+    this.unwatch = fastPath.watch((verdict) => {
+      this.tellFastPath(verdict);
       this.acceptHandles();
-    };
-    const unwatch = this.checks.map((check) => check.watch(changed));
-    this.unwatch = () => unwatch.forEach((end) => end());
+    });
     const { server } = this;
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
@@ -149,12 +155,11 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
   }
 
   get fastPath(): FastPath {
-    const { result } = worstVerdict(this.checks);
+    const { result } = fastPath.verdict;
     return result === 'right' ? 'on' : result === 'wrong' ? 'off' : 'untried';
   }
 
-  private tellFastPath(): void {
-    const { result, why } = worstVerdict(this.checks);
+  private tellFastPath({ result, why }: Verdict): void {
     const tell = this.options.noticed;
     if (result === 'right') tell?.({ level: 'info', message: 'The fast path is on', figures: {} });
     else if (result === 'wrong') tell?.({ level: 'warn', message: FAST_PATH_OFF, figures: { why } });
@@ -164,6 +169,10 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
   setDraining(draining: boolean): void {
     this.isDraining = draining;
     if (draining) this.http2.retireAll();
+  }
+
+  setHandingOver(isHandingOver: boolean): void {
+    this.isHandingOver = isHandingOver;
   }
 
   setHolding(holding: boolean): void {
@@ -306,7 +315,7 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
   }
 
   private serveSecured(socket: TLSSocket): void {
-    const transport = this.fastPath === 'on' ? new TlsTransport(socket) : new StreamTransport(socket);
+    const transport = new StreamTransport(socket);
     const named = this.named.get(formatName(socket));
     if (named) transport.peer = named;
     this.serve(transport);

@@ -6,8 +6,10 @@ import type { Forward, Upstream } from '../contract/data-plane';
 import type { Resume } from '../moves/resume';
 import { CONNECTION_BYTES, TLS_BYTES } from '../shared/memory-budget';
 import type { Ticker } from '../shared/ticker';
+import type { MoveTap } from '../moves/tap';
 import { Move } from '../websocket/move';
-import { Tunnel, TunnelEnd, TunnelOptions } from '../websocket/tunnel';
+import { PackedTunnel, Tunnel, TunnelEnd, TunnelOptions } from '../websocket/tunnel';
+import type { Transport } from '../contract/transport';
 
 /**
  * A connection that has switched protocols, in the place of the exchange that asked for it: it may live for days, and has
@@ -15,6 +17,7 @@ import { Tunnel, TunnelEnd, TunnelOptions } from '../websocket/tunnel';
  */
 export class UpgradedConnection extends LedgerEntry implements TunnelOptions, TunnelEntry, Movable {
   private tunnel: Tunnel | undefined = undefined;
+  isOpaque = false;
 
   private current: Upstream;
   private move: Move | undefined = undefined;
@@ -22,9 +25,9 @@ export class UpgradedConnection extends LedgerEntry implements TunnelOptions, Tu
   /** `resume`: what a move rests on, or why there can be none. */
   constructor(
     private readonly context: PlaneContext,
-    private readonly forward: Forward,
+    readonly forward: Forward,
     private readonly ownPath: string,
-    private readonly resume: Resume | MoveRejection = 'off',
+    readonly resume: Resume | MoveRejection = 'off',
   ) {
     super();
     this.current = forward.upstream;
@@ -35,13 +38,48 @@ export class UpgradedConnection extends LedgerEntry implements TunnelOptions, Tu
     const { context, forward } = this;
     context.tunnels.add(this);
     forward.signal?.addEventListener('abort', this);
-    const tap = typeof this.resume === 'string' ? undefined : this.resume.tap;
-    this.tunnel = new Tunnel(client, upstream, this, isOpaque, tap);
+    this.isOpaque = isOpaque;
+    this.tunnel = new Tunnel(client, upstream, this, isOpaque, this.tap);
     forward.opened?.(101, this.kind);
   }
 
   override get path(): string {
     return this.ownPath;
+  }
+
+  /** As `begin`, of one that another entry has stood for in the ledger since it was in another process. */
+  continue(packed: PackedTunnel, isOpaque: boolean): void {
+    const { context, forward } = this;
+    context.tunnels.add(this);
+    forward.signal?.addEventListener('abort', this);
+    this.isOpaque = isOpaque;
+    this.tunnel = new Tunnel(packed.client, packed.upstream, this, isOpaque, this.tap);
+    this.tunnel.wasIdle(packed.idleMs);
+  }
+
+  /** Its ends, while it has them. */
+  get ends(): readonly [Transport, Transport] | undefined {
+    return this.tunnel && [this.tunnel.toUpstream.from, this.tunnel.toClient.from];
+  }
+
+  /** See `Tunnel.obstacle`. */
+  get obstacle(): Tunnel['obstacle'] | 'moving' {
+    if (this.move !== undefined) return 'moving';
+    return this.tunnel?.obstacle ?? (this.tunnel === undefined ? 'closing' : undefined);
+  }
+
+  /** Undefined where it has to stay in this process. */
+  get forwardRecord(): object | undefined {
+    return this.forward.record?.(this.current);
+  }
+
+  /** Takes it out of this process: it is of no use afterwards, and another entry has to stand for it in the ledger. */
+  pack(): Pick<UpgradedConnection, 'forward' | 'resume' | 'isOpaque'> & { readonly tunnel: PackedTunnel } {
+    this.measure();
+    this.context.tunnels.delete(this);
+    this.forward.signal?.removeEventListener('abort', this);
+    const { forward, resume, isOpaque } = this;
+    return { tunnel: this.tunnel!.pack(), forward, resume, isOpaque };
   }
 
   /** The route's signal cuts it. */
@@ -94,8 +132,12 @@ export class UpgradedConnection extends LedgerEntry implements TunnelOptions, Tu
     return resume.tap?.cannotResume === true ? 'cannotResume' : undefined;
   }
 
+  private get tap(): MoveTap | undefined {
+    return typeof this.resume === 'string' ? undefined : this.resume.tap;
+  }
+
   get pace(): Movable['pace'] {
-    const tap = typeof this.resume === 'string' ? undefined : this.resume.tap;
+    const { tap } = this;
     return tap?.concurrency === undefined ? undefined : { name: tap.name, concurrency: tap.concurrency };
   }
 

@@ -58,7 +58,7 @@ export class Http1Client implements DownstreamStream, TransportUser, BodySink, T
   constructor(
     private readonly context: PlaneContext,
     private readonly home: ClientHome,
-    private readonly transport: Transport,
+    readonly transport: Transport,
   ) {
     this.requests = new RequestReader(context.limits, transport);
     this.upload = new BodyReader(context.limits);
@@ -98,6 +98,39 @@ export class Http1Client implements DownstreamStream, TransportUser, BodySink, T
       case 'gone':
         return;
     }
+  }
+
+  /** Undefined where it can be taken out of this process: it waits for a request, or the rest of a head. */
+  get obstacle(): 'request' | 'closing' | undefined {
+    switch (this.state) {
+      case 'idle':
+      case 'head':
+        return this.isServing || this.ahead.bytes > 0 ? 'request' : undefined;
+      case 'exchange':
+      case 'discard':
+        return 'request';
+      case 'reject':
+      case 'linger':
+      case 'gone':
+        return 'closing';
+    }
+  }
+
+  /** Takes it out of this process: it is of no use afterwards. @returns what it has read of a head, and for how long it has waited */
+  pack(): { readonly head: Buffer; readonly waitedMs: number } {
+    const head = this.requests.taken;
+    const waitedMs = Math.max(0, this.context.ticker.nowMs - this.sinceMs);
+    this.leave();
+    this.transport.user = NOBODY;
+    return { head, waitedMs };
+  }
+
+  /** Goes on where another one was. */
+  unpack(head: Buffer, waitedMs: number): void {
+    this.requests.isFirst = false;
+    if (head.length > 0) this.onData(head, head.length);
+    this.sinceMs = this.context.ticker.nowMs - waitedMs;
+    if (this.state === 'idle' || this.state === 'head') this.transport.resume();
   }
 
   get heldBytes(): number {
@@ -167,7 +200,7 @@ export class Http1Client implements DownstreamStream, TransportUser, BodySink, T
   }
 
   begin(response: ResponseHead): void {
-    this.responseWriter.begin(response, this.head!, !this.upload.isOver, this.context.isDraining);
+    this.responseWriter.begin(response, this.head!, !this.upload.isOver, this.isClosing);
   }
 
   write(bytes: Buffer): void {
@@ -196,7 +229,7 @@ export class Http1Client implements DownstreamStream, TransportUser, BodySink, T
   }
 
   respond(response: Response): void {
-    this.responseWriter.respond(response, this.head, !this.upload.isOver, this.context.isDraining);
+    this.responseWriter.respond(response, this.head, !this.upload.isOver, this.isClosing);
     this.flush();
   }
 
@@ -360,6 +393,10 @@ export class Http1Client implements DownstreamStream, TransportUser, BodySink, T
       case 'gone':
         return false;
     }
+  }
+
+  private get isClosing(): boolean {
+    return this.context.isDraining && !this.context.isHandingOver;
   }
 
   private responseSent(exchange: ClientExchange): void {

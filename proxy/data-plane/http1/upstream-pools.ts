@@ -45,6 +45,11 @@ export class UpstreamPools implements Upstreams {
     return size;
   }
 
+  /** An idle connection is logged in for this owner; see `UpstreamEvents`. */
+  hasLogin(owner: object): boolean {
+    return [...this.byKey.values()].some((pool) => pool.hasLogin(owner));
+  }
+
   /** No more requests come with this owner; see `UpstreamEvents`. */
   ownerLeft(owner: object): void {
     for (const pool of this.byKey.values()) pool.ownerLeft(owner);
@@ -125,6 +130,10 @@ class UpstreamPool implements Keeper {
       this.bound.delete(connection.owner);
     }
     this.connectNext();
+  }
+
+  hasLogin(owner: object): boolean {
+    return this.bound.has(owner);
   }
 
   ownerLeft(owner: object): void {

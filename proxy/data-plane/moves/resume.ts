@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { FieldBlock } from '../contract/streams';
 import { listLines, listValues, listed, withoutFields, withoutSpace } from '../fields/lines';
+import type { PackedResume } from '../contract/handover';
 import type { UpstreamHead } from '../contract/upstreams';
 import type { MoveTap } from './tap';
 
@@ -35,6 +36,20 @@ export class Resume {
     this.handshake = flat(`${url}\r\n${sent}`);
     this.agreed = flat(`${subprotocol(fields)}\n${extensions(fields)}`);
     this.token = flat(token);
+  }
+
+  static unpack({ handshake, agreed, token, isResumable }: PackedResume): Resume {
+    const [name, extensions] = agreed.split('\n');
+    const fields = listLines('sec-websocket-protocol', name) + listLines('sec-websocket-extensions', extensions);
+    const end = handshake.indexOf('\r\n');
+    const [url, sent] = [handshake.slice(0, end), handshake.slice(end + 2)];
+    return new Resume({ url, sent, fields, token, isResumable, tap: undefined });
+  }
+
+  /** For another process. @returns undefined where more is known of its messages than can be said */
+  pack(): PackedResume | undefined {
+    const { handshake, agreed, token, isResumable, tap } = this;
+    return tap === undefined ? { handshake, agreed, token, isResumable } : undefined;
   }
 
   /** The path and query of the client. */

@@ -20,6 +20,8 @@ export interface PlaneContext {
   readonly tunnels: Set<TunnelEntry>;
   readonly tunnelIdle: { readonly openMs: number; readonly halfClosedMs: number };
   readonly isDraining: boolean;
+  /** In a drain, too, an HTTP/1.1 connection goes on behind its response, in another process. */
+  readonly isHandingOver: boolean;
   readonly isHolding: boolean;
   /** Who asks for something new is to come again later. */
   readonly isMemoryTight: boolean;

@@ -17,13 +17,13 @@ import { NOBODY, Peer, Transport, TransportUser, plainAddress } from '../contrac
 /** As much as one read takes. */
 const READ_BYTES = 256 * 1024;
 /** libuv's number for the end of a stream; all else below zero is an error. */
-export const END_OF_STREAM = -4095;
+const END_OF_STREAM = -4095;
 
 /**
  * Every read of the process lands here, one after the other: what is received is used, copied or gone, and the memory
  * stays in the processor's cache.
  */
-export const shared = Buffer.allocUnsafeSlow(READ_BYTES);
+const shared = Buffer.allocUnsafeSlow(READ_BYTES);
 /** For the next write of any transport: nearly all end at once, and leave their request unused. */
 let spareRequest: Request | undefined;
 
@@ -37,20 +37,12 @@ function onClosed(this: Handle): void {
   this.transport!.onClosed();
 }
 
-export function onWritten(this: Request, status: number): void {
+function onWritten(this: Request, status: number): void {
   this.transport!.onWritten(status);
 }
 
-export function onShutDown(this: Request): void {
+function onShutDown(this: Request): void {
   this.transport!.onShutDown();
-}
-
-/** All that a handle reads goes to `owner` from now on. */
-export function readInto(handle: Handle, owner: HandleOwner): void {
-  handle.transport = owner;
-  handle.onread = onRead;
-  handle.useUserBuffer(shared);
-  handle.readStart();
 }
 
 /**
@@ -58,6 +50,18 @@ export function readInto(handle: Handle, owner: HandleOwner): void {
  * the kernel. `failed`: a write has failed, and nothing more leaves.
  */
 export type WriteState = 'open' | 'ending' | 'shuttingDown' | 'shutDown' | 'failed';
+
+/** A connection that was taken out of a transport. */
+export interface PackedTransport {
+  /** It is not read. */
+  readonly handle: Handle;
+  /** The peer's end was read. */
+  readonly hasReadEnd: boolean;
+  /** Our end has left. */
+  readonly isShutDown: boolean;
+  /** Undefined where the kernel says who it is. */
+  readonly peer: Peer | undefined;
+}
 
 /** A transport straight on a TCP socket's native handle, without a socket or stream of Node's in between. */
 export class HandleTransport implements Transport, HandleOwner {
@@ -73,11 +77,40 @@ export class HandleTransport implements Transport, HandleOwner {
   private hasReadEnd = false;
   private writeState: WriteState = 'open';
 
+  /** Goes on with a connection of another process, or of another transport. It is paused. */
+  static unpack({ handle, hasReadEnd, isShutDown, peer }: PackedTransport): HandleTransport {
+    const transport = new HandleTransport(handle, true);
+    transport.hasReadEnd = hasReadEnd;
+    if (isShutDown) transport.writeState = 'shutDown';
+    transport.knownPeer = peer;
+    return transport;
+  }
+
   /** Takes over what is open and was never read. */
-  constructor(connection: Socket | Handle) {
+  constructor(connection: Socket | Handle, isPaused = false) {
     const handle = connection instanceof Socket ? takeHandle(connection) : connection;
     this.handle = handle;
-    readInto(handle, this);
+    handle.transport = this;
+    handle.onread = onRead;
+    handle.useUserBuffer(shared);
+    this.isPaused = isPaused;
+    if (!isPaused) handle.readStart();
+  }
+
+  /** Nothing of it is under way in this process: `pack` may be called. */
+  get isQuiet(): boolean {
+    if (this.handle === undefined || this.pendingWrites > 0) return false;
+    return this.writeState === 'open' || this.writeState === 'shutDown';
+  }
+
+  /** Takes the connection out, for `unpack`; nothing is read any more. The transport is of no use afterwards. */
+  pack(): PackedTransport {
+    const handle = this.handle!;
+    this.handle = undefined;
+    handle.readStop();
+    handle.transport = undefined;
+    const { hasReadEnd, knownPeer: peer } = this;
+    return { handle, hasReadEnd, isShutDown: this.writeState === 'shutDown', peer };
   }
 
   write(text: string): void {
@@ -284,7 +317,7 @@ export class HandleTransport implements Transport, HandleOwner {
   }
 }
 
-export function buildError(call: string, status: number): Error {
+function buildError(call: string, status: number): Error {
   const code = getSystemErrorName(status);
   return Object.assign(new Error(`${call} ${code}`), { code });
 }

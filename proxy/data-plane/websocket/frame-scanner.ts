@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { PackedScanner } from '../contract/handover';
 
 /** Where a scan stops: before a Close frame begins, as soon as no message is under way, or as soon as no frame is. */
 export type Stop = 'never' | 'beforeClose' | 'atMessageBoundary' | 'atFrameBoundary';
@@ -62,6 +63,20 @@ export class FrameScanner implements Scanner {
   private split: SplitHeader | undefined = undefined;
   private isInMessage = false;
   sawClose = false;
+
+  /** Goes on where another one was. */
+  unpack({ first, left, split, isInMessage, sawClose }: PackedScanner): void {
+    this.first = first;
+    this.left = left;
+    this.split = split === null ? undefined : { ...split };
+    this.isInMessage = isInMessage;
+    this.sawClose = sawClose;
+  }
+
+  pack(): PackedScanner {
+    const { first, left, split, isInMessage, sawClose } = this;
+    return { first, left, split: split === undefined ? null : { ...split }, isInMessage, sawClose };
+  }
 
   get atMessageBoundary(): boolean {
     return this.atFrameBoundary && !this.isInMessage;

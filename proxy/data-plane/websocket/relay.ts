@@ -1,5 +1,6 @@
+import type { PackedRelay } from '../contract/handover';
 import type { Transport, TransportUser } from '../contract/transport';
-import { Scanner, Stop, UNFRAMED } from './frame-scanner';
+import { FrameScanner, Scanner, Stop, UNFRAMED } from './frame-scanner';
 
 /** Up to here a text is the cheapest way to write. */
 const TEXT_BYTES = 2_048;
@@ -59,6 +60,24 @@ export class Relay implements TransportUser {
     from.user = this;
   }
 
+  /** Whether it can be taken out of this process: nothing stands in its way, or nothing but a hold. */
+  get isPackable(): boolean {
+    const { halt } = this;
+    if (this.state === 'closed' || this.state === 'lost') return false;
+    if (halt === undefined) return true;
+    if (halt.stopped !== undefined || halt.closeSeen !== undefined || halt.state === 'discarding') return false;
+    // What was said meanwhile is in no count of what was read.
+    return halt.stop === 'atFrameBoundary' && halt.balance === -halt.held.length;
+  }
+
+  /** @returns with it what was read and kept behind a hold */
+  pack(): { readonly past: PackedRelay; readonly held: Buffer } {
+    const { scanner, hasEnded, halt } = this;
+    const held = halt?.held ?? NOTHING;
+    const past = { taken: this.taken - held.length, hasEnded };
+    return { past: scanner instanceof FrameScanner ? { ...past, scanner: scanner.pack() } : past, held };
+  }
+
   get to(): Transport {
     return this.back.from;
   }
@@ -78,10 +97,11 @@ export class Relay implements TransportUser {
     return this.to.isBackedUp ? this.to.pendingBytes : 0;
   }
 
-  /** `head`: what had come before the tunnel was there. */
-  start(head: Buffer): void {
+  /** @param head what had come before the tunnel was there. @param hasEnded `from` had, too */
+  start(head: Buffer, hasEnded = false): void {
     if (head.length > 0) this.onData(head, head.length);
     if (this.from.isPaused) this.flow();
+    if (hasEnded) this.onEnd();
   }
 
   onData(bytes: Buffer, length: number): void {

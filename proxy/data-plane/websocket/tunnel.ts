@@ -1,5 +1,6 @@
 import type { Ending } from '../../../core/proxy/connections';
 import type { Ticker, Ticking } from '../shared/ticker';
+import type { PackedRelay } from '../contract/handover';
 import { NOBODY, Transport } from '../contract/transport';
 import type { TunnelTap } from '../moves/tap';
 import { FrameScanner, Scanner, TappedScanner, UNFRAMED } from './frame-scanner';
@@ -10,6 +11,16 @@ export interface TunnelEnd {
   readonly transport: Transport;
   /** What this end had sent before the tunnel was there. */
   readonly head: Buffer;
+  /** Of a tunnel that was in another process before: what this end's direction had come to. */
+  readonly past?: PackedRelay;
+}
+
+/** A tunnel that was taken out of a process. */
+export interface PackedTunnel {
+  readonly client: TunnelEnd;
+  readonly upstream: TunnelEnd;
+  /** For so long no byte has passed. */
+  readonly idleMs: number;
 }
 
 /** What a tunnel needs of those around it. Tunnels may share one, but for `onClose`. */
@@ -68,8 +79,11 @@ export class Tunnel implements Closing, RelayOwner, Ticking {
     private readonly tap?: TunnelTap,
   ) {
     const fromClient = tap && ((bytes: Buffer) => tap.fromClient(bytes));
-    this.toUpstream = new Relay(this, client.transport, isOpaque ? UNFRAMED : createScanner(fromClient));
-    this.toClient = new Relay(this, upstream.transport, isOpaque ? UNFRAMED : this.scanUpstream());
+    const scanners = isOpaque
+      ? [UNFRAMED, UNFRAMED]
+      : [createScanner(fromClient, client.past), this.scanUpstream(upstream.past)];
+    this.toUpstream = new Relay(this, client.transport, scanners[0]!, client.past?.taken);
+    this.toClient = new Relay(this, upstream.transport, scanners[1]!, upstream.past?.taken);
     this.toUpstream.back = this.toClient;
     this.toClient.back = this.toUpstream;
     if (options.idle.openMs > 0) options.ticker.add(this);
@@ -78,8 +92,37 @@ export class Tunnel implements Closing, RelayOwner, Ticking {
       // A transport that was lost on the way here has notified another receiver, or none.
       if (relay.from.isDestroyed) queueMicrotask(() => relay.onClose(undefined));
     }
-    this.toUpstream.start(client.head);
-    this.toClient.start(upstream.head);
+    this.toUpstream.start(client.head, client.past?.hasEnded);
+    this.toClient.start(upstream.head, upstream.past?.hasEnded);
+  }
+
+  /**
+   * Why it cannot be taken out of this process now; undefined where it can. `closing`: it ends anyway.
+   */
+  get obstacle(): 'closing' | 'pending' | undefined {
+    if (this.isOver || this.closing !== undefined || this.closedEnds > 0) return 'closing';
+    if (!this.toUpstream.isPackable || !this.toClient.isPackable) return 'closing';
+    return this.toUpstream.to.hasPending || this.toClient.to.hasPending ? 'pending' : undefined;
+  }
+
+  /** Takes it out of this process, where nothing stands in the way; its transports are read no more. It is of no use afterwards. */
+  pack(): PackedTunnel {
+    const { options } = this;
+    options.ticker.remove(this);
+    this.state = 'over';
+    const idleMs = this.bytesAtMove === UNKNOWN ? 0 : Math.max(0, options.ticker.nowMs - this.movedMs);
+    const [client, upstream] = [this.toUpstream, this.toClient].map((relay) => {
+      const { past, held } = relay.pack();
+      relay.from.user = NOBODY;
+      return { transport: relay.from, head: held, past };
+    });
+    return { client: client!, upstream: upstream!, idleMs };
+  }
+
+  /** No byte has passed for so long before it came here. */
+  wasIdle(idleMs: number): void {
+    this.bytesAtMove = this.toUpstream.taken + this.toClient.taken;
+    this.movedMs = this.options.ticker.nowMs - idleMs;
   }
 
   get isOver(): boolean {
@@ -255,9 +298,9 @@ export class Tunnel implements Closing, RelayOwner, Ticking {
     return false;
   }
 
-  private scanUpstream(): Scanner {
+  private scanUpstream(past?: PackedRelay): Scanner {
     const { tap } = this;
-    return createScanner(tap && ((bytes: Buffer) => tap.fromUpstream(bytes)));
+    return createScanner(tap && ((bytes: Buffer) => tap.fromUpstream(bytes)), past);
   }
 
   finish(how: Ending): void {
@@ -314,6 +357,8 @@ export class Tunnel implements Closing, RelayOwner, Ticking {
   }
 }
 
-function createScanner(tell: ((bytes: Buffer) => void) | undefined): Scanner {
-  return tell === undefined ? new FrameScanner() : new TappedScanner(tell);
+function createScanner(tell: ((bytes: Buffer) => void) | undefined, past?: PackedRelay): Scanner {
+  const scanner = tell === undefined ? new FrameScanner() : new TappedScanner(tell);
+  if (past?.scanner !== undefined) scanner.unpack(past.scanner);
+  return scanner;
 }

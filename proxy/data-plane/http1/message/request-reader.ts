@@ -23,7 +23,8 @@ export class RequestReader {
   end = 0;
   private readonly started = new HeadBuffer();
   private emptyLines = 0;
-  private isFirst = true;
+  /** No request came before: HTTP/2 may still begin. */
+  isFirst = true;
   /** The field lines of the last head, and what they say: the next one often has the same. */
   private lastText = '';
   private lastFields: RequestFields | undefined;

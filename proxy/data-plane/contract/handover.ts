@@ -1,0 +1,147 @@
+import type { MoveRejection } from '../../../core/moves/moves';
+import type { ConnectionKind } from '../../../core/proxy/connections';
+import type { Peer } from './transport';
+
+/**
+ * Connections that pass from one process of this host to another one while they are open. One that is taken out of a process is read
+ * no more, and waits in the kernel; it goes on in the other process, or in the same one again.
+ */
+
+/**
+ * Why a connection stays in its process. For a while: `request` a request is under way; `pending` one end has not taken all that was
+ * written; `moving` its upstream is being replaced. For good: `closing` it ends anyway; `http2`; `tls` and `upstreamTls` the state
+ * of TLS cannot go; `stream` its response has no form that another process could go on with; `login` its upstream connection
+ * is logged in for it; `unknown` it has no native handle, or a proxy does not say what another one needs.
+ */
+export const STAY_REASONS = [
+  'request',
+  'pending',
+  'moving',
+  'closing',
+  'http2',
+  'tls',
+  'upstreamTls',
+  'stream',
+  'login',
+  'unknown',
+] as const;
+export type StayReason = (typeof STAY_REASONS)[number];
+
+/** Of a TCP connection, as one process has it. */
+export interface ConnectionHandle {
+  /** Of this process's copy. */
+  close(closed: () => void): void;
+}
+
+/** Of a transport, beside its handle. */
+export interface PackedEnd {
+  readonly hasReadEnd: boolean;
+  readonly isShutDown: boolean;
+  /** Absent where the kernel says who it is. */
+  readonly peer?: Peer | undefined;
+}
+
+/** An HTTP/1.1 connection between two requests, or within the head of one, which is its only piece of bytes. */
+export interface PackedHttp1 {
+  readonly type: 'http1';
+  /** Of the client. */
+  readonly ends: readonly [PackedEnd];
+  /** For so long it waits for the client. */
+  readonly waitedMs: number;
+}
+
+/** What the ledger knows. */
+export interface PackedEntry {
+  readonly kind: ConnectionKind;
+  readonly path: string;
+  readonly ageMs: number;
+  readonly bytesReceived: number;
+  readonly bytesSent: number;
+  readonly isCarried: boolean;
+}
+
+/** A header of a frame that is not whole: see `FrameScanner`. */
+export interface PackedHeader {
+  readonly seen: number;
+  readonly first: number;
+  readonly needed: number;
+  readonly lengthEnd: number;
+  readonly length: number;
+}
+
+/** Where a `FrameScanner` is. */
+export interface PackedScanner {
+  readonly first: number;
+  readonly left: number;
+  readonly split: PackedHeader | null;
+  readonly isInMessage: boolean;
+  readonly sawClose: boolean;
+}
+
+/** Where one direction of a tunnel is, but for what it keeps behind a hold. */
+export interface PackedRelay {
+  /** Absent of what is opaque. */
+  readonly scanner?: PackedScanner;
+  /** Without what it keeps, which is read again. */
+  readonly taken: number;
+  readonly hasEnded: boolean;
+}
+
+/** What a connection keeps so that its handshake can be said again: see `Resume`. */
+export interface PackedResume {
+  readonly handshake: string;
+  readonly agreed: string;
+  readonly token: string;
+  readonly isResumable: boolean;
+}
+
+/** A WebSocket, or what another protocol made of its connection. Its bytes: what was kept of the client, and of the upstream. */
+export interface PackedUpgrade {
+  readonly type: 'upgrade';
+  /** Of the client and of the upstream, as all that comes in twos. */
+  readonly ends: readonly [PackedEnd, PackedEnd];
+  readonly entry: PackedEntry;
+  readonly relays: readonly [PackedRelay, PackedRelay];
+  readonly idleMs: number;
+  readonly isOpaque: boolean;
+  /** What a move to another backend rests on, or why there can be none. */
+  readonly resume: PackedResume | MoveRejection;
+  /** See `Forward.record`. */
+  readonly forward: object;
+}
+
+/** As JSON has it. */
+export type PackedData = PackedHttp1 | PackedUpgrade;
+
+export interface Packed {
+  readonly data: PackedData;
+  readonly bytes: readonly Buffer[];
+  /** Of the client's connection, and of the upstream's. */
+  readonly handles: readonly ConnectionHandle[];
+}
+
+/** A connection that was taken out of this process. It is still the owner, until it releases it. */
+export interface Departure extends Packed {
+  /** It goes on here. */
+  keep(): void;
+  /** Another process has it: the copies of this one are closed, of which its ends see nothing. */
+  release(): void;
+}
+
+/** A connection of another process, in the ledger already. It is not read before that process has released it. */
+export interface Arrival {
+  begin(): void;
+  /** The other process keeps it. */
+  drop(): void;
+}
+
+/** What a data plane has that other processes can go on with. */
+export interface Handing {
+  /**
+   * Takes connections out, each as it is asked for. Those that stay are counted in `stays` by why; what is asked for again is
+   * looked at again.
+   */
+  departures(stays: Record<StayReason, number>): Iterable<Departure>;
+  /** @throws Error of what is none that this data plane knows; its handles are the caller's */
+  arrive(packed: Packed): Arrival;
+}

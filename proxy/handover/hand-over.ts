@@ -1,0 +1,169 @@
+import { STAY_REASONS, type Departure, type Handing, type StayReason } from '../data-plane/contract/handover';
+import type { Clock } from '../process/clock';
+import type { HandoverAddress } from './messages';
+import { Sender, SenderEvents } from './sender';
+
+export interface HandOverOptions {
+  readonly plane: { readonly handing: Handing; setHandingOver(isHandingOver: boolean): void };
+  readonly clock: Clock;
+  readonly log: {
+    info(figures: object, message: string): void;
+    warn(figures: object, message: string): void;
+  };
+}
+
+/** What has left this process, and why the rest has not. */
+export interface HandOverFigures {
+  readonly handedOver: { readonly idle: number; readonly upgraded: number };
+  /** As of the last look, but for those that are 0. */
+  readonly stays: Readonly<Partial<Record<StayReason, number>>>;
+  /** For how long one that was handed over had no reader at most. */
+  readonly longestMs: number;
+}
+
+/** Requests end in this process; their connections are looked at again so often. */
+const LOOK_MS = 50;
+/** A process that has no room for one may have it later. */
+const REFUSED_MS = 1_000;
+
+/**
+ * Gives the connections of this process to those of the next generation, while there are both: at first all that wait for nothing, and
+ * later each when its request has ended.
+ */
+export class HandOver implements SenderEvents {
+  /** Resolves when all connections were looked at once, and none is under way. */
+  readonly swept: Promise<HandOverFigures>;
+  private tellSwept: (figures: HandOverFigures) => void = () => undefined;
+  private senders: readonly Sender[] = [];
+  private walk: Iterator<Departure> | undefined;
+  private stays = noStays();
+  private lastStays = noStays();
+  private readonly counts = { idle: 0, upgraded: 0 };
+  private refusedUntilMs = -Infinity;
+  private lastRejection = '';
+  private sweeps = 0;
+  private state: 'waiting' | 'offering' | 'stopped' = 'waiting';
+  private cancelLook: () => void = () => undefined;
+
+  private constructor(private readonly options: HandOverOptions) {
+    this.swept = new Promise((resolve) => (this.tellSwept = resolve));
+  }
+
+  /** @returns undefined where no process takes them: they end here */
+  static async start(addresses: readonly HandoverAddress[], options: HandOverOptions): Promise<HandOver | undefined> {
+    const handOver = new HandOver(options);
+    const connected = await Promise.allSettled(
+      addresses.map((address) => Sender.connect(address, options.clock, handOver)),
+    );
+    handOver.senders = connected.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    for (const one of connected) {
+      if (one.status === 'fulfilled') continue;
+      const why = (one.reason as Error).message;
+      options.log.warn({ why }, 'A process of the new generation takes no connections over');
+    }
+    if (handOver.senders.length === 0) return undefined;
+    options.plane.setHandingOver(true);
+    handOver.ready();
+    return handOver;
+  }
+
+  get figures(): HandOverFigures {
+    const stays = Object.entries(this.sweeps > 0 ? this.lastStays : this.stays).filter(([, count]) => count > 0);
+    return {
+      handedOver: { ...this.counts },
+      stays: Object.fromEntries(stays),
+      longestMs: Math.round(Math.max(0, ...this.senders.map(({ longestMs }) => longestMs))),
+    };
+  }
+
+  /** Nothing more leaves. What is under way goes on in the other process when this one ends. */
+  stop(): void {
+    if (this.state === 'stopped') return;
+    this.state = 'stopped';
+    this.cancelLook();
+    this.options.plane.setHandingOver(false);
+    if (this.underWay === 0) for (const sender of this.senders) sender.close();
+    this.tellSwept(this.figures);
+  }
+
+  // What the senders tell.
+
+  handedOver(departure: Departure): void {
+    this.counts[departure.data.type === 'http1' ? 'idle' : 'upgraded'] += 1;
+  }
+
+  refused(_: Departure, why: string): void {
+    this.refusedUntilMs = this.options.clock.nowMs() + REFUSED_MS;
+    if (why !== this.lastRejection) this.options.log.warn({ why }, 'The new generation did not take a connection over');
+    this.lastRejection = why;
+  }
+
+  ready(): void {
+    if (this.state !== 'waiting') return;
+    if (this.senders.every(({ isOver }) => isOver)) return this.giveUp();
+    this.state = 'offering';
+    try {
+      while (this.offerNext());
+    } finally {
+      this.state = 'waiting';
+    }
+    if (this.walk === undefined && this.underWay === 0) this.tellSwept(this.figures);
+  }
+
+  private get underWay(): number {
+    return this.senders.reduce((sum, { size }) => sum + size, 0);
+  }
+
+  private offerNext(): boolean {
+    const sender = this.findSender();
+    if (sender === undefined) return false;
+    const next = this.next();
+    if (next !== undefined) sender.offer(next);
+    return next !== undefined;
+  }
+
+  /** The one with the least to do. */
+  private findSender(): Sender | undefined {
+    const free = this.senders.filter(({ hasRoom }) => hasRoom);
+    return free.reduce<Sender | undefined>((best, one) => (best && best.size <= one.size ? best : one), undefined);
+  }
+
+  /** Undefined at the end of a walk, and until the next one begins. */
+  private next(): Departure | undefined {
+    if (this.walk === undefined && this.sweeps > 0) return undefined;
+    this.walk ??= this.begin();
+    const step = this.walk.next();
+    if (step.done !== true) return step.value;
+    this.walk = undefined;
+    this.sweeps += 1;
+    this.lastStays = this.stays;
+    this.lookAgain();
+    return undefined;
+  }
+
+  private begin(): Iterator<Departure> {
+    this.stays = noStays();
+    return this.options.plane.handing.departures(this.stays)[Symbol.iterator]();
+  }
+
+  private lookAgain(): void {
+    this.cancelLook();
+    const { clock } = this.options;
+    const afterMs = Math.max(LOOK_MS, this.refusedUntilMs - clock.nowMs());
+    this.cancelLook = clock.after(afterMs, () => {
+      if (this.state === 'stopped') return;
+      this.walk ??= this.begin();
+      this.ready();
+    });
+  }
+
+  private giveUp(): void {
+    const [why] = this.senders.flatMap((sender) => sender.why ?? []);
+    this.options.log.warn({ why, ...this.figures }, 'The new generation takes no more connections over');
+    this.stop();
+  }
+}
+
+function noStays(): Record<StayReason, number> {
+  return Object.fromEntries(STAY_REASONS.map((reason) => [reason, 0])) as Record<StayReason, number>;
+}

@@ -1,0 +1,81 @@
+import type { Socket } from 'node:net';
+import { HandlePipe, PipeMessage } from '../../../proxy/handover/handle-pipe';
+import { tryHandlePipe } from '../../../proxy/handover/handle-pipe-check';
+import { PrivateSocket, listenPrivately } from '../../../proxy/handover/private-socket';
+import { statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { existsSync } from 'node:fs';
+
+let socket: PrivateSocket | undefined;
+const pipes: HandlePipe[] = [];
+afterEach(async () => {
+  for (const pipe of pipes.splice(0)) pipe.close();
+  await socket?.close();
+});
+
+async function connect(): Promise<[HandlePipe, HandlePipe]> {
+  let accept: (socket: Socket) => void = () => undefined;
+  const accepting = new Promise<Socket>((resolve) => (accept = resolve));
+  socket = await listenPrivately((one) => accept(one));
+  const from = await HandlePipe.connect(socket.path);
+  const to = HandlePipe.accept(await accepting);
+  pipes.push(from, to);
+  return [from, to];
+}
+
+test('this Node.js gives connections over a pipe, and nothing of the trial is left', async () => {
+  expect(await tryHandlePipe(10_000)).toEqual({ result: 'right' });
+});
+
+test('messages of every length arrive whole and in order, and the end behind them', async () => {
+  const [from, to] = await connect();
+  const lengths = [0, 1, 100, 65_535, 65_536, 1_000_000];
+  const came: Required<PipeMessage>[] = [];
+  const ended = new Promise<void>((resolve, reject) =>
+    to.start({ onMessage: (message) => came.push(message), onEnd: resolve, onFault: reject }),
+  );
+  let left = 0;
+  for (const length of lengths) {
+    const bytes = [Buffer.alloc(length, length), Buffer.from('\u00e4', 'latin1')];
+    await new Promise<void>((resolve) => {
+      from.send({ data: { length, text: '\u20ac' }, bytes }, () => {
+        left += 1;
+        resolve();
+      });
+    });
+  }
+  expect(left).toBe(lengths.length);
+  from.close();
+  await ended;
+  expect(came.map(({ data }) => data)).toEqual(lengths.map((length) => ({ length, text: '\u20ac' })));
+  for (const [index, { bytes }] of came.entries()) {
+    expect(bytes[0]!.equals(Buffer.alloc(lengths[index]!, lengths[index]))).toBe(true);
+    expect(bytes[1]).toEqual(Buffer.from([0xe4]));
+  }
+});
+
+test('only this user reaches the socket, and no file of it is left', async () => {
+  await connect();
+  const { path } = socket!;
+  expect(statSync(dirname(path)).mode & 0o777).toBe(0o700);
+  await socket!.close();
+  expect(existsSync(dirname(path))).toBe(false);
+});
+
+test('what is no message is reported once, and the end behind it', async () => {
+  const [from, to] = await connect();
+  const told: string[] = [];
+  const ended = new Promise<void>((resolve) =>
+    to.start({
+      onMessage: () => told.push('message'),
+      onEnd: resolve,
+      onFault: ({ message }) => told.push(message),
+    }),
+  );
+  const raw = from as unknown as { write(text: string, handle: undefined, left: () => void): void };
+  await new Promise<void>((resolve) => raw.write('\xff'.repeat(20), undefined, resolve));
+  await new Promise<void>((resolve) => raw.write('\xff'.repeat(20), undefined, resolve));
+  from.close();
+  await ended;
+  expect(told).toEqual(['What came is no message']);
+});

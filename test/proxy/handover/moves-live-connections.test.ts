@@ -1,0 +1,39 @@
+import { Counter, bundleGeneration, startEcho } from './support/generations';
+import { stopAll, until } from '../support/world';
+
+const bundle = bundleGeneration();
+afterEach(stopAll);
+afterAll(() => bundle.remove());
+
+test('WebSockets go on in the next generation: none is closed, and no message is lost or doubled', async () => {
+  const { port } = await startEcho();
+  const [old, next] = await Promise.all([bundle.start(port), bundle.start(port)]);
+  const counters = await Promise.all(Array.from({ length: 60 }, () => Counter.open(old.port)));
+  for (const counter of counters) counter.sayEvery(5, 40);
+  await until(() => counters.every(({ received }) => received > 3));
+  const before = await old.report();
+  const figures = await old.handOver(await next.receive());
+  expect(figures).toMatchObject({ handedOver: { upgraded: 60 } });
+  const mark = counters.map(({ received }) => received);
+  await until(() => counters.every(({ received }, index) => received > mark[index]! + 3));
+  const [left, here] = [await old.report(), await next.report()];
+  expect(left.active.websocket).toBe(0);
+  expect(here.active.websocket).toBe(60);
+  expect(left.ended).toEqual(before.ended);
+  expect(here.oldestMs.websocket).toBeGreaterThan(before.oldestMs.websocket);
+  await old.kill();
+  const last = counters.map(({ received }) => received);
+  await until(() => counters.every(({ received }, index) => received > last[index]! + 3));
+  for (const counter of counters) counter.stop();
+  await until(() => counters.every(({ sent, received }) => received === sent));
+  expect(counters.filter(({ isWhole }) => !isWhole)).toEqual([]);
+  const end = await next.report();
+  const bytes = left.bytes.websocket.received + end.bytes.websocket.received;
+  const sent = counters.reduce((sum, counter) => sum + counter.sent, 0);
+  // A masked frame has six bytes of its own here; each text is its number, a space and 40 bytes.
+  const texts = counters.flatMap((counter) =>
+    Array.from({ length: counter.sent }, (_, n) => String(n + 1).length + 41),
+  );
+  expect(bytes).toBe(texts.reduce((sum, length) => sum + length, 0) + 6 * sent);
+  expect(end.lines).toEqual([]);
+});

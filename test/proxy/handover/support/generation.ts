@@ -1,0 +1,135 @@
+import { HandOver } from '../../../../proxy/handover/hand-over';
+import { HandlePipe, PipeMessage } from '../../../../proxy/handover/handle-pipe';
+import type { HandoverAddress } from '../../../../proxy/handover/messages';
+import { Receiver } from '../../../../proxy/handover/receiver';
+import { Ledger } from '../../../../proxy/data-plane/contract/ledger';
+import type { Forward } from '../../../../proxy/data-plane/contract/data-plane';
+import { trustingLimits } from '../../../../proxy/data-plane/contract/limits';
+import { completeTimeouts } from '../../../../core/proxy/settings/setting-names';
+import { createDataPlane } from '../../../../proxy/data-plane/engine/engine';
+import { fastPath } from '../../../../proxy/data-plane/transport/handle-transport-check';
+import { SYSTEM_CLOCK } from '../../../../proxy/process/clock';
+
+/**
+ * One generation, as a process: a data plane before an upstream, which hands its connections over, or takes them over, as the test
+ * says. It kills itself at a message of the hand-over where it is asked to.
+ */
+export type ToGeneration =
+  | { readonly do: 'serve'; readonly upstreamPort: number }
+  | { readonly do: 'receive' }
+  | { readonly do: 'handOver'; readonly addresses: readonly HandoverAddress[] }
+  | { readonly do: 'hold'; readonly isHolding: boolean }
+  | { readonly do: 'drain'; readonly isDraining: boolean }
+  | { readonly do: 'closeAll' }
+  /** At the nth message of this name, before or behind it. */
+  | { readonly do: 'killAt'; readonly is: string; readonly nth: number; readonly when: 'before' | 'behind' }
+  | { readonly do: 'report' };
+
+const ledger = new Ledger();
+const log = {
+  info: (figures: object, message: string) => lines.push({ message, ...figures }),
+  warn: (figures: object, message: string) => lines.push({ message, ...figures }),
+};
+const lines: object[] = [];
+let upstream = { protocol: 'http' as const, host: '127.0.0.1', port: 0 };
+let settled = 0;
+
+function forward(record?: { readonly opened: number }): Forward {
+  const opened = record?.opened ?? Date.now();
+  return { upstream, record: () => ({ opened }), settled: () => void (settled += 1) };
+}
+
+const plane = createDataPlane({
+  timeouts: completeTimeouts({}),
+  limits: trustingLimits({}),
+  failureResponse: (failure) => ({ status: 502, body: failure }),
+  ledger,
+  route: () => ({ forward: forward() }),
+  resumeForward: (record) => forward(record as { opened: number }),
+  faulted: (error) => void lines.push({ message: String((error as Error).stack) }),
+});
+
+let kill: Extract<ToGeneration, { do: 'killAt' }> | undefined;
+let seen = 0;
+
+/** @returns what to call behind the message */
+function pass({ is }: { readonly is?: string }): () => void {
+  if (kill === undefined || is !== kill.is) return () => undefined;
+  seen += 1;
+  const isIt = seen === kill.nth;
+  const end = () => process.kill(process.pid, 'SIGKILL');
+  if (isIt && kill.when === 'before') end();
+  return () => isIt && end();
+}
+
+/** Every message, sent or received, passes here. */
+const { send, start } = HandlePipe.prototype;
+HandlePipe.prototype.send = function (this: HandlePipe, message: PipeMessage, left?: () => void) {
+  const behind = pass(message.data);
+  send.call(this, message, () => {
+    behind();
+    left?.();
+  });
+};
+HandlePipe.prototype.start = function (this: HandlePipe, user) {
+  start.call(this, user);
+  let current = user;
+  const watched: typeof user = {
+    onMessage: (message) => {
+      const behind = pass(message.data);
+      current.onMessage(message);
+      behind();
+    },
+    onEnd: () => current.onEnd(),
+    onFault: (error) => current.onFault(error),
+  };
+  Object.defineProperty(this, 'user', { get: () => watched, set: (next: typeof user) => (current = next) });
+};
+
+let handOver: HandOver | undefined;
+
+async function follow(order: ToGeneration): Promise<unknown> {
+  switch (order.do) {
+    case 'serve':
+      upstream = { ...upstream, port: order.upstreamPort };
+      // What was accepted on Node's streams would stay: a busy machine may need several attempts to see that it need not.
+      while ((await fastPath.start(), fastPath.verdict.result) === 'untried')
+        await new Promise<void>((resolve) => fastPath.watch(() => resolve()));
+      return plane.listen({ host: '127.0.0.1', port: 0 });
+    case 'receive':
+      return (await Receiver.listen(plane.handing, log)).address;
+    case 'handOver': {
+      await plane.stopAccepting();
+      plane.setDraining(true);
+      handOver = await HandOver.start(order.addresses, { plane, clock: SYSTEM_CLOCK, log });
+      return handOver?.swept;
+    }
+    case 'hold':
+      return plane.setHolding(order.isHolding);
+    case 'drain':
+      return plane.setDraining(order.isDraining);
+    case 'closeAll':
+      return Promise.all([...ledger.closables('websocket')].map((one) => one.close()));
+    case 'killAt':
+      kill = order;
+      return undefined;
+    case 'report':
+      return {
+        active: ledger.active,
+        ended: ledger.ended,
+        bytes: ledger.bytes,
+        oldestMs: ledger.oldestMs(performance.now()),
+        figures: handOver?.figures,
+        settled,
+        lines,
+      };
+  }
+}
+
+process.on('message', ({ id, order }: { id: number; order: ToGeneration }) => {
+  void follow(order).then(
+    (value) => process.send!({ id, value }),
+    (error: unknown) => process.send!({ id, error: String((error as Error).stack) }),
+  );
+});
+process.on('disconnect', () => process.exit());

@@ -1,0 +1,181 @@
+import { ChildProcess, fork } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import http from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { buildSync } from 'esbuild';
+import { WebSocket, WebSocketServer } from 'ws';
+import type { HandOverFigures } from '../../../../proxy/handover/hand-over';
+import type { HandoverAddress } from '../../../../proxy/handover/messages';
+import type { EndingCounts, KindCounts, ByKind } from '../../../../core/proxy/connections';
+import type { ByteCounts } from '../../../../proxy/data-plane/contract/ledger';
+import { later } from '../../support/world';
+import type { ToGeneration } from './generation';
+
+export interface GenerationReport {
+  readonly active: KindCounts;
+  readonly ended: ByKind<EndingCounts>;
+  readonly bytes: ByKind<ByteCounts>;
+  readonly oldestMs: KindCounts;
+  readonly figures?: HandOverFigures;
+  readonly settled: number;
+  readonly lines: readonly { readonly message: string }[];
+}
+
+/** Made once a test file. */
+export function bundleGeneration(): { start(upstreamPort?: number): Promise<Generation>; remove(): void } {
+  const folder = mkdtempSync(path.join(tmpdir(), 'drainshift-generation-'));
+  const bundle = path.join(folder, 'generation.js');
+  buildSync({
+    entryPoints: [path.join(__dirname, 'generation.ts')],
+    bundle: true,
+    platform: 'node',
+    target: 'node24',
+    outfile: bundle,
+  });
+  return {
+    start: (upstreamPort) => Generation.start(bundle, upstreamPort),
+    remove: () => rmSync(folder, { recursive: true }),
+  };
+}
+
+export class Generation {
+  port = 0;
+  readonly exit: Promise<void>;
+  private lastId = 0;
+  private readonly pending = new Map<number, { resolve(value: never): void; reject(error: Error): void }>();
+
+  private constructor(readonly child: ChildProcess) {
+    child.on('message', ({ id, value, error }: { id: number; value: never; error?: string }) => {
+      const call = this.pending.get(id);
+      this.pending.delete(id);
+      if (error === undefined) call?.resolve(value);
+      else call?.reject(new Error(error));
+    });
+    this.exit = new Promise((resolve) => child.once('exit', () => resolve()));
+    void this.exit.then(() => {
+      for (const { reject } of this.pending.values()) reject(new Error('It has ended'));
+      this.pending.clear();
+    });
+  }
+
+  static async start(bundle: string, upstreamPort?: number): Promise<Generation> {
+    const child = fork(bundle, [], { serialization: 'advanced', execArgv: ['--no-deprecation'] });
+    later(() => void child.kill('SIGKILL'));
+    const generation = new Generation(child);
+    if (upstreamPort !== undefined)
+      generation.port = (await generation.call<{ port: number }>({ do: 'serve', upstreamPort })).port;
+    return generation;
+  }
+
+  call<T>(order: ToGeneration): Promise<T> {
+    const id = (this.lastId += 1);
+    return new Promise<T>((resolve, reject) => {
+      this.pending.set(id, { resolve, reject });
+      this.child.send({ id, order }, (error) => error && reject(error));
+    });
+  }
+
+  receive(): Promise<HandoverAddress> {
+    return this.call({ do: 'receive' });
+  }
+
+  handOver(...addresses: HandoverAddress[]): Promise<HandOverFigures | undefined> {
+    return this.call({ do: 'handOver', addresses });
+  }
+
+  report(): Promise<GenerationReport> {
+    return this.call({ do: 'report' });
+  }
+
+  kill(): Promise<void> {
+    this.child.kill('SIGKILL');
+    return this.exit;
+  }
+}
+
+/** Echoes each message of a WebSocket, and responds to requests with what they are. */
+export async function startEcho(
+  options: { perMessageDeflate?: boolean } = {},
+): Promise<{ port: number; sockets: Set<WebSocket> }> {
+  const server = http.createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (bytes: Buffer) => chunks.push(bytes));
+    request.on('end', () => response.end(`${request.method} ${request.url} ${Buffer.concat(chunks).toString()}`));
+  });
+  const sockets = new Set<WebSocket>();
+  const echo = new WebSocketServer({ server, ...options });
+  echo.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.on('message', (bytes, isBinary) => socket.send(bytes, { binary: isBinary }));
+    socket.on('close', () => sockets.delete(socket));
+    socket.on('error', () => undefined);
+  });
+  const tcp = new Set<Socket>();
+  server.on('connection', (socket) => {
+    tcp.add(socket);
+    socket.on('close', () => tcp.delete(socket));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  later(() => {
+    server.close();
+    for (const socket of tcp) socket.destroy();
+  });
+  return { port: (server.address() as AddressInfo).port, sockets };
+}
+
+/** Sends numbers and counts those that come back. */
+export class Counter {
+  sent = 0;
+  received = 0;
+  /** What came that was not the next number. */
+  wrong = 0;
+  isClosed = false;
+  /** The longest time between a number and its echo. */
+  longestMs = 0;
+  private readonly sentMs: number[] = [];
+  private timer: NodeJS.Timeout | undefined;
+
+  private constructor(readonly socket: WebSocket) {
+    socket.on('message', (bytes: Buffer) => {
+      this.received += 1;
+      if (Number(bytes.toString().split(' ')[0]) !== this.received) this.wrong += 1;
+      this.longestMs = Math.max(this.longestMs, performance.now() - this.sentMs[this.received]!);
+    });
+    socket.on('close', () => (this.isClosed = true));
+    socket.on('error', () => undefined);
+    later(() => {
+      clearInterval(this.timer);
+      socket.terminate();
+    });
+  }
+
+  static open(port: number, options: { perMessageDeflate?: boolean } = {}): Promise<Counter> {
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/chat?room=1`, { perMessageDeflate: false, ...options });
+    const counter = new Counter(socket);
+    return new Promise((resolve, reject) => {
+      socket.once('open', () => resolve(counter));
+      socket.once('error', reject);
+    });
+  }
+
+  /** @param more bytes of each message beside its number */
+  say(more = 0): void {
+    this.sent += 1;
+    this.sentMs[this.sent] = performance.now();
+    this.socket.send(`${this.sent} ${'x'.repeat(more)}`);
+  }
+
+  sayEvery(ms: number, more = 0): void {
+    this.timer = setInterval(() => this.say(more), ms);
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+  }
+
+  get isWhole(): boolean {
+    return this.received === this.sent && this.wrong === 0 && !this.isClosed;
+  }
+}

@@ -1,0 +1,115 @@
+import { stopAll, until } from '../support/world';
+import { Counter, Generation, bundleGeneration, startEcho } from './support/generations';
+import type { ToGeneration } from './support/generation';
+
+/**
+ * kill -9 of either side at each message of the hand-over. `DRAINSHIFT_TEST_RUNS` repeats all of it, with numbers from
+ * `DRAINSHIFT_TEST_SEED`.
+ */
+const RUNS = Number(process.env.DRAINSHIFT_TEST_RUNS ?? 1);
+const CONNECTIONS = 8;
+const bundle = bundleGeneration();
+afterEach(stopAll);
+afterAll(() => bundle.remove());
+
+type Kill = Omit<Extract<ToGeneration, { do: 'killAt' }>, 'do' | 'nth'>;
+let state = Number(process.env.DRAINSHIFT_TEST_SEED ?? 20_261_130);
+
+function random(max: number): number {
+  state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+  return 1 + Math.floor((state / 2 ** 32) * max);
+}
+
+interface Scene {
+  readonly old: Generation;
+  readonly next: Generation;
+  readonly counters: readonly Counter[];
+}
+
+async function handOverWithKill(victim: 'old' | 'next', kill: Kill, nth: number): Promise<Scene> {
+  const { port } = await startEcho();
+  const [old, next] = await Promise.all([bundle.start(port), bundle.start(port)]);
+  const counters = await Promise.all(Array.from({ length: CONNECTIONS }, () => Counter.open(old.port)));
+  for (const counter of counters) counter.sayEvery(15, 20);
+  await until(() => counters.every(({ received }) => received > 2));
+  const address = await next.receive();
+  const killed = victim === 'old' ? old : next;
+  await killed.call({ do: 'killAt', ...kill, nth });
+  void old.handOver(address).catch(() => undefined);
+  await killed.exit;
+  return { old, next, counters };
+}
+
+/** The open ones go on, and each number came once and in its turn. @returns how many are open */
+async function countWhole(counters: readonly Counter[], expected: number): Promise<number> {
+  await until(() => counters.filter(({ isClosed }) => isClosed).length >= counters.length - expected);
+  const open = counters.filter(({ isClosed }) => !isClosed);
+  const mark = open.map(({ received }) => received);
+  await until(() => open.every(({ received }, index) => received > mark[index]! + 3));
+  for (const counter of open) counter.stop();
+  await until(() => open.every(({ sent, received }) => sent === received));
+  expect(counters.reduce((sum, { wrong }) => sum + wrong, 0)).toBe(0);
+  return open.filter(({ isClosed }) => !isClosed).length;
+}
+
+const OF_RECEIVER: readonly Kill[] = [
+  { is: 'hello', when: 'before' },
+  { is: 'admitted', when: 'behind' },
+  { is: 'offer', when: 'before' },
+  { is: 'offer', when: 'behind' },
+  { is: 'taken', when: 'before' },
+  { is: 'taken', when: 'behind' },
+  { is: 'yours', when: 'before' },
+  { is: 'yours', when: 'behind' },
+];
+
+const OF_SENDER: readonly Kill[] = [
+  { is: 'hello', when: 'behind' },
+  { is: 'offer', when: 'before' },
+  { is: 'offer', when: 'behind' },
+  { is: 'taken', when: 'before' },
+  { is: 'yours', when: 'before' },
+  { is: 'yours', when: 'behind' },
+];
+
+/** Connections that it can own by then. */
+function maxGone({ is, when }: Kill, nth: number): number {
+  if (is === 'offer') return nth - 1;
+  return is === 'yours' || (is === 'taken' && when === 'behind') ? CONNECTIONS : 0;
+}
+
+/** All are over before any of them fails the test. */
+async function each<T>(cases: readonly T[], run: (one: T) => Promise<void>): Promise<void> {
+  const results = await Promise.allSettled(cases.map(run));
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
+}
+
+const isOfOffer = ({ is }: Kill) => is === 'offer';
+
+for (let run = 1; run <= RUNS; run += 1) {
+  test(`a receiver that is killed costs what it owned, and nothing before it has taken anything (${run})`, async () => {
+    await each(OF_RECEIVER, async (kill) => {
+      const nth = isOfOffer(kill) ? random(CONNECTIONS) : 1;
+      const { old, counters } = await handOverWithKill('next', kill, nth);
+      await until(async () => (await old.report()).lines.length > 0);
+      const { figures, active, lines } = await old.report();
+      const gone = figures?.handedOver.upgraded ?? 0;
+      expect({ kill, lines, isLess: gone <= maxGone(kill, nth) }).toMatchObject({ kill, isLess: true });
+      expect(active.websocket).toBe(CONNECTIONS - gone);
+      expect(await countWhole(counters, CONNECTIONS - gone)).toBe(CONNECTIONS - gone);
+    });
+  });
+
+  test(`a sender that is killed costs what it had not sent, and nothing that it had (${run})`, async () => {
+    await each(OF_SENDER, async (kill) => {
+      const nth = isOfOffer(kill) ? random(CONNECTIONS) : 1;
+      const { next, counters } = await handOverWithKill('old', kill, nth);
+      const min = kill.is === 'hello' ? 0 : !isOfOffer(kill) ? CONNECTIONS : nth - (kill.when === 'before' ? 1 : 0);
+      await until(async () => (await next.report()).active.websocket >= min);
+      const { active } = await next.report();
+      const open = active.websocket;
+      expect({ kill, nth, isEnough: open >= min, open }).toMatchObject({ kill, isEnough: true });
+      expect(await countWhole(counters, open)).toBe(open);
+    });
+  });
+}
