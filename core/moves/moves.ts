@@ -18,7 +18,7 @@ export function narrowMoves(setting: Moves, asked: Moves | undefined): Moves {
 const BEFORE = {
   off: 'Nothing is moved: the setting or the order says so',
   noToken: 'Its application gave no resume token, and only those that did are moved',
-  neverMoved: 'Its handshake has what the setting moves_never names',
+  neverMoved: 'Its request has what the setting moves_never names',
   kind: 'Connections of its kind are not moved',
   opaque: 'It has switched to a protocol whose messages are not known here',
   extension: 'It uses an extension that is not known here',

@@ -6,6 +6,7 @@ test('behind the last chunk of a stream that its upstream has ended nothing is w
     {
       write: (bytes) => calls.push(bytes.toString()),
       endStream: () => calls.push('end'),
+      leaveUpstream: () => calls.push('leave'),
       overdue: () => calls.push('overdue'),
     },
     false,

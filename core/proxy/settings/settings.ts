@@ -459,7 +459,7 @@ const MOVE_SETTINGS = {
     rule: 'paths with * for anything, names of header fields, or NAME=VALUE with * for anything',
     defaultRule: 'none',
     sentence:
-      'WebSockets whose handshake matches one of these are not moved, a list, or a text with commas: /path, where * stands for anything, or the name of a header field, or NAME=VALUE.',
+      'WebSockets and event streams whose request matches one of these are not moved, a list, or a text with commas: /path, where * stands for anything, or the name of a header field, or NAME=VALUE.',
     more: 'For credentials that are good for one handshake: `/*ticket=*`, `x-one-time-token`. Case does not count.',
   },
   websocket_no_context_takeover: {

@@ -37,6 +37,11 @@ export class Download {
     upstream?.resumeResponse();
   }
 
+  /** Another one may come, and is paused for itself. */
+  upstreamLeft(): void {
+    this.isPaused = false;
+  }
+
   end(trailers: FieldBlock): void {
     this.client.end(trailers);
   }

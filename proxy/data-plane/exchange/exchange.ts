@@ -1,11 +1,12 @@
 import type { MoveRejection } from '../../../core/moves/moves';
 import type { ConnectionKind, Ending } from '../../../core/proxy/connections';
-import { LedgerEntry } from '../contract/ledger';
+import { LedgerEntry, Movable } from '../contract/ledger';
 import type { ConnectionChoice } from '../contract/upstreams';
 import { type Resume, offerToken, tokenLine } from '../moves/resume';
 import type { PlaneContext } from '../shared/context';
 import type { Response, Decision, FailureCause, Forward, Upstream, UpstreamFailure } from '../contract/data-plane';
 import type { Deviation } from '../contract/deviations';
+import { EventStreamMove, StreamExchange, takeToken } from '../moves/event-stream-move';
 import { EventStream } from '../streams/event-stream';
 import { Download } from './download';
 import type {
@@ -15,6 +16,7 @@ import type {
   EngineHead,
   FieldBlock,
   InterimHead,
+  ReplacedFields,
   Seen,
   UpstreamEvents,
   UpstreamStream,
@@ -30,6 +32,7 @@ import { withVia } from '../fields/via';
 import { cutQuery, keepPath } from '../shared/path';
 import type { Ticking } from '../shared/ticker';
 
+const WITHOUT_TOKEN = { fields: undefined, token: undefined } as const;
 const UNASKED_SWITCH: FailureCause = { why: 'a switch of protocols that was not asked for' };
 /** RFC 9110 section 9.2.2. */
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
@@ -46,7 +49,7 @@ export type ExchangeState = 'routing' | 'held' | 'awaiting' | 'responding' | 'en
  * ledger, leaves it once, and knows no version of HTTP; see `streams.ts`. The body of the request is its `Upload`, the
  * response its `Download`.
  */
-export class Exchange extends LedgerEntry implements ClientExchange, UpstreamEvents, Ticking {
+export class Exchange extends LedgerEntry implements ClientExchange, UpstreamEvents, StreamExchange, Ticking {
   private state: ExchangeState = 'routing';
   private forward: Forward | undefined = undefined;
   /** While it is of use: not before the request is sent, and not behind the whole response. */
@@ -56,7 +59,8 @@ export class Exchange extends LedgerEntry implements ClientExchange, UpstreamEve
   private cause: FailureCause | undefined = undefined;
   private readonly upload: Upload;
   private readonly download: Download;
-  private stream: EventStream | undefined = undefined;
+  stream: EventStream | undefined = undefined;
+  private move: EventStreamMove | undefined = undefined;
   private readonly grpc: GrpcWatch | undefined;
   /** Gives up the place among the held. */
   private unpark: (() => void) | undefined = undefined;
@@ -73,7 +77,7 @@ export class Exchange extends LedgerEntry implements ClientExchange, UpstreamEve
   constructor(
     private readonly context: PlaneContext,
     private readonly client: DownstreamStream,
-    private readonly head: EngineHead,
+    readonly head: EngineHead,
   ) {
     super();
     this.upload = head.bodyLength === 0 ? NO_UPLOAD : new Upload(client, head);
@@ -140,12 +144,16 @@ export class Exchange extends LedgerEntry implements ClientExchange, UpstreamEve
 
   private send(choice: ConnectionChoice): void {
     const { head, forward } = this;
-    const { upstream } = forward!;
     let fields = this.buildFields();
     if (head.upgrade === 'websocket' && this.context.moves !== undefined) {
       this.token ??= offerToken();
       fields += tokenLine(this.token);
     }
+    this.open(forward!.upstream, fields, choice);
+  }
+
+  private open(upstream: Upstream, fields: FieldBlock, choice: ConnectionChoice): void {
+    const { head, forward } = this;
     this.stallDetector.upstreamMoved(this.nowMs);
     this.upstream = this.context.upstreams.open(
       upstream,
@@ -158,11 +166,19 @@ export class Exchange extends LedgerEntry implements ClientExchange, UpstreamEve
     const { head, forward } = this;
     const { upstream, requestHeaders } = forward!;
     const left = maxForwards(head);
-    let fields = head.block(left === undefined ? requestHeaders : { ...requestHeaders, 'max-forwards': `${left - 1}` });
-    // A request of HTTP/1.0 may have none, the one of HTTP/1.1 that is made of it may not.
-    if (head.field('host') === undefined) fields += listLines('Host', findHost(upstream));
+    const fields = this.block(
+      upstream,
+      left === undefined ? requestHeaders : { ...requestHeaders, 'max-forwards': `${left - 1}` },
+    );
     const moves = head.upgrade === 'websocket' ? this.context.moves : undefined;
     return moves === undefined ? fields : moves.prepare(fields);
+  }
+
+  private block(upstream: Upstream, replaced: ReplacedFields | undefined): FieldBlock {
+    const { head } = this;
+    const fields = head.block(replaced);
+    // A request of HTTP/1.0 may have none, the one of HTTP/1.1 that is made of it may not.
+    return head.field('host') === undefined ? fields + listLines('Host', findHost(upstream)) : fields;
   }
 
   private get firstChoice(): ConnectionChoice {
@@ -174,10 +190,6 @@ export class Exchange extends LedgerEntry implements ClientExchange, UpstreamEve
 
   private get isIdempotent(): boolean {
     return IDEMPOTENT.has(this.head.method);
-  }
-
-  override get destination(): Upstream | undefined {
-    return this.forward?.upstream;
   }
 
   // What the client tells.
@@ -228,25 +240,28 @@ export class Exchange extends LedgerEntry implements ClientExchange, UpstreamEve
 
   deviated(what: Deviation): void {
     try {
-      if (this.state !== 'over') this.context.options.deviated?.(what, this.forward!.upstream);
+      if (this.state !== 'over') this.context.options.deviated?.(what, this.destination!);
     } catch (error) {
       this.context.faulted(error);
     }
   }
 
   responseStarted(head: ResponseHead): void {
+    if (this.move?.isJoining) return this.move.responded(head);
     if (!this.isAwaiting) return;
     const { forward } = this;
+    const { fields, token } = head.isEventStream ? takeToken(head.fields) : WITHOUT_TOKEN;
     const added = forward!.responseHeaders?.(head.status);
     this.state = 'responding';
     this.status = head.status;
     this.moved();
+    const shown = fields === undefined ? head : { ...head, fields };
     const isAsItCame = added === undefined && forward!.via === undefined;
     this.download.begin(
-      isAsItCame ? head : { ...head, fields: withVia(head, this.forward!.via) + buildFieldBlock(added) },
+      isAsItCame ? shown : { ...shown, fields: withVia(shown, this.forward!.via) + buildFieldBlock(added) },
       this.nowMs,
     );
-    if (this.download.mayBeSilent) this.beginEvents(head);
+    if (this.download.mayBeSilent) this.beginEvents(head, token);
     this.grpc?.responseStarted(this.nowMs);
   }
 
@@ -256,13 +271,14 @@ export class Exchange extends LedgerEntry implements ClientExchange, UpstreamEve
     if (this.state !== 'responding') return;
     if (this.stream) return this.stream.take(bytes);
     if (this.grpc?.respond(bytes)) this.becomeGrpcStream();
-    this.pass(bytes);
+    this.write(bytes);
   }
 
   responseEnded(trailers: FieldBlock): void {
     if (this.state !== 'responding') return;
     this.state = 'ending';
     this.stream?.onEnd();
+    this.move?.over();
     const { upstream } = this;
     this.upstream = undefined;
     // What the upstream did not want to read of a body must not stand before the next request.
@@ -310,6 +326,7 @@ export class Exchange extends LedgerEntry implements ClientExchange, UpstreamEve
   }
 
   upstreamFailed(failure: UpstreamFailure, seen: Seen, cause?: FailureCause): void {
+    if (this.move?.isJoining) return this.move.failed(failure);
     if (!this.isAwaiting && this.state !== 'responding') return;
     this.upstream?.destroy();
     this.upstream = undefined;
@@ -337,7 +354,7 @@ export class Exchange extends LedgerEntry implements ClientExchange, UpstreamEve
     if (!this.upstream!.isBackedUp) this.upload.resume();
   }
 
-  private pass(bytes: Buffer): void {
+  write(bytes: Buffer): void {
     this.bytesSent += bytes.length;
     if (this.download.pass(bytes, this.upstream)) this.stallDetector.clientMoved(this.nowMs);
   }
@@ -346,17 +363,40 @@ export class Exchange extends LedgerEntry implements ClientExchange, UpstreamEve
    * Only an EventSource sends a GET, and comes back by itself when its stream ends between two events. To anybody else (an
    * LLM's client, MCP) such an end would be that of the whole response.
    */
-  private beginEvents(head: ResponseHead): void {
+  private beginEvents(head: ResponseHead, token: string | undefined): void {
     if (this.head.method !== 'GET') return this.become('streaming');
+    const { moves } = this.context;
+    // The route forgets what it has set as soon as it hears that the stream has begun.
+    if (moves !== undefined) this.move = new EventStreamMove(this, moves, this.forward!.requestHeaders, token);
     this.become('serverSentEvents');
-    this.stream = new EventStream(
-      {
-        write: (bytes) => this.pass(bytes),
-        endStream: () => this.endInOrder(() => this.download.end('')),
-        overdue: () => this.force(),
-      },
-      head.isEncoded,
-    );
+    this.stream = new EventStream(this, head.isEncoded, this.head.field('last-event-id'));
+  }
+
+  endStream(): void {
+    this.endInOrder(() => this.download.end(''));
+  }
+
+  overdue(): void {
+    this.force();
+  }
+
+  override get movable(): Movable | undefined {
+    return this.move;
+  }
+
+  override get destination(): Upstream | undefined {
+    return this.move?.joined ?? this.forward?.upstream;
+  }
+
+  leaveUpstream(): void {
+    this.upstream?.destroy();
+    this.upstream = undefined;
+    this.download.upstreamLeft();
+  }
+
+  ask(upstream: Upstream, replaced: ReplacedFields): void {
+    this.open(upstream, this.block(upstream, replaced), 'fresh');
+    this.upstream!.flush();
   }
 
   private becomeGrpcStream(): void {
@@ -476,6 +516,7 @@ export class Exchange extends LedgerEntry implements ClientExchange, UpstreamEve
     if (!this.canRespond && this.state !== 'responding') return;
     this.state = 'ending';
     this.ending = 'closed';
+    this.move?.over();
     // As any other call that got no response of its upstream.
     this.status ??= 503;
     this.upstream?.destroy();
@@ -538,6 +579,7 @@ export class Exchange extends LedgerEntry implements ClientExchange, UpstreamEve
     this.unpark?.();
     if (this.isTicking) this.context.ticker.remove(this);
     this.stream?.onClose();
+    this.move?.over();
     this.upstream?.destroy();
     this.upstream = undefined;
     const { forward, status, kind, failure, cause, bytesReceived, bytesSent } = this;

@@ -36,6 +36,11 @@ export class MoveRules {
     this.never = settings.never.map(compile);
   }
 
+  /** Whether a request has what is never moved. */
+  isNever(head: RequestHead): boolean {
+    return this.never.some((matches) => matches(head));
+  }
+
   /** The fields of a handshake as they go to the upstream. */
   prepare(fields: FieldBlock): FieldBlock {
     return this.settings.dropsContextTakeover ? offerNoTakeover(fields) : fields;
@@ -56,7 +61,7 @@ export class MoveRules {
   }
 
   private findRejection(head: RequestHead, fields: FieldBlock): MoveRejection | undefined {
-    if (this.never.some((matches) => matches(head))) return 'neverMoved';
+    if (this.isNever(head)) return 'neverMoved';
     const extensions = listValues(fields, EXTENSIONS).flatMap(listed);
     if (extensions.length === 0) return undefined;
     const parameters = readExtension(extensions[0]!);

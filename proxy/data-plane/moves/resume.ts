@@ -6,7 +6,7 @@ import type { UpstreamHead } from '../contract/upstreams';
 import type { MoveTap } from './tap';
 
 /** Of the switch that was committed last; see `forwardingFields`. */
-const EPOCH_FIELD = 'x-drainshift-epoch';
+export const EPOCH_FIELD = 'x-drainshift-epoch';
 const TOKEN_BYTES = 16;
 
 export interface ResumeParts {
