@@ -1,32 +1,38 @@
 import { readFileSync } from 'node:fs';
-import type { Logger } from 'pino';
 import { CutoverError } from '../core/errors/errors';
 import { EXIT_CODES } from '../core/errors/exit-codes';
 import { CONFIG_VARIABLE } from '../core/proxy/settings/setting-names';
 import { decodeText } from '../core/text/decode';
-import { formatHostPort } from '../core/validation/host-port';
-import type { Integrations } from './aws/snapshot';
-import { startIntegrations } from './aws/integrations';
 import { describeConfig } from './config/check';
 import { ProxyConfig, readConfig } from './config/config';
 import type { ConfigSources } from './config/given';
 import { Command, readFlags, USAGE } from './config/flags';
 import { YamlProblem, parseYamlDocument } from './config/yaml-document';
 import { createLog } from './process/log';
-import { startProxy } from './control/proxy';
 import { warnAtStart } from './control/start-warnings';
 import { openFileLimit } from './process/file-limit';
 import { memoryBudget } from './process/memory-limit';
 import { VERSION } from './process/version';
 import { SYSTEM_CLOCK } from './process/clock';
-import { openS3Store } from './switch-store/s3-store';
-import { readStart } from './switch-store/start';
-import { WorkerGroup, startWorkers } from './workers/group';
+import { Elder } from './restart/elder';
+import { Life, startLife } from './restart/life';
 import { FAILED, crash, endAfterLog } from './workers/exit';
 import { isWorker, runWorker } from './workers/worker';
 
 /** With the certificates of an authority in it a file has some hundred thousand. */
 const MAX_FILE_CHARACTERS = 2_000_000;
+/** What asks for a new generation; SIGHUP is what a terminal sends as it closes. */
+const RESTART_SIGNAL = 'SIGUSR2';
+
+/** The proxy did not start. */
+class StartFailure extends Error {
+  constructor(
+    readonly code: number,
+    problem: string,
+  ) {
+    super(problem);
+  }
+}
 
 if (isWorker()) runWorker();
 else void main();
@@ -35,50 +41,41 @@ async function main(): Promise<void> {
   const command = readFlags(process.argv.slice(2));
   if (command.kind === 'help') return void process.stdout.write(USAGE);
   if (command.kind === 'version') return void process.stdout.write(`${VERSION}\n`);
-  if (command.kind === 'wrong') return exit(EXIT_CODES.wrongUse.code, `${command.problem}; see --help`);
-  if (command.kind === 'check') return void process.stdout.write(check(command));
-  const end = listenForSignals();
+  const elder = Elder.find(SYSTEM_CLOCK);
+  try {
+    if (command.kind === 'wrong') throw new StartFailure(EXIT_CODES.wrongUse.code, `${command.problem}; see --help`);
+    if (command.kind === 'check') return void process.stdout.write(check(command));
+    await run(command, elder);
+  } catch (error) {
+    if (!(error instanceof StartFailure)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    await elder?.failed(error.message);
+    process.exit(error.code);
+  }
+}
+
+async function run(command: Settings, elder: Elder | undefined): Promise<void> {
+  const signals = listenForSignals(elder !== undefined);
+  elder?.loaded();
   const { config } = resolveConfig(command);
   const log = createLog({ level: config.logLevel, base: { side: config.side, pid: process.pid } });
   process.on('uncaughtException', (error) => crash(log, error));
   process.on('unhandledRejection', (error) => crash(log, error));
   const stopping = new AbortController();
-  void end.inOrder.then(() => stopping.abort(new Error('it was stopped before it listened')));
-  const starting = start(config, log, stopping.signal).catch((error: unknown) =>
-    exit(FAILED, startProblem(error, config)),
-  );
-  void end.atOnce.then(async (signal) => {
-    log.warn({ signal }, 'Second signal: closing at once');
-    await starting.then((proxy) => proxy.close()).finally(() => endAfterLog(log, FAILED));
+  void signals.inOrder.then(() => stopping.abort(new Error('it was stopped before it listened')));
+  const starting = startLife(config, log, { elder, stopped: stopping.signal }).catch((error: unknown) => {
+    throw new StartFailure(FAILED, startProblem(error, config));
   });
-  const proxy = await starting;
-  const { data, admin, workers } = proxy;
-  log.info(
-    { data: formatHostPort(data), ...(admin && { admin: formatHostPort(admin) }), ...(workers && { workers }) },
-    'Listening',
-  );
-  const integrations = startIntegrations(config, proxy, log, process.env.ECS_AGENT_URI);
-  const asked = end.inOrder.then(() => undefined);
-  const problem = await (proxy.failed ? Promise.race([asked, proxy.failed]) : asked);
+  void signals.atOnce.then(async (signal) => {
+    log.warn({ signal }, 'Second signal: closing at once');
+    await starting.then((life) => life.close()).finally(() => endAfterLog(log, FAILED));
+  });
+  const life = await starting;
+  signals.setLife(life);
+  const problem = await Promise.race([signals.inOrder.then(() => undefined), life.failed]);
   if (problem) log.fatal(`The proxy ends: ${problem.message}`);
-  // Of several workers none is left to ask afterwards.
-  void integrations.flush();
-  const isInOrder = await proxy.shutDown().then(
-    () => true,
-    (error: unknown) => void log.error({ err: error }, 'The shutdown was not in order'),
-  );
-  await integrations.flush();
-  integrations.stop();
-  endAfterLog(log, isInOrder && !problem ? EXIT_CODES.done.code : FAILED);
-}
-
-type Running = Integrations & Pick<WorkerGroup, 'data' | 'admin' | 'shutDown' | 'close'> & Partial<WorkerGroup>;
-
-async function start(config: ProxyConfig, log: Logger, stopped: AbortSignal): Promise<Running> {
-  const { switchStore, side } = config;
-  const store = switchStore === undefined ? undefined : await openS3Store(switchStore);
-  const started = store && (await readStart(store, side, { clock: SYSTEM_CLOCK, log, stopped }));
-  return config.workers > 1 ? startWorkers(config, log, { started }) : startProxy(config, log, { started });
+  const isInOrder = await life.end();
+  life.exit(isInOrder && !problem ? EXIT_CODES.done.code : FAILED);
 }
 
 type Settings = Extract<Command, { kind: 'run' | 'check' }>;
@@ -100,7 +97,7 @@ function resolveConfig(command: Settings): { readonly config: ProxyConfig; reado
     const sources = { flags: command.flags, environment: process.env, file, readText };
     return { config: readConfig(sources), sources };
   } catch (error) {
-    if (error instanceof CutoverError) return exit(EXIT_CODES.wrongUse.code, error.message);
+    if (error instanceof CutoverError) throw new StartFailure(EXIT_CODES.wrongUse.code, error.message);
     throw error;
   }
 }
@@ -119,24 +116,35 @@ function readYaml(path: string): unknown {
   }
 }
 
-interface EndSignals {
+interface Signals {
   readonly inOrder: Promise<NodeJS.Signals>;
   readonly atOnce: Promise<NodeJS.Signals>;
+  /** For those that another generation has to hear, and for those that ask for one. */
+  setLife(life: Life): void;
 }
 
 /**
  * The first signal ends in order, a second one at once. Listened for before anything else is done: the first process of
  * a container does not even die of a signal that it has no handler for.
+ *
+ * @param isLater whether the process that started this one is another generation, whose end is none of this one
  */
-function listenForSignals(): EndSignals {
+function listenForSignals(isLater: boolean): Signals {
   const calls: ((signal: NodeJS.Signals) => void)[] = [];
   const [inOrder, atOnce] = [0, 1].map(() => new Promise<NodeJS.Signals>((resolve) => calls.push(resolve)));
-  const hear = (signal: NodeJS.Signals) => calls.shift()?.(signal);
+  let setLife: (life: Life) => void = () => undefined;
+  const started = new Promise<Life>((resolve) => (setLife = resolve));
+  let life: Life | undefined;
+  void started.then((found) => (life = found));
+  const hear = (signal: NodeJS.Signals) => {
+    if (life?.passesOn(signal) !== true) calls.shift()?.(signal);
+  };
   process.on('SIGTERM', hear);
   process.on('SIGINT', hear);
+  process.on(RESTART_SIGNAL, () => void started.then((found) => found.passesOn(RESTART_SIGNAL) || found.restart()));
   // The process that started it and keeps a channel to it is gone, without a signal: none is left to end it.
-  process.on('disconnect', () => hear('SIGTERM'));
-  return { inOrder: inOrder!, atOnce: atOnce! };
+  if (!isLater) process.on('disconnect', () => hear('SIGTERM'));
+  return { inOrder: inOrder!, atOnce: atOnce!, setLife };
 }
 
 function startProblem(error: unknown, config: ProxyConfig): string {
@@ -146,9 +154,4 @@ function startProblem(error: unknown, config: ProxyConfig): string {
   if (code === 'EADDRNOTAVAIL') return `'${name}' must be an address of this machine, got ${address}`;
   if (code === 'EACCES') return `'${name}' must be a port that this user may open, got ${port}`;
   return `The proxy did not start: ${message}`;
-}
-
-function exit(code: number, problem: string): never {
-  process.stderr.write(`${problem}\n`);
-  process.exit(code);
 }

@@ -1,6 +1,7 @@
 import { CLOSE_ORDER_FIELD, CloseOrder } from './close-order';
 import { ByKind, EndingCounts, KIND_FACTS, KindCounts, eachKind } from './connections';
 import { DryRunReport, HoldFigures, HoldReport } from './hold';
+import type { GenerationsReport } from './restart';
 import { PROXY_SETTINGS } from './settings/settings';
 import { DEFAULT_MOVES, MOVES, MoveFigures, Moves } from '../moves/moves';
 import { ObjectField, SecondsField, readFields } from '../validation/fields';
@@ -68,6 +69,8 @@ export interface LedgerReport {
   /** Where the next request goes. */
   readonly upstream: Side;
   readonly fastPath: FastPath;
+  /** Absent of an older proxy, and of one that cannot be restarted. */
+  readonly generations?: GenerationsReport;
 }
 
 /** The response to `POST /window`: one call says everything that a look needs of a task. */
@@ -139,6 +142,7 @@ export const ADMIN_PATHS = {
   probe: '/probe',
   window: '/window',
   backendCall: '/backend-call',
+  restart: '/restart',
   metrics: '/metrics',
 } as const;
 

@@ -259,6 +259,13 @@ export function ended(now: Hold, releasedTo: Side | undefined, nowMs: number): H
   return { state: 'none', epoch, committed, releasedTo, endedMs: nowMs };
 }
 
+/** The same hold by another clock, which is `ms` ahead. */
+export function moveClock(held: Hold, ms: number): Hold {
+  if (held.state === 'none') return held.endedMs === undefined ? held : { ...held, endedMs: held.endedMs + ms };
+  const sinceMs = held.sinceMs + ms;
+  return held.state === 'holding' ? { ...held, sinceMs, untilMs: held.untilMs + ms } : { ...held, sinceMs };
+}
+
 /**
  * Why a request is not parked: no room, or the longest time for parking has passed. `waiting` is counted by the caller that
  * parks: a second count could differ.

@@ -1,4 +1,5 @@
 import { MoveFigures, NO_MOVES, addMoves, movesSince } from '../moves/moves';
+import type { Side } from '../traffic/weights';
 import { KindBytes, LedgerReport, NO_BYTES, slowestPath } from './admin-api';
 import {
   ByKind,
@@ -87,6 +88,90 @@ function withoutCut(ended: ByKind<EndingCounts>, cut = NO_CONNECTIONS): ByKind<E
   return eachKind((kind) => ({ ...ended[kind], forced: ended[kind].forced - cut[kind] }));
 }
 
+/** What is left of processes that have ended in order: their counters go on in the sum. */
+export type Past = Counted & Pick<LedgerReport, 'abandoned' | 'holds'>;
+
+/** What the counters are read from; an older proxy says less. */
+type Counted = Pick<LedgerReport, 'ended' | 'requests' | 'bytes' | 'carriedEnded' | 'moves'>;
+
+export const NO_PAST: Past = { ...NO_COUNTERS, abandoned: { total: 0 }, holds: NO_HOLD_FIGURES };
+
+/** With the last report of one more. */
+export function addToPast(past: Past, last: Past): Past {
+  const both = [past, last];
+  return {
+    ...sumCounters(both),
+    abandoned: mergeAbandoned(both),
+    holds: combineHoldFigures(past.holds, last.holds, (a, b) => a + b),
+  };
+}
+
+/** The past as one more report to merge with those of the living. @param like one of them: it changes nothing but counters */
+export function pastReport(past: Past, like: LedgerReport): LedgerReport {
+  const { identity, instance, state, drainRemainingSeconds, upstream, fastPath, dryRun } = like;
+  return {
+    ...{ identity, instance, state, drainRemainingSeconds, upstream, fastPath },
+    ...{ abandoned: past.abandoned, holds: past.holds },
+    ...countedIn(past),
+    active: NO_CONNECTIONS,
+    carried: NO_CONNECTIONS,
+    drainForced: 0,
+    drainForcedByKind: NO_CONNECTIONS,
+    oldestSeconds: NO_CONNECTIONS,
+    longestRequestMs: 0,
+    hold: { ...like.hold, waiting: 0 },
+    ...(dryRun && { dryRun: { ...dryRun, waiting: 0, full: 0 } }),
+  };
+}
+
+/** What is under way in a process ends with it. */
+function countedIn(past: Past): ReportCounters {
+  const sum = sumCounters([past]);
+  return { ...sum, moves: { ...sum.moves, underWay: 0 } };
+}
+
+/** Of a group whose workers have all ended: what to merge the past with. */
+export function nothingLive(names: Pick<LedgerReport, 'identity' | 'instance'>, upstream: Side): LedgerReport {
+  return {
+    ...names,
+    state: 'drained',
+    drainRemainingSeconds: 0,
+    drainForced: 0,
+    drainForcedByKind: NO_CONNECTIONS,
+    active: NO_CONNECTIONS,
+    ...NO_PAST,
+    oldestSeconds: NO_CONNECTIONS,
+    longestRequestMs: 0,
+    hold: { state: 'none', epoch: 0, waiting: 0, leaseRemainingMs: 0, isOfSwitch: false },
+    upstream,
+    fastPath: 'on',
+  };
+}
+
+/**
+ * What a report of an elder generation says in the sum: its own end is no drain that anybody ordered, so that the state is that of the
+ * generation that serves.
+ */
+export function elderReport(
+  elder: LedgerReport,
+  own: Pick<LedgerReport, 'state' | 'upstream' | 'fastPath'>,
+): LedgerReport {
+  const { upstream, fastPath } = own;
+  const { hold } = elder;
+  if (own.state !== 'serving') {
+    const state = total(elder.active) === 0 ? ('drained' as const) : ('draining' as const);
+    return { ...elder, state, upstream, fastPath };
+  }
+  return {
+    ...elder,
+    ...{ upstream, fastPath, hold },
+    state: 'serving',
+    drainRemainingSeconds: 0,
+    drainForced: 0,
+    drainForcedByKind: NO_CONNECTIONS,
+  };
+}
+
 /**
  * Whether a zero is one. Workers are asked one by one: between two responses a connection may end at one and another start at
  * a second. When both rounds of responses are zero and nothing ended in between, there was a moment at which all were zero.
@@ -120,7 +205,7 @@ function sumOfTesters(reports: readonly LedgerReport[]): Pick<LedgerReport, 'ofT
   return ofTesters > 0 ? { ofTesters } : {};
 }
 
-function mergeAbandoned(reports: readonly LedgerReport[]): LedgerReport['abandoned'] {
+function mergeAbandoned(reports: readonly Pick<LedgerReport, 'abandoned'>[]): LedgerReport['abandoned'] {
   const since = reports.flatMap(({ abandoned }) => abandoned.sinceLastMs ?? []);
   const total = reports.reduce((sum, { abandoned }) => sum + abandoned.total, 0);
   return { total, ...(since.length > 0 && { sinceLastMs: Math.min(...since) }) };
@@ -147,7 +232,7 @@ function mergeDryRun(reports: readonly LedgerReport[]): Pick<LedgerReport, 'dryR
   return { dryRun: { epoch, waiting: sum('waiting'), full: sum('full'), isOver: seen.every(({ isOver }) => isOver) } };
 }
 
-function sumCounters(reports: readonly LedgerReport[]): ReportCounters {
+export function sumCounters(reports: readonly Counted[]): ReportCounters {
   return reports.reduce<ReportCounters>(
     (sum, { ended, requests, bytes, carriedEnded = NOTHING_ENDED, moves = NO_MOVES }) => ({
       ended: eachKind((kind) => addEndings(sum.ended[kind], ended[kind])),

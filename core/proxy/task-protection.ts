@@ -69,6 +69,19 @@ export function longLived(active: KindCounts): number {
   return total(active) - active.http;
 }
 
+/** The same by another clock, which is `ms` ahead. */
+export function moveProtectionClock(protection: TaskProtection, ms: number): TaskProtection {
+  const { askedAtMs, neededAtMs, sinceMs, gaveWayAtMs, failed } = protection;
+  return {
+    ...protection,
+    askedAtMs: askedAtMs + ms,
+    neededAtMs: neededAtMs + ms,
+    ...(sinceMs !== undefined && { sinceMs: sinceMs + ms }),
+    ...(gaveWayAtMs !== undefined && { gaveWayAtMs: gaveWayAtMs + ms }),
+    ...(failed && { failed: { ...failed, atMs: failed.atMs + ms } }),
+  };
+}
+
 /** What is to be asked of ECS after another look, if anything. */
 export function observeProtection(
   before: TaskProtection,

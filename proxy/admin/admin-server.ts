@@ -22,10 +22,13 @@ import {
 } from '../../core/proxy/hold';
 import { BackendCallOrder, BackendCallReport, MAX_CALL_MS, readBackendCallOrder } from '../../core/proxy/backend-call';
 import { ProbeOrder, ProbeReport, readProbeOrder } from '../../core/proxy/probe';
+import { RestartOrder, readRestartOrder } from '../../core/proxy/restart';
+import { PROXY_SETTINGS } from '../../core/proxy/settings/settings';
 import { WindowOrder, WindowReport, readWindowOrder } from '../../core/proxy/window';
+import { findDescriptor } from '../data-plane/transport/native';
 import { Problems } from '../../core/validation/problems';
 import { AdminKeys } from '../admin-keys/admin-keys';
-import { SignatureCheck, sign } from './signature';
+import { ReceivedCall, SignatureCheck, UsedNonces, sign } from './signature';
 import { WaitingConnections } from './waiting-connections';
 
 /** A call failed for a reason that its caller may know: the response says it. The reasons of other errors stay inside. */
@@ -57,14 +60,30 @@ export interface AdminTarget {
   window(order: WindowOrder): WindowReport | Promise<WindowReport>;
   callBackend(order: BackendCallOrder): Promise<BackendCallReport>;
   metrics(): Promise<{ readonly contentType: string; readonly body: string }>;
+  /** Resolves when another generation serves, or with why none does. Absent where none can be started. */
+  restart?(order: RestartOrder): Notified;
 }
 
 export interface AdminServer {
   readonly address: { readonly host: string; readonly port: number };
+  /** Of the socket that it listens at; undefined where it is not known. */
+  readonly descriptor: number | undefined;
+  /** Nonces that were used, for another generation: see `SignatureCheck`. */
+  readonly nonces: UsedNonces;
+  /** Has calls that come wait, and those that come on new connections. */
+  pause(until: Promise<unknown>): void;
+  /** A call as another generation received it. */
+  pass(call: ReceivedCall): Promise<Reply>;
+  /**
+   * Accepts no connection any more. Calls on those that are open are passed on: another generation responds.
+   *
+   * @param to resolves with its response
+   */
+  divert(to: (call: ReceivedCall) => Promise<Reply>): void;
   close(): Promise<void>;
 }
 
-interface Reply {
+export interface Reply {
   readonly status: number;
   readonly contentType: string;
   readonly body: string;
@@ -74,6 +93,8 @@ interface Reply {
 type Handler = (target: AdminTarget, body: string) => Reply | Promise<Reply>;
 
 const MAX_BODY_BYTES = 64 * 1024;
+const MAX_RESTART_MS = 1000 * PROXY_SETTINGS.restart_timeout_seconds.max;
+const NO_RESTART = 'This proxy cannot be restarted: it is a part of another process';
 /**
  * For a whole call, from the connection or the end of the call before on, and how late its end may be noticed: Node.js looks
  * each 30 s by itself.
@@ -116,9 +137,20 @@ const CALLS: ReadonlyMap<string, Call> = new Map(
       ...reading(readBackendCallOrder, async (target, asked) => json(200, await target.callBackend(asked))),
       ...{ decidesItself: true, maxMs: MAX_CALL_MS + TIMES.callMs },
     },
+    [ADMIN_PATHS.restart]: {
+      ...order(readRestartOrder, (target, asked) => target.restart?.(asked) ?? NO_RESTART),
+      maxMs: MAX_RESTART_MS + TIMES.callMs,
+    },
     [ADMIN_PATHS.metrics]: { method: 'GET', handle: async (target) => ({ status: 200, ...(await target.metrics()) }) },
   }),
 );
+
+export interface AdminServerOptions {
+  readonly callMs?: number;
+  readonly lookMs?: number;
+  /** That another generation has let in. */
+  readonly nonces?: UsedNonces;
+}
 
 /**
  * Serves the admin API. Every call is signed, and so is its response; see `core/proxy/admin-api.ts`.
@@ -126,65 +158,113 @@ const CALLS: ReadonlyMap<string, Call> = new Map(
  * @throws Error of `listen`, with `code` `EADDRINUSE` for a busy port.
  */
 export async function startAdminServer(
-  at: { host: string; port: number },
+  at: { readonly host: string; readonly port: number; readonly fd?: number | undefined },
   keys: AdminKeys,
   target: AdminTarget,
-  { callMs, lookMs } = TIMES,
+  { callMs = TIMES.callMs, lookMs = TIMES.lookMs, nonces = [] }: AdminServerOptions = {},
 ): Promise<AdminServer> {
   const options = { requestTimeout: callMs, headersTimeout: callMs, connectionsCheckingInterval: lookMs };
   const server = http.createServer(options);
   // A response that no client reads ends, too.
   server.setTimeout(callMs);
-  const calls = new Calls(keys, target, new WaitingConnections(server));
+  const calls = new Calls(keys, target, new WaitingConnections(server), nonces);
   server.on('request', (request, response) => void calls.serve(request, response));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(at.port, at.host, () => resolve());
+    if (at.fd === undefined) server.listen(at.port, at.host, () => resolve());
+    else server.listen({ fd: at.fd }, () => resolve());
   });
   keys.start();
+  let diverted: Promise<void> | undefined;
   return {
     address: { host: at.host, port: (server.address() as AddressInfo).port },
+    get descriptor() {
+      return findDescriptor(server);
+    },
+    get nonces() {
+      return calls.nonces;
+    },
+    pause: (until) => calls.pause(until),
+    pass: (call) => calls.respond(call),
+    divert: (to) => {
+      calls.divert(to);
+      diverted ??= new Promise((resolve) => server.close(() => resolve()));
+    },
     close: () => {
       keys.stop();
-      return close(server);
+      // What another generation responds to is passed on to its end.
+      return diverted ?? close(server);
     },
   };
 }
 
 class Calls {
   private readonly check: SignatureCheck;
+  private paused: Promise<unknown> = Promise.resolve();
+  private diverted: ((call: ReceivedCall) => Promise<Reply>) | undefined;
 
   constructor(
     keys: AdminKeys,
     private readonly target: AdminTarget,
     private readonly connections: WaitingConnections,
+    nonces: UsedNonces,
   ) {
-    this.check = new SignatureCheck(keys, target.identity);
+    this.check = new SignatureCheck(keys, target.identity, nonces);
+  }
+
+  get nonces(): UsedNonces {
+    return this.check.nonces;
+  }
+
+  pause(until: Promise<unknown>): void {
+    this.paused = until;
+  }
+
+  divert(to: (call: ReceivedCall) => Promise<Reply>): void {
+    this.diverted = to;
+  }
+
+  /** A call that another generation received. */
+  respond(call: ReceivedCall): Promise<Reply> {
+    const known = findCall(call);
+    if ('status' in known) return Promise.resolve(known);
+    const checked = this.check.check(call, Date.now());
+    return 'rejection' in checked
+      ? Promise.resolve(text(401, checked.rejection))
+      : this.reply(known, call.body, checked);
   }
 
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { socket } = request;
-    const reply = await this.reply(request).catch(failure);
+    const reply = await this.receive(request).catch(failure);
+    // A caller that calls again finds the generation that serves.
+    if (this.diverted) response.shouldKeepAlive = false;
     send(request, response, reply);
     this.connections.wait(socket);
   }
 
-  private async reply(request: IncomingMessage): Promise<Reply> {
+  private async receive(request: IncomingMessage): Promise<Reply> {
     const { url: path = '/', method = 'GET', headers, socket } = request;
-    const call = CALLS.get(path.replace(/\?.*$/, ''));
-    if (!call) return text(404, 'No such call');
-    if (call.method !== method) return { ...text(405, `Only ${call.method}`), headers: { allow: call.method } };
+    const known = findCall({ path, method });
+    if ('status' in known) return known;
     const body = await readBody(request);
     if (body === undefined) return text(413, `The body must have at most ${MAX_BODY_BYTES} bytes`);
     const at = adminAddress(socket.localAddress ?? '', socket.localPort ?? 0);
-    const checked = this.check.check({ method, path, headers, body, at }, Date.now());
+    const call = { method, path, headers, body, at };
+    await this.paused;
+    if (this.diverted) return this.diverted(call);
+    const checked = this.check.check(call, Date.now());
     if ('rejection' in checked) return text(401, checked.rejection);
     this.connections.serves(socket);
     const usualMs = socket.timeout;
-    if (call.maxMs !== undefined) socket.setTimeout(call.maxMs);
-    const reply = await this.follow(call, body).catch(failure);
+    if (known.maxMs !== undefined) socket.setTimeout(known.maxMs);
+    const reply = await this.reply(known, body, checked);
     socket.setTimeout(usualMs ?? 0);
-    return signed(reply, checked);
+    return reply;
+  }
+
+  private async reply(call: Call, body: string, by: { signature: string; key: string }): Promise<Reply> {
+    return signed(await this.follow(call, body).catch(failure), by);
   }
 
   private async follow(call: Call, body: string): Promise<Reply> {
@@ -192,6 +272,12 @@ class Calls {
     const conflict = isFree ? undefined : this.target.rejection();
     return conflict === undefined ? call.handle(this.target, body) : json(409, { problems: [conflict] });
   }
+}
+
+function findCall({ path, method }: { readonly path: string; readonly method: string }): Call | Reply {
+  const call = CALLS.get(path.replace(/\?.*$/, ''));
+  if (!call) return text(404, 'No such call');
+  return call.method === method ? call : { ...text(405, `Only ${call.method}`), headers: { allow: call.method } };
 }
 
 /** See `LookReport`. */

@@ -18,15 +18,26 @@ const WINDOW_MS = { behind: ADMIN_WINDOW_SECONDS.behind * 1000, ahead: ADMIN_WIN
 /** Older than this a call is not let in for its time. */
 const REMEMBERED_MS = WINDOW_MS.behind + WINDOW_MS.ahead;
 
+/** Nonces, and until when they are remembered (milliseconds since the epoch). */
+export type UsedNonces = readonly (readonly [nonce: string, untilMs: number])[];
+
 /** Checks the signature of admin calls: each is meant for this process at this address, and acts once. */
 export class SignatureCheck {
   /** Nonces, and until when they are remembered, in the order in which they came. */
-  private readonly used = new Map<string, number>();
+  private readonly used: Map<string, number>;
 
+  /** @param used by calls to an earlier generation of the same identity */
   constructor(
     private readonly keys: AdminKeys,
     private readonly identity: string,
-  ) {}
+    used: UsedNonces = [],
+  ) {
+    this.used = new Map(used);
+  }
+
+  get nonces(): UsedNonces {
+    return [...this.used];
+  }
 
   check(call: ReceivedCall, nowMs: number): Checked {
     const { headers } = call;

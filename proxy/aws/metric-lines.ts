@@ -15,6 +15,12 @@ export interface MetricLinesOptions {
   readonly write: (line: MetricLine) => void;
 }
 
+/** What was counted when the last lines were written. */
+export interface Written {
+  readonly counters: Counters;
+  readonly durations: Cumulative;
+}
+
 /** Writes what a proxy does as lines that CloudWatch makes metrics of. */
 export class MetricLines {
   private before: Counters = {};
@@ -22,7 +28,22 @@ export class MetricLines {
   private turn: Promise<void> = Promise.resolve();
   private cancel: () => void = () => undefined;
 
-  constructor(private readonly options: MetricLinesOptions) {}
+  /** @param written by another generation, whose counters go on */
+  constructor(
+    private readonly options: MetricLinesOptions,
+    written?: Written,
+  ) {
+    if (!written) return;
+    this.before = written.counters;
+    this.durations = written.durations;
+  }
+
+  /** Writes no more. Resolves with what was written. */
+  async handOver(): Promise<Written> {
+    this.stop();
+    await this.turn;
+    return { counters: this.before, durations: this.durations };
+  }
 
   start(): void {
     const { clock, wallMs } = this.options;

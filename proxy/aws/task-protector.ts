@@ -1,6 +1,7 @@
 import {
   GIVE_WAY_MINUTES,
   Snapshot,
+  TaskProtection,
   MAX_PROTECTION_MINUTES,
   longLived,
   ProtectionOrder,
@@ -24,13 +25,26 @@ export interface TaskProtectorOptions {
 
 /** Has ECS spare this task while it has long-lived connections and does not drain. No failure of it stops anything. */
 export class TaskProtector {
-  private protection = UNPROTECTED;
+  private protection: TaskProtection;
   private isAsking = false;
   private problem: string | undefined;
   private cancelLook: () => void = () => undefined;
   private readonly stopping = new AbortController();
 
-  constructor(private readonly options: TaskProtectorOptions) {}
+  /** @param before as another generation knew it */
+  constructor(
+    private readonly options: TaskProtectorOptions,
+    before: TaskProtection = UNPROTECTED,
+  ) {
+    this.protection = before;
+  }
+
+  /** Stops. @returns what is known of the protection */
+  handOver(): TaskProtection {
+    this.stop();
+    // What was asked may be followed.
+    return this.isAsking ? { ...this.protection, state: 'unknown' } : this.protection;
+  }
 
   start(): void {
     this.look();

@@ -33,6 +33,13 @@ export interface MoveConfig extends MoveSettings {
   readonly concurrency: number;
 }
 
+export interface RestartLimits {
+  /** So many generations may live. */
+  readonly maxGenerations: number;
+  /** A new generation has to prove itself within this. */
+  readonly timeoutSeconds: number;
+}
+
 /** What a proxy is started with. Times are seconds where they do not say otherwise. */
 export interface ProxyConfig {
   readonly side: Side;
@@ -59,6 +66,8 @@ export interface ProxyConfig {
   readonly closeRatePerSecond: number;
   /** Absent: nothing is moved. */
   readonly moves?: MoveConfig;
+  /** Absent: the defaults. */
+  readonly restart?: RestartLimits;
   readonly accessLog: SettingValue<'access_log'>;
   /** What becomes of an `X-Forwarded-For` that came. */
   readonly forwardedFor?: SettingValue<'forwarded_for'>;
@@ -108,6 +117,7 @@ export function readConfig(sources: ConfigSources): ProxyConfig {
       never: read('moves_never'),
       dropsContextTakeover: read('websocket_no_context_takeover'),
     },
+    restart: { maxGenerations: read('max_generations'), timeoutSeconds: read('restart_timeout_seconds') },
     ...metrics(values, problems),
     protectsTask: read('task_protection'),
     ...switchStore(read('switch_store')),

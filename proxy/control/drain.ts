@@ -76,6 +76,11 @@ export class Drain {
     return this.ledger.total === 0 ? 'drained' : 'draining';
   }
 
+  /** Of the drain in force. */
+  get order(): DrainOrder | undefined {
+    return this.run?.order;
+  }
+
   /** Until every connection that is live now is gone at the latest; 0 where there is no drain. */
   get remainingSeconds(): number {
     const { run } = this;

@@ -92,6 +92,12 @@ export class HoldGate {
     return this.current.state !== 'none' || this.isRamping || this.dryRun?.isOver === false;
   }
 
+  /** The hold in force, or the last one. */
+  get held(): Hold {
+    this.endAtLease();
+    return this.current;
+  }
+
   /** Of the last switch that was committed; each request to a backend carries it. */
   get committed(): number {
     return this.current.committed;

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { DrainOrder, HEALTH_PATH, LedgerReport, UndrainOrder } from '../../core/proxy/admin-api';
@@ -13,7 +13,7 @@ import type { Integrations } from '../aws/snapshot';
 import { Clock, SYSTEM_CLOCK } from '../process/clock';
 import type { HostPort } from '../../core/validation/host-port';
 import type { ProxyConfig } from '../config/config';
-import type { Response, DataPlane, Decision, RequestHead, Upstream } from '../data-plane/contract/data-plane';
+import type { Response, DataPlane, Decision, PlaneTls, RequestHead, Upstream } from '../data-plane/contract/data-plane';
 import { createDataPlane } from '../data-plane/engine/engine';
 import { isGrpcContent } from '../data-plane/streams/grpc';
 import { Drain } from './drain';
@@ -38,13 +38,16 @@ import type { startUnder } from '../../core/switch/regime';
 import { SessionStore } from '../session-store/session-store';
 import { lastSeconds, quiet, shutdownOrder } from './shutdown';
 import { warnAtStart } from './start-warnings';
-import { Certificate, certificate } from './tls';
+import { proveHealth } from './self-test';
+import { certificate } from './tls';
 import { TraceIds } from '../forwarding/trace-ids';
 import { isJudged } from '../telemetry/judged';
 import { RecentTraffic } from '../telemetry/recent-traffic';
 import { TrafficCount } from '../telemetry/traffic-count';
 import { MoveLog } from '../telemetry/move-log';
 import { UpstreamLog } from '../telemetry/upstream-log';
+import type { FinalRecord } from '../telemetry/final-record';
+import type { Side } from '../../core/traffic/weights';
 
 export interface RunningProxy extends Integrations {
   readonly data: HostPort;
@@ -56,10 +59,40 @@ export interface RunningProxy extends Integrations {
   report(): LedgerReport;
   /** Connections of the other workers, which the health response shows with its own. */
   countOthers(others: LiveCounts): void;
+  /** The descriptors of the sockets that it listens at, for another generation. */
+  readonly descriptors: Descriptors;
+  /** What is in force here, for who takes over. */
+  readonly inForce: OrdersInForce;
+  readonly adminServer: AdminServer | undefined;
+  readonly ticketKeys: Uint8Array | undefined;
+  /** Stops accepting, and lets every connection finish as in a drain, then closes. Its admin API is left alone. */
+  retire(): Promise<void>;
+  /** What the generation that goes on reports of this one, which has ended. */
+  finalRecord(): Promise<FinalRecord>;
   /** Lets every connection finish in the configured times, then closes. Resolves when nothing is left. */
   shutDown(): Promise<void>;
   /** Destroys everything at once. */
   close(): Promise<void>;
+}
+
+/** One that has everything but its port: it tries itself, and then listens. */
+export interface StagedProxy extends RunningProxy {
+  /** @param untilMs since the epoch. @throws Error that says what is wrong with it */
+  prove(untilMs: number): Promise<void>;
+  open(options: Pick<ProxyOptions, 'shared' | 'known' | 'started' | 'before'>): Promise<void>;
+}
+
+export interface Descriptors {
+  readonly data: number | undefined;
+  readonly admin: number | undefined;
+}
+
+/** What a generation hands on of its orders. Times are milliseconds of the clock that `nowMs` is of. */
+export interface OrdersInForce {
+  readonly hold: Hold;
+  readonly side: Side;
+  readonly drain: DrainOrder | undefined;
+  readonly nowMs: number;
 }
 
 export interface ProxyOptions {
@@ -72,6 +105,10 @@ export interface ProxyOptions {
   readonly started?: StartedUnder;
   /** Called just before the data port is open: the first request finds what is ordered here in force. */
   readonly before?: (target: AdminTarget) => void;
+  /** The keys of session tickets; see `PlaneTls`. */
+  readonly ticketKeys?: Uint8Array;
+  /** What the admin API acts on in place of this proxy alone. */
+  readonly wrap?: (own: AdminTarget) => AdminTarget;
 }
 
 /** Live connections, and those that are carried. */
@@ -90,25 +127,33 @@ type SharedPort = Extract<Parameters<DataPlane['listen']>[0], { shared: unknown 
 /** Why it follows no order. The hold of a switch it does follow. */
 export const SHUTTING_DOWN = 'The proxy shuts down, and its drain is its own';
 
+/** @see https://nodejs.org/api/tls.html#serversetticketkeyskeys */
+export const TICKET_KEY_BYTES = 48;
+
 const DOT = HEALTH_PATH.charCodeAt(1);
 
 /** One proxy: ledger, data plane, drain and admin API, wired. @throws Error of `listen`, with `code` `EADDRINUSE` for a busy port. */
-export async function startProxy(
-  config: ProxyConfig,
-  log: Logger,
-  { clock = SYSTEM_CLOCK, shared, known, started, before }: ProxyOptions = {},
-): Promise<RunningProxy> {
-  const lifecycleLog = shared === undefined ? log : integrations(log);
-  const store = shared === undefined ? started?.store : ('primary' as const);
-  const proxy = new Proxy(config, log, lifecycleLog, clock, await certificate(config.tls), store);
-  if (started) proxy.startUnder(started.under);
-  else if (known) proxy.startUnder({ hold: { state: 'none', ...known, releasedTo: undefined }, side: config.side });
-  before?.(proxy.target);
-  await proxy.listen(shared);
+export async function startProxy(config: ProxyConfig, log: Logger, options: ProxyOptions = {}): Promise<RunningProxy> {
+  const proxy = await stageProxy(config, log, options);
+  await proxy.open(options);
   return proxy;
 }
 
-class Proxy implements RunningProxy {
+/** The same, which does not listen yet. `shared` says here whether it will be one of several processes. */
+export async function stageProxy(
+  config: ProxyConfig,
+  log: Logger,
+  options: Omit<ProxyOptions, 'known' | 'before'> = {},
+): Promise<StagedProxy> {
+  const { clock = SYSTEM_CLOCK, shared, started, ticketKeys, wrap } = options;
+  const lifecycleLog = shared === undefined ? log : integrations(log);
+  const store = shared === undefined ? started?.store : ('primary' as const);
+  const pair = await certificate(config.tls);
+  const tls = pair && { ...pair, ticketKeys: ticketKeys ?? randomBytes(TICKET_KEY_BYTES) };
+  return new Proxy(config, log, lifecycleLog, clock, tls, store, wrap);
+}
+
+class Proxy implements StagedProxy {
   readonly target: AdminTarget;
   readonly metrics: Registry;
   private readonly identity = randomUUID();
@@ -126,9 +171,11 @@ class Proxy implements RunningProxy {
   private readonly moveLog: MoveLog;
   private readonly gate: HoldGate;
   private readonly store: DecisionStore | undefined;
-  private adminServer: AdminServer | undefined;
+  adminServer: AdminServer | undefined;
   private others: LiveCounts = { active: NO_CONNECTIONS, carried: NO_CONNECTIONS };
   private isShuttingDown = false;
+  private isRetired = false;
+  private isStoreAsked = false;
   private lastRequestMs = 0;
   private listening: HostPort;
 
@@ -138,8 +185,9 @@ class Proxy implements RunningProxy {
     /** The course of a drain and of the shutdown. */
     private readonly lifecycleLog: DrainLog,
     private readonly clock: Clock,
-    tls: Certificate | undefined,
+    private readonly tls: PlaneTls | undefined,
     store: DecisionStore | 'primary' | undefined,
+    private readonly wrap: ProxyOptions['wrap'],
   ) {
     this.store = store === 'primary' ? undefined : store;
     const { side, accessLog } = config;
@@ -176,7 +224,7 @@ class Proxy implements RunningProxy {
     this.target = this.createTarget();
   }
 
-  private createPlane(tls: Certificate | undefined): DataPlane {
+  private createPlane(tls: PlaneTls | undefined): DataPlane {
     const { config, log } = this;
     return createDataPlane({
       ledger: this.ledger,
@@ -209,19 +257,41 @@ class Proxy implements RunningProxy {
     return otherUpstream ? [upstream, otherUpstream] : [upstream];
   }
 
-  startUnder({ hold, side }: StartedUnder['under']): void {
-    this.gate.startAs(hold, side);
+  async open({ shared, known, started, before }: Parameters<StagedProxy['open']>[0]): Promise<void> {
+    if (started) this.gate.startAs(started.under.hold, started.under.side);
+    else if (known) this.gate.startAs({ state: 'none', ...known, releasedTo: undefined }, this.config.side);
+    before?.(this.target);
+    await this.listen(shared);
   }
 
-  async listen(shared: SharedPort | undefined): Promise<void> {
+  async prove(untilMs: number): Promise<void> {
+    this.askStore();
+    const trial = await this.plane.openTrial();
+    const { config, sessionStore } = this;
+    const checked = { port: trial.port, isTls: this.tls !== undefined, hasHeader: config.proxyProtocol === 'required' };
+    try {
+      const atMs = this.clock.nowMs() + untilMs - Date.now();
+      await proveHealth(checked, () => sessionStore?.isConnected !== false, atMs, this.clock);
+    } finally {
+      trial.close();
+    }
+  }
+
+  private askStore(): void {
+    if (!this.isStoreAsked) this.sessionStore?.start();
+    this.isStoreAsked = true;
+  }
+
+  private async listen(shared: SharedPort | undefined): Promise<void> {
     const { admin, listen } = this.config;
     this.listening = await this.plane.listen(shared ? { shared } : listen);
     this.forwarding = { ...this.forwarding, port: String(this.listening.port) };
-    this.sessionStore?.start();
+    this.askStore();
     if (!shared) warnAtStart(this.config, this.log);
     if (!admin) return;
     try {
-      this.adminServer = await startAdminServer(admin.at, findAdminKeys(admin, this.clock, this.log), this.target);
+      const target = this.wrap?.(this.target) ?? this.target;
+      this.adminServer = await startAdminServer(admin.at, findAdminKeys(admin, this.clock, this.log), target);
     } catch (error) {
       await this.close();
       throw error;
@@ -294,6 +364,50 @@ class Proxy implements RunningProxy {
     await quiet(still, deadlineMs, this.clock);
     await this.close();
     this.lifecycleLog.info('Graceful shutdown: grace period ends');
+  }
+
+  get descriptors(): Descriptors {
+    return { data: this.plane.descriptor, admin: this.adminServer?.descriptor };
+  }
+
+  get inForce(): OrdersInForce {
+    return {
+      hold: this.gate.held,
+      side: this.retarget.side,
+      drain: this.drain.order,
+      nowMs: this.clock.nowMs(),
+    };
+  }
+
+  get ticketKeys(): Uint8Array | undefined {
+    return this.tls?.ticketKeys;
+  }
+
+  async retire(): Promise<void> {
+    this.isRetired = true;
+    await this.plane.stopAccepting();
+    this.plane.setDraining(true);
+    // One that was ordered goes on.
+    if (this.drain.state === 'serving') this.startOwnDrain();
+    const deadlineMs = this.clock.nowMs() + 1000 * this.config.gracePeriodSeconds;
+    // A connection that is idle ends with its next response: to close it could cut a request that is on its way.
+    const active = () => {
+      const live = this.ledger.whole.total + this.gate.waiting;
+      return this.clock.nowMs() < deadlineMs ? live + this.plane.clients : live;
+    };
+    await quiet({ lastRequestMs: () => this.lastRequestMs, active }, Infinity, this.clock);
+    await this.close();
+  }
+
+  async finalRecord(): Promise<FinalRecord> {
+    const recent = [this.ledgers.recent.record(this.clock.nowMs())];
+    return { past: this.report(), samples: await this.samples(), recent };
+  }
+
+  /** Of a generation that ends: no one waits for it, and no order ends it. */
+  private startOwnDrain(): void {
+    const { whole } = this.ledger;
+    void this.drain.startAfresh(shutdownOrder(this.config, whole.total), Infinity, whole);
   }
 
   async close(): Promise<void> {
@@ -377,7 +491,12 @@ class Proxy implements RunningProxy {
       report: () => this.report(),
       rejection: () => (this.isShuttingDown ? SHUTTING_DOWN : undefined),
       drain: (order) => this.startDrain(order),
-      undrain: (order) => this.cancelDrain(order),
+      undrain: (order) => {
+        this.cancelDrain(order);
+        if (!this.isRetired) return undefined;
+        this.plane.setDraining(true);
+        return void this.startOwnDrain();
+      },
       hold: (order) => (this.isShuttingDown && !order.outcomes ? gate.rejectOrder(SHUTTING_DOWN) : gate.hold(order)),
       release: (order) => gate.release(order),
       retarget: (order) => this.followRetarget(order),

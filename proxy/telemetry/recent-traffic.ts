@@ -33,6 +33,18 @@ const NO_ROUTE = -1;
 /** Of the value of `take`: how many stand for one set of routes. Twice as many as there are routes and none. */
 const VALUES = 32;
 
+/** All that is kept of the last seconds, for another process of the same machine. */
+export interface RecentRecord {
+  /** Milliseconds since the epoch, by the clock that numbers the seconds, when this was written. */
+  readonly writtenMs: number;
+  readonly second: number;
+  readonly all: Uint32Array;
+  readonly routes: readonly string[];
+  readonly byRoute: readonly Uint32Array[];
+  readonly watch: { readonly name: string; readonly ahead: number };
+  readonly segments: ReadonlyMap<string, number>;
+}
+
 /**
  * What requests did in each of the last seconds, of all and of some route classes. Counting one allocates nothing; a class costs
  * 84 kB.
@@ -59,6 +71,25 @@ export class RecentTraffic {
     nowMs: number,
   ) {
     this.second = this.secondAt(nowMs);
+  }
+
+  /** @param nowMs of the clock of this process */
+  static restore(record: RecentRecord, nowMs: number): RecentTraffic {
+    const recent = new RecentTraffic(record.writtenMs - nowMs, nowMs);
+    recent.second = record.second;
+    recent.all.load(record.all);
+    recent.routes = record.routes;
+    recent.byRoute = record.byRoute.map((figures) => new Seconds().load(figures));
+    recent.watch = { ...record.watch };
+    for (const [segment, count] of record.segments) recent.segments.set(segment, count);
+    return recent;
+  }
+
+  record(nowMs: number): RecentRecord {
+    this.advance(nowMs);
+    const { epochMs, second, routes, watch, segments } = this;
+    const byRoute = this.byRoute.map((seconds) => seconds.copy());
+    return { writtenMs: epochMs + nowMs, second, all: this.all.copy(), routes, byRoute, watch: { ...watch }, segments };
   }
 
   /** @returns what it is for `responded` and `failed` */
@@ -186,6 +217,15 @@ export class RecentTraffic {
 /** The figures of one route in each second that is kept. */
 class Seconds {
   private readonly figures = new Uint32Array(KEPT_SECONDS * FIGURES);
+
+  copy(): Uint32Array {
+    return this.figures.slice();
+  }
+
+  load(figures: Uint32Array): this {
+    this.figures.set(figures);
+    return this;
+  }
 
   add(at: number, figure: number): void {
     this.figures[at * FIGURES + figure]! += 1;

@@ -1,4 +1,5 @@
 import { lookup } from 'node:dns/promises';
+import { closeSync } from 'node:fs';
 import net from 'node:net';
 import type { HostPort } from '../../core/validation/host-port';
 
@@ -29,4 +30,14 @@ export async function bindPort({ host, port }: HostPort): Promise<BoundPort> {
     isOpen = false;
   };
   return { at: { host, port: bound.address().port }, fd: bound.fd(), close };
+}
+
+/** An address that another process took and handed on: a descriptor of this process. */
+export function inheritedPort(at: HostPort, fd: number): BoundPort {
+  let isOpen = true;
+  const close = () => {
+    if (isOpen) closeSync(fd);
+    isOpen = false;
+  };
+  return { at, fd, close };
 }

@@ -10,11 +10,12 @@ import {
   ended,
   findRetargetConflict,
   hold,
+  moveClock,
   release,
 } from '../../core/proxy/hold';
 import type { Side } from '../../core/traffic/weights';
 import type { ProxyConfig } from '../config/config';
-import type { KnownEpochs } from '../control/proxy';
+import type { KnownEpochs, OrdersInForce } from '../control/proxy';
 import { Retarget, listUpstreams } from '../control/retarget';
 import type { Order } from './messages';
 import { holdShare } from './quotas';
@@ -38,6 +39,21 @@ export class GroupState {
     if (!start) return;
     this.held = start.hold;
     this.upstreams.turn(start.side);
+  }
+
+  /** What another generation had ordered, and still holds. @throws Error when there is no such upstream here */
+  inherit({ hold, side, drain, nowMs }: OrdersInForce, ownNowMs: number): void {
+    const problem = this.upstreams.rejection(side);
+    if (problem !== undefined) throw new Error(problem);
+    this.drainOrder = drain;
+    // What the regime says of a later epoch is newer than what that generation was told.
+    if (hold.epoch < this.held.epoch) return;
+    this.held = moveClock(hold, ownNowMs - nowMs);
+    this.upstreams.turn(side);
+  }
+
+  inForce(nowMs: number): OrdersInForce {
+    return { hold: this.heldAt(nowMs), side: this.side, drain: this.drainOrder, nowMs };
   }
 
   /** Where requests go, or would go when a hold ended by itself. */

@@ -23,10 +23,19 @@ import { callBackend } from '../control/backend-call';
 import { probe } from '../control/probe';
 import { SHUTTING_DOWN } from '../control/proxy';
 import type { Upstreams } from '../control/retarget';
-import { NO_COUNTERS, activeSum, countersAfterLoss, isSameZero, mergeReports } from '../../core/proxy/merge-reports';
+import {
+  NO_COUNTERS,
+  activeSum,
+  countersAfterLoss,
+  isSameZero,
+  mergeReports,
+  nothingLive,
+} from '../../core/proxy/merge-reports';
 import type { AdminTarget } from '../admin/admin-server';
 import type { Clock } from '../process/clock';
+import type { FinalRecord } from '../telemetry/final-record';
 import type { DrainWatch } from './drain-watch';
+import { Estate } from './estate';
 import type { Member } from './member';
 import type { Members } from './members';
 import type { Order } from './messages';
@@ -67,6 +76,8 @@ export class GroupTarget implements AdminTarget {
   /** When a worker was lost last. */
   private lostMs: number | undefined;
   private from = NO_COUNTERS;
+  /** Of workers that ended because another generation took over. */
+  private readonly estate: Estate;
   private turn: Promise<unknown> = Promise.resolve();
 
   private readonly decisions: DecisionWatch | undefined;
@@ -76,8 +87,14 @@ export class GroupTarget implements AdminTarget {
 
   constructor(private readonly options: GroupTargetOptions) {
     const { store, clock, log } = options;
+    this.estate = new Estate(() => clock.nowMs());
     const heard = (epoch: number, outcome: Outcome) => void this.decided(epoch, outcome);
     this.decisions = store && new DecisionWatch({ store, clock, log, name: this.identity, decided: heard });
+    this.watchLease();
+  }
+
+  /** What another generation had ordered is in force here now. */
+  inherited(): void {
     this.watchLease();
   }
 
@@ -111,7 +128,10 @@ export class GroupTarget implements AdminTarget {
 
   /** Of the workers that respond. One that was lost has taken its last seconds with it. */
   window(order: WindowOrder): Promise<WindowReport> {
-    return this.inTurn(async () => mergeWindows(await this.options.members.askAll(() => ({ kind: 'window', order }))));
+    return this.inTurn(async () => {
+      const living = await this.options.members.askAll(() => ({ kind: 'window', order }));
+      return mergeWindows([...living, ...this.estate.windows(order)]);
+    });
   }
 
   async metrics(): Promise<{ readonly contentType: string; readonly body: string }> {
@@ -245,10 +265,12 @@ export class GroupTarget implements AdminTarget {
   }
 
   /** The counters of a worker end with it: those of the group begin anew, under a new name. */
-  ended({ lastReport, isStarted }: Member): void {
+  ended({ lastReport, finalRecord, isStarted }: Member): void {
+    if (finalRecord) return this.estate.add(finalRecord);
     if (isStarted && !this.isShuttingDown) this.lostMs = this.options.clock.nowMs();
     if (!lastReport) return;
-    const remaining = this.options.members.started.flatMap((member) => member.lastReport ?? []);
+    const living = this.options.members.started.flatMap((member) => member.lastReport ?? []);
+    const remaining = [...living, ...this.estate.reports(living[0] ?? this.nothingLive)];
     this.from = countersAfterLoss(remaining, lastReport);
     this.instance = randomUUID();
   }
@@ -258,7 +280,11 @@ export class GroupTarget implements AdminTarget {
     asked.catch((error: unknown) => this.logFailure(error));
     const notified = (await asked) as MetricObject[][];
     const { side } = this.options;
-    return AggregatorRegistry.aggregate([...notified, [orderRejections(side, this.orders) as MetricObject]]);
+    return AggregatorRegistry.aggregate([
+      ...notified,
+      this.estate.samples() as MetricObject[],
+      [orderRejections(side, this.orders) as MetricObject],
+    ]);
   }
 
   private async reports(): Promise<LedgerReport[]> {
@@ -269,7 +295,19 @@ export class GroupTarget implements AdminTarget {
       reports = await members.reports();
       if (isSameZero(before, reports)) break;
     }
-    return reports;
+    const past = this.estate.reports(reports[0] ?? this.nothingLive);
+    return [...reports, ...past];
+  }
+
+  /** Of workers that have ended in order, none left. */
+  private get nothingLive(): LedgerReport {
+    return nothingLive(this.names, this.options.running.side);
+  }
+
+  /** What the generation that goes on reports of this one, when all workers have ended. */
+  async finalRecord(): Promise<FinalRecord> {
+    const { recent } = this.estate.finalRecord();
+    return { past: await this.report(), samples: await this.samples(), recent };
   }
 
   /** A hold that not all keep is none: it ends everywhere, as at the end of its lease. */

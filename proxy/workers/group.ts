@@ -1,14 +1,17 @@
 import type { Logger } from 'pino';
+import { randomBytes } from 'node:crypto';
 import type { LedgerReport } from '../../core/proxy/admin-api';
 import { activeSum, carriedSum } from '../../core/proxy/merge-reports';
 import { Snapshot, taskSnapshot } from '../../core/proxy/task-protection';
-import { AdminServer, startAdminServer } from '../admin/admin-server';
+import { AdminServer, AdminTarget, startAdminServer } from '../admin/admin-server';
+import type { UsedNonces } from '../admin/signature';
+import type { FinalRecord } from '../telemetry/final-record';
 import { findAdminKeys } from '../config/admin-settings';
 import type { Integrations } from '../aws/snapshot';
 import { Clock, SYSTEM_CLOCK } from '../process/clock';
 import type { HostPort } from '../../core/validation/host-port';
 import type { ProxyConfig } from '../config/config';
-import type { StartedUnder } from '../control/proxy';
+import { Descriptors, OrdersInForce, StartedUnder, TICKET_KEY_BYTES } from '../control/proxy';
 import { listUpstreams } from '../control/retarget';
 import { warnAtStart } from '../control/start-warnings';
 import { certificate } from '../control/tls';
@@ -24,6 +27,15 @@ export interface WorkerGroup extends Integrations {
   readonly data: HostPort;
   readonly admin: HostPort | undefined;
   readonly workers: number;
+  /** What the admin API acts on, without other generations. */
+  readonly target: AdminTarget;
+  readonly descriptors: Descriptors;
+  readonly inForce: OrdersInForce;
+  readonly adminServer: AdminServer | undefined;
+  readonly ticketKeys: Uint8Array | undefined;
+  /** As for `RunningProxy`. */
+  retire(): Promise<void>;
+  finalRecord(): Promise<FinalRecord>;
   /** Resolves with the reason when a worker ends again and again as it starts. The others still serve. */
   readonly failed: Promise<Error>;
   /**
@@ -36,23 +48,58 @@ export interface WorkerGroup extends Integrations {
   close(): Promise<void>;
 }
 
+export interface GroupOptions {
+  readonly clock?: Clock;
+  readonly started?: StartedUnder | undefined;
+  /** What the admin API acts on in place of this group alone. */
+  readonly wrap?: ((own: AdminTarget) => AdminTarget) | undefined;
+}
+
+/** What a generation gets from the one before it, besides its orders. */
+export interface Inherited {
+  /** Taken already: the data port, and the admin port where there is one. */
+  readonly port: BoundPort;
+  readonly adminPort: BoundPort | undefined;
+  readonly ticketKeys: Uint8Array | undefined;
+  /** Milliseconds since the epoch. */
+  readonly proveUntilMs: number;
+}
+
 /**
  * Starts `config.workers` processes of this very script, which share the data port. This process has the admin port and
  * serves no request.
  *
  * @throws Error of `listen`, with `code` `EADDRINUSE` for a busy port
  */
-export async function startWorkers(
-  config: ProxyConfig,
-  log: Logger,
-  { clock = SYSTEM_CLOCK, started }: { clock?: Clock; started?: StartedUnder } = {},
-): Promise<WorkerGroup> {
-  // One certificate for all: a client would see another one with each connection.
-  const tls = (await certificate(config.tls)) ?? 'off';
+export async function startWorkers(config: ProxyConfig, log: Logger, options: GroupOptions = {}): Promise<WorkerGroup> {
   const port = await bindPort(config.listen);
-  const group = new Group({ ...config, listen: port.at, tls }, port, log, clock, started);
+  const group = new Group(await completeConfig(config, port), { port }, log, options);
+  return started(group, () => group.start());
+}
+
+/**
+ * The same at ports that another generation has taken: all workers have proved that they work, and none accepts before `open`.
+ *
+ * @throws Error that says what does not work
+ */
+export async function stageWorkers(
+  config: ProxyConfig,
+  inherited: Inherited,
+  log: Logger,
+  options: GroupOptions = {},
+): Promise<StagedGroup> {
+  const group = new Group(await completeConfig(config, inherited.port), inherited, log, options);
+  return started(group, () => group.prove());
+}
+
+/** One certificate for all: a client would see another one with each connection. */
+async function completeConfig(config: ProxyConfig, port: BoundPort): Promise<ProxyConfig> {
+  return { ...config, listen: port.at, tls: (await certificate(config.tls)) ?? 'off' };
+}
+
+async function started<G extends WorkerGroup>(group: G, start: () => Promise<void>): Promise<G> {
   try {
-    await group.start();
+    await start();
   } catch (error) {
     await group.close();
     throw error;
@@ -60,30 +107,55 @@ export async function startWorkers(
   return group;
 }
 
-class Group implements WorkerGroup {
+export interface StagedGroup extends WorkerGroup {
+  /** Accepts, under what another generation had ordered, if there was one. @param nonces of the calls that it let in */
+  open(inForce: OrdersInForce | undefined, nonces: UsedNonces): Promise<void>;
+}
+
+class Group implements StagedGroup {
+  readonly ticketKeys: Uint8Array;
+  adminServer: AdminServer | undefined;
+  readonly target: GroupTarget;
   private readonly members: Members;
-  private readonly target: GroupTarget;
+  private readonly running: GroupState;
   private readonly watch: DrainWatch;
-  private adminServer: AdminServer | undefined;
+  private readonly port: BoundPort;
+  private readonly adminPort: BoundPort | undefined;
+  private readonly clock: Clock;
+  private readonly wrap: GroupOptions['wrap'];
+  private isStaged: boolean;
 
   constructor(
     private readonly config: ProxyConfig,
-    private readonly port: BoundPort,
+    { port, adminPort, ticketKeys, proveUntilMs }: Pick<Inherited, 'port'> & Partial<Inherited>,
     private readonly log: Logger,
-    private readonly clock: Clock,
-    started: StartedUnder | undefined,
+    { clock = SYSTEM_CLOCK, started, wrap }: GroupOptions,
   ) {
     const { workers } = config;
+    this.isStaged = proveUntilMs !== undefined;
+    this.port = port;
+    this.adminPort = adminPort;
+    this.clock = clock;
+    this.wrap = wrap;
+    this.ticketKeys = ticketKeys ?? randomBytes(TICKET_KEY_BYTES);
     const running = new GroupState(config, started?.under);
-    const share = configShare(config);
+    this.running = running;
     this.members = new Members({
       workers,
       portFd: port.fd,
       clock,
       log,
+      isStaged: this.isStaged,
       init: (worker) => {
-        const orders = running.forNewcomer(worker, clock.nowMs());
-        return { type: 'start', config: share, running: orders, known: running.knownEpochs };
+        const { isStaged } = this;
+        const orders = isStaged ? [] : running.forNewcomer(worker, clock.nowMs());
+        const known = running.knownEpochs;
+        const keys = this.ticketKeys;
+        const share = configShare(config);
+        return {
+          ...{ type: 'start', config: share, running: orders, known },
+          ...{ ticketKeys: keys, isStaged, proveUntilMs: proveUntilMs ?? 0 },
+        };
       },
       ended: (member) => this.target.ended(member),
     });
@@ -105,11 +177,63 @@ class Group implements WorkerGroup {
   }
 
   async start(): Promise<void> {
-    const { admin } = this.config;
-    const { members, log } = this;
-    warnAtStart(this.config, log);
+    warnAtStart(this.config, this.log);
+    await this.listening();
+    await this.startAdmin([]);
+  }
+
+  async prove(): Promise<void> {
+    const { members } = this;
+    warnAtStart(this.config, this.log);
+    await Promise.race([members.proven, members.failed.then((error) => Promise.reject(error))]);
+  }
+
+  async open(inForce: OrdersInForce | undefined, nonces: UsedNonces): Promise<void> {
+    const { members, running, clock } = this;
+    this.isStaged = false;
+    if (inForce) running.inherit(inForce, clock.nowMs());
+    members.open((worker) => {
+      const orders = running.forNewcomer(worker, clock.nowMs());
+      return { type: 'open', running: orders, known: running.knownEpochs };
+    });
+    if (inForce?.drain) this.watch.start();
+    this.target.inherited();
+    await this.listening();
+    await this.startAdmin(nonces);
+  }
+
+  private async listening(): Promise<void> {
+    const { members } = this;
     await Promise.race([members.complete, members.failed.then((error) => Promise.reject(error))]);
-    if (admin) this.adminServer = await startAdminServer(admin.at, findAdminKeys(admin, this.clock, log), this.target);
+  }
+
+  private async startAdmin(nonces: UsedNonces): Promise<void> {
+    const { admin } = this.config;
+    if (!admin) return;
+    const target = this.wrap?.(this.target) ?? this.target;
+    const at = { ...admin.at, ...(this.adminPort && { fd: this.adminPort.fd }) };
+    this.adminServer = await startAdminServer(at, findAdminKeys(admin, this.clock, this.log), target, { nonces });
+  }
+
+  get descriptors(): Descriptors {
+    return { data: this.port.fd, admin: this.adminServer?.descriptor };
+  }
+
+  get inForce(): OrdersInForce {
+    return this.running.inForce(this.clock.nowMs());
+  }
+
+  async retire(): Promise<void> {
+    this.port.close();
+    this.watch.start();
+    const isInOrder = await this.members.retire();
+    this.watch.finish();
+    this.target.stop();
+    if (!isInOrder) throw new Error('All workers must end in order, got one that did not');
+  }
+
+  finalRecord(): Promise<FinalRecord> {
+    return this.target.finalRecord();
   }
 
   get data(): HostPort {

@@ -3,12 +3,15 @@ import { ChildProcess, fork } from 'node:child_process';
 import type { LedgerReport } from '../../core/proxy/admin-api';
 import { signalChild } from '../../core/errors/signals';
 import type { Clock } from '../process/clock';
+import type { FinalRecord } from '../telemetry/final-record';
 import { ResponseTo, FromWorker, ListenProblem, RpcRequest, ToWorker, WORKER_VARIABLE } from './messages';
 import { Rpc } from './rpc';
 
 export interface MemberEvents {
   /** It has loaded, and waits for its `start`. */
   ready(member: Member): void;
+  /** A staged one works, and waits for its `open`. */
+  proven(member: Member): void;
   listening(member: Member): void;
   /** Called once, whatever it died of. */
   ended(member: Member): void;
@@ -30,6 +33,8 @@ export class Member {
   /** By the clock; undefined until it listens. */
   listeningSinceMs: number | undefined;
   lastReport: LedgerReport | undefined;
+  /** What it left when it ended because another generation took over. */
+  finalRecord: FinalRecord | undefined;
   /** Why it could not start, when it could say so. */
   problem: ListenProblem | undefined;
   private readonly rpc: Rpc;
@@ -66,6 +71,11 @@ export class Member {
     return this.child.pid;
   }
 
+  /** It has ended, with last words. */
+  get hasLeft(): boolean {
+    return this.isOver && this.finalRecord !== undefined;
+  }
+
   /** How its process ended, for a log. */
   get ending(): { readonly code: number | null; readonly signal: NodeJS.Signals | null } {
     return { code: this.child.exitCode, signal: this.child.signalCode };
@@ -97,6 +107,11 @@ export class Member {
     switch (message.type) {
       case 'ready':
         return this.events.ready(this);
+      case 'proven':
+        return this.events.proven(this);
+      case 'finalRecord':
+        this.finalRecord = message.words;
+        return;
       case 'listening':
         this.listeningSinceMs = this.clock.nowMs();
         return this.events.listening(this);

@@ -21,29 +21,38 @@ export interface MembersOptions {
   readonly log: Logger;
   /** What a worker is told first, asked for when it is ready. */
   readonly init: (worker: number) => ToWorker;
+  /** They prove themselves, and listen when `open` is called. */
+  readonly isStaged?: boolean;
   /** A worker ended; its last report is its last word. */
   readonly ended: (member: Member) => void;
 }
 
-/** `starting`: not all have listened yet. `complete`: they have; one that ends is replaced. `ending`: none is. */
-export type MembersState = 'starting' | 'complete' | 'ending';
+/** `staged`: they prove themselves, and one that ends is a failure. `starting`: not all have listened yet. `complete`: they have; one that ends is replaced. `ending`: none is. */
+export type MembersState = 'staged' | 'starting' | 'complete' | 'ending';
 
 /** The workers of a group: there are as many as configured, until the group ends. */
 export class Members {
+  /** Resolves when all staged ones have proved themselves. */
+  readonly proven: Promise<void>;
   /** Resolves when all listen. */
   readonly complete: Promise<void>;
   /** Resolves with the reason when a worker cannot be started. */
   readonly failed: Promise<Error>;
   private readonly current = new Map<number, Member>();
   private readonly failedStarts = new Map<number, number>();
+  private readonly provenWorkers = new Set<number>();
+  private tellProven: () => void = () => undefined;
   private tellComplete: () => void = () => undefined;
   private tellFailed: (error: Error) => void = () => undefined;
+  private empty: Promise<void> | undefined;
   private tellEmpty: () => void = () => undefined;
   private state: MembersState = 'starting';
   private areInOrder = true;
   private cancelOthers: () => void = () => undefined;
 
   constructor(private readonly options: MembersOptions) {
+    if (options.isStaged === true) this.state = 'staged';
+    this.proven = new Promise((resolve) => (this.tellProven = resolve));
     this.complete = new Promise((resolve) => (this.tellComplete = resolve));
     this.failed = new Promise((resolve) => (this.tellFailed = resolve));
     for (let worker = 1; worker <= options.workers; worker += 1) this.spawnWorker(worker);
@@ -61,12 +70,12 @@ export class Members {
    * @throws WorkerLate with all that do not respond in time
    */
   askAll<Q extends RpcRequest>(requestFor: (member: Member) => Q): Promise<ResponseTo<Q>[]> {
-    return responds(this.started.map((member) => member.ask(requestFor(member))));
+    return responds(this.started, (member) => member.ask(requestFor(member)));
   }
 
   /** As `askAll`; afterwards each has it as its last report, too. */
   reports(): Promise<LedgerReport[]> {
-    return responds(this.started.map((member) => member.report()));
+    return responds(this.started, (member) => member.report());
   }
 
   /** Resolves when all have ended: whether all of them did in order. */
@@ -84,9 +93,24 @@ export class Members {
     return this.end((member) => member.kill());
   }
 
+  /** Another generation accepts: resolves when the connections of all have ended, and with them the workers. */
+  async retire(): Promise<boolean> {
+    await this.end((member) => {
+      if (member.isStarted) member.send({ type: 'retire' });
+      else member.kill();
+    });
+    return this.areInOrder;
+  }
+
+  /** Has those that are staged listen. */
+  open(message: (worker: number) => ToWorker): void {
+    if (this.state === 'staged') this.state = 'starting';
+    for (const member of this.current.values()) member.send(message(member.worker));
+  }
+
   private end(how: (member: Member) => void): Promise<void> {
     this.state = 'ending';
-    const empty = new Promise<void>((resolve) => (this.tellEmpty = resolve));
+    const empty = (this.empty ??= new Promise<void>((resolve) => (this.tellEmpty = resolve)));
     for (const member of this.current.values()) how(member);
     if (this.current.size === 0) this.tellEmpty();
     return empty.then(() => this.cancelOthers());
@@ -97,10 +121,16 @@ export class Members {
     const { portFd, clock, init } = this.options;
     const member = new Member(worker, portFd, clock, {
       ready: () => member.send(init(worker)),
+      proven: () => this.proves(worker),
       listening: () => this.listening(member),
       ended: () => this.ended(member),
     });
     this.current.set(worker, member);
+  }
+
+  private proves(worker: number): void {
+    this.provenWorkers.add(worker);
+    if (this.provenWorkers.size === this.options.workers) this.tellProven();
   }
 
   private listening({ worker, pid }: Member): void {
@@ -129,7 +159,8 @@ export class Members {
     const { worker, ending, problem } = member;
     const failures = this.countFailedStart(member);
     // What keeps the first ones from listening is the configuration: another attempt would end in the same way.
-    if (problem && this.state === 'starting') return this.tellFailed(buildError(problem));
+    if (problem && this.state !== 'complete') return this.tellFailed(buildError(problem));
+    if (this.state === 'staged') return this.tellFailed(new Error(hopeless(member, failures)));
     if (failures >= MAX_FAILED_STARTS) return this.tellFailed(new Error(hopeless(member, failures)));
     const { log, clock } = this.options;
     log.error({ worker, pid: member.pid, ...ending, problem }, 'A worker ended, another one takes its place');
@@ -153,9 +184,11 @@ export class Members {
   }
 }
 
-async function responds<T>(asked: readonly Promise<T>[]): Promise<T[]> {
+async function responds<T>(members: readonly Member[], ask: (member: Member) => Promise<T>): Promise<T[]> {
   const late: number[] = [];
-  const notified = (await Promise.allSettled(asked)).flatMap((result) => {
+  const notified = (await Promise.allSettled(members.map(ask))).flatMap((result, index) => {
+    // What one has left that has ended meanwhile is counted already.
+    if (members[index]!.hasLeft) return [];
     if (result.status === 'fulfilled') return [result.value];
     if (result.reason instanceof WorkerLate) late.push(...result.reason.workers);
     else if (!(result.reason instanceof WorkerGone)) throw result.reason;

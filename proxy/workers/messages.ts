@@ -1,6 +1,7 @@
 import type { DrainOrder, LedgerReport, UndrainOrder } from '../../core/proxy/admin-api';
 import type { HoldOrder, ReleaseOrder, RetargetOrder } from '../../core/proxy/hold';
 import type { WindowOrder, WindowReport } from '../../core/proxy/window';
+import type { FinalRecord } from '../telemetry/final-record';
 import type { ProxyConfig } from '../config/config';
 import type { KnownEpochs, LiveCounts } from '../control/proxy';
 
@@ -34,27 +35,43 @@ export type ResponseTo<Q extends RpcRequest> = Responses[Q['kind']];
 
 /** From the primary to a worker. */
 export type ToWorker =
-  /** The response to `ready`. `standing` is what the group was ordered before: it is followed before the port is opened. */
+  /** The response to `ready`. `inForce` is what the group was ordered before: it is followed before the port is opened. */
   | {
       readonly type: 'start';
       readonly config: ProxyConfig;
       readonly running: readonly Order[];
       readonly known: KnownEpochs;
+      readonly ticketKeys: Uint8Array;
+      /** It proves itself first, and waits for its `open`. */
+      readonly isStaged: boolean;
+      /** Until when it has to; milliseconds since the epoch. */
+      readonly proveUntilMs: number;
     }
+  /** The response to `proven`; what is ordered then is in force before the port is opened. */
+  | { readonly type: 'open'; readonly running: readonly Order[]; readonly known: KnownEpochs }
   | { readonly type: 'ask'; readonly id: number; readonly prompt: RpcRequest }
   /** Connections of all other workers, about a second old. */
   | ({ readonly type: 'others' } & LiveCounts)
+  /** Another generation accepts: the connections of this one end as in a drain, and with them the worker. */
+  | { readonly type: 'retire' }
   | { readonly type: 'shutDown' };
+
+export type RpcResponse =
+  | { readonly type: 'response'; readonly id: number; readonly value: Responses[keyof Responses] }
+  | { readonly type: 'fault'; readonly id: number; readonly message: string };
 
 /** From a worker to the primary. */
 export type FromWorker =
   /** It has loaded, and waits for `start`. */
   | { readonly type: 'ready' }
+  /** A staged worker works. */
+  | { readonly type: 'proven' }
   | { readonly type: 'listening' }
   /** It did not start, and ends. */
   | { readonly type: 'failed'; readonly problem: ListenProblem }
-  | { readonly type: 'response'; readonly id: number; readonly value: Responses[keyof Responses] }
-  | { readonly type: 'fault'; readonly id: number; readonly message: string }
+  | RpcResponse
+  /** It has ended in order, and leaves this. */
+  | { readonly type: 'finalRecord'; readonly words: FinalRecord }
   /** Sent every second without being asked. */
   | { readonly type: 'notified'; readonly report: LedgerReport };
 

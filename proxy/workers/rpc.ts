@@ -1,6 +1,6 @@
 import { CallFailed } from '../admin/admin-server';
 import type { Clock } from '../process/clock';
-import type { ResponseTo, Responses, FromWorker, RpcRequest } from './messages';
+import type { ResponseTo, Responses, RpcRequest, RpcResponse } from './messages';
 
 /** Shorter than what a caller of the admin API waits for. */
 const RESPONSE_MS = 2_000;
@@ -40,6 +40,7 @@ export class Rpc {
     private readonly worker: number,
     private readonly send: (id: number, prompt: RpcRequest) => void,
     private readonly clock: Clock,
+    private readonly responseMs = RESPONSE_MS,
   ) {}
 
   /** Rejects with `WorkerGone` when the worker ends before it responds, with `WorkerLate` when it does not in time. */
@@ -48,7 +49,7 @@ export class Rpc {
     if (this.state === 'over') return Promise.reject(new WorkerGone(`Worker ${worker} has ended`));
     const id = (this.lastId += 1);
     return new Promise((resolve, reject) => {
-      const cancel = this.clock.after(this.state === 'late' ? STILL_LATE_MS : RESPONSE_MS, () => {
+      const cancel = this.clock.after(this.state === 'late' ? STILL_LATE_MS : this.responseMs, () => {
         if (this.state === 'prompt') this.state = 'late';
         this.fail(id, new WorkerLate([worker]));
       });
@@ -68,7 +69,7 @@ export class Rpc {
   }
 
   /** A response that comes late has no caller that waits for it. */
-  hear(message: Extract<FromWorker, { id: number }>): void {
+  hear(message: RpcResponse): void {
     if (this.state === 'late') this.state = 'prompt';
     if (message.type === 'fault') return this.fail(message.id, new Error(`Worker ${this.worker}: ${message.message}`));
     const pending = this.pending.get(message.id);

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { AdminTarget } from '../admin/admin-server';
 import { SYSTEM_CLOCK } from '../process/clock';
 import { createLog } from '../process/log';
-import { RunningProxy, startProxy } from '../control/proxy';
+import { RunningProxy, StagedProxy, stageProxy } from '../control/proxy';
 import { FAILED, crash, endAfterLog } from './exit';
 import {
   Responses,
@@ -17,6 +17,7 @@ import {
 
 /** How often a worker tells the primary of itself. */
 const TELL_MS = 1_000;
+const SHARED = { fd: PORT_FD };
 
 /** Whether this process was started to be a worker. */
 export function isWorker(): boolean {
@@ -29,7 +30,7 @@ export function isWorker(): boolean {
  */
 export function runWorker(): void {
   // A terminal sends its signals to every process; when to end is for the primary to say.
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => undefined);
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGUSR2'] as const) process.on(signal, () => undefined);
   let worker: Worker | undefined;
   process.on('message', (message: ToWorker) => {
     if (message.type === 'start') worker = new Worker(message);
@@ -46,10 +47,14 @@ class Worker {
   private readonly log: Logger;
   private readonly isOfSwitch: boolean;
   private readonly target: Promise<AdminTarget>;
-  private readonly proxy: Promise<RunningProxy>;
+  private readonly found: (target: AdminTarget) => void;
+  private readonly proxy: Promise<StagedProxy>;
+  private isOpen = false;
+  private isRetired = false;
+  private opened: Promise<void> = Promise.resolve();
   private isEnding = false;
 
-  constructor({ config, running, known }: Extract<ToWorker, { type: 'start' }>) {
+  constructor({ config, running, known, isStaged, proveUntilMs, ticketKeys }: Extract<ToWorker, { type: 'start' }>) {
     const worker = Number(process.env[WORKER_VARIABLE]);
     const log = createLog({ level: config.logLevel, base: { side: config.side, pid: process.pid, worker } });
     this.log = log;
@@ -58,18 +63,17 @@ class Worker {
     process.on('unhandledRejection', (error) => crash(log, error));
     let resolve: (target: AdminTarget) => void = () => undefined;
     this.target = new Promise((found) => (resolve = found));
-    // Before the port is open: a request that this worker takes must be held, and must go, as everywhere in the group.
-    const before = (target: AdminTarget) => {
-      for (const order of running) void follow(target, order);
-      resolve(target);
-    };
-    this.proxy = startProxy(config, log, { shared: { fd: PORT_FD }, known, before });
-    this.proxy.then((proxy) => this.listening(proxy), fail);
+    this.found = resolve;
+    this.proxy = stageProxy(config, log, { shared: SHARED, ticketKeys });
+    if (isStaged) this.proxy.then((proxy) => proxy.prove(proveUntilMs)).then(() => tell({ type: 'proven' }), fail);
+    else this.open({ running, known });
   }
 
   hear(message: Exclude<ToWorker, { type: 'start' }>): void {
     if (message.type === 'shutDown') return void this.shutDown();
     if (message.type === 'others') return void this.proxy.then((proxy) => proxy.countOthers(message));
+    if (message.type === 'open') return this.open(message);
+    if (message.type === 'retire') return void this.retire();
     const { id, prompt } = message;
     this.respond(prompt).then(
       (value) => tell({ type: 'response', id, value }),
@@ -79,6 +83,8 @@ class Worker {
 
   /** No process is left that could say when. */
   endAlone(): void {
+    // Without a port it has no connections.
+    if (!this.isOpen) process.exit(FAILED);
     if (this.isOfSwitch) return this.endAtOnce();
     if (this.isEnding) return;
     this.log.warn('The primary process is gone: this worker lets its connections end, and ends');
@@ -89,6 +95,29 @@ class Worker {
   private endAtOnce(): void {
     this.log.fatal('The primary process is gone, which alone could hold this worker in a switch: it ends at once');
     void this.proxy.then((proxy) => proxy.close()).finally(() => endAfterLog(this.log, FAILED));
+  }
+
+  private open(message: Pick<Extract<ToWorker, { type: 'open' }>, 'running' | 'known'>): void {
+    this.isOpen = true;
+    this.opened = this.listen(message);
+  }
+
+  private async listen({
+    running,
+    known,
+  }: Pick<Extract<ToWorker, { type: 'open' }>, 'running' | 'known'>): Promise<void> {
+    // Before the port is open: a request that this worker takes must be held, and must go, as everywhere in the group.
+    const before = (target: AdminTarget) => {
+      for (const order of running) void follow(target, order);
+      this.found(target);
+    };
+    try {
+      const proxy = await this.proxy;
+      await proxy.open({ shared: SHARED, known, before });
+      this.listening(proxy);
+    } catch (error) {
+      fail(error);
+    }
   }
 
   private listening(proxy: RunningProxy): void {
@@ -107,12 +136,27 @@ class Worker {
     return prompt.kind === 'window' ? target.window(prompt.order) : follow(target, prompt);
   }
 
+  private async retire(): Promise<void> {
+    this.isRetired = true;
+    const proxy = await this.proxy;
+    await this.opened;
+    await proxy.retire();
+    if (this.isEnding) return;
+    this.isEnding = true;
+    await this.leave(proxy);
+  }
+
   private async shutDown(): Promise<void> {
     if (this.isEnding) return;
     this.isEnding = true;
     const proxy = await this.proxy;
     await proxy.shutDown();
+    await this.leave(proxy);
+  }
+
+  private async leave(proxy: RunningProxy): Promise<void> {
     await tell({ type: 'notified', report: proxy.report() });
+    if (this.isRetired) await tell({ type: 'finalRecord', words: await proxy.finalRecord() });
     endAfterLog(this.log, 0);
   }
 }

@@ -216,6 +216,26 @@ const GENERAL = {
     sentence: 'What the orchestrator grants from SIGTERM to SIGKILL (stopTimeout of ECS).',
     more: 'See [SIGTERM](#sigterm).',
   },
+  max_generations: {
+    kind: 'integer',
+    group: 'general',
+    form: 'COUNT',
+    min: 2,
+    max: 16,
+    default: 3,
+    sentence:
+      'How many generations of the proxy may live on this host; a restart that would start one more is rejected.',
+    more: 'See [Hot restart](#hot-restart).',
+  },
+  restart_timeout_seconds: {
+    kind: 'number',
+    group: 'general',
+    min: 1,
+    max: 600,
+    default: 30,
+    unit: 's',
+    sentence: 'A new generation must have proved itself within this; else the old one goes on.',
+  },
   close_rate_per_second: {
     kind: 'integer',
     group: 'general',

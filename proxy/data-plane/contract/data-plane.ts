@@ -39,6 +39,15 @@ export interface DataPlane {
   setHandingOver(isHandingOver: boolean): void;
   /** Stops accepting; live connections go on. */
   stopAccepting(): Promise<void>;
+  /**
+   * Serves what connects to a port of the loopback interface as it would serve any client, before or while it listens: for a
+   * process that tries itself.
+   */
+  openTrial(): Promise<Trial>;
+  /** Connections of clients, idle ones too. */
+  readonly clients: number;
+  /** The descriptor of the socket that it listens at, for another process to listen at; undefined where it is not known. */
+  readonly descriptor: number | undefined;
   /** Destroys whatever is left and frees every socket. */
   close(): Promise<void>;
   /** Whether connections without TLS are used on their native handles; `off` and `untried` cost speed, and nothing else. */
@@ -47,8 +56,21 @@ export interface DataPlane {
   readonly memory: { readonly heldBytes: number; readonly budgetBytes: number; readonly shed: number };
 }
 
+export interface Trial {
+  readonly port: number;
+  close(): void;
+}
+
 /** A listening server of another process, or the descriptor of one. */
 export type SharedListener = Server | { readonly fd: number };
+
+export interface PlaneTls {
+  /** PEM. */
+  readonly cert: string;
+  readonly key: string;
+  /** The keys of session tickets, 48 bytes that every process has which is to resume a session. @default - its own */
+  readonly ticketKeys?: Uint8Array;
+}
 
 export interface DataPlaneOptions {
   readonly ledger: Ledger;
@@ -57,7 +79,7 @@ export interface DataPlaneOptions {
   /** What to respond when the upstream failed before its response began. Later failures reset the client's stream. */
   readonly failureResponse: (failure: UpstreamFailure, request: RequestHead) => Response;
   /** PEM. Absent: plain HTTP/1.1. Present: HTTP/1.1 and HTTP/2 by ALPN. */
-  readonly tls?: { readonly cert: string; readonly key: string };
+  readonly tls?: PlaneTls;
   /**
    * Whether each connection begins with a PROXY header, which says who its client is. One without is cut.
    * @default false

@@ -10,9 +10,11 @@ import type {
   DataPlaneOptions,
   FastPath,
   Limits,
+  PlaneTls,
   RejectedRequest,
   SharedListener,
   Timeouts,
+  Trial,
   Upstream,
 } from '../contract/data-plane';
 import type { Handing } from '../contract/handover';
@@ -29,6 +31,7 @@ import { PlaneHanding } from '../handover/handing';
 import { Ticker } from '../shared/ticker';
 import { ACCEPT_OPTIONS, Accepting } from '../transport/accepting';
 import { HandleTransport } from '../transport/handle-transport';
+import { findDescriptor } from '../transport/native';
 import { fastPath } from '../transport/handle-transport-check';
 import type { Handle } from '../transport/native';
 import type { Verdict } from '../shared/self-check';
@@ -180,6 +183,30 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
     for (const tunnel of [...this.tunnels]) tunnel.setHolding(holding);
   }
 
+  async openTrial(): Promise<Trial> {
+    await fastPath.start();
+    const server = net.createServer({ pauseOnConnect: !this.isTlsFirst, allowHalfOpen: !this.isTlsFirst });
+    server.on('connection', (socket) => this.server.emit('connection', socket));
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(0, '127.0.0.1', resolve);
+    });
+    return { port: (server.address() as AddressInfo).port, close: () => void server.close() };
+  }
+
+  get descriptor(): number | undefined {
+    return findDescriptor(this.server);
+  }
+
+  get clients(): number {
+    return this.clientConnections;
+  }
+
+  /** A connection begins with its handshake: no PROXY header stands before it. */
+  private get isTlsFirst(): boolean {
+    return this.options.tls !== undefined && !this.headers;
+  }
+
   stopAccepting(): Promise<void> {
     if (this.server.listening) this.server.close();
     return Promise.resolve();
@@ -287,10 +314,11 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
     else this.serve(transport);
   }
 
-  private createTlsServer({ cert, key }: { cert: string; key: string }): Server {
+  private createTlsServer({ cert, key, ticketKeys }: PlaneTls): Server {
     const server = tls.createServer({
       cert,
       key,
+      ...(ticketKeys && { ticketKeys: Buffer.from(ticketKeys) }),
       minVersion: 'TLSv1.2',
       ALPNProtocols: ['h2', 'http/1.1'],
       // Half of a connection is of no use before its handshake; `StreamTransport` allows it later.

@@ -1,3 +1,5 @@
+import type { Server } from 'node:net';
+
 /**
  * What the proxy uses of Node without its word for it: the native handle of a TCP socket (`Socket._handle`) and, from
  * `process.binding`, what its calls come back with. A handle costs a third of the stream around it, in time and in
@@ -88,4 +90,11 @@ let ownerSymbol: symbol | undefined;
 function disown(handle: Handle): void {
   ownerSymbol ??= Object.getOwnPropertySymbols(handle).find(({ description }) => description === 'owner_symbol');
   if (ownerSymbol !== undefined) (handle as unknown as Record<symbol, unknown>)[ownerSymbol] = undefined;
+}
+
+/** The descriptor of a socket that is listened at; undefined where it does not listen, or Node does not say. */
+export function findDescriptor(server: Server): number | undefined {
+  const { _handle: handle } = server as Server & { _handle?: { fd?: unknown } | null };
+  const fd = handle?.fd;
+  return typeof fd === 'number' && fd >= 0 ? fd : undefined;
 }

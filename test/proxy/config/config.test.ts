@@ -47,6 +47,7 @@ test('an upstream is enough; the rest has defaults', () => {
     stopTimeoutSeconds: 120,
     closeRatePerSecond: 20,
     moves: { mode: 'resumable', timeoutMs: 5_000, concurrency: 64, never: [], dropsContextTakeover: false },
+    restart: { maxGenerations: 3, timeoutSeconds: 30 },
     protectsTask: false,
     forwardedFor: 'append',
     smokeTestPorts: [],

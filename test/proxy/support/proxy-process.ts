@@ -15,6 +15,7 @@ export interface Line {
   readonly worker?: number;
   readonly workers?: number;
   readonly path?: string;
+  readonly generation?: number;
 }
 
 /** The proxy as a process of its own, from the one file that an image holds. */
@@ -82,19 +83,25 @@ function run(
   void exit.then(() => (hasEnded = true));
   // Workers outlive a primary that is killed, as long as they have connections.
   later(() => {
-    for (const pid of [...findChildren(child), child.pid]) kill(pid);
+    for (const pid of [...findDescendants(child), child.pid]) kill(pid);
   });
   return { child, lines, stderr: () => stderr, exit, hasEnded: () => hasEnded };
 }
 
 /** The pids of the processes that it started and that live. */
-export function findChildren({ pid }: ChildProcess): number[] {
+export function findChildren({ pid }: Pick<ChildProcess, 'pid'>): number[] {
   try {
     const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
     return text === '' ? [] : text.split(' ').map(Number);
   } catch {
     return [];
   }
+}
+
+/** The same, and those that these have started. A process whose parent has ended is none any more. */
+export function findDescendants({ pid }: Pick<ChildProcess, 'pid'>): number[] {
+  const children = findChildren({ pid });
+  return [...children, ...children.flatMap((child) => findDescendants({ pid: child }))];
 }
 
 export function isAlive(pid: number): boolean {

@@ -1,0 +1,208 @@
+import { ChildProcess, spawn } from 'node:child_process';
+import type { Reply } from '../admin/admin-server';
+import type { ReceivedCall } from '../admin/signature';
+import { CallFailed } from '../admin/admin-server';
+import { signalChild } from '../../core/errors/signals';
+import type { Clock } from '../process/clock';
+import type { FinalRecord } from '../telemetry/final-record';
+import type { ResponseTo, RpcRequest } from '../workers/messages';
+import { Rpc } from '../workers/rpc';
+import { GENERATION_VARIABLE, INHERITED_FDS, Inheritance, Takeover, ToElder, ToSuccessor } from './messages';
+
+export interface SuccessorOptions {
+  readonly number: number;
+  /** Descriptors of this process for those of `INHERITED_FDS`. */
+  readonly sockets: { readonly data: number; readonly admin: number | undefined };
+  /** Of the first generation a pipe is made; later ones pass on what they have. */
+  readonly keeper: number | 'pipe';
+  readonly inheritance: Inheritance;
+  /** For its proof. */
+  readonly timeoutMs: number;
+  readonly clock: Clock;
+  /** What it asks of this generation. */
+  readonly respond: (prompt: RpcRequest) => Promise<unknown>;
+  /** The whole proxy is to end. */
+  readonly shutDown: () => void;
+  /** It has ended, or its channel has. */
+  readonly gone: () => void;
+}
+
+/** In which order it goes; `gone` from anywhere. */
+type Phase = 'loading' | 'proving' | 'ready' | 'serving' | 'gone';
+
+/** The next generation, as the one sees it that starts it. */
+export class Successor {
+  private readonly child: ChildProcess;
+  private readonly rpc: Rpc;
+  private readonly calls = new Map<number, { resolve(reply: Reply): void; reject(error: Error): void }>();
+  private lastId = 0;
+  private phase: Phase = 'loading';
+  /** It knows all there is to know: its end is none of this process. */
+  private isLeft = false;
+  private problem: string | undefined;
+  private waiting: { readonly phase: Phase; resolve(): void; reject(error: Error): void } | undefined;
+
+  constructor(private readonly options: SuccessorOptions) {
+    const { number, sockets, keeper, clock } = options;
+    this.rpc = new Rpc(number, (id, prompt) => this.send({ type: 'ask', id, prompt }), clock);
+    const stdio: (number | 'pipe' | 'ignore' | 'inherit' | 'ipc')[] = ['inherit', 'inherit', 'inherit', 'ipc'];
+    stdio[INHERITED_FDS.data] = sockets.data;
+    stdio[INHERITED_FDS.admin] = sockets.admin ?? 'ignore';
+    stdio[INHERITED_FDS.keeper] = keeper;
+    // As this one was started, from what is on disk now. In a group of its own: a terminal would send it each signal twice.
+    this.child = spawn(process.execPath, [...process.execArgv, process.argv[1] ?? '', ...process.argv.slice(2)], {
+      env: { ...process.env, [GENERATION_VARIABLE]: String(number) },
+      stdio,
+      detached: true,
+      serialization: 'advanced',
+    });
+    this.child.on('message', (message: ToElder) => this.hear(message));
+    this.child.on('error', (error) => {
+      this.problem ??= error.message;
+      this.end();
+    });
+    // What it said last may come after its exit.
+    let left = 2;
+    const leave = () => (left -= 1) === 0 && this.end();
+    this.child.once('exit', leave);
+    this.child.once('disconnect', leave);
+  }
+
+  get pid(): number | undefined {
+    return this.child.pid;
+  }
+
+  /** The end of the pipe that `keeper` asked for. */
+  get pipe(): NodeJS.ReadableStream | undefined {
+    const stdio = this.child.stdio as readonly (NodeJS.ReadableStream | NodeJS.WritableStream | null | undefined)[];
+    return (stdio[INHERITED_FDS.keeper] ?? undefined) as NodeJS.ReadableStream | undefined;
+  }
+
+  /** Resolves when it has proved itself. @throws Error that says why it has not */
+  ready(): Promise<void> {
+    return this.wait('ready', this.options.timeoutMs);
+  }
+
+  /** Resolves when it accepts. @throws Error that says why it does not */
+  takeOver(takeover: Takeover, timeoutMs: number): Promise<void> {
+    const serving = this.wait('serving', timeoutMs);
+    this.send({ type: 'takeOver', takeover });
+    return serving;
+  }
+
+  /** A call to the admin API that this process has received. */
+  call(call: ReceivedCall): Promise<Reply> {
+    const id = (this.lastId += 1);
+    return new Promise((resolve, reject) => {
+      if (this.phase === 'gone') return reject(goneAway());
+      this.calls.set(id, { resolve, reject });
+      this.send({ type: 'call', id, call });
+    });
+  }
+
+  ask<Q extends RpcRequest>(prompt: Q): Promise<ResponseTo<Q>> {
+    return this.rpc.ask(prompt);
+  }
+
+  /** Resolves when it has left. */
+  leave(words: FinalRecord): Promise<void> {
+    this.isLeft = true;
+    return new Promise((resolve) => {
+      if (!this.child.connected) return resolve();
+      this.child.send({ type: 'finalRecord', words } satisfies ToSuccessor, () => resolve());
+    });
+  }
+
+  /** At once. Its workers drain what they may have accepted. */
+  kill(): void {
+    signalChild(this.child, 'SIGKILL');
+  }
+
+  /** This process ends, and does not wait for it. */
+  disown(): void {
+    if (this.child.connected) this.child.disconnect();
+    this.child.unref();
+  }
+
+  private wait(phase: Phase, timeoutMs: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.phase === 'gone') return reject(new Error(this.why()));
+      const cancel = this.options.clock.after(timeoutMs, () => {
+        const so = phase === 'ready' ? 'prove itself' : 'serve';
+        this.waiting = undefined;
+        reject(new Error(`it must ${so} within ${timeoutMs / 1000} s, got nothing: it was ended`));
+      });
+      const settle = (by: () => void) => {
+        cancel();
+        this.waiting = undefined;
+        by();
+      };
+      this.waiting = {
+        phase,
+        resolve: () => settle(resolve),
+        reject: (error) => settle(() => reject(error)),
+      };
+    });
+  }
+
+  private hear(message: ToElder): void {
+    switch (message.type) {
+      case 'loaded':
+        this.phase = 'proving';
+        return this.send({ type: 'inheritance', inheritance: this.options.inheritance });
+      case 'failed':
+        this.problem = message.problem;
+        return;
+      case 'ready':
+      case 'serving':
+        return this.reach(message.type);
+      case 'reply':
+        this.calls.get(message.id)?.resolve(message.reply);
+        return void this.calls.delete(message.id);
+      case 'ask':
+        return this.respond(message.id, message.prompt);
+      case 'response':
+      case 'fault':
+        return this.rpc.hear(message);
+      case 'shutDown':
+        return this.options.shutDown();
+    }
+  }
+
+  private reach(phase: 'ready' | 'serving'): void {
+    this.phase = phase;
+    if (this.waiting?.phase === phase) this.waiting.resolve();
+  }
+
+  private respond(id: number, prompt: RpcRequest): void {
+    this.options.respond(prompt).then(
+      (value) => this.send({ type: 'response', id, value: value as ResponseTo<RpcRequest> }),
+      (error: unknown) => this.send({ type: 'fault', id, message: String(error) }),
+    );
+  }
+
+  private send(message: ToSuccessor): void {
+    // One that is gone says so by its end.
+    if (this.child.connected) this.child.send(message, () => undefined);
+  }
+
+  private end(): void {
+    if (this.phase === 'gone') return;
+    this.phase = 'gone';
+    this.rpc.end();
+    this.waiting?.reject(new Error(this.why()));
+    for (const { reject } of this.calls.values()) reject(goneAway());
+    this.calls.clear();
+    if (!this.isLeft) this.options.gone();
+  }
+
+  private why(): string {
+    const { exitCode, signalCode } = this.child;
+    if (this.problem !== undefined) return this.problem;
+    return `it ended as it started, with ${signalCode ?? `exit code ${exitCode ?? 'unknown'}`}`;
+  }
+}
+
+function goneAway(): CallFailed {
+  return new CallFailed('The generation that serves has ended');
+}
