@@ -197,9 +197,12 @@ export class FieldLines {
   /** The same for a known field, by its bit. */
   known(bit: number): string | undefined {
     if ((this.present & bit) === 0) return undefined;
+    const slot = 32 - Math.clz32(bit);
     let value: string | undefined;
     for (let index = 0; index < this.lines.length; index += 1) {
-      if (this.bitAt(index) === bit) value = joined(value, this.valueAt(index), '');
+      if (this.lines[index]! % LINE !== slot) continue;
+      value = joined(value, this.valueAt(index), '');
+      if ((this.repeated & bit) === 0) return value;
     }
     return value;
   }
@@ -242,11 +245,13 @@ function joined(before: string | undefined, value: string, name: string): string
 
 function sameName(text: string, start: number, name: string): boolean {
   for (let index = 0; index < name.length; index += 1) {
-    const code = text.charCodeAt(start + index);
-    const letter = code >= 65 && code <= 90 ? code | 32 : code;
-    if (letter !== name.charCodeAt(index)) return false;
+    if (lowerCase(text.charCodeAt(start + index)) !== name.charCodeAt(index)) return false;
   }
   return true;
+}
+
+function lowerCase(code: number): number {
+  return code >= 65 && code <= 90 ? code | 32 : code;
 }
 
 export interface FieldLimits {
@@ -256,6 +261,17 @@ export interface FieldLimits {
 
 /** Why a head is rejected. */
 export type Rejected = 'malformed' | 'tooLarge';
+
+/** The bytes of a text in latin1, each at the place of its letter and `offset`: they are scanned in half of the time. */
+export interface Source {
+  readonly bytes: Uint8Array;
+  readonly offset: number;
+}
+
+/** A copy, for a text whose bytes are not at hand. */
+export function sourceOf(text: string): Source {
+  return { bytes: Buffer.from(text, 'latin1'), offset: 0 };
+}
 
 /**
  * Scans the field lines that begin at `from` and end with an empty line at `end - 2`.
@@ -269,36 +285,42 @@ export function scanFields(
   end: number,
   limits: FieldLimits,
   isValue: Uint8Array = isValueCode,
+  { bytes, offset }: Source = sourceOf(text),
 ): FieldLines | Rejected {
   if (end - from > limits.fieldBytes) return 'tooLarge';
   const lines = new FieldLines(text, end - 2);
-  let at = from;
-  while (at < end - 2) {
+  const last = end - 2 + offset;
+  let at = from + offset;
+  while (at < last) {
     if (lines.count === limits.fieldLines) return 'tooLarge';
     const start = at;
     let hash = 0;
-    let code = text.charCodeAt(at);
+    let code = bytes[at]!;
     // A line that begins with white space is an obsolete fold: no token, so it ends here as well.
     while (isTokenCode[code] === 1) {
       hash = step(hash, code);
       at += 1;
-      code = text.charCodeAt(at);
+      code = bytes[at]!;
     }
     if (code !== COLON || at === start) return 'malformed';
     const slot = SLOT_OF[hash % SLOTS]!;
-    lines.add(start, slot !== 0 && isNamed(text, start, at, NAMES[slot - 1]!) ? slot : 0);
+    lines.add(start - offset, slot !== 0 && isNamed(bytes, start, at, NAMES[slot - 1]!) ? slot : 0);
     do {
       at += 1;
-      code = text.charCodeAt(at);
+      code = bytes[at]!;
     } while (isValue[code] === 1);
-    if (code !== CR || text.charCodeAt(at + 1) !== LF) return 'malformed';
+    if (code !== CR || bytes[at + 1] !== LF) return 'malformed';
     at += 2;
   }
-  return at === end - 2 ? lines : 'malformed';
+  return at === last ? lines : 'malformed';
 }
 
-function isNamed(text: string, start: number, end: number, name: string): boolean {
-  return name.length === end - start && sameName(text, start, name);
+function isNamed(bytes: Uint8Array, start: number, end: number, name: string): boolean {
+  if (name.length !== end - start) return false;
+  for (let index = 0; index < name.length; index += 1) {
+    if (lowerCase(bytes[start + index]!) !== name.charCodeAt(index)) return false;
+  }
+  return true;
 }
 
 /**

@@ -7,6 +7,7 @@ import {
   EXPECT,
   FieldLines,
   HOST,
+  Source,
   TE,
   TRANSFER_ENCODING,
   UPGRADE,
@@ -69,9 +70,15 @@ export class RequestFields {
   }
 }
 
-/** Reads field lines with the empty line that ends them. */
-export function readRequestFields(text: string, limits: Limits): RequestFields | Rejection {
-  const lines = scanFields(text, 0, text.length, limits);
+/** Reads field lines, from one place of a text to another, with the empty line that ends them. */
+export function readRequestFields(
+  text: string,
+  limits: Limits,
+  from = 0,
+  end = text.length,
+  source?: Source,
+): RequestFields | Rejection {
+  const lines = scanFields(text, from, end, limits, undefined, source);
   if (lines === 'malformed') return MALFORMED;
   if (lines === 'tooLarge') return TOO_LARGE_FIELDS;
   const rejection = checkHost(lines) ?? checkExpect(lines);

@@ -2,7 +2,8 @@ import type { Limits } from '../../contract/data-plane';
 import type { Transport } from '../../contract/transport';
 import { USUAL_HEAD_BYTES } from './response-reader';
 import { HeadBuffer } from './head-buffer';
-import { endOfHead } from '../../fields/field-lines';
+import { LastText } from './last-text';
+import { Source, endOfHead } from '../../fields/field-lines';
 import { BARE_LF, Rejection, TOO_LARGE_FIELDS, TOO_LONG_LINE } from '../../fields/http-error';
 import { RequestFields, readRequestFields } from '../../fields/request-fields';
 import { Http1Head, readRequestHead } from './request-head';
@@ -17,6 +18,16 @@ const SHORT_BYTES = 32;
 /** For so long a head may come as slowly as it likes. */
 const GRACE_MS = 5_000;
 
+/** A whole head in a text: where it begins, where its first line ends, and where it does. */
+interface Whole {
+  readonly text: string;
+  readonly start: number;
+  readonly lineEnd: number;
+  readonly end: number;
+  /** The bytes of the text, where they are at hand. */
+  readonly source: Source | undefined;
+}
+
 /** Finds the request heads in what one client sends. */
 export class RequestReader {
   /** Behind the head that was read last. */
@@ -26,7 +37,7 @@ export class RequestReader {
   /** No request came before: HTTP/2 may still begin. */
   isFirst = true;
   /** The field lines of the last head, and what they say: the next one often has the same. */
-  private lastText = '';
+  private readonly lastText = new LastText();
   private lastFields: RequestFields | undefined;
 
   constructor(
@@ -76,14 +87,24 @@ export class RequestReader {
     if (this.emptyLines > MAX_EMPTY_LINES) return new Rejection(400, 'Too many empty lines before a request');
     if (start === text.length) return this.wait('');
     const lineEnd = text.indexOf('\r\n', start);
-    const end = this.hasLastFields(text, lineEnd) ? lineEnd + 2 + this.lastText.length : endOfHead(text, start);
+    const repeatedEnd = this.repeatedEnd(text, lineEnd);
+    const end = repeatedEnd < 0 ? likelyEnd(text, start) : repeatedEnd;
     if (end === -2) return BARE_LF;
     if (end === -1) {
       this.wait(text.slice(start));
       return this.tooMuch() ?? 'incomplete';
     }
     this.end = from + end - before;
-    return this.readHead(text, start, lineEnd, end);
+    const source = before === 0 ? { bytes, offset: from } : undefined;
+    const found = this.readHead({ text, start, lineEnd, end, source }, repeatedEnd >= 0);
+    // The end was found without a look at each line.
+    return found instanceof Rejection && endOfHead(text, start) === -2 ? BARE_LF : found;
+  }
+
+  /** Where the head ends if its fields are those of the last one; -1 if not. */
+  private repeatedEnd(text: string, lineEnd: number): number {
+    if (lineEnd < 0 || !this.lastText.isAt(text, lineEnd + 2)) return -1;
+    return lineEnd + 2 + this.lastText.length;
   }
 
   /** Reads on in a head that has begun. */
@@ -94,32 +115,30 @@ export class RequestReader {
     if (end === -2) return BARE_LF;
     if (end === -1) return this.tooMuch() ?? 'incomplete';
     this.end = from + end - before;
-    return this.readHead(started.slice(end), 0, started.lineEnd, end);
+    return this.readHead(
+      { text: started.slice(end), start: 0, lineEnd: started.lineEnd, end, source: undefined },
+      false,
+    );
   }
 
-  private readHead(text: string, start: number, lineEnd: number, end: number): Http1Head | Rejection {
+  /** `isRepeated`: its fields are those of the last one. */
+  private readHead({ text, start, lineEnd, end, source }: Whole, isRepeated: boolean): Http1Head | Rejection {
     this.started.clear();
     this.emptyLines = 0;
     this.isFirst = false;
-    const fieldsText = text.slice(lineEnd + 2, end);
-    if (this.lastFields === undefined || fieldsText !== this.lastText) {
-      const fields = readRequestFields(fieldsText, this.limits);
+    if (!isRepeated || this.lastFields === undefined) {
+      const fields = readRequestFields(text, this.limits, lineEnd + 2, end, source);
       // A longer line than is allowed is told first, as it was sent first.
       if (fields instanceof Rejection) return lineEnd - start > this.limits.requestLineBytes ? TOO_LONG_LINE : fields;
       this.lastFields = fields;
-      this.lastText = fieldsText;
+      this.lastText.keep(text.slice(lineEnd + 2, end));
     }
     return readRequestHead(text, start, lineEnd, this.lastFields, this.limits, this.transport);
   }
 
-  private hasLastFields(text: string, lineEnd: number): boolean {
-    const from = lineEnd + 2;
-    return lineEnd >= 0 && this.lastText !== '' && text.slice(from, from + this.lastText.length) === this.lastText;
-  }
-
   /** Forgets what only a next request would use. */
   forget(): void {
-    this.lastText = '';
+    this.lastText.forget();
     this.lastFields = undefined;
   }
 
@@ -142,4 +161,13 @@ export class RequestReader {
     if ((lineEnd < 0 ? length : lineEnd) > this.limits.requestLineBytes) return TOO_LONG_LINE;
     return lineEnd >= 0 && length - lineEnd > this.limits.fieldBytes ? TOO_LARGE_FIELDS : undefined;
   }
+}
+
+/**
+ * As `endOfHead` for a head whose lines end as they should, which the scan of its fields finds out. One whose end is still to
+ * come is looked at line by line.
+ */
+function likelyEnd(text: string, from: number): number {
+  const at = text.indexOf('\r\n\r\n', from);
+  return at < 0 ? endOfHead(text, from) : at + 4;
 }

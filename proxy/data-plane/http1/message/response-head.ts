@@ -9,6 +9,7 @@ import {
   FieldLines,
   KEEP_ALIVE,
   NOT_PASSED,
+  Source,
   TRAILER,
   TRANSFER_ENCODING,
   UPGRADE,
@@ -53,8 +54,9 @@ export function readResponseHead(
   text: string,
   method: string,
   limits: Pick<Limits, 'fieldBytes'>,
+  source?: Source,
 ): Http1ResponseHead | string {
-  const head = readHead(text, method, limits, NONE);
+  const head = readHead(text, method, limits, NONE, source);
   if (typeof head !== 'string') return head;
   const repaired = repairResponseHead(text);
   return repaired === undefined ? head : readHead(repaired.text, method, limits, repaired.deviations);
@@ -65,12 +67,14 @@ function readHead(
   method: string,
   { fieldBytes }: Pick<Limits, 'fieldBytes'>,
   deviations: readonly Deviation[],
+  source?: Source,
 ): Http1ResponseHead | string {
   const lineEnd = text.indexOf('\r\n');
   const status = readStatus(text, lineEnd);
   if (status < 100) return 'a malformed status line';
   const isValue = deviations.length === 0 ? undefined : isLooseValueCode;
-  const lines = scanFields(text, lineEnd + 2, text.length, { fieldBytes, fieldLines: Infinity }, isValue);
+  const limits = { fieldBytes, fieldLines: Infinity };
+  const lines = scanFields(text, lineEnd + 2, text.length, limits, isValue, source);
   if (typeof lines === 'string') return lines === 'tooLarge' ? 'a head over the limits' : 'a malformed field line';
   const httpVersion = readVersion(text);
   const isOld = httpVersion === '1.0';

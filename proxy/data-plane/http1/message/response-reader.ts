@@ -5,7 +5,8 @@ import { Http1ResponseHead, readResponseHead } from './response-head';
 import { HeadBuffer } from './head-buffer';
 import { BodyReader } from './body-reader';
 import { BodySink, ChunkedDecoder } from './chunked';
-import { endOfHead } from '../../fields/field-lines';
+import { LastText } from './last-text';
+import { Source, endOfHead } from '../../fields/field-lines';
 
 export interface ResponseSink extends BodySink {
   /** Told once for each response and deviation. */
@@ -37,7 +38,7 @@ export class ResponseReader {
   private deviations: Deviation[] = [];
   private interimCount = 0;
   /** The last head, as it came and as it was read: the next one is often the same. */
-  private lastText = '';
+  private readonly lastText = new LastText();
   private lastMethod = '';
   private lastHead: Http1ResponseHead | string = '';
 
@@ -91,8 +92,12 @@ export class ResponseReader {
   private readHead(bytes: Buffer, from: number, to: number): number {
     if (this.started.length > 0 || isLineEnd(bytes[from]!)) return this.readMore(bytes, from, to);
     const text = bytes.toString('latin1', from, Math.min(to, from + USUAL_HEAD_BYTES));
-    const end = this.hasLastHead(text) ? this.lastText.length : endOfHead(text, 0);
-    return end < 0 ? this.readMore(bytes, from, to) : this.take(text.slice(0, end), bytes, from + end, to);
+    if (this.lastMethod === this.method && this.lastText.isAt(text, 0))
+      return this.take(this.lastHead, bytes, from + this.lastText.length, to);
+    const end = endOfHead(text, 0);
+    if (end < 0) return this.readMore(bytes, from, to);
+    const head = this.parseHead(text.slice(0, end), { bytes, offset: from });
+    return this.take(head, bytes, from + end, to);
   }
 
   /** Reads a head that comes in several reads, is longer than usual, or whose lines do not end as they should. */
@@ -106,25 +111,18 @@ export class ResponseReader {
     if (end < 0) return this.isMalformed('a head over the limits');
     const text = started.slice(end);
     started.clear();
-    return this.take(text, bytes, from + end - before, to);
+    return this.take(this.parseHead(text), bytes, from + end - before, to);
   }
 
-  private parseHead(text: string): Http1ResponseHead | string {
-    if (text !== this.lastText || this.method !== this.lastMethod) {
-      this.lastHead = readResponseHead(text, this.method, this.limits);
-      this.lastText = text;
-      this.lastMethod = this.method;
-    }
+  private parseHead(text: string, source?: Source): Http1ResponseHead | string {
+    this.lastHead = readResponseHead(text, this.method, this.limits, source);
+    this.lastText.keep(text);
+    this.lastMethod = this.method;
     return this.lastHead;
   }
 
-  private hasLastHead(text: string): boolean {
-    return this.lastText !== '' && text.slice(0, this.lastText.length) === this.lastText;
-  }
-
   /** Takes a head, behind which `bytes` go on from `at` to `to`. Returns as `read` does. */
-  private take(text: string, bytes: Buffer, at: number, to: number): number {
-    const head = this.parseHead(text);
+  private take(head: Http1ResponseHead | string, bytes: Buffer, at: number, to: number): number {
     if (typeof head === 'string') return this.isMalformed(head);
     for (const what of head.deviations) this.deviates(what);
     if (head.status < 200 && head.status !== 101) {
