@@ -17,6 +17,8 @@ const INDEPENDENT: Readonly<Record<string, string>> = {
   Engine: 'a plane drains, holds and closes',
   EventScanner: 'a parser: where in a line and in an event it is',
   Exchange: 'it was repeated; it has a tick of its own',
+  FramedTransport:
+    'reading is paused; the client speaks TLS; a frame came; what was kept is given soon; the end below is yet to be told; it is live',
   FrameGuard: 'a parser: what comes is dropped; the peer sent what cannot be read',
   FrameScanner: 'a parser: inside of a message; a Close frame came',
   GrpcWatch: 'the upload has ended; it is a stream, for good',
@@ -26,6 +28,7 @@ const INDEPENDENT: Readonly<Record<string, string>> = {
   Http2UpstreamStream: 'the upload is whole; reading is paused; the upstream said its end; what came was no HTTP/2',
   Member: 'its process was told to start; it has ended, whether it was told or not',
   ResponseWriter: 'how the response is framed; the connection ends with it',
+  Tls13Transport: 'reading is paused; what was kept is given soon; the peer owes new keys; we owe them',
   Tunnel: 'an end failed; what the client sends is held',
   UpstreamSession: 'its GOAWAY had an error; it has been silent for too long',
 };

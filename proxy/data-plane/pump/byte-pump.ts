@@ -46,9 +46,8 @@ export class BytePump {
 /** What comes from one side goes to the other. */
 class Direction implements TransportUser {
   back: Direction | undefined;
-  private hasEnded = false;
-  /** The side that it comes from is gone, and the other one has not taken all. */
-  private isClosing = false;
+  /** `ended`: the side that it comes from has. `closing`: it is gone, and the other one has not taken all. */
+  private state: 'open' | 'ended' | 'closing' = 'open';
   private stall: NodeJS.Timeout | undefined;
 
   constructor(
@@ -75,16 +74,16 @@ class Direction implements TransportUser {
   }
 
   onEnd(): void {
-    this.hasEnded = true;
+    this.state = 'ended';
     this.to.end();
   }
 
   onClose(error: Error | undefined): void {
     clearTimeout(this.stall);
     this.gone();
-    if (error !== undefined || !this.hasEnded) this.to.reset();
+    if (error !== undefined || this.state === 'open') this.to.reset();
     else if (this.to.hasPending) {
-      this.isClosing = true;
+      this.state = 'closing';
       this.stall = setTimeout(() => this.to.reset(), this.stallMs).unref();
     } else this.to.close();
   }
@@ -93,7 +92,7 @@ class Direction implements TransportUser {
     if (this.to.isBackedUp) return;
     clearTimeout(this.stall);
     this.stall = undefined;
-    if (this.isClosing) this.to.close();
+    if (this.state === 'closing') this.to.close();
     else this.from.resume();
   }
 

@@ -1,6 +1,6 @@
-import type { TLSSocket } from 'node:tls';
+import type { Socket } from 'node:net';
 import { HandleTransport } from '../transport/handle-transport';
-import { findTlsHandle } from './native-tls';
+import { findTlsWrap } from './native-tls';
 import type { TakenTls13 } from './take-tls13';
 import { Tls13Options, Tls13Transport } from './tls13-transport';
 
@@ -11,8 +11,8 @@ interface Owners {
 }
 
 /** Continues a connection in the process that took it out of its socket: to try it. */
-export function continueHere(socket: TLSSocket, taken: TakenTls13, options?: Tls13Options): Tls13Transport {
-  findTlsHandle(socket)!.destroySSL();
+export function continueHere(socket: Socket, taken: TakenTls13, options?: Tls13Options): Tls13Transport {
+  findTlsWrap(socket)!.destroySSL();
   const owners = socket as unknown as Owners;
   owners._handle = null;
   owners._parent._handle = null;

@@ -1,20 +1,16 @@
-import type { TLSSocket } from 'node:tls';
-import type { Handle } from '../transport/native';
+import type { Socket } from 'node:net';
+import type { Handle, TlsHandle } from '../transport/native';
 
 /**
  * What is used of Node's TLS without its word for it: the native handles under a `TLSSocket`, and their counters.
  * `tls13-check.ts` tries all of it at the start of a process.
  */
-export interface TlsHandle {
+export interface TlsWrap extends TlsHandle {
   /** The TCP connection. */
   readonly _parent: TcpHandle;
   /** Content that was read and written: what the records held. */
   readonly bytesRead: number;
   readonly bytesWritten: number;
-  /** Bytes that have not left. */
-  readonly writeQueueSize: number;
-  readStart(): number;
-  readStop(): number;
   /** Encrypted bytes, as if they had just been read of the connection. */
   receive(bytes: Buffer): void;
   getProtocol(): string | null;
@@ -60,6 +56,6 @@ export type NoteRejection =
   'protocolVersion' | 'applicationProtocol' | 'cipherSuite' | 'earlyData' | 'keyUpdate' | 'startNotSeen' | 'closed';
 
 /** The handle of a socket that has one. */
-export function findTlsHandle(socket: TLSSocket): TlsHandle | undefined {
-  return (socket as unknown as { _handle: TlsHandle | null })._handle ?? undefined;
+export function findTlsWrap(socket: Socket): TlsWrap | undefined {
+  return (socket as unknown as { _handle: TlsWrap | null })._handle ?? undefined;
 }

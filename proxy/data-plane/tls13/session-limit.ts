@@ -1,4 +1,4 @@
-import type { TlsHandle } from './native-tls';
+import type { TlsWrap } from './native-tls';
 import { MAX_CONTENT_BYTES } from './record-layer/records';
 
 /** `tlsext_max_fragment_len_mode` of OpenSSL's `SSL_SESSION_ASN1`: an explicit tag. */
@@ -9,7 +9,7 @@ const LONG_FORM = 0x80;
  * How much content the client takes in a record: 2^14 bytes, or what it asked for (RFC 6066 section 4). Node says it nowhere but in
  * the session that it can serialise.
  */
-export function readMaxContentBytes(handle: Pick<TlsHandle, 'getSession'>): number {
+export function readMaxContentBytes(handle: Pick<TlsWrap, 'getSession'>): number {
   const session = handle.getSession();
   if (session === undefined) return MAX_CONTENT_BYTES;
   const mode = findMode(session);

@@ -1,6 +1,6 @@
 import { readSync } from 'node:fs';
-import type { TLSSocket } from 'node:tls';
-import { CLIENT, ConnectionNote, NOTE, SERVER, TcpHandle, TlsHandle, findTlsHandle } from './native-tls';
+import type { Socket } from 'node:net';
+import { CLIENT, ConnectionNote, NOTE, SERVER, TcpHandle, TlsWrap, findTlsWrap } from './native-tls';
 import { HEADER_BYTES, MAX_CIPHERTEXT_BYTES, MAX_CONTENT_BYTES, RECORD_OVERHEAD } from './record-layer/records';
 import type { Tls13Rejection } from './rejections';
 import { readMaxContentBytes } from './session-limit';
@@ -17,6 +17,19 @@ const PACKET_BYTES = 1_200;
 /** So that the first record is whole, if it has come. */
 const WAITING_BYTES = 2 * MAX_CIPHERTEXT_BYTES;
 
+/** A transport on a TLS socket (`StreamTransport`), as far as it has to do with this. */
+export interface TlsSource {
+  readonly socket: Socket;
+  /** Something that was written has not left. */
+  readonly hasPending: boolean;
+  /** An end of either direction is known. */
+  readonly hasEnded: boolean;
+  /** Reads no more of the connection. @returns what came in, and its user has not got */
+  stopReading(): Buffer;
+  /** Goes on as before, later, with these bytes first. */
+  readAgain(bytes: Buffer): void;
+}
+
 /** A connection whose socket is neither read nor written here any more. One of `release` and `restore` follows. */
 export interface TakenTls13 {
   readonly state: Tls13State;
@@ -24,7 +37,7 @@ export interface TakenTls13 {
   readonly handle: TcpHandle;
   /** Whether the numbers were proven by a record that has come, or follow from the counters alone. */
   readonly proof: 'opened' | 'counted';
-  /** The other process has it: closes it here, without a word to the peer. */
+  /** The other process has it: closes it here, without a word to the peer. The user of the transport is told, as of any close. */
   release(): void;
   /** It stays here, and goes on as if nothing had been. */
   restore(): void;
@@ -33,40 +46,47 @@ export interface TakenTls13 {
 /**
  * Takes a server's TLS 1.3 connection out of its socket, between two records.
  *
- * @param socket of a server that `watchTls13` follows. Its user reads and writes nothing until `restore`
+ * @param source on a socket of a server that `watchTls13` follows. Its user reads and writes nothing until `restore`
  * @returns why not, where it is not possible, or not now; the socket goes on as before then. What may pass is worth another look
  *   some 20 ms later
  */
-export function takeTls13(socket: TLSSocket): TakenTls13 | Tls13Rejection {
-  const handle = findTlsHandle(socket);
+export function takeTls13(source: TlsSource): TakenTls13 | Tls13Rejection {
+  const { socket } = source;
+  const handle = findTlsWrap(socket);
   if (handle === undefined || socket.destroyed) return 'closed';
-  if (socket.writableEnded || socket.readableEnded) return 'ended';
-  if (socket.writableLength > 0) return 'queued';
+  if (source.hasEnded) return 'ended';
+  if (source.hasPending) return 'queued';
   const found = findState(handle);
   if (typeof found === 'string') return found;
-  const held = new HeldSocket(socket, handle, found.note);
+  const plaintext = source.stopReading();
   const { bytes: unopened, isOver } = readWaiting(handle._parent.fd);
+  const restore = () => {
+    wipeState(found);
+    source.readAgain(plaintext);
+    if (unopened.length === 0) return;
+    // The connection's counter does not see these.
+    found.note.helloBytes -= unopened.length;
+    handle.receive(unopened);
+  };
   const trial = tryState({ read: found.read, unopened });
   const isUnsettled = unopened.length < HEADER_BYTES && mayBeWithinRecord(handle, found);
   if (isOver || isUnsettled || trial === 'wrong') {
-    wipeState(found);
-    held.restore(unopened);
+    restore();
     return isOver ? 'ended' : isUnsettled ? 'unsettled' : 'sequenceUnknown';
   }
   const { read, write, maxContentBytes } = found;
+  const release = () => {
+    wipeState(found);
+    forgetTls13(handle);
+    socket.destroy();
+  };
+  const proof = trial === 'opened' ? 'opened' : 'counted';
   return {
-    state: { read, write, maxContentBytes, plaintext: held.takePlaintext(), unopened },
+    state: { read, write, maxContentBytes, plaintext, unopened },
     handle: handle._parent,
-    proof: trial === 'opened' ? 'opened' : 'counted',
-    release: () => {
-      wipeState(found);
-      forgetTls13(handle);
-      socket.destroy();
-    },
-    restore: () => {
-      wipeState(found);
-      held.restore(unopened);
-    },
+    proof,
+    release,
+    restore,
   };
 }
 
@@ -75,7 +95,7 @@ interface FoundState extends Pick<Tls13State, 'read' | 'write' | 'maxContentByte
 }
 
 /** Changes nothing. */
-function findState(handle: TlsHandle): FoundState | Tls13Rejection {
+function findState(handle: TlsWrap): FoundState | Tls13Rejection {
   const note = handle[NOTE];
   if (note === undefined) return handle.getProtocol() === 'TLSv1.3' ? 'notWatched' : 'protocolVersion';
   if (note.rejection !== undefined) return note.rejection;
@@ -101,14 +121,14 @@ function findState(handle: TlsHandle): FoundState | Tls13Rejection {
  * A part of a record that is a multiple of 22 bytes long looks like as many records, and where nothing waits no trial shows it. Only a
  * record of more than a packet stops there for a while. So where they are long, two looks must see the same.
  */
-function mayBeWithinRecord({ _parent: tcp, bytesRead }: TlsHandle, { note, read }: FoundState): boolean {
+function mayBeWithinRecord({ _parent: tcp, bytesRead }: TlsWrap, { note, read }: FoundState): boolean {
   const isSettled = bytesRead <= read.sequence * PACKET_BYTES || note.lookedAtBytes === tcp.bytesRead;
   note.lookedAtBytes = tcp.bytesRead;
   return !isSettled;
 }
 
 /** Each record has as many bytes more than its content, unless it is padded. */
-function countRead({ _parent: tcp, bytesRead }: TlsHandle, note: ConnectionNote, { hashBytes }: Suite) {
+function countRead({ _parent: tcp, bytesRead }: TlsWrap, note: ConnectionNote, { hashBytes }: Suite) {
   const finishedBytes = RECORD_OVERHEAD + MESSAGE_HEADER_BYTES + hashBytes;
   const overhead = tcp.bytesRead - note.helloBytes - finishedBytes - bytesRead;
   const counts = [overhead / RECORD_OVERHEAD, (overhead - CHANGE_CIPHER_SPEC_BYTES) / RECORD_OVERHEAD];
@@ -123,53 +143,6 @@ function copySecret(secrets: Buffer, index: number, { hashBytes }: Suite): Buffe
   const secret = Buffer.allocUnsafeSlow(hashBytes);
   secrets.copy(secret, 0, index * hashBytes, (index + 1) * hashBytes);
   return secret;
-}
-
-/** A socket that does not read, and what its stream held. */
-class HeldSocket {
-  private plaintext: Buffer = Buffer.alloc(0);
-  private readonly wasFlowing: boolean;
-
-  constructor(
-    private readonly socket: TLSSocket,
-    private readonly handle: TlsHandle,
-    private readonly note: ConnectionNote,
-  ) {
-    this.wasFlowing = socket.readableFlowing === true;
-    socket.pause();
-    handle.readStop();
-  }
-
-  takePlaintext(): Buffer {
-    const { socket } = this;
-    // A listener would get what is read here.
-    const listeners = socket.rawListeners('data') as ((bytes: Buffer) => void)[];
-    for (const listener of listeners) socket.off('data', listener);
-    const pieces: Buffer[] = [];
-    for (let bytes = read(socket); bytes !== null; bytes = read(socket)) pieces.push(bytes);
-    for (const listener of listeners) socket.on('data', listener);
-    // A read of the stream starts the handle again.
-    this.handle.readStop();
-    this.plaintext = Buffer.concat(pieces);
-    return this.plaintext;
-  }
-
-  /** @param unopened was read of the connection meanwhile */
-  restore(unopened: Buffer): void {
-    const { socket, handle } = this;
-    if (this.plaintext.length > 0) socket.unshift(this.plaintext);
-    if (unopened.length > 0) {
-      // The connection's counter does not see these.
-      this.note.helloBytes -= unopened.length;
-      handle.receive(unopened);
-    }
-    handle.readStart();
-    if (this.wasFlowing) socket.resume();
-  }
-}
-
-function read(socket: TLSSocket): Buffer | null {
-  return socket.read() as Buffer | null;
 }
 
 const waiting = Buffer.allocUnsafeSlow(WAITING_BYTES);

@@ -5,6 +5,7 @@ import tls, { Server, TLSSocket } from 'node:tls';
 import { NOBODY } from '../contract/transport';
 import { SelfCheck, Verdict, withinTime } from '../shared/self-check';
 import { hasBinding } from '../transport/native';
+import { StreamTransport } from '../transport/stream-transport';
 import { continueHere } from './continue-here';
 import { takeTls13 } from './take-tls13';
 import type { Tls13Transport } from './tls13-transport';
@@ -17,13 +18,14 @@ const wrong = (why: string): Verdict => ({ result: 'wrong', why });
 /** More than two records. */
 const LONG = 'x'.repeat(40_000);
 
-export interface CheckCertificate {
+/** In PEM. */
+export interface CertificatePair {
   readonly cert: string;
   readonly key: string;
 }
 
 /** Whether a TLS 1.3 connection of this Node.js can be continued by another process. Where it cannot, connections stay where they are. */
-export function createTls13Check(certificate: CheckCertificate): SelfCheck {
+export function createTls13Check(certificate: CertificatePair): SelfCheck {
   return new SelfCheck(() => tryTls13(certificate));
 }
 
@@ -31,7 +33,7 @@ export function createTls13Check(certificate: CheckCertificate): SelfCheck {
  * Has a client of this machine connect with each cipher suite, and again with a session that it knows; takes the connection out of
  * its socket after a message in each direction, and continues it.
  */
-export async function tryTls13(certificate: CheckCertificate, limitMs = CHECK_MS): Promise<Verdict> {
+export async function tryTls13(certificate: CertificatePair, limitMs = CHECK_MS): Promise<Verdict> {
   // What the validated module computed would go on in code without validation.
   if (getFips() === 1) return wrong('FIPS mode is on');
   if (!hasBinding) return wrong('this Node.js has no such handles');
@@ -82,8 +84,9 @@ async function tryOne(
     const [socket] = await accepting;
     open.push(socket);
     socket.on('error', () => undefined);
-    await exchange(client, socket);
-    const taken = takeTls13(socket);
+    const source = new StreamTransport(socket);
+    await exchange(client, source);
+    const taken = takeTls13(source);
     if (typeof taken === 'string')
       return { verdict: wrong(`a connection with ${suite} cannot be taken: ${taken}`), session };
     const transport = continueHere(socket, taken);
@@ -94,10 +97,13 @@ async function tryOne(
 }
 
 /** One message in each direction, over Node's own TLS. */
-async function exchange(client: TLSSocket, socket: TLSSocket): Promise<void> {
+async function exchange(client: TLSSocket, source: StreamTransport): Promise<void> {
+  const received = new Promise<void>((resolve) => (source.user = { ...NOBODY, onData: () => resolve() }));
   client.write('to the server');
-  await once(socket, 'data');
-  await Promise.all([once(client, 'data'), new Promise((resolve) => socket.write('to the client', resolve))]);
+  await received;
+  const written = new Promise<void>((resolve) => (source.user = { ...NOBODY, onDrain: () => resolve() }));
+  source.write('to the client');
+  await Promise.all([once(client, 'data'), written]);
 }
 
 /** What the client sends comes back, and then both ends do. */

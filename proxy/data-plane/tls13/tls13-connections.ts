@@ -1,8 +1,8 @@
-import type { Server, TLSSocket } from 'node:tls';
+import type { Server } from 'node:tls';
 import type { SelfCheck } from '../shared/self-check';
 import type { Tls13Rejection } from './rejections';
-import { TakenTls13, takeTls13 } from './take-tls13';
-import { CheckCertificate, createTls13Check } from './tls13-check';
+import { TakenTls13, TlsSource, takeTls13 } from './take-tls13';
+import { CertificatePair, createTls13Check } from './tls13-check';
 import { watchTls13 } from './tls13-watch';
 
 /**
@@ -14,7 +14,7 @@ export class Tls13Connections {
   private readonly unwatch: () => void;
 
   /** @param certificate of the server */
-  constructor(server: Server, certificate: CheckCertificate) {
+  constructor(server: Server, certificate: CertificatePair) {
     this.check = createTls13Check(certificate);
     this.unwatch = watchTls13(server);
     this.check.watch(({ result }) => {
@@ -22,7 +22,7 @@ export class Tls13Connections {
     });
   }
 
-  take(socket: TLSSocket): TakenTls13 | Tls13Rejection {
-    return this.check.verdict.result === 'right' ? takeTls13(socket) : 'off';
+  take(source: TlsSource): TakenTls13 | Tls13Rejection {
+    return this.check.verdict.result === 'right' ? takeTls13(source) : 'off';
   }
 }

@@ -34,7 +34,7 @@ const sealed = Buffer.allocUnsafeSlow(8 * (MAX_CONTENT_BYTES + RECORD_OVERHEAD) 
  * `failed`: a rule was broken, and our alert is on its way. `destroyed`: the connection below is closed, or is being closed. In both
  * the user has no part in it any more.
  */
-type Life = 'live' | 'failed' | 'destroyed';
+type Tls13Life = 'live' | 'failed' | 'destroyed';
 
 export interface Tls13Options {
   /** Records that one key protects before a new one takes its place. @default 2^23 */
@@ -58,7 +58,7 @@ export class Tls13Transport implements Transport, TransportUser {
   private handshake: PostHandshakeReader | undefined = undefined;
   /** What the process before has read, and its user had not. */
   private plaintext: Buffer | undefined;
-  private life: Life = 'live';
+  private life: Tls13Life = 'live';
   private error: Error | undefined = undefined;
   /** `ended`: our close_notify was written, and nothing may follow it. */
   private writeState: 'open' | 'ended' = 'open';

@@ -1,5 +1,5 @@
 import type { Server, TLSSocket } from 'node:tls';
-import { CLIENT, ConnectionNote, NOTE, NoteRejection, SERVER, TlsHandle, findTlsHandle } from './native-tls';
+import { CLIENT, ConnectionNote, NOTE, NoteRejection, SERVER, TlsWrap, findTlsWrap } from './native-tls';
 
 /** Where the secret begins in a line of the key log: behind a label, and the client's random bytes in hex. */
 const RANDOM_HEX = 64;
@@ -26,7 +26,7 @@ export function watchTls13(server: Server): () => void {
 }
 
 function noteKeyLog(line: Buffer, socket: TLSSocket): void {
-  const handle = findTlsHandle(socket);
+  const handle = findTlsWrap(socket);
   if (handle !== undefined) {
     const note = (handle[NOTE] ??= startNote(socket, handle));
     if (note.rejection === undefined) noteLine(handle, note, line);
@@ -35,7 +35,7 @@ function noteKeyLog(line: Buffer, socket: TLSSocket): void {
 }
 
 /** A connection that is gone, or that is not to go over, needs no secrets. */
-export function forgetTls13(handle: TlsHandle, rejection: NoteRejection = 'closed'): void {
+export function forgetTls13(handle: TlsWrap, rejection: NoteRejection = 'closed'): void {
   const note = handle[NOTE];
   if (note === undefined) return;
   note.rejection ??= rejection;
@@ -43,7 +43,7 @@ export function forgetTls13(handle: TlsHandle, rejection: NoteRejection = 'close
   note.secrets = undefined;
 }
 
-function startNote(socket: TLSSocket, handle: TlsHandle): ConnectionNote {
+function startNote(socket: TLSSocket, handle: TlsWrap): ConnectionNote {
   // The handle is gone with the event.
   socket.once('close', () => forgetTls13(handle));
   return {
@@ -57,7 +57,7 @@ function startNote(socket: TLSSocket, handle: TlsHandle): ConnectionNote {
   };
 }
 
-function noteLine(handle: TlsHandle, note: ConnectionNote, line: Buffer): void {
+function noteLine(handle: TlsWrap, note: ConnectionNote, line: Buffer): void {
   const label = line.toString('latin1', 0, line.indexOf(SPACE));
   switch (label) {
     case 'CLIENT_TRAFFIC_SECRET_0':
@@ -76,7 +76,7 @@ function noteLine(handle: TlsHandle, note: ConnectionNote, line: Buffer): void {
   }
 }
 
-function keepSecret(handle: TlsHandle, note: ConnectionNote, which: number, line: Buffer, labelBytes: number): void {
+function keepSecret(handle: TlsWrap, note: ConnectionNote, which: number, line: Buffer, labelBytes: number): void {
   const from = labelBytes + 1 + RANDOM_HEX + 1;
   const to = line.at(-1) === LINE_FEED ? line.length - 1 : line.length;
   const length = (to - from) / 2;
@@ -98,7 +98,7 @@ function readDigit(character: number): number {
 }
 
 function noteHandshake(socket: TLSSocket): void {
-  const handle = findTlsHandle(socket);
+  const handle = findTlsWrap(socket);
   const note = handle?.[NOTE];
   if (handle === undefined || note === undefined || note.rejection !== undefined) return;
   if (socket.alpnProtocol === 'h2') return forgetTls13(handle, 'applicationProtocol');
@@ -106,7 +106,7 @@ function noteHandshake(socket: TLSSocket): void {
   setImmediate(noteTickets, socket, handle, note, handle._parent.bytesWritten);
 }
 
-function noteTickets(socket: TLSSocket, handle: TlsHandle, note: ConnectionNote, before: number): void {
+function noteTickets(socket: TLSSocket, handle: TlsWrap, note: ConnectionNote, before: number): void {
   if (note.rejection !== undefined || socket.destroyed) return;
   const content = handle.bytesWritten;
   const ticketBytes = handle._parent.bytesWritten - before - content;

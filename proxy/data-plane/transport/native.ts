@@ -28,6 +28,14 @@ export interface Handle {
   transport: HandleOwner | undefined;
 }
 
+/** The handle of a TLS connection (`TLSSocket._handle`). Its `writeQueueSize` is what it has encrypted and not passed on. */
+export interface TlsHandle extends Handle {
+  /** The connection under it. */
+  readonly _parent: Handle;
+  /** Node.js' own note of whether it reads. */
+  reading: boolean;
+}
+
 export interface HandleOwner {
   onRead(length: number): void;
   onClosed(): void;
@@ -82,6 +90,11 @@ export function takeHandle(socket: object): Handle {
   owned._handle = null;
   disown(handle);
   return handle;
+}
+
+/** The handle of a TLS socket, which keeps it, too. */
+export function tlsHandle(socket: object): TlsHandle {
+  return (socket as { _handle: TlsHandle })._handle;
 }
 
 let ownerSymbol: symbol | undefined;

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { tlsHandle } from './native';
 import { NOBODY, Peer, Transport, TransportUser, describePeer } from '../contract/transport';
 
 /** A transport on a socket as Node documents it: for TLS, and wherever the fast one cannot be used. */
@@ -10,7 +11,7 @@ export class StreamTransport implements Transport {
   private error: Error | undefined;
   private knownPeer: Peer | undefined;
 
-  constructor(private readonly socket: Socket) {
+  constructor(readonly socket: Socket) {
     socket.allowHalfOpen = true;
     socket.on('error', (error) => (this.error = error));
     socket.on('data', this.onData);
@@ -94,6 +95,19 @@ export class StreamTransport implements Transport {
     return (this.socket as TLSSocket).encrypted === true;
   }
 
+  /** An end of either direction is known. */
+  get hasEnded(): boolean {
+    return this.socket.readableEnded || this.socket.writableEnded;
+  }
+
+  stopReading(): Buffer {
+    return stopSocket(this.socket);
+  }
+
+  readAgain(bytes: Buffer): void {
+    restartSocket(this.socket, bytes, !this.isPaused);
+  }
+
   giveUp(bytes: Buffer): Socket {
     const { socket } = this;
     socket.pause();
@@ -120,4 +134,26 @@ export class StreamTransport implements Transport {
   };
   private readonly onEnd = () => this.user.onEnd();
   private readonly onClose = () => this.user.onClose(this.error);
+}
+
+/** Has a TLS socket read no more of its connection. @returns what it has read, and its listeners have not got */
+export function stopSocket(socket: Socket): Buffer {
+  const handle = tlsHandle(socket);
+  socket.pause();
+  // A listener would get what is read here.
+  const listeners = socket.rawListeners('data') as ((bytes: Buffer) => void)[];
+  for (const listener of listeners) socket.off('data', listener);
+  const bytes = socket.readableLength > 0 ? (socket.read() as Buffer) : Buffer.alloc(0);
+  for (const listener of listeners) socket.on('data', listener);
+  // A stream that believes that its handle reads does not start it.
+  handle.reading = true;
+  handle.readStop();
+  return bytes;
+}
+
+/** It goes on as before, with these bytes first. */
+export function restartSocket(socket: Socket, bytes: Buffer, isFlowing: boolean): void {
+  if (bytes.length > 0) socket.unshift(bytes);
+  tlsHandle(socket).readStart();
+  if (isFlowing) socket.resume();
 }

@@ -5,13 +5,14 @@ import tls, { TLSSocket, TlsOptions } from 'node:tls';
 import { generate } from 'selfsigned';
 import { NOBODY } from '../../../../proxy/data-plane/contract/transport';
 import { continueHere } from '../../../../proxy/data-plane/tls13/continue-here';
-import { NOTE, findTlsHandle } from '../../../../proxy/data-plane/tls13/native-tls';
+import { NOTE, findTlsWrap } from '../../../../proxy/data-plane/tls13/native-tls';
 import { TLS13_REJECTIONS } from '../../../../proxy/data-plane/tls13/rejections';
 import { TakenTls13, takeTls13 } from '../../../../proxy/data-plane/tls13/take-tls13';
 import type { TrafficKeys } from '../../../../proxy/data-plane/tls13/record-layer/traffic-keys';
 import type { Tls13Transport } from '../../../../proxy/data-plane/tls13/tls13-transport';
 import { watchTls13 } from '../../../../proxy/data-plane/tls13/tls13-watch';
 import { ShutdownRequest } from '../../../../proxy/data-plane/transport/native';
+import { restartSocket, stopSocket } from '../../../../proxy/data-plane/transport/stream-transport';
 import { until } from '../../../support/until';
 
 const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
@@ -76,6 +77,18 @@ async function connect(port: number, options: tls.ConnectionOptions = {}): Promi
   return client;
 }
 
+/** As `StreamTransport` has it, for the streams that these tests read and write themselves. */
+function take(socket: TLSSocket) {
+  const isFlowing = socket.readableFlowing === true;
+  return takeTls13({
+    socket,
+    hasPending: socket.writableLength > 0,
+    hasEnded: socket.readableEnded || socket.writableEnded,
+    stopReading: () => stopSocket(socket),
+    readAgain: (bytes) => restartSocket(socket, bytes, isFlowing),
+  });
+}
+
 /** A connection over which each side has said something. */
 async function exchange(front: Front, options: tls.ConnectionOptions = {}) {
   const index = front.sockets.length;
@@ -87,7 +100,7 @@ async function exchange(front: Front, options: tls.ConnectionOptions = {}) {
 }
 
 function taken(socket: TLSSocket): TakenTls13 {
-  const result = takeTls13(socket);
+  const result = take(socket);
   if (typeof result === 'string') throw new Error(TLS13_REJECTIONS[result].why);
   return result;
 }
@@ -162,18 +175,18 @@ describe('a connection goes over', () => {
     const client = await connect(front.port);
     await until(() => front.sockets.length === 1);
     const socket = front.sockets[0]!;
-    await until(() => findTlsHandle(socket)![NOTE]!.writtenBytes !== undefined);
+    await until(() => findTlsWrap(socket)![NOTE]!.writtenBytes !== undefined);
     // Some of it is in the stream of the socket, and some in the kernel.
     client.write('1st ');
     await until(() => socket.readableLength === 4);
-    findTlsHandle(socket)!.readStop();
+    findTlsWrap(socket)!.readStop();
     await new Promise((written) => client.write('2nd ', written));
-    let result = takeTls13(socket);
+    let result = take(socket);
     await until(() => {
       if (typeof result !== 'string' && result.proof === 'opened') return true;
       if (typeof result !== 'string') result.restore();
-      findTlsHandle(socket)!.readStop();
-      result = takeTls13(socket);
+      findTlsWrap(socket)!.readStop();
+      result = take(socket);
       return false;
     });
     let received = '';
@@ -197,7 +210,7 @@ describe('a connection goes over', () => {
       sent += text;
       client.write(text);
       if (n % 3 === 0) await new Promise(setImmediate);
-      const result = takeTls13(socket);
+      const result = take(socket);
       const name = typeof result === 'string' ? result : result.proof;
       results[name] = (results[name] ?? 0) + 1;
       if (typeof result !== 'string') result.restore();
@@ -207,7 +220,7 @@ describe('a connection goes over', () => {
     socket.off('data', echoes);
     socket.pause();
     await until(() => {
-      const result = takeTls13(socket);
+      const result = take(socket);
       if (typeof result === 'string') return false;
       echo(continueHere(socket, result));
       return true;
@@ -244,31 +257,31 @@ describe('a connection stays', () => {
   test('with TLS 1.2, with HTTP/2, with another cipher suite, where it is not watched', async () => {
     const front = await startFront({ ALPNProtocols: ['h2', 'http/1.1'] });
     const old = await exchange(front, { maxVersion: 'TLSv1.2' });
-    expect(takeTls13(old.socket)).toBe('protocolVersion');
+    expect(take(old.socket)).toBe('protocolVersion');
     await staysHere(old.client, old.socket);
     const http2 = await exchange(front, { ALPNProtocols: ['h2'] });
-    expect(takeTls13(http2.socket)).toBe('applicationProtocol');
+    expect(take(http2.socket)).toBe('applicationProtocol');
     const ciphers = 'TLS_AES_128_CCM_SHA256';
     const other = await exchange(await startFront({ ciphers }), { ciphers });
-    expect(takeTls13(other.socket)).toBe('cipherSuite');
+    expect(take(other.socket)).toBe('cipherSuite');
     const unwatched = await exchange(await startFront({}, false));
-    expect(takeTls13(unwatched.socket)).toBe('notWatched');
+    expect(take(unwatched.socket)).toBe('notWatched');
     await staysHere(unwatched.client, unwatched.socket);
   });
 
   test('while its handshake goes on, and where we spoke in one go with its end', async () => {
     const front = await startFront();
     const early: unknown[] = [];
-    front.server.on('keylog', (_: Buffer, socket: TLSSocket) => early.push(takeTls13(socket)));
+    front.server.on('keylog', (_: Buffer, socket: TLSSocket) => early.push(take(socket)));
     front.server.once('secureConnection', (socket: TLSSocket) => {
-      early.push(takeTls13(socket));
+      early.push(take(socket));
       socket.write('hello');
     });
     const client = await connect(front.port);
     await once(client, 'data');
     const [socket] = front.sockets;
-    await until(() => takeTls13(socket!) !== 'handshake');
-    expect([new Set(early), takeTls13(socket!)]).toEqual([new Set(['handshake']), 'startNotSeen']);
+    await until(() => take(socket!) !== 'handshake');
+    expect([new Set(early), take(socket!)]).toEqual([new Set(['handshake']), 'startNotSeen']);
     await staysHere(client, socket!);
   });
 
@@ -278,12 +291,12 @@ describe('a connection stays', () => {
     const piece = Buffer.alloc(1_000_000, 'p');
     let pieces = 0;
     for (; socket.writableLength === 0 || pieces < 20; pieces += 1) socket.write(piece);
-    expect(takeTls13(socket)).toBe('queued');
+    expect(take(socket)).toBe('queued');
     let length = 0;
     client.on('data', (bytes: Buffer) => (length += bytes.length));
     client.resume();
     await until(() => length === pieces * piece.length);
-    await until(() => typeof takeTls13AndStay(socket) !== 'string');
+    await until(() => typeof takeAndStay(socket) !== 'string');
     client.removeAllListeners('data');
     await staysHere(client, socket);
   });
@@ -296,24 +309,24 @@ describe('a connection stays', () => {
     ofClient.client.end();
     ofClient.socket.resume();
     await ended;
-    expect(takeTls13(ofClient.socket)).toBe('ended');
-    await until(() => ofClient.socket.destroyed || takeTls13(ofClient.socket) === 'ended');
+    expect(take(ofClient.socket)).toBe('ended');
+    await until(() => ofClient.socket.destroyed || take(ofClient.socket) === 'ended');
     // A TCP connection may end without a word.
     const cut = await exchange(front);
-    findTlsHandle(cut.socket)!.readStop();
+    findTlsWrap(cut.socket)!.readStop();
     (cut.client as unknown as { _handle: { _parent: { shutdown(request: unknown): void } } })._handle._parent.shutdown(
       new ShutdownRequest(),
     );
     await until(() => {
-      const result = takeTls13AndStay(cut.socket);
-      findTlsHandle(cut.socket)?.readStop();
+      const result = takeAndStay(cut.socket);
+      findTlsWrap(cut.socket)?.readStop();
       return result === 'ended';
     });
     const ofOurs = await exchange(front);
     ofOurs.socket.end();
-    expect(takeTls13(ofOurs.socket)).toBe('ended');
+    expect(take(ofOurs.socket)).toBe('ended');
     await until(() => ofOurs.socket.destroyed);
-    expect(takeTls13(ofOurs.socket)).toBe('closed');
+    expect(take(ofOurs.socket)).toBe('closed');
   });
 
   /** A connection on whose way the client's next record is cut behind so many bytes. */
@@ -339,7 +352,7 @@ describe('a connection stays', () => {
     client.write(text);
     const socket = await front.read(text);
     await Promise.all([once(client, 'data'), new Promise((written) => socket.write('hello', written))]);
-    const handle = findTlsHandle(socket)!;
+    const handle = findTlsWrap(socket)!;
     const cut = async (bytes: number) => {
       const before = handle._parent.bytesRead;
       way.cutAt = bytes;
@@ -358,7 +371,7 @@ describe('a connection stays', () => {
   test('while half of a record was read; the other half makes it possible', async () => {
     const { client, socket, cut, complete } = await connectWithCut(await startFront(), 'hello');
     await cut(20);
-    expect(takeTls13(socket)).toBe('betweenRecords');
+    expect(take(socket)).toBe('betweenRecords');
     await complete();
     echo(continueHere(socket, taken(socket)));
     await goesOn(client);
@@ -366,22 +379,22 @@ describe('a connection stays', () => {
 
   test('while a part of a long record was read that is as long as whole ones might be', async () => {
     const { client, socket, cut, complete } = await connectWithCut(await startFront(), 'x'.repeat(5_000));
-    expect([takeTls13(socket), typeof takeTls13AndStay(socket)]).toEqual(['unsettled', 'object']);
+    expect([take(socket), typeof takeAndStay(socket)]).toEqual(['unsettled', 'object']);
     await cut(44);
-    expect(takeTls13(socket)).toBe('unsettled');
+    expect(take(socket)).toBe('unsettled');
     await complete();
-    expect(takeTls13(socket)).toBe('unsettled');
+    expect(take(socket)).toBe('unsettled');
     echo(continueHere(socket, taken(socket)));
     await goesOn(client);
   });
 
   test('when what comes next is not what its counters say; nothing is lost of it', async () => {
     const { client, socket } = await exchange(await startFront());
-    const note = findTlsHandle(socket)![NOTE]!;
-    findTlsHandle(socket)!.readStop();
+    const note = findTlsWrap(socket)![NOTE]!;
+    findTlsWrap(socket)!.readStop();
     await new Promise((written) => client.write('text', written));
     note.helloBytes -= 22;
-    await until(() => takeTls13AndStay(socket) === 'sequenceUnknown');
+    await until(() => takeAndStay(socket) === 'sequenceUnknown');
     let received = '';
     client.on('data', (bytes: Buffer) => (received += bytes.toString('latin1')));
     socket.on('data', (bytes: Buffer) => socket.write(bytes)).resume();
@@ -390,8 +403,8 @@ describe('a connection stays', () => {
 });
 
 /** For a look. */
-function takeTls13AndStay(socket: TLSSocket) {
-  const result = takeTls13(socket);
+function takeAndStay(socket: TLSSocket) {
+  const result = take(socket);
   if (typeof result !== 'string') result.restore();
   return result;
 }
@@ -416,8 +429,8 @@ describe('the client of OpenSSL', () => {
     const client = startClient(front.port, ...options);
     client.say('hello\n');
     const socket = await front.read('hello\n');
-    await until(() => findTlsHandle(socket)![NOTE]!.writtenBytes !== undefined);
-    const result = takeTls13(socket);
+    await until(() => findTlsWrap(socket)![NOTE]!.writtenBytes !== undefined);
+    const result = take(socket);
     if (typeof result === 'string' || rejection !== undefined) return expect(result).toBe(rejection);
     expect(result.state.maxContentBytes).toBe(options[0] === '-maxfraglen' ? 1_024 : 16_384);
     echo(continueHere(socket, result));
@@ -431,12 +444,12 @@ describe('the client of OpenSSL', () => {
     const client = startClient(front.port);
     client.say('hello\n');
     const socket = await front.read('hello\n');
-    await until(() => findTlsHandle(socket)![NOTE]!.writtenBytes !== undefined);
+    await until(() => findTlsWrap(socket)![NOTE]!.writtenBytes !== undefined);
     const before = startClient(front.port);
     before.say('hello\n');
     const other = await front.read('hello\n', 1);
     before.say(`${command}\n`);
-    await until(() => takeTls13AndStay(other) === 'keyUpdate');
+    await until(() => takeAndStay(other) === 'keyUpdate');
     const transport = continueHere(socket, taken(socket));
     echo(transport);
     const { readKeys } = transport as unknown as { readKeys: TrafficKeys };
@@ -455,7 +468,7 @@ test('the secrets of a connection are wiped with it, and no line of the key log 
   const lines: Buffer[] = [];
   front.server.on('keylog', (line: Buffer) => lines.push(line));
   const { client, socket } = await exchange(front);
-  const { secrets } = findTlsHandle(socket)![NOTE]!;
+  const { secrets } = findTlsWrap(socket)![NOTE]!;
   expect(secrets!.some((byte) => byte !== 0)).toBe(true);
   expect(lines.length).toBeGreaterThan(3);
   for (const line of lines) expect(line.every((byte) => byte === 0)).toBe(true);

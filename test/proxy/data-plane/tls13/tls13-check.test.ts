@@ -5,9 +5,10 @@ import type { AddressInfo } from 'node:net';
 import { generate } from 'selfsigned';
 import { reachVerdict } from '../../../../proxy/data-plane/shared/self-check';
 import { Tls13Connections } from '../../../../proxy/data-plane/tls13/tls13-connections';
-import { CheckCertificate, tryTls13 } from '../../../../proxy/data-plane/tls13/tls13-check';
+import { StreamTransport } from '../../../../proxy/data-plane/transport/stream-transport';
+import { CertificatePair, tryTls13 } from '../../../../proxy/data-plane/tls13/tls13-check';
 
-let certificate: CheckCertificate;
+let certificate: CertificatePair;
 beforeAll(async () => {
   const { cert, private: key } = await generate([{ name: 'commonName', value: 'localhost' }], { keyType: 'ec' });
   certificate = { cert, key };
@@ -67,10 +68,11 @@ test('connections are taken where the check says that they can be', async () => 
   const { port } = server.address() as AddressInfo;
   const client = tls.connect({ port, host: '127.0.0.1', rejectUnauthorized: false });
   const [socket] = (await once(server, 'secureConnection')) as [TLSSocket];
+  const source = new StreamTransport(socket);
   await new Promise(setImmediate);
-  expect(connections.take(socket)).toBe('off');
+  expect(connections.take(source)).toBe('off');
   await connections.check.start();
-  const taken = connections.take(socket);
+  const taken = connections.take(source);
   expect(taken).toMatchObject({ proof: 'counted' });
   if (typeof taken !== 'string') taken.release();
   await once(client, 'close');

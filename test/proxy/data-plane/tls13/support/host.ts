@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import tls, { TLSSocket } from 'node:tls';
 import { NOBODY, Transport } from '../../../../../proxy/data-plane/contract/transport';
 import { TLS13_REJECTIONS } from '../../../../../proxy/data-plane/tls13/rejections';
-import { takeTls13 } from '../../../../../proxy/data-plane/tls13/take-tls13';
+import { TlsSource, takeTls13 } from '../../../../../proxy/data-plane/tls13/take-tls13';
 import { decodeState, encodeState, tryState, wipeState } from '../../../../../proxy/data-plane/tls13/tls13-state';
 import { Tls13Transport } from '../../../../../proxy/data-plane/tls13/tls13-transport';
 import { watchTls13 } from '../../../../../proxy/data-plane/tls13/tls13-watch';
@@ -68,12 +68,17 @@ class LineServer {
   }
 }
 
+interface Live {
+  readonly transport: Transport & TlsSource;
+  readonly lines: LineServer;
+}
+
 const [, , role, certFile, keyFile] = process.argv;
 if (role === 'next') next();
 else first();
 
 function first(): void {
-  const live = new Map<TLSSocket, LineServer>();
+  const live = new Map<TLSSocket, Live>();
   const server = tls.createServer({
     cert: readFileSync(certFile!),
     key: readFileSync(keyFile!),
@@ -84,7 +89,7 @@ function first(): void {
   watchTls13(server);
   server.on('secureConnection', (socket: TLSSocket) => {
     const transport = new StreamTransport(socket);
-    live.set(socket, new LineServer(transport, 'A'));
+    live.set(socket, { transport, lines: new LineServer(transport, 'A') });
     // What says nothing in one go with the handshake, as a proxy that asks a backend first.
     transport.pause();
     setImmediate(() => transport.resume());
@@ -98,8 +103,8 @@ function first(): void {
     const child = fork(__filename, ['next'], { serialization: 'advanced' });
     const rejected: Record<string, number> = {};
     const proofs: Record<string, number> = {};
-    for (const [socket, lines] of live) {
-      const result = await pass(child, socket, lines);
+    for (const connection of live.values()) {
+      const result = await pass(child, connection);
       const into = result === 'opened' || result === 'counted' ? proofs : rejected;
       into[result] = (into[result] ?? 0) + 1;
     }
@@ -108,10 +113,10 @@ function first(): void {
 }
 
 /** Comes to an end because what may pass does, with clients that wait for responses. */
-async function pass(child: ChildProcess, socket: TLSSocket, lines: LineServer): Promise<string> {
+async function pass(child: ChildProcess, { transport, lines }: Live): Promise<string> {
   lines.leave();
   for (let attempt = 0; ; attempt += 1) {
-    const taken = takeTls13(socket);
+    const taken = takeTls13(transport);
     if (typeof taken === 'string') {
       if (TLS13_REJECTIONS[taken].mayPass && attempt < 1_000) {
         await new Promise((resolve) => setTimeout(resolve, 1));
