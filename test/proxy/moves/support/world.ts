@@ -32,7 +32,7 @@ export async function startApplication(
   sessions: Map<string, Session>,
   { givesToken = true, ...options }: ServerOptions & { givesToken?: boolean } = {},
 ): Promise<Application> {
-  const server = new WebSocketServer({ port: 0, host: '127.0.0.1', ...options });
+  const server = new WebSocketServer(options.noServer === true ? options : { port: 0, host: '127.0.0.1', ...options });
   const handshakes: IncomingHttpHeaders[] = [];
   const closed: number[] = [];
   server.on('headers', (headers, { headers: asked }) => {
@@ -53,11 +53,12 @@ export async function startApplication(
       socket.send(`echo ${Number.parseInt(text, 10)}`);
     });
   });
-  await new Promise((resolve) => server.once('listening', resolve));
   later(() => {
     for (const client of server.clients) client.terminate();
     server.close();
   });
+  if (options.noServer === true) return { port: 0, server, handshakes, closed };
+  await new Promise((resolve) => server.once('listening', resolve));
   return { port: (server.address() as AddressInfo).port, server, handshakes, closed };
 }
 
