@@ -13,6 +13,11 @@ const NORMAL = 1000;
 const GOING_AWAY = 1001;
 /** An upstream that has said Close has this long to end its connection, too: it may save what it knows at its end. */
 const LAST_READ_MS = 1_000;
+/**
+ * Libraries respond to a Close at once, and the responses that an application still computes cannot be sent any more. So an
+ * upstream that is silent for this long has said what it had to say; one that is not gets its Close after the second time.
+ */
+const QUIET_MS = { silence: 25, most: 100 } as const;
 /** Between two looks at whether a protocol is settled. */
 const SETTLE_MS = 5;
 
@@ -113,6 +118,8 @@ export class Move implements Mover {
 
   private async endUpstream(): Promise<MoveRejection | undefined> {
     const { toUpstream, toClient } = this.tunnel;
+    await this.untilQuiet();
+    if (this.state !== 'stopping' || this.tunnel.isClosingByItself) return this.giveUp();
     this.state = 'ending';
     const deadline = performance.now() + this.timeoutMs;
     toUpstream.say(closeFrame(GOING_AWAY, '', true));
@@ -163,6 +170,19 @@ export class Move implements Mover {
     const pass = (frames: Buffer) => this.tunnel.toClient.say(frames);
     const rest = (await this.within(conversation.hold(transport, head, pass), deadline)) ?? 'notResumed';
     return typeof rest === 'string' ? rest : { transport, head: rest };
+  }
+
+  private async untilQuiet(): Promise<void> {
+    const { toClient } = this.tunnel;
+    const deadline = performance.now() + QUIET_MS.most;
+    let { taken } = toClient;
+    let sinceMs = performance.now();
+    while (this.state === 'stopping' && performance.now() < Math.min(deadline, sinceMs + QUIET_MS.silence)) {
+      await this.isInTime(new Promise((resolve) => setTimeout(resolve, SETTLE_MS)), deadline);
+      if (toClient.taken === taken) continue;
+      taken = toClient.taken;
+      sinceMs = performance.now();
+    }
   }
 
   private async untilSettled(deadline: number): Promise<boolean> {

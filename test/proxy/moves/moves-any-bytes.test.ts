@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { closeFrame } from '../../../proxy/data-plane/websocket/frame-scanner';
 import { CONTINUATION, PING, TEXT, connectRaw, frame } from '../data-plane/websocket/support/peers';
-import { stopAll, until } from '../support/world';
+import { later, stopAll, until } from '../support/world';
 import { RawHandshake, Session, connectClient, startApplication, startMoves, startRaw } from './support/world';
 
 afterEach(stopAll);
@@ -242,4 +242,24 @@ test('the subprotocol stays', async () => {
   await retarget('target');
   await until(() => proxy.report().carried!.websocket === 1);
   expect([client.socket.protocol, [...target.server.clients][0]!.protocol, client.codes]).toEqual(['b', 'b', []]);
+});
+
+test('a response that the backend still computes comes before its Close', async () => {
+  const sessions = new Map<string, Session>();
+  // The library of this backend responds to a Close at once, and drops what it is to send behind that.
+  const options = { respondsAfterMs: 10 };
+  const [source, target] = [await startApplication(sessions, options), await startApplication(sessions, options)];
+  const { port, proxy, retarget } = await startMoves(source.port, target.port);
+  const clients = await Promise.all(Array.from({ length: 10 }, () => connectClient(port)));
+  const timer = setInterval(() => clients.forEach(({ socket }) => socket.send('1')), 5);
+  later(() => clearInterval(timer));
+  await until(() => clients.every(({ texts }) => texts.length > 0));
+  await retarget('target');
+  await until(() => proxy.report().carried!.websocket === clients.length);
+  clearInterval(timer);
+  const count = () => clients.reduce((sum, { texts }) => sum + texts.length, 0);
+  const received = () => [...sessions.values()].reduce((sum, session) => sum + session.received.length, 0);
+  clients.forEach(({ socket }) => socket.send('2'));
+  await until(() => clients.every(({ texts }) => texts.at(-1) === 'echo 2'));
+  expect(count()).toBe(received());
 });

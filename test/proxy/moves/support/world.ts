@@ -30,7 +30,11 @@ export interface Application {
  */
 export async function startApplication(
   sessions: Map<string, Session>,
-  { givesToken = true, ...options }: ServerOptions & { givesToken?: boolean } = {},
+  {
+    givesToken = true,
+    respondsAfterMs = 0,
+    ...options
+  }: ServerOptions & { givesToken?: boolean; respondsAfterMs?: number } = {},
 ): Promise<Application> {
   const server = new WebSocketServer(options.noServer === true ? options : { port: 0, host: '127.0.0.1', ...options });
   const handshakes: IncomingHttpHeaders[] = [];
@@ -50,7 +54,9 @@ export async function startApplication(
       const text = data.toString();
       if (text === 'push') return socket.send(`push ${(session.sent += 1)}`);
       session.received.push(Number.parseInt(text, 10));
-      socket.send(`echo ${Number.parseInt(text, 10)}`);
+      const respond = () => socket.send(`echo ${Number.parseInt(text, 10)}`);
+      if (respondsAfterMs === 0) respond();
+      else setTimeout(respond, respondsAfterMs);
     });
   });
   later(() => {
