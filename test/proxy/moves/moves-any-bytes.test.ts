@@ -125,7 +125,7 @@ test('a client that reads slowly gets all of the old backend before the new one 
   expect(text(client.received()) === expected).toBe(true);
 });
 
-test('a client that reads nothing at all is told to connect anew when the time has passed', async () => {
+test('a client that reads nothing at all gets Close 1012 when the time has passed', async () => {
   // More than the kernel keeps on its way.
   const many = Array.from({ length: 400 }, () => frame(TEXT, 'x'.repeat(60_000)));
   const source = await startSide(Buffer.concat(many));

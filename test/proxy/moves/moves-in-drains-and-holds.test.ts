@@ -35,7 +35,7 @@ async function talk(clients: readonly Client[]): Promise<void> {
 const sockets = ({ active, carried }: LedgerReport) => [active.websocket, carried!.websocket];
 const codes = ({ clients, other }: Stand) => [...clients, other].flatMap((client) => client.codes);
 
-test('a drain moves at once what can be moved, and is over for it; an undrain brings it back', async () => {
+test('a drain moves at once what can be moved, and ends for it; an undrain brings it back', async () => {
   const stand = await startStand();
   const { proxy, order, source, target, clients, other } = stand;
   await order('/drain', { perKindSeconds: HOUR });
