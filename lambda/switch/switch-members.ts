@@ -1,6 +1,6 @@
 import type { SwitchPlan } from '../../core/plan/switch-plan';
 import type { LedgerReport } from '../../core/proxy/admin-api';
-import { STREAM_KINDS, total } from '../../core/proxy/connections';
+import { STREAM_KINDS, StreamKind, total } from '../../core/proxy/connections';
 import { NO_MOVES, addMoves, movesSince } from '../../core/moves/moves';
 import { fitHoldOrder } from '../../core/proxy/fit-order';
 import { HoldOrder, NO_HOLD_FIGURES, ReleaseOrder, combineHoldFigures } from '../../core/proxy/hold';
@@ -276,16 +276,17 @@ export class SwitchMembers {
     const holds = found
       .map(({ first, report }) => combineHoldFigures(report.holds, first?.holds ?? NO_HOLD_FIGURES, (a, b) => a - b))
       .reduce((sum, each) => combineHoldFigures(sum, each, plus), NO_HOLD_FIGURES);
-    const count = (how: 'closed' | 'forced' | 'moved') =>
+    const sumKinds = (read: (report: LedgerReport, kind: StreamKind) => number) =>
       Object.fromEntries(
         STREAM_KINDS.map((kind) => [
           kind,
-          found.map(({ first, report }) => report.ended[kind][how] - (first?.ended[kind][how] ?? 0)).reduce(plus, 0),
+          found.map(({ first, report }) => read(report, kind) - (first ? read(first, kind) : 0)).reduce(plus, 0),
         ]),
       ) as StreamCounts;
+    const count = (how: 'closed' | 'forced') => sumKinds((report, kind) => countEnded(report, kind, how));
     const moved = found.filter(({ report }) => report.moves !== undefined);
     const figures = moved.map(({ first, report }) => movesSince(first?.moves ?? NO_MOVES, report.moves!));
-    const moves = { ...figures.reduce(addMoves, NO_MOVES), moved: count('moved') };
+    const moves = { ...figures.reduce(addMoves, NO_MOVES), moved: sumKinds(countJoined) };
     return {
       holds,
       streams: { closed: count('closed'), forced: count('forced') },
@@ -479,6 +480,17 @@ export class SwitchMembers {
 
 function addressOf({ address }: SwitchTask): Pick<SwitchTask, 'address'> {
   return address === undefined ? {} : { address };
+}
+
+/** One that had left its backend is carried, and may have been closed because it could not join another one. */
+function countEnded({ ended, carriedEnded }: LedgerReport, kind: StreamKind, how: 'closed' | 'forced'): number {
+  return ended[kind][how] + (carriedEnded?.[kind][how] ?? 0);
+}
+
+/** Those that have left their backend and are connected to the other side's: not those that came back, and not those that were closed. */
+function countJoined({ ended, carriedEnded }: LedgerReport, kind: StreamKind): number {
+  const { moved = 0, closed = 0, forced = 0 } = carriedEnded?.[kind] ?? {};
+  return ended[kind].moved - moved - closed - forced;
 }
 
 /** Another instance counts from zero. */

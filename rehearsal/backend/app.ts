@@ -43,7 +43,9 @@ async function start(): Promise<void> {
     socket.on('error', () => socket.destroy());
     const { pathname, searchParams } = formatUrl(request);
     const client = searchParams.get('client');
-    if (pathname === '/ws/counter' && client !== null) return counter.upgrade(request, socket, head, client);
+    if (pathname === '/ws/counter' && client !== null) {
+      return void counter.upgrade(request, socket, head, client).catch(() => socket.destroy());
+    }
     socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
   });
   process.once('SIGTERM', () => stop(server, counter, clock));

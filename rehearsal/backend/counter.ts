@@ -1,4 +1,5 @@
-import { IncomingMessage } from 'node:http';
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import { Duplex } from 'node:stream';
 import { RawData, WebSocket, WebSocketServer } from 'ws';
 import { Side } from '../../core/traffic/weights';
@@ -34,8 +35,17 @@ class RespondingWebSocket extends WebSocket {
   }
 }
 
-/** `GET /ws/counter?client=ID`: counts the messages of a client in the store and responds to each, in order. */
+/** What a proxy offers with a handshake, and what it says when it moves the connection here. In the 101: what to say then. */
+const TOKEN_HEADER = 'x-drainshift-resume-token';
+const RESUME_HEADER = 'x-drainshift-resume';
+
+/**
+ * `GET /ws/counter?client=ID`: counts the messages of a client in the store and responds to each, in order. `sequence` counts those of
+ * the connection, from 1: it is kept in the store, too, under the connection's resume token, so that the other side goes on where this one
+ * stopped. A token that is unknown, or another client's, is rejected.
+ */
 export class Counter {
+  private readonly tokens = new WeakMap<IncomingMessage, string>();
   private readonly server = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
@@ -47,16 +57,31 @@ export class Counter {
     side: Side,
     private readonly store: Store,
   ) {
-    this.server.on('headers', (headers) => headers.push(`x-backend: ${side}`));
+    this.server.on('headers', (headers, request) => {
+      headers.push(`x-backend: ${side}`, `${TOKEN_HEADER}: ${this.tokens.get(request)}`);
+    });
   }
 
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, client: string): void {
+  async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, client: string): Promise<void> {
+    const token = await this.findToken(request, client);
+    if (token === undefined)
+      return void socket.end('HTTP/1.1 410 Gone\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+    this.tokens.set(request, token);
     this.server.handleUpgrade(request, socket, head, (webSocket) => {
       webSocket.on('error', () => webSocket.terminate());
       webSocket.on('message', (data) => {
-        webSocket.respond(() => this.count(client, data)).catch(() => webSocket.close(1011, 'cannot count'));
+        webSocket.respond(() => this.count(client, token, data)).catch(() => webSocket.close(1011, 'cannot count'));
       });
     });
+  }
+
+  /** @returns undefined where there is no such connection to go on with */
+  private async findToken({ headers }: IncomingMessage, client: string): Promise<string | undefined> {
+    const resumed = headers[RESUME_HEADER];
+    const token = String(resumed ?? headers[TOKEN_HEADER] ?? randomUUID());
+    const key = `connection:${token}`;
+    const owner = resumed === undefined ? await this.store.setOnce(key, client) : await this.store.get(key);
+    return owner === client ? token : undefined;
   }
 
   /** Responds to what was received, then closes every connection with 1001. */
@@ -64,8 +89,12 @@ export class Counter {
     for (const webSocket of this.server.clients) webSocket.close(1001, 'backend stops');
   }
 
-  private async count(client: string, data: RawData): Promise<string> {
+  private async count(client: string, token: string, data: RawData): Promise<string> {
     const { n } = JSON.parse((data as Buffer).toString('utf8')) as { n: number };
-    return JSON.stringify({ n, count: await this.store.increment(`counter:${client}`) });
+    const [count, sequence] = await Promise.all([
+      this.store.increment(`counter:${client}`),
+      this.store.increment(`sequence:${token}`),
+    ]);
+    return JSON.stringify({ n, count, sequence });
   }
 }

@@ -39,6 +39,7 @@ ${section('Stages', () => sections.staged(cutover))}
 ${section('What the clients saw', () => clients(cutover, seen, samples))}
 ${seen ? section('The scenario', () => rehearsed.scenario(seen)) : ''}
 ${section('The drain', () => sections.drained(cutover))}
+${section('Connections that moved', () => sections.moved(cutover))}
 ${section('The switch', () => rehearsed.switches(evidence))}
 ${seen ? section('Faults', () => rehearsed.faults(seen)) : ''}
 ${section('What was not exercised', () => untried(cutover, seen))}

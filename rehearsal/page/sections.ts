@@ -5,7 +5,8 @@ import { SIDES, formatWeights } from '../../core/traffic/weights';
 import { oddsFigure, trafficFigure } from './charts';
 import { DRAIN_ENDINGS, drainBars } from './drain-bars';
 import { SeenOutside, listEvents } from './data/events';
-import { escape, note, table } from './markup';
+import { explainRejection, listMoves } from '../../core/cutover/describe-moves';
+import { escape, list, note, table } from './markup';
 import type { BothSides, Cutover, StageSeen } from './data/read';
 import { findFigures, findLatencies, sumRoutes } from './data/series';
 import { formatDate, formatElapsed } from './data/time-axis';
@@ -130,6 +131,19 @@ ${table('Connections by kind', ['kind', 'at its start', 'at its end', ...endingN
 ${table('How connections ended', ['how', 'connections'], endings)}
 ${byKind ? '' : note('The evidence counts endings of all kinds together.')}
 ${note('Connections that came in the drain may be among those that were closed.')}${unknown}`;
+}
+
+/** Nothing of a cutover of whose moves nothing is known. */
+export function moved({ moves, direction }: Cutover): string {
+  if (!moves) return '';
+  const reasons = Object.entries(moves.rejected).map(([code, count]) => [code, number(count), explainRejection(code)]);
+  const carried = CONNECTION_KINDS.reduce((sum, kind) => sum + moves.carried[kind], 0);
+  const rest = `The proxies of the ${direction.from} carry these until their tasks end. Then they are closed in order, and their clients connect anew.`;
+  return [
+    list(listMoves(moves, direction.from)),
+    reasons.length === 0 ? '' : table('Connections that did not move', ['code', 'connections', 'why'], reasons),
+    carried === 0 ? '' : note(rest),
+  ].join('\n');
 }
 
 export function timeline(cutover: Cutover, outside: SeenOutside): string {

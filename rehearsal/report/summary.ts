@@ -1,6 +1,7 @@
+import { countMoved, listMoves } from '../../core/cutover/describe-moves';
 import { describePace } from '../../core/cutover/pacing';
 import { findDirection } from '../../core/plan/direction';
-import { CONNECTION_KINDS, KIND_FACTS, NO_CONNECTIONS } from '../../core/proxy/connections';
+import { CONNECTION_KINDS, KIND_FACTS, NO_CONNECTIONS, StreamKind } from '../../core/proxy/connections';
 import { printableLine } from '../../core/text/printable';
 import { formatWeights } from '../../core/traffic/weights';
 import type { OwnClientsTally } from '../load-balancer/counting/own-clients';
@@ -43,6 +44,7 @@ function headline(evidence: RehearsalEvidence): string {
 /** Name and text of what a person wants to know, in their order. */
 export function listFacts(evidence: RehearsalEvidence): [string, string][] {
   const { http, websocket, serverSentEvents, streaming } = evidence.traffic;
+  const moved = (kind: StreamKind) => countMoved(evidence, kind) ?? 'an unknown number';
   const lines: [string, string][] = [
     ['cutover', cutover(evidence)],
     [
@@ -53,17 +55,18 @@ export function listFacts(evidence: RehearsalEvidence): [string, string][] {
     [
       'websocket',
       `${number(websocket.opened)} opened, ${number(websocket.sent)} messages, ${websocket.lost} lost, ${websocket.duplicated} doubled, ` +
-        `${websocket.outOfOrder} out of order, ${websocket.dropped} dropped, longest gap ${gap(websocket)}, longest stall ${seconds(websocket.longestStallMs)}`,
+        `${websocket.outOfOrder} out of order, ${websocket.dropped} dropped, ${moved('websocket')} moved, ${websocket.closedByServer} closed, longest gap ${gap(websocket)}, longest stall ${seconds(websocket.longestStallMs)}`,
     ],
     [
       'sse',
-      `${number(serverSentEvents.opened)} opened, ${number(serverSentEvents.events)} events, ${serverSentEvents.lost} lost, ${serverSentEvents.dropped} dropped, longest gap ${gap(serverSentEvents)}`,
+      `${number(serverSentEvents.opened)} opened, ${number(serverSentEvents.events)} events, ${serverSentEvents.lost} lost, ${serverSentEvents.dropped} dropped, ${moved('serverSentEvents')} moved, ${serverSentEvents.endedByServer} ended, longest gap ${gap(serverSentEvents)}`,
     ],
     [
       'streaming',
       `${number(streaming.asked)} asked, ${number(streaming.whole)} whole responses, ${streaming.cut} cut, ${streaming.truncated} truncated, ${streaming.wrong} wrong, longest gap ${gap(streaming)}`,
     ],
     ['drain', drain(evidence)],
+    ...moveFacts(evidence),
   ];
   const { switchSeen, switches = [] } = evidence;
   lines.push(...scenarioFacts(evidence.traffic.entries));
@@ -83,6 +86,14 @@ export function listFacts(evidence: RehearsalEvidence): [string, string][] {
   if (evidence.failure) lines.push(['because', `${evidence.failure.code}: ${evidence.failure.message}`]);
   if (evidence.rollback) lines.push(...rollbackFacts(evidence.rollback));
   return lines;
+}
+
+/** Nothing of a cutover in which nothing could move. */
+function moveFacts({ moves, plan }: RehearsalEvidence): [string, string][] {
+  if (!moves) return [];
+  const { from } = findDirection(plan);
+  const [[, moved], ...others] = listMoves(moves, from) as [[string, string], ...[string, string][]];
+  return [['moves', [`${moved} connections`, ...others.map(([name, text]) => `${name} ${text}`)].join('; ')]];
 }
 
 /** How many passed, and each that did not. */

@@ -1,5 +1,8 @@
 import { Direction, findDirection } from '../../../core/plan/direction';
+import type { MovesSeen } from '../../../core/cutover/moves-seen';
+import { CARRIED_ENDINGS } from '../../../core/judge/move-tally';
 import { NO_COUNTS } from '../../../core/judge/tally';
+import { MOVE_REJECTION_CODES } from '../../../core/moves/moves';
 import { ByKind, CONNECTION_KINDS, KindCounts, eachKind } from '../../../core/proxy/connections';
 import { SIDES, Side, Weights } from '../../../core/traffic/weights';
 import { own } from '../../../core/validation/own';
@@ -19,6 +22,7 @@ export interface Cutover {
   readonly plan: Readonly<Record<string, unknown>>;
   readonly stages: readonly StageSeen[];
   readonly drain: DrainSeen | undefined;
+  readonly moves: MovesSeen | undefined;
   readonly polls: readonly Poll[];
   /** Of the first shift: the counts of the looks are since then. */
   readonly shiftedMs: number | undefined;
@@ -187,6 +191,7 @@ export function readCutover(evidence: unknown): Cutover {
     initialWeights: readWeights(get(plan, 'initialWeights')),
     plan,
     stages: readList(get(evidence, 'stages'), readStage),
+    moves: readMoves(get(evidence, 'moves')),
     drain: isDrained ? readDrain(get(evidence, 'drain'), direction.from) : undefined,
     polls,
     shiftedMs: readMs(get(ofKind('shift')[0], 'at')),
@@ -257,6 +262,28 @@ function readDrain(value: unknown, from: Side): DrainSeen {
     byKind: readEndings(get(value, 'byKind')),
   };
 }
+
+function readMoves(value: unknown): MovesSeen | undefined {
+  const moved = readCount(get(value, 'moved'));
+  if (moved === undefined) return undefined;
+  const counts = (name: string, names: readonly string[]) =>
+    Object.fromEntries(names.map((each) => [each, readCount(get(get(value, name), each)) ?? 0]));
+  const stall = STALL.map((name) => readCount(get(get(value, 'stall'), name)));
+  const [count, p50Ms, p99Ms, longestMs] = stall as [number, number, number, number];
+  return {
+    moved,
+    rejected: Object.fromEntries(
+      Object.entries(counts('rejected', MOVE_REJECTION_CODES)).filter(([, each]) => each > 0),
+    ),
+    ...(stall.every((each) => each !== undefined) && { stall: { count, p50Ms, p99Ms, longestMs } }),
+    stallCounts: [],
+    carried: eachKind((kind) => readCount(get(get(value, 'carried'), kind)) ?? 0),
+    carriedUnknownTasks: readCount(get(value, 'carriedUnknownTasks')) ?? 0,
+    carriedEnded: counts('carriedEnded', CARRIED_ENDINGS) as MovesSeen['carriedEnded'],
+  };
+}
+
+const STALL = ['count', 'p50Ms', 'p99Ms', 'longestMs'] as const;
 
 function readEndings(value: unknown): DrainSeen['byKind'] {
   if (typeof value !== 'object' || value === null) return undefined;

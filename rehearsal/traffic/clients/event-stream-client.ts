@@ -122,6 +122,7 @@ export class EventStreamClient {
   private judge(ended: Ended): void {
     if (ended.how === 'dropped') return this.drop(`expected a stream with an end, got ${ended.why}`);
     this.recorder.serverSentEvents[ended.how] += 1;
+    if (ended.how === 'endedCleanly') this.recorder.serverSentEvents.endedByServer += 1;
     this.backOff.endInOrder();
   }
 

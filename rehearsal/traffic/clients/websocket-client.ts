@@ -35,6 +35,8 @@ export class WebSocketClient {
   private readonly jar = new CookieJar();
   /** When each message was due that has no response yet. */
   private readonly due = new Map<number, number>();
+  /** The highest number of a message within this connection that the server has told: it goes on wherever the connection moves. */
+  private lastSequence = 0;
   /** When those were due that wait for a connection. */
   private held: number[] = [];
   /** From its handshake to its end. */
@@ -46,6 +48,8 @@ export class WebSocketClient {
   private endedMs: number | undefined;
   /** Sends no more on this connection, and closes it when all got a response. */
   private isRetiring = false;
+  /** Whether this end has begun to close the connection. */
+  private isClosing = false;
   private isFinishing = false;
   /** Whether the message is sent whose response shows that the client was served to the end. */
   private hasSentLast = false;
@@ -125,6 +129,7 @@ export class WebSocketClient {
 
   private connection(): Promise<Ended> {
     this.isRetiring = false;
+    this.isClosing = false;
     return new Promise((resolve) => {
       const { host, port, authority } = this.endpoint;
       // The types of `ws` leave out what it passes on to TLS, and its newest option.
@@ -164,6 +169,7 @@ export class WebSocketClient {
 
   private opened(socket: WebSocket): void {
     this.isOpen = true;
+    this.lastSequence = 0;
     this.recorder.websocket.opened += 1;
     this.recorder.live.websocket += 1;
     if (this.endedMs !== undefined) this.recorder.gap('websocket', this.endedMs);
@@ -191,7 +197,7 @@ export class WebSocketClient {
   private received(data: RawData): void {
     const text = (data as Buffer).toString('utf8');
     const response = readResponse(text);
-    if (response === undefined) return this.recorder.note(this.name, `expected {"n","count"}, got ${text}`);
+    if (response === undefined) return this.recorder.note(this.name, `expected {"n","count","sequence"}, got ${text}`);
     const responded = this.ledger.responded;
     this.backOff.served();
     const findings = this.ledger.respond(response.n, response.count);
@@ -201,12 +207,25 @@ export class WebSocketClient {
       for (const [name, amount] of Object.entries(faults)) this.add(name as keyof typeof faults, amount);
       this.recorder.note(this.name, what);
     }
+    // What came late or twice says nothing of where it came from.
+    if (findings.length === 0) this.checkSequence(response.sequence);
     this.closeWhenResponded();
+  }
+
+  /** One that starts again is another connection to the server: it was not told whose it was before. */
+  private checkSequence(sequence: number): void {
+    if (sequence <= this.lastSequence) {
+      this.add('outOfOrder', 1);
+      const rule = `a number over ${this.lastSequence} within the connection`;
+      this.recorder.note(this.name, `expected ${rule}, got ${sequence}: it was not resumed`);
+    }
+    this.lastSequence = sequence;
   }
 
   private close(): void {
     const { socket } = this;
     if (socket?.readyState !== WebSocket.OPEN) return;
+    this.isClosing = true;
     socket.close(1000);
     const limit = machineTime.limit(CLOSE_MS, () => socket.terminate());
     socket.once('close', () => limit.clear());
@@ -232,7 +251,10 @@ export class WebSocketClient {
     const isInOrder = forMs !== undefined || CLEAN_CODES.includes(code);
     if (isInOrder) this.backOff.endInOrder();
     if (forMs !== undefined) websocket.refused += 1;
-    else if (isInOrder) websocket.closedCleanly += 1;
+    else if (isInOrder) {
+      websocket.closedCleanly += 1;
+      if (!this.isClosing) websocket.closedByServer += 1;
+    }
     // A handshake that is cut short because the client is given up is not another loss.
     else if (wasOpen || !this.isGivenUp)
       this.drop(`expected a connection that ends with a Close frame, got ${error ?? `code ${code}`}`);
@@ -280,10 +302,17 @@ function rejection(response: IncomingMessage): Ended {
   return { code: 1006, error: `handshake got ${response.statusCode}`, rejectedForMs: forMs };
 }
 
-function readResponse(text: string): { n: number; count: number } | undefined {
+interface Response {
+  readonly n: number;
+  readonly count: number;
+  readonly sequence: number;
+}
+
+function readResponse(text: string): Response | undefined {
   try {
-    const { n, count } = JSON.parse(text) as Record<string, unknown>;
-    return typeof n === 'number' && typeof count === 'number' ? { n, count } : undefined;
+    const { n, count, sequence } = JSON.parse(text) as Record<string, unknown>;
+    const areNumbers = typeof n === 'number' && typeof count === 'number' && typeof sequence === 'number';
+    return areNumbers ? { n, count, sequence } : undefined;
   } catch {
     return undefined;
   }

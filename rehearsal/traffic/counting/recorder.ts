@@ -43,6 +43,7 @@ export class Recorder {
     outOfOrder: 0,
     refused: 0,
     closedCleanly: 0,
+    closedByServer: 0,
     dropped: 0,
     longestGapMs: 0,
     longestStallMs: 0,
@@ -55,6 +56,7 @@ export class Recorder {
     duplicated: 0,
     refused: 0,
     endedCleanly: 0,
+    endedByServer: 0,
     dropped: 0,
     longestGapMs: 0,
   };

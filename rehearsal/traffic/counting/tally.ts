@@ -52,6 +52,8 @@ export interface WebSocketTally {
   readonly refused: number;
   /** Ended by a Close frame that says that all is well (1000, 1001, 1012 or no code), from either side. */
   readonly closedCleanly: number;
+  /** Those of them that the other end has closed. */
+  readonly closedByServer: number;
   /** Ended in any other way, handshakes that failed, and clients that had no connection at the end. */
   readonly dropped: number;
   /** The longest that any client was without a connection, from one's end to the next one's opening. */
@@ -70,6 +72,8 @@ export interface ServerSentEventsTally {
   readonly refused: number;
   /** Ended between two events, by the end of the stream or, after its last event, by the client. */
   readonly endedCleanly: number;
+  /** Those of them that the other end has ended. */
+  readonly endedByServer: number;
   /** Ended in any other way, requests that failed, and clients that had no stream at the end. */
   readonly dropped: number;
   /** The longest that any client waited for an event, over all of its streams. */

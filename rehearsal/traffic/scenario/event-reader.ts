@@ -154,6 +154,7 @@ export class EventReader extends LongLivedClient {
     const { serverSentEvents } = this.setup.recorder;
     if (ended.how === 'endedCleanly' || ended.how === 'refused') {
       serverSentEvents[ended.how] += 1;
+      if (ended.how === 'endedCleanly') serverSentEvents.endedByServer += 1;
       this.backOff.endInOrder();
       return;
     }

@@ -34,6 +34,8 @@ export class ScriptClient extends LongLivedClient {
   private inbox: string[] = [];
   private arrived: () => void = () => undefined;
   private endedMs: number | undefined;
+  /** Whether this end has begun to close the connection. */
+  private isClosing = false;
   private state: 'running' | 'served' | 'givenUp' = 'running';
 
   constructor(
@@ -63,6 +65,7 @@ export class ScriptClient extends LongLivedClient {
   }
 
   private connection(): Promise<Ended> {
+    this.isClosing = false;
     const { visit } = this.setup;
     const { path: template, headers, subprotocol } = this.spec;
     const missing = findMissing([template, headers], visit.variables);
@@ -228,6 +231,7 @@ export class ScriptClient extends LongLivedClient {
 
   private close(socket: WebSocket): void {
     if (socket.readyState !== WebSocket.OPEN) return;
+    this.isClosing = true;
     socket.close(1000);
     const limit = machineTime.limit(CLOSE_MS, () => socket.terminate());
     socket.once('close', () => limit.clear());
@@ -240,6 +244,7 @@ export class ScriptClient extends LongLivedClient {
       this.backOff.endInOrder();
     } else if (CLEAN_CODES.includes(code)) {
       websocket.closedCleanly += 1;
+      if (!this.isClosing) websocket.closedByServer += 1;
       const fruitless = this.backOff.endInOrder();
       if (fruitless >= MAX_FRUITLESS && !this.backOff.hasFailed) this.missMessage(code);
     } else if (wasOpen || this.state !== 'givenUp') {

@@ -49,7 +49,7 @@ test('stops by closing every connection in its own way, with every count that it
   const again = await connect(next, 'stopping');
   again.socket.send(JSON.stringify({ n: responses.length + 1 }));
   const [data] = (await once(again.socket, 'message')) as [Buffer];
-  expect(JSON.parse(String(data))).toEqual({ n: responses.length + 1, count: responses.length + 1 });
+  expect(JSON.parse(String(data))).toEqual({ n: responses.length + 1, count: responses.length + 1, sequence: 1 });
   again.socket.close();
 });
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import { WebSocket } from 'ws';
 import { Running, startBackend } from '../../../rehearsal/backend/backend';
 import { readLogs } from '../../../rehearsal/backend/backends';
@@ -66,9 +67,14 @@ test('an upload comes back as length and sha256, with and without a length, up t
   expect(tooLarge.status).toBe(413);
 });
 
-test("a client's messages are counted over both sides", async () => {
-  const counts = async (backend: Running, numbers: number[]): Promise<unknown[]> => {
-    const socket = new WebSocket(`${backend.url.replace('http', 'ws')}/ws/counter?client=both`);
+test("a client's messages are counted over both sides, and those of a connection by its resume token", async () => {
+  let token = '';
+  const counts = async (backend: Running, numbers: number[], headers = {}): Promise<unknown[]> => {
+    const socket = new WebSocket(`${backend.url.replace('http', 'ws')}/ws/counter?client=both`, { headers });
+    socket.once(
+      'upgrade',
+      (response: IncomingMessage) => (token = String(response.headers['x-drainshift-resume-token'])),
+    );
     const responses: unknown[] = [];
     socket.on('message', (data: Buffer) => {
       if (responses.push(JSON.parse(data.toString())) === numbers.length) socket.close(1000);
@@ -79,13 +85,26 @@ test("a client's messages are counted over both sides", async () => {
     return responses;
   };
   expect(await counts(source, [1, 2])).toEqual([
-    { n: 1, count: 1 },
-    { n: 2, count: 2 },
+    { n: 1, count: 1, sequence: 1 },
+    { n: 2, count: 2, sequence: 2 },
   ]);
-  expect(await counts(target, [3, 4])).toEqual([
-    { n: 3, count: 3 },
-    { n: 4, count: 4 },
+  // Another connection is another sequence, and one that is resumed is the same.
+  const offered = { 'x-drainshift-resume-token': 'of-a-proxy' };
+  expect(await counts(target, [3, 4], offered)).toEqual([
+    { n: 3, count: 3, sequence: 1 },
+    { n: 4, count: 4, sequence: 2 },
   ]);
+  expect(token).toBe('of-a-proxy');
+  expect(await counts(source, [5], { 'x-drainshift-resume': token })).toEqual([{ n: 5, count: 5, sequence: 3 }]);
+  for (const [client, resumed] of [
+    ['both', 'nobodys'],
+    ['another', token],
+  ]) {
+    const url = `${source.url.replace('http', 'ws')}/ws/counter?client=${client}`;
+    const rejected = new WebSocket(url, { headers: { 'x-drainshift-resume': resumed } });
+    const [error] = (await once(rejected, 'error')) as [Error];
+    expect(error.message).toBe('Unexpected server response: 410');
+  }
 });
 
 test('a clock goes on on the other side after the last event that the client saw', async () => {

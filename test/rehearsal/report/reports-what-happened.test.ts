@@ -2,6 +2,7 @@ import { eachKind } from '../../../core/proxy/connections';
 import { parsePlan } from '../../../core/plan/plan';
 import { RehearsalEvidence, rehearsalEvidence, withoutEvidence } from '../../../rehearsal/report/evidence';
 import { chooseExitCode } from '../../../rehearsal/report/exit-code';
+import { NO_CONNECTIONS } from '../../../core/proxy/connections';
 import { htmlPage } from '../../../rehearsal/page/page';
 import { Progress } from '../../../rehearsal/progress/progress';
 import { Sample } from '../../../rehearsal/progress/samples';
@@ -43,6 +44,7 @@ const traffic: TrafficTally = {
     outOfOrder: 0,
     refused: 0,
     closedCleanly: 500,
+    closedByServer: 0,
     dropped: 0,
     longestGapMs: 350,
     longestStallMs: 410,
@@ -55,6 +57,7 @@ const traffic: TrafficTally = {
     duplicated: 0,
     refused: 0,
     endedCleanly: 40,
+    endedByServer: 0,
     dropped: 0,
     longestGapMs: 1240,
   },
@@ -150,14 +153,36 @@ const sample = (atMs: number, source: number, target: number): Sample => ({
   messages: 12,
 });
 
+test('the summary has what moved, in switches and in the drain, and says what is unknown of it', () => {
+  const given = evidence();
+  const moves = {
+    moved: 62,
+    rejected: { noToken: 3 },
+    stall: { count: 62, p50Ms: 22.6, p99Ms: 76, longestMs: 76 },
+    stallCounts: [],
+    carried: { ...NO_CONNECTIONS, websocket: 50, serverSentEvents: 2 },
+    carriedUnknownTasks: 1,
+    carriedEnded: { completed: 0, movedBack: 0, closed: 4, forced: 0, lost: 5, unknown: 0 },
+  };
+  const text = summarize({ ...given, moves, drain: { ...given.drain, moved: 60, byKind: undefined } });
+  expect(text).toContain('0 dropped, an unknown number moved, 0 closed');
+  expect(text).toContain(
+    '  moves      62 connections; stall p50 22.6 ms, p99 76 ms, longest 76 ms; carried by the source 52 (50 ws, 2 sse), and what 1 silent tasks carry; ' +
+      'carried ones that ended 4 closed in order, 5 lost with their task; not moved 3 noToken',
+  );
+  expect(htmlPage({ ...given, moves })).toContain(
+    'Its application gave no resume token, and only those that did are moved',
+  );
+});
+
 test('the summary is what a ticket needs', () => {
   expect(summarize(evidence())).toBe(
     [
       'drainshift rehearsal: completed in 37.3 s (44.1 s with start-up), nothing lost of what was tried; NOT TRIED: gRPC',
       '  cutover    100/0 → 0/100; read back at the end: 0/100',
       '  http       8,044 requests, 0 failed, p50 8.5 ms, p99 20.0 ms, longest stall 8.1 s',
-      '  websocket  500 opened, 7,987 messages, 0 lost, 0 doubled, 0 out of order, 0 dropped, longest gap 0.3 s, longest stall 0.4 s',
-      '  sse        40 opened, 3,306 events, 0 lost, 0 dropped, longest gap 1.2 s',
+      '  websocket  500 opened, 7,987 messages, 0 lost, 0 doubled, 0 out of order, 0 dropped, 0 moved, 0 closed, longest gap 0.3 s, longest stall 0.4 s',
+      '  sse        40 opened, 3,306 events, 0 lost, 0 dropped, 0 moved, 0 ended, longest gap 1.2 s',
       '  streaming  180 asked, 180 whole responses, 0 cut, 0 truncated, 0 wrong, longest gap 0.1 s',
       '  drain      source from 194 live connections to 0: 11 by themselves, 0 moved, 180 closed, 3 forced (http 1 by themselves; ws 10 by themselves, 180 closed, 3 forced)',
     ].join('\n'),

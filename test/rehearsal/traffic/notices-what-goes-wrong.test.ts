@@ -146,11 +146,24 @@ describe('WebSocket', () => {
 
   test('a count that starts again, as on a backend without the old state, is a loss', async () => {
     const respond = (text: string, forward: (text: string) => void) => {
-      const { n, count } = JSON.parse(text) as { n: number; count: number };
-      forward(JSON.stringify({ n, count: n > 10 ? count - 10 : count }));
+      const response = JSON.parse(text) as { n: number; count: number };
+      forward(JSON.stringify({ ...response, count: response.n > 10 ? response.count - 10 : response.count }));
     };
     const { websocket } = await findTally({ webSockets: 1 }, { respond }, sent(20));
     expect(websocket).toMatchObject({ lost: 10, duplicated: 0 });
+  });
+
+  test('a connection whose sequence starts again was moved to a backend that has not resumed it', async () => {
+    const respond = (text: string, forward: (text: string) => void) => {
+      const response = JSON.parse(text) as { sequence: number };
+      const { sequence } = response;
+      forward(JSON.stringify({ ...response, sequence: sequence > 10 ? sequence - 10 : sequence }));
+    };
+    const tally = await findTally({ webSockets: 1 }, { respond }, sent(20));
+    expect(tally.websocket).toMatchObject({ lost: 0, duplicated: 0, outOfOrder: 1 });
+    expect(tally.failures.join()).toContain(
+      'expected a number over 10 within the connection, got 1: it was not resumed',
+    );
   });
 
   test('a socket that ends without a Close frame is dropped, and what was open on it is sent again', async () => {
