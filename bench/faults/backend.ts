@@ -3,7 +3,13 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { WebSocketServer } from 'ws';
 import { text } from 'node:stream/consumers';
-import { HOOK_BODIES, isHookCall, type Degraded } from '../../rehearsal/backend/faulty-side';
+import {
+  HOOK_BODIES,
+  RESUME_HEADER,
+  TOKEN_HEADER,
+  isHookCall,
+  type Degraded,
+} from '../../rehearsal/backend/faulty-side';
 
 const side = process.argv[2] ?? '';
 let degraded: Degraded = {};
@@ -29,7 +35,21 @@ const server = createServer((request, response) => {
     response.end(`${side}\n`);
   }, delayMs);
 });
-const sockets = new WebSocketServer({ server, path: '/ws' });
+const sockets = new WebSocketServer({
+  server,
+  path: '/ws',
+  // The echo has no state: a connection with a token goes on.
+  verifyClient: ({ req }, responded) => {
+    const { resumption } = degraded;
+    const isMove = req.headers[RESUME_HEADER] !== undefined;
+    if (isMove && resumption === 'rejected') return responded(false, 410);
+    setTimeout(() => responded(true), isMove && typeof resumption === 'number' ? resumption : 0);
+  },
+});
+sockets.on('headers', (headers, { headers: sent }) => {
+  const token = sent[RESUME_HEADER] ?? sent[TOKEN_HEADER];
+  if (token !== undefined) headers.push(`${TOKEN_HEADER}: ${String(token)}`);
+});
 sockets.on('connection', (socket) => socket.on('message', (data: Buffer) => socket.send(data)));
 // An address of its own: the port of one that was killed is free, and another row's backend would respond in its place.
 const host = `127.77.${(process.pid >> 8) & 255}.${process.pid & 255}`;

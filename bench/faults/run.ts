@@ -1,6 +1,8 @@
 // Runs one row of the matrix: a cutover of its own local cloud, a fault in one phase, and a client that counts for itself.
 import { setTimeout as pause } from 'node:timers/promises';
 import { eachKind } from '../../core/proxy/connections';
+import type { Evidence } from '../../core/cutover/evidence';
+import type { MovesSeen } from '../../core/cutover/moves-seen';
 import type { Outcome } from '../../core/cutover/run';
 import { formatWeights } from '../../core/traffic/weights';
 import { FaultInjector } from '../../rehearsal/faults/injector';
@@ -29,6 +31,8 @@ export interface RowResult {
   readonly dropped: number;
   /** What the evidence says of connections that died with their task. */
   readonly evidenceLost: number;
+  /** What the evidence says of connections that moved. */
+  readonly moves?: MovesSeen;
   /** What is wrong with the row; none when it ended as it must. */
   readonly wrong: readonly string[];
 }
@@ -124,14 +128,15 @@ function isRedriving({ name }: AskedFault, { redriven }: { readonly redriven?: o
 }
 
 /** What the cutover has left in its store. */
-function left({ cloud }: RowSetup, name: string): Pick<Found, 'outcome' | 'lock' | 'evidenceLost'> {
+function left({ cloud }: RowSetup, name: string): Pick<Found, 'outcome' | 'lock' | 'evidenceLost' | 'moves'> {
   const { storeBucket } = cloud.model.config;
   const stored = cloud.objects.find(storeBucket, `evidence/${name}.json`);
-  const evidence = stored && (JSON.parse(stored.body.toString()) as { outcome: string; drain: { lost: number } });
+  const evidence = stored && (JSON.parse(stored.body.toString()) as Evidence);
   return {
     outcome: evidence?.outcome ?? 'none',
     lock: cloud.objects.find(storeBucket, 'lock.json') ? 'kept' : 'free',
-    evidenceLost: evidence?.drain.lost ?? 0,
+    evidenceLost: (evidence?.drain.lost ?? 0) + (evidence?.moves?.carriedEnded.lost ?? 0),
+    ...(evidence?.moves && { moves: evidence.moves }),
   };
 }
 
@@ -166,6 +171,7 @@ interface Found {
   readonly weights: string;
   readonly lock: 'free' | 'kept';
   readonly evidenceLost: number;
+  readonly moves?: MovesSeen;
   readonly injectedMs: number | undefined;
   readonly restoredAtMs: number | undefined;
   readonly restoredSeconds: number | undefined;
@@ -190,6 +196,7 @@ function judge(asked: AskedFault, found: Found): RowResult {
     lostBeyond,
     dropped: seen.dropped.length,
     evidenceLost: found.evidenceLost,
+    ...(found.moves && { moves: found.moves }),
   };
   return { ...result, wrong: findWrong(asked, result, found) };
 }
@@ -246,8 +253,34 @@ function findWrong(asked: AskedFault, row: Omit<RowResult, 'wrong'>, found: Foun
   for (const { status, error } of others) {
     must(error === 'NotStarted', `another cutover must be NotStarted, got ${error ?? status}`);
   }
-  wrong.push(...findWrongSide(asked, row, found));
+  wrong.push(...findWrongSide(asked, row, found), ...findWrongMoves(asked, found));
   return wrong;
+}
+
+type Moved = Pick<MovesSeen, 'moved' | 'rejected'>;
+
+/** What a fault of moves has not met, where it was to meet some. */
+const WRONG_MOVES: Partial<Readonly<Record<AskedFault['name'], (moves: Moved, seen: Seen) => string | undefined>>> = {
+  'target-rejects-moves': ({ moved, rejected: { rejected = 0 } }, { closes }) => {
+    const closed = closes[1012] ?? 0;
+    const isRight = moved === 0 && rejected > 0 && closed >= rejected;
+    return isRight
+      ? undefined
+      : `each move must be rejected, got ${moved} moved, ${rejected} rejected, ${closed} closed`;
+  },
+  'target-dies-in-moves': ({ rejected }) => {
+    const failed = Object.values(rejected).reduce((sum, count) => sum + count, 0);
+    return failed > 0 ? undefined : 'moves must fail, got none that did';
+  },
+  'source-proxy-killed-in-moves': ({ moved }, { dropped }) => {
+    const isRight = moved > 0 && dropped.length > 0;
+    return isRight ? undefined : `some must move, and some be lost, got ${moved} and ${dropped.length}`;
+  },
+};
+
+function findWrongMoves({ name }: AskedFault, { moves, seen }: Found): string[] {
+  const wrong = WRONG_MOVES[name]?.(moves ?? { moved: 0, rejected: {} }, seen);
+  return wrong === undefined ? [] : [wrong];
 }
 
 /** The last requests are served by the side that the weights name. */

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { Duplex } from 'node:stream';
 import { RawData, WebSocket, WebSocketServer } from 'ws';
 import { Side } from '../../core/traffic/weights';
+import { RESUME_HEADER, TOKEN_HEADER } from './faulty-side';
 import { Store } from './store-state';
 
 /**
@@ -34,10 +35,6 @@ class RespondingWebSocket extends WebSocket {
     if (this.working === 0) this.closeWhenIdle?.();
   }
 }
-
-/** What a proxy offers with a handshake, and what it says when it moves the connection here. In the 101: what to say then. */
-const TOKEN_HEADER = 'x-drainshift-resume-token';
-const RESUME_HEADER = 'x-drainshift-resume';
 
 /**
  * `GET /ws/counter?client=ID`: counts the messages of a client in the store and responds to each, in order. `sequence` counts those of

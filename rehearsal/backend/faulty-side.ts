@@ -10,7 +10,14 @@ export interface Degraded {
   readonly delayMs?: number;
   /** What becomes of the calls of a hook between two phases. @default - they are responded to */
   readonly hook?: HookFault;
+  /** What becomes of WebSockets that a proxy moves here: rejected, or accepted so many milliseconds later. @default - accepted at once */
+  readonly resumption?: 'rejected' | number;
 }
+
+/** Of a handshake with which a proxy moves a connection: the token that its backend gave. */
+export const RESUME_HEADER = 'x-drainshift-resume';
+/** Offered with every handshake, and given in its response. */
+export const TOKEN_HEADER = 'x-drainshift-resume-token';
 
 export type HookFault = 'no' | 'garbage' | 'notYet' | 'hangs';
 

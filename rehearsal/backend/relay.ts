@@ -6,7 +6,15 @@ import { trustingLimits } from '../../proxy/data-plane/contract/limits';
 import { createDataPlane } from '../../proxy/data-plane/engine/engine';
 import { seededRandom } from '../load-balancer/random';
 import { announceReady, entryOptions } from '../processes/entry';
-import { HOOK_BODIES, isHookCall, type Degraded, type HookFault, type RelayOptions } from './faulty-side';
+import {
+  HOOK_BODIES,
+  RESUME_HEADER,
+  TOKEN_HEADER,
+  isHookCall,
+  type Degraded,
+  type HookFault,
+  type RelayOptions,
+} from './faulty-side';
 
 // Entry: stands before a backend, ours or a user's own, in a process of its own: killed or stopped it is a side that died or
 // hangs, and what it is told makes responses wrong or late.
@@ -21,7 +29,7 @@ process.once('SIGTERM', () => void plane.close().then(() => process.exit(0)));
 
 const plane = createDataPlane({
   ledger: new Ledger(),
-  route: (request) => later(decide(request), degraded.delayMs ?? 0),
+  route: (request) => later(decide(request), findDelayMs(request)),
   failureResponse: () => ({ status: 502 }),
   timeouts: completeTimeouts(),
   limits: trustingLimits(),
@@ -33,11 +41,27 @@ void plane.listen({ host: '127.0.0.1', port: 0 }).then(({ host, port }) => {
 /** WebSockets are no matter of statuses. */
 function decide(request: RequestHead): Decision {
   const { isUpgrade, method } = request;
-  const { errorShare = 0, hook } = degraded;
+  const { errorShare = 0, hook, resumption } = degraded;
   if (hook && isHookCall(method, request.field('user-agent'))) return breakHook(hook);
-  if (isUpgrade || random() >= errorShare) return { forward: { upstream } };
+  if (resumption === 'rejected' && isMove(request)) return { response: { status: 410 } };
+  if (isUpgrade || random() >= errorShare) return { forward: { upstream, requestHeaders: passResumption(request) } };
   const headers = { 'content-type': 'text/plain', 'x-backend': side satisfies Side };
   return { response: { status: 500, headers, body: 'a fault of the rehearsal\n' } };
+}
+
+/** A proxy moves a connection to the backend behind it. */
+function isMove(request: RequestHead): boolean {
+  return request.field(RESUME_HEADER) !== undefined;
+}
+
+function findDelayMs(request: RequestHead): number {
+  const { delayMs = 0, resumption } = degraded;
+  return typeof resumption === 'number' && isMove(request) ? delayMs + resumption : delayMs;
+}
+
+/** Only proxies call it: these fields, which no client may send, are its own. */
+function passResumption(request: RequestHead): Record<string, string | undefined> {
+  return { [RESUME_HEADER]: request.field(RESUME_HEADER), [TOKEN_HEADER]: request.field(TOKEN_HEADER) };
 }
 
 function breakHook(hook: HookFault): Decision {

@@ -23,6 +23,8 @@ type Act = (parts: Breakables, occasion: Occasion) => void | (() => void);
 const KILLED_AGAIN_MS = 300;
 const REDRIVEN_AFTER_MS = 1_000;
 const SLOW_MS = 1_000;
+/** Less than a proxy allows. */
+const MOVE_MS = 3_000;
 const LATE_MS = 3_000;
 /** An observer still sees. */
 const SPARED = { spares: [OPERATOR_KEY_ID] };
@@ -48,6 +50,15 @@ const freeze = (side: Side) => onSide(side, (faulty) => faulty.freeze());
 const degrade = (side: Side, how: Degraded) => onSide(side, (faulty) => faulty.degrade(how));
 const slow = { delayMs: SLOW_MS };
 const breakHooks = (hook: HookFault) => all(degrade('source', { hook }), degrade('target', { hook }));
+/** In the middle of what takes so long. */
+const inMoves =
+  (act: Act): Act =>
+  (parts, occasion) => {
+    degrade('target', { resumption: MOVE_MS })(parts, occasion);
+    // The drain is ordered before, and no move ends before.
+    const timer = setTimeout(() => void act(parts, occasion), MOVE_MS / 2);
+    return () => clearTimeout(timer);
+  };
 const errors = (percent: number): Degraded => ({ errorShare: percent / 100 });
 
 const signalProxies =
@@ -231,6 +242,9 @@ export const ACTS: Readonly<Record<FaultName, Act>> = {
   'source-proxy-killed': signalProxies('source', 'SIGKILL', 1),
   'source-proxy-hung': signalProxies('source', 'SIGSTOP', 1),
   'source-proxy-hung-in-scale-in': hangInScaleIn,
+  'target-rejects-moves': degrade('target', { resumption: 'rejected' }),
+  'target-dies-in-moves': inMoves(kill('target')),
+  'source-proxy-killed-in-moves': inMoves(signalProxies('source', 'SIGKILL', 1)),
   'function-dies': breakFunction('dies'),
   'function-dies-in-its-call': dieInCall,
   'function-hangs': breakFunction('hangs'),

@@ -251,6 +251,32 @@ const PROXIES = {
   },
 } as const satisfies Record<string, Fault>;
 
+/** Of connections that move to the target while their clients stay. */
+const MOVES = {
+  'target-rejects-moves': {
+    does: 'The target rejects every WebSocket that is moved to it: its client gets Close 1012.',
+    phases: ['last-bake', 'drain'],
+    losses: 'none',
+    ends: DONE,
+    ...TARGET,
+  },
+  'target-dies-in-moves': {
+    does: 'The target takes three seconds to accept each WebSocket that is moved to it, and stops in the middle of that.',
+    phases: ['drain'],
+    losses: 'untilLeft',
+    ends: BACK_SOON,
+    ...TARGET,
+  },
+  'source-proxy-killed-in-moves': {
+    does: 'The target takes three seconds to accept each WebSocket that is moved to it, and one of two proxies of the source is killed meanwhile.',
+    phases: ['drain'],
+    losses: 'moment',
+    ends: DONE,
+    secondProxy: 'source',
+    ...TARGET,
+  },
+} as const satisfies Record<string, Fault>;
+
 const FUNCTIONS = {
   'function-dies': {
     does: 'The function of the step dies when it has done everything, before it has responded.',
@@ -529,7 +555,16 @@ const PEOPLE = {
 } as const satisfies Record<string, Fault>;
 
 /** Every fault of a cutover: what it does, where it can begin, and how the cutover must end. */
-export const FAULTS = { ...SIDES_THAT_FAIL, ...PROXIES, ...FUNCTIONS, ...HOOKS, ...CALLS, ...WEIGHTS, ...PEOPLE };
+export const FAULTS = {
+  ...SIDES_THAT_FAIL,
+  ...PROXIES,
+  ...MOVES,
+  ...FUNCTIONS,
+  ...HOOKS,
+  ...CALLS,
+  ...WEIGHTS,
+  ...PEOPLE,
+};
 export type FaultName = keyof typeof FAULTS;
 
 export interface AskedFault {
