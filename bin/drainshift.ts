@@ -29,6 +29,7 @@ import { addStatusCommand } from './cutover/status';
 import { addWatchCommand } from './cutover/watch';
 import { CompletedOption, CompletionOption, addCompletionCommand } from './completion';
 import { addVerdictCommand } from './verdict';
+import { runProxyCommand } from './proxy-restart';
 import { addRollbackCommand } from './cutover/rollback';
 import { addVerifyCommand } from './verify';
 import { addWeightsCommand } from './weights';
@@ -227,12 +228,12 @@ function addProxyCommand(cli: Command, done: (exitCode: number) => void): void {
   cli
     .command('proxy')
     .description(
-      'run the proxy by hand: --listen HOST:PORT --upstream URL [--admin HOST:PORT] [--config FILE] [--check]',
+      'run the proxy by hand: --listen HOST:PORT --upstream URL [--admin HOST:PORT] [--config FILE] [--check]; restart one that runs (restart, roll)',
     )
     .allowUnknownOption()
     .helpOption(false)
     .argument('[options...]', "the proxy's own; see proxy --help")
-    .action(async (flags: string[]) => done(await proxy(flags)));
+    .action(async (flags: string[]) => done(await (runProxyCommand(flags) ?? proxy(flags))));
 }
 
 async function rehearse({
@@ -293,7 +294,8 @@ function proxy(flags: readonly string[]): Promise<number> {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     detached: true,
   });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) forward(signal, child);
+  // The last one asks for a new generation.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2'] as const) forward(signal, child);
   return new Promise((resolve) => {
     child.on('error', (error) => {
       process.stderr.write(`drainshift: the proxy must start, got ${error.message}\n`);

@@ -1,0 +1,48 @@
+import tls from 'node:tls';
+import { ProxyBundle, bundleProxy } from '../support/proxy-process';
+import { endOf, restart, startRestartable } from '../support/restart-world';
+import { later, stopAll } from '../support/world';
+
+let bundle: ProxyBundle;
+beforeAll(() => void (bundle = bundleProxy()));
+afterAll(() => bundle.remove());
+afterEach(stopAll);
+
+/** One request on a connection of its own. */
+function ask(port: number, session?: Buffer): Promise<{ session: Buffer; isResumed: boolean; text: string }> {
+  return new Promise((resolve, reject) => {
+    const socket = tls.connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ...(session && { session }) });
+    later(() => void socket.destroy());
+    let found = session;
+    let text = '';
+    socket.on('session', (ticket: Buffer) => (found = ticket));
+    socket.on('error', reject);
+    let isResumed = false;
+    socket.on('secureConnect', () => {
+      isResumed = socket.isSessionReused();
+      socket.write('GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
+    });
+    socket.on('data', (bytes: Buffer) => (text += bytes.toString()));
+    socket.on('close', () => (found ? resolve({ session: found, isResumed, text }) : reject(new Error('no ticket'))));
+  });
+}
+
+test('a client resumes its TLS session at another worker, and at the next generation', async () => {
+  const { proxy, port, admin } = await startRestartable(bundle, { tls: 'self-signed', workers: 2 });
+  let last = await ask(port);
+  expect(last.isResumed).toBe(false);
+  for (let turn = 0; turn < 6; turn += 1) {
+    last = await ask(port, last.session);
+    expect(last).toMatchObject({ isResumed: true, text: expect.stringContaining('200 OK') as unknown });
+  }
+  expect((await restart({ admin })).status).toBe(202);
+  await endOf(proxy, 1);
+  last = await ask(port, last.session);
+  expect(last).toMatchObject({ isResumed: true, text: expect.stringContaining('200 OK') as unknown });
+});
+
+test('a proxy that expects PROXY headers, with TLS behind them, proves itself too', async () => {
+  const { admin } = await startRestartable(bundle, { tls: 'self-signed', proxy_protocol: 'required' });
+  const { status, body } = await restart({ admin });
+  expect({ status, body }).toMatchObject({ status: 202 });
+});
