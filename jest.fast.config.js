@@ -22,6 +22,7 @@ const FILES = [
   'proxy/data-plane/http1/agrees-with-node',
   'proxy/data-plane/http1/survives-fuzz',
   'proxy/data-plane/shared/keeps-within-its-memory',
+  'proxy/data-plane/tls13/(?:hands-over-between-processes|takes-connections)',
   'proxy/session-store/reports-its-health',
   'regress/(?:fast-path-that-could-not-be-tried|process-that-could-not-be-started|time-grows-with-the-bytes)',
   'rehearsal/aws/command-line',
