@@ -29,6 +29,7 @@ const INDEPENDENT: Readonly<Record<string, string>> = {
   Member: 'its process was told to start; it has ended, whether it was told or not',
   ResponseWriter: 'how the response is framed; the connection ends with it',
   Tls13Transport: 'reading is paused; what was kept is given soon; the peer owes new keys; we owe them',
+  TlsTransport: 'reading is paused; it was before; the peer has ended its direction',
   Tunnel: 'an end failed; what the client sends is held',
   UpstreamSession: 'its GOAWAY had an error; it has been silent for too long',
 };

@@ -1,8 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { get as getOverTls } from 'node:https';
 import { callAdmin, findReport } from '../proxy/support/proxy-world';
 import { ProxyBundle, ProxyProcess, bundleProxy, listening, logged } from '../proxy/support/proxy-process';
-import { get, startBackend, stopAll } from '../proxy/support/world';
+import { get, selfSigned, startBackend, stopAll } from '../proxy/support/world';
 
 let bundle: ProxyBundle;
 beforeAll(() => (bundle = bundleProxy()));
@@ -10,11 +11,19 @@ afterEach(stopAll);
 afterAll(() => bundle.remove());
 
 /** Before the proxy's own code; `net` is what that will get. */
-async function startWith(code: string) {
+async function startWith(code: string, flags: string[] = []) {
   const file = join(bundle.folder, 'before.js');
   writeFileSync(file, `const net = require('node:net');\n${code}`);
   const backend = await startBackend((_, response) => response.end('ok'));
-  const args = ['--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0', '--upstream', `http://127.0.0.1:${backend.port}`];
+  const args = [
+    '--listen',
+    '127.0.0.1:0',
+    '--admin',
+    '127.0.0.1:0',
+    '--upstream',
+    `http://127.0.0.1:${backend.port}`,
+    ...flags,
+  ];
   const proxy = bundle.run(args, { NODE_OPTIONS: `--require ${file}` });
   return { proxy, ...(await listening(proxy)) };
 }
@@ -71,4 +80,30 @@ test.each([
   expect((await callAdmin(admin, { path: '/metrics' })).body).toContain(
     'drainshift_fast_path{side="source",state="off"} 1',
   );
+});
+
+test('where TLS alone is handled otherwise its clients are served by streams', async () => {
+  const { cert, key } = await selfSigned();
+  const [certificateFile, keyFile] = [join(bundle.folder, 'cert.pem'), join(bundle.folder, 'key.pem')];
+  writeFileSync(certificateFile, cert);
+  writeFileSync(keyFile, key);
+  // The first write through a handle of TLS loses a byte.
+  const code = `const { TLSWrap } = process.binding('tls_wrap');
+    const { writeLatin1String } = TLSWrap.prototype;
+    TLSWrap.prototype.writeLatin1String = function (request, text) {
+      TLSWrap.prototype.writeLatin1String = writeLatin1String;
+      return writeLatin1String.call(this, request, text.slice(1));
+    };`;
+  const { proxy, port, admin } = await startWith(code, [
+    ...['--tls-certificate-file', certificateFile],
+    ...['--tls-key-file', keyFile],
+  ]);
+  const status = await new Promise((resolve, reject) => {
+    getOverTls({ port, host: '127.0.0.1', agent: false, rejectUnauthorized: false }, (response) => {
+      resolve(response.resume().statusCode);
+    }).on('error', reject);
+  });
+  expect(status).toBe(200);
+  expect(fastPathLines(proxy)).toMatchObject([{ level: 40, msg: expect.stringContaining('is off') as string }]);
+  expect(await findReport(admin)).toMatchObject({ fastPath: 'off' });
 });

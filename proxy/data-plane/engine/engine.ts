@@ -34,8 +34,10 @@ import { HandleTransport } from '../transport/handle-transport';
 import { findDescriptor } from '../transport/native';
 import { fastPath } from '../transport/handle-transport-check';
 import type { Handle } from '../transport/native';
-import type { Verdict } from '../shared/self-check';
+import { SelfCheck, worstVerdict } from '../shared/self-check';
 import { StreamTransport } from '../transport/stream-transport';
+import { TlsTransport } from '../transport/tls-transport';
+import { tlsFastPath } from '../transport/tls-transport-check';
 import type { Peer, Transport } from '../contract/transport';
 
 /** How late a deadline may be noticed: a quarter of the shortest, within these. */
@@ -80,6 +82,8 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
   private readonly named = new Map<string, Peer>();
   /** Once it listens. */
   private accepting: Accepting | undefined;
+  /** What must be right for the fast path to be on. */
+  private readonly checks: readonly SelfCheck[];
   private unwatch: () => void = () => undefined;
   private isClosed = false;
 
@@ -94,7 +98,8 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
     this.ticker = new Ticker(tickMs(this.timeouts), (error) => this.faulted(error));
     const { lookup, noticed } = options;
     this.addresses = new AddressList({ lookup, noticed, ticker: this.ticker, ageMs: this.timeouts.upstreamAgeMs });
-    this.pools = new UpstreamPools(this, () => this.fastPath === 'on');
+    this.checks = options.tls ? [fastPath, tlsFastPath(options.tls)] : [fastPath];
+    this.pools = new UpstreamPools(this, () => fastPath.verdict.result === 'right');
     this.http2Upstreams = new Http2Upstreams(this);
     this.upstreams = {
       open: (upstream, request, events) => this.openUpstream(upstream, request, events),
@@ -129,12 +134,14 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
   async listen(
     at: { host: string; port: number } | { shared: SharedListener },
   ): Promise<{ host: string; port: number }> {
-    await fastPath.start();
-    if (this.fastPath !== 'on') this.tellFastPath(fastPath.verdict);
-    this.unwatch = fastPath.watch((verdict) => {
-      this.tellFastPath(verdict);
+    await Promise.all(this.checks.map((check) => check.start()));
+    if (this.fastPath !== 'on') this.tellFastPath();
+    const changed = () => {
+      this.tellFastPath();
       this.acceptHandles();
-    });
+    };
+    const unwatch = this.checks.map((check) => check.watch(changed));
+    this.unwatch = () => unwatch.forEach((end) => end());
     const { server } = this;
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
@@ -158,11 +165,12 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
   }
 
   get fastPath(): FastPath {
-    const { result } = fastPath.verdict;
+    const { result } = worstVerdict(this.checks);
     return result === 'right' ? 'on' : result === 'wrong' ? 'off' : 'untried';
   }
 
-  private tellFastPath({ result, why }: Verdict): void {
+  private tellFastPath(): void {
+    const { result, why } = worstVerdict(this.checks);
     const tell = this.options.noticed;
     if (result === 'right') tell?.({ level: 'info', message: 'The fast path is on', figures: {} });
     else if (result === 'wrong') tell?.({ level: 'warn', message: FAST_PATH_OFF, figures: { why } });
@@ -343,7 +351,7 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
   }
 
   private serveSecured(socket: TLSSocket): void {
-    const transport = new StreamTransport(socket);
+    const transport = this.fastPath === 'on' ? new TlsTransport(socket) : new StreamTransport(socket);
     const named = this.named.get(formatName(socket));
     if (named) transport.peer = named;
     this.serve(transport);

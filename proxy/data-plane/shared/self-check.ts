@@ -51,6 +51,13 @@ export class SelfCheck {
   }
 }
 
+/** What several together say: one that is wrong, or else one that is untried. */
+export function worstVerdict(checks: readonly SelfCheck[]): Verdict {
+  const verdicts = checks.map(({ verdict }) => verdict);
+  const find = (result: Verdict['result']) => verdicts.find((verdict) => verdict.result === result);
+  return find('wrong') ?? find('untried') ?? { result: 'right' };
+}
+
 /** What an error of an attempt says. */
 export function reachVerdict(error: unknown): Verdict {
   const { code = '', message } = error as NodeJS.ErrnoException;

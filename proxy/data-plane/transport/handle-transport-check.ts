@@ -3,7 +3,7 @@ import { Accepting } from './accepting';
 import { SelfCheck, Verdict, reachVerdict, withinTime } from '../shared/self-check';
 import { HandleTransport } from './handle-transport';
 import { Handle, hasBinding } from './native';
-import { NOBODY } from '../contract/transport';
+import { NOBODY, Transport } from '../contract/transport';
 
 /**
  * Whether this Node.js handles sockets as `FastWire` knows: tried once a process, and again while there is no result. Until then,
@@ -18,10 +18,10 @@ const EXPECTED = Buffer.concat([Buffer.from(TEXT, 'latin1'), BYTES, Buffer.from(
 const PIECE = 'x'.repeat(512 * 1024);
 const PIECE_BYTES = Buffer.from(PIECE);
 const MAX_PIECES = 64;
-const CHECK_MS = 2_000;
+export const CHECK_MS = 2_000;
 
-const RIGHT: Verdict = { result: 'right' };
-const wrong = (why: string): Verdict => ({ result: 'wrong', why });
+export const RIGHT: Verdict = { result: 'right' };
+export const wrong = (why: string): Verdict => ({ result: 'wrong', why });
 
 /**
  * Tries reads, a pause, writes of text, of bytes, of both and of more than the kernel takes at once, the ends of both sides and
@@ -56,8 +56,13 @@ async function tryBetween(server: net.Server, sockets: { destroy(): void }[]): P
   const transport = new HandleTransport(accepted);
   sockets.push(transport);
   if (transport.peer.port !== client.localPort) return wrong('a handle does not know its peer');
-  const passed = await Promise.race([passesBytes(transport, client), failed]);
-  return passed.result === 'right' ? Promise.race([ends(transport, client), failed]) : passed;
+  return Promise.race([tryBothWays(transport, client), failed]);
+}
+
+/** Tries all that can be between a transport that is open and its client. */
+export async function tryBothWays(transport: Transport, client: Socket): Promise<Verdict> {
+  const passed = await passesBytes(transport, client);
+  return passed.result === 'right' ? ends(transport, client) : passed;
 }
 
 /** The first connection, as a handle; as a socket where that is not how it comes. Undefined: there is no way to it. */
@@ -73,7 +78,7 @@ function acceptHandle(server: net.Server): Promise<Handle | Socket> | undefined 
 }
 
 /** The transport gets the client's text, responds with all that it can write while it is paused, and the client gets that. */
-function passesBytes(transport: HandleTransport, client: Socket): Promise<Verdict> {
+function passesBytes(transport: Transport, client: Socket): Promise<Verdict> {
   return new Promise((resolve) => {
     const reader = new Reader();
     const respond = () => {
@@ -117,7 +122,7 @@ function passesBytes(transport: HandleTransport, client: Socket): Promise<Verdic
 }
 
 /** A paused transport reads on, gets the client's end, ends its own half, and is closed with that. */
-async function ends(transport: HandleTransport, client: Socket): Promise<Verdict> {
+async function ends(transport: Transport, client: Socket): Promise<Verdict> {
   let received = '';
   const clientEnded = new Promise((resolve) => client.once('end', resolve));
   const closed = new Promise<Verdict>((resolve) => {

@@ -17,13 +17,13 @@ import { NOBODY, Peer, Transport, TransportUser, plainAddress } from '../contrac
 /** As much as one read takes. */
 const READ_BYTES = 256 * 1024;
 /** libuv's number for the end of a stream; all else below zero is an error. */
-const END_OF_STREAM = -4095;
+export const END_OF_STREAM = -4095;
 
 /**
  * Every read of the process lands here, one after the other: what is received is used, copied or gone, and the memory
  * stays in the processor's cache.
  */
-const shared = Buffer.allocUnsafeSlow(READ_BYTES);
+export const shared = Buffer.allocUnsafeSlow(READ_BYTES);
 /** For the next write of any transport: nearly all end at once, and leave their request unused. */
 let spareRequest: Request | undefined;
 
@@ -37,12 +37,20 @@ function onClosed(this: Handle): void {
   this.transport!.onClosed();
 }
 
-function onWritten(this: Request, status: number): void {
+export function onWritten(this: Request, status: number): void {
   this.transport!.onWritten(status);
 }
 
-function onShutDown(this: Request): void {
+export function onShutDown(this: Request): void {
   this.transport!.onShutDown();
+}
+
+/** All that a handle reads goes to `owner` from now on. */
+export function readInto(handle: Handle, owner: HandleOwner, isPaused = false): void {
+  handle.transport = owner;
+  handle.onread = onRead;
+  handle.useUserBuffer(shared);
+  if (!isPaused) handle.readStart();
 }
 
 /**
@@ -90,11 +98,8 @@ export class HandleTransport implements Transport, HandleOwner {
   constructor(connection: Socket | Handle, isPaused = false) {
     const handle = connection instanceof Socket ? takeHandle(connection) : connection;
     this.handle = handle;
-    handle.transport = this;
-    handle.onread = onRead;
-    handle.useUserBuffer(shared);
     this.isPaused = isPaused;
-    if (!isPaused) handle.readStart();
+    readInto(handle, this, isPaused);
   }
 
   /** Nothing of it is under way in this process: `pack` may be called. */
@@ -317,7 +322,7 @@ export class HandleTransport implements Transport, HandleOwner {
   }
 }
 
-function buildError(call: string, status: number): Error {
+export function buildError(call: string, status: number): Error {
   const code = getSystemErrorName(status);
   return Object.assign(new Error(`${call} ${code}`), { code });
 }
