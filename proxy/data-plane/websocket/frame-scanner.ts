@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import type { PackedScanner } from '../contract/handover';
 
-/** Where a scan stops: before a Close frame begins, as soon as no message is under way, or as soon as no frame is. */
-export type Stop = 'never' | 'beforeClose' | 'atMessageBoundary' | 'atFrameBoundary';
+/** Where a scan stops: before a Close or Pong frame begins, as soon as no message is under way, or as soon as no frame is. */
+export type Stop = 'never' | 'beforeClose' | 'beforePong' | 'atMessageBoundary' | 'atFrameBoundary';
 
 const CONTINUATION = 0x0;
 const CLOSE = 0x8;
+export const PING = 0x9;
+const PONG = 0xa;
 const OPCODE = 0x0f;
 const FIN = 0x80;
 const MASKED = 0x80;
@@ -101,7 +103,8 @@ export class FrameScanner implements Scanner {
 
   private stopsHere(firstByte: number, stop: Stop): boolean {
     if (stop === 'atFrameBoundary') return true;
-    return stop === 'beforeClose' ? (firstByte & OPCODE) === CLOSE : !this.isInMessage;
+    if (stop === 'atMessageBoundary') return !this.isInMessage;
+    return (firstByte & OPCODE) === (stop === 'beforeClose' ? CLOSE : PONG);
   }
 
   private skipPayload(at: number, end: number): number {
@@ -186,19 +189,26 @@ export class TappedScanner extends FrameScanner {
   }
 }
 
+/** Reads the control frame at the start of these bytes (RFC 6455 section 5.5). @returns undefined while it is not whole */
+export function readControl(bytes: Buffer): { readonly payload: Buffer; readonly length: number } | undefined {
+  if (bytes.length < 2) return undefined;
+  const isMasked = (bytes[1]! & MASKED) !== 0;
+  const start = isMasked ? 6 : 2;
+  const length = start + (bytes[1]! & LENGTH);
+  if (bytes.length < length) return undefined;
+  const payload = Buffer.from(bytes.subarray(start, length));
+  if (isMasked) for (let at = 0; at < payload.length; at += 1) payload[at]! ^= bytes[2 + (at % 4)]!;
+  return { payload, length };
+}
+
 /** What a Close frame at the start of these bytes says. */
 export type CloseRead = 'incomplete' | { readonly code: number | undefined };
 
 /** Reads a Close frame of an upstream, whole or not yet (RFC 6455 section 5.5.1). */
 export function readClose(bytes: Buffer): CloseRead {
-  if (bytes.length < 2) return 'incomplete';
-  const isMasked = (bytes[1]! & MASKED) !== 0;
-  const length = bytes[1]! & LENGTH;
-  const payload = isMasked ? 6 : 2;
-  if (bytes.length < payload + length) return 'incomplete';
-  if (length < 2) return { code: undefined };
-  const [high, low] = [0, 1].map((at) => bytes[payload + at]! ^ (isMasked ? bytes[2 + at]! : 0));
-  return { code: high! * 256 + low! };
+  const frame = readControl(bytes);
+  if (frame === undefined) return 'incomplete';
+  return { code: frame.payload.length < 2 ? undefined : frame.payload.readUInt16BE(0) };
 }
 
 /** A Close frame; what a client sends must be masked. @see RFC 6455 sections 5.3 and 5.5.1 */

@@ -1,8 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import type { MoveRejection } from '../../../core/moves/moves';
 import type { Upstream } from '../contract/data-plane';
 import type { Transport, TransportUser } from '../contract/transport';
 import type { Upstreams } from '../contract/upstreams';
-import { closeFrame, readClose } from './frame-scanner';
+import { PING, closeFrame, encodeFrame, readClose, readControl } from './frame-scanner';
 import type { Mover, Tunnel, TunnelEnd } from './tunnel';
 import { Redial } from './redial';
 import type { Resume } from '../moves/resume';
@@ -14,9 +15,13 @@ const GOING_AWAY = 1001;
 /** An upstream that has said Close has this long to end its connection, too: it may save what it knows at its end. */
 const LAST_READ_MS = 1_000;
 /**
- * Libraries respond to a Close at once, and the responses that an application still computes cannot be sent any more. So an
- * upstream that is silent for this long has said what it had to say; one that is not gets its Close after the second time.
+ * Libraries respond to a Close at once, and the responses that an application still computes cannot be sent any more. So it is
+ * pinged first: behind the first Pong it has read all that it was sent, however slow its machine is, and behind the second its
+ * application had a turn. One that has been silent for some time then has said what it had to say.
  */
+const PINGS = 2;
+/** Who does not respond to a Ping by then never will. */
+const PONG_MS = 2_000;
 const QUIET_MS = { silence: 25, most: 100 } as const;
 /** Between two looks at whether a protocol is settled. */
 const SETTLE_MS = 5;
@@ -118,9 +123,11 @@ export class Move implements Mover {
 
   private async endUpstream(): Promise<MoveRejection | undefined> {
     const { toUpstream, toClient } = this.tunnel;
-    await this.untilQuiet();
-    if (this.state !== 'stopping' || this.tunnel.isClosingByItself) return this.giveUp();
     this.state = 'ending';
+    await this.untilHeard();
+    if (this.state !== 'ending') return this.ended;
+    if (toClient.scanner.sawClose) return this.passClose();
+    if (this.upstreamState !== 'there') return this.fail('brokenOff');
     const deadline = performance.now() + this.timeoutMs;
     toUpstream.say(closeFrame(GOING_AWAY, '', true));
     let isInTime = await this.isInTime(toClient.stopAt('beforeClose'), deadline);
@@ -172,12 +179,43 @@ export class Move implements Mover {
     return typeof rest === 'string' ? rest : { transport, head: rest };
   }
 
+  /** The upstream has read all that it was sent, and had time to respond. */
+  private async untilHeard(): Promise<void> {
+    const deadline = performance.now() + Math.min(PONG_MS, this.timeoutMs);
+    let isHeard = true;
+    for (let round = 0; isHeard && round < PINGS; round += 1) isHeard = await this.ping(deadline);
+    if (!this.isListening) return;
+    this.tunnel.toClient.passHeld();
+    await this.untilQuiet();
+  }
+
+  /** @returns whether the Pong came in time; the client does not get it */
+  private async ping(deadline: number): Promise<boolean> {
+    const { toUpstream, toClient } = this.tunnel;
+    const payload = randomBytes(8);
+    toUpstream.say(encodeFrame(PING, payload, true));
+    let stopped = toClient.stopAt('beforePong');
+    while ((await this.isInTime(stopped, deadline)) && this.isListening) {
+      const frame = readControl(toClient.held);
+      const isOurs = frame?.payload.equals(payload) === true;
+      if (frame !== undefined) toClient.resumeBehind(frame.length, isOurs);
+      if (isOurs) return true;
+      stopped = frame === undefined ? toClient.holdMore() : toClient.stopAt('beforePong');
+    }
+    return false;
+  }
+
+  /** The upstream is there, and has not said Close. */
+  private get isListening(): boolean {
+    return this.state === 'ending' && this.upstreamState === 'there' && !this.tunnel.toClient.scanner.sawClose;
+  }
+
   private async untilQuiet(): Promise<void> {
     const { toClient } = this.tunnel;
     const deadline = performance.now() + QUIET_MS.most;
     let { taken } = toClient;
     let sinceMs = performance.now();
-    while (this.state === 'stopping' && performance.now() < Math.min(deadline, sinceMs + QUIET_MS.silence)) {
+    while (this.isListening && performance.now() < Math.min(deadline, sinceMs + QUIET_MS.silence)) {
       await this.isInTime(new Promise((resolve) => setTimeout(resolve, SETTLE_MS)), deadline);
       if (toClient.taken === taken) continue;
       taken = toClient.taken;

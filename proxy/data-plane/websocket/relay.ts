@@ -181,7 +181,7 @@ export class Relay implements TransportUser {
    * Goes on to the stop and then keeps what comes after it. Resolves there, or when the sender has left; a later call
    * moves the stop. A hold that is in force stops earlier, and is kept to.
    */
-  stopAt(stop: 'beforeClose' | 'atMessageBoundary'): Promise<void> {
+  stopAt(stop: 'beforeClose' | 'beforePong' | 'atMessageBoundary'): Promise<void> {
     const halt = this.obstruct();
     if (halt.stop !== 'atFrameBoundary') halt.stop = stop;
     return new Promise((resolve) => {
@@ -242,6 +242,23 @@ export class Relay implements TransportUser {
     halt.state = 'passing';
     halt.stop = 'never';
     if (held.length > 0) this.take(held, halt);
+    this.flow();
+  }
+
+  /** Of what is kept the first bytes, whole frames, go on or are dropped; what follows goes on to the next stop. */
+  resumeBehind(length: number, isDropped: boolean): void {
+    const halt = this.obstruct();
+    const { held } = halt;
+    halt.held = NOTHING;
+    halt.state = 'passing';
+    if (!isDropped) {
+      halt.balance += length;
+      this.scanner.scan(held, 'never', length);
+      this.pass(held, length);
+    }
+    const rest = held.subarray(length);
+    halt.balance += rest.length;
+    if (rest.length > 0) this.take(rest, halt);
     this.flow();
   }
 

@@ -23,7 +23,7 @@ async function startSide(last: Buffer = Buffer.alloc(0)): Promise<Side> {
     handshakes.push(handshake);
     handshake.accept(TOKEN);
     let hasEnded = false;
-    handshake.socket.on('data', () => {
+    handshake.onData(() => {
       if (hasEnded || !handshake.received().includes(CLOSE_1001)) return;
       hasEnded = true;
       handshake.socket.end(Buffer.concat([last, closeFrame(1001, '', false)]));

@@ -28,8 +28,8 @@ async function startSide(lines = TOKEN, then: (handshake: RawHandshake) => void 
   return { port, handshakes };
 }
 
-function endInOrder({ socket, received }: RawHandshake): void {
-  socket.on('data', () => {
+function endInOrder({ socket, received, onData }: RawHandshake): void {
+  onData(() => {
     if (received().includes(0x88)) socket.end(closeFrame(1001, '', false));
   });
 }
@@ -116,15 +116,11 @@ const AFTER: [string, MoveRejection, Case][] = [
       ],
     },
   ],
-  [
-    'the old backend breaks off',
-    'brokenOff',
-    { source: [TOKEN, ({ socket }) => socket.on('data', () => socket.end())] },
-  ],
+  ['the old backend breaks off', 'brokenOff', { source: [TOKEN, ({ socket, onData }) => onData(() => socket.end())] }],
   [
     'the old backend is reset',
     'brokenOff',
-    { source: [TOKEN, ({ socket }) => socket.on('data', () => socket.resetAndDestroy())] },
+    { source: [TOKEN, ({ socket, onData }) => onData(() => socket.resetAndDestroy())] },
   ],
   [
     'the old backend closes within a message',
@@ -132,10 +128,8 @@ const AFTER: [string, MoveRejection, Case][] = [
     {
       source: [
         TOKEN,
-        ({ socket }) => {
-          socket.on('data', () =>
-            socket.end(Buffer.concat([frame(1, 'half', { fin: false }), closeFrame(1001, '', false)])),
-          );
+        ({ socket, onData }) => {
+          onData(() => socket.end(Buffer.concat([frame(1, 'half', { fin: false }), closeFrame(1001, '', false)])));
         },
       ],
     },
@@ -224,8 +218,8 @@ test.each(AFTER)('after it has begun: %s', async (_, code, parts) => {
 });
 
 test('what the old backend said before its Close reaches the client, its Close does not', async () => {
-  const source = await startSide(TOKEN, ({ socket }) =>
-    socket.once('data', () => socket.end(Buffer.concat([frame(1, 'last words'), closeFrame(1001, 'bye', false)]))),
+  const source = await startSide(TOKEN, ({ socket, onData }) =>
+    onData(() => socket.end(Buffer.concat([frame(1, 'last words'), closeFrame(1001, 'bye', false)]))),
   );
   const target = await startSide(TOKEN, ({ socket }) => socket.write(frame(1, 'here I am')));
   const { port, retarget, proxy } = await startMoves(source.port, target.port);
@@ -237,8 +231,8 @@ test('what the old backend said before its Close reaches the client, its Close d
 });
 
 test.each([4401, 1008, 1011])('a Close %d of the old backend is its own word, and the client gets it', async (code) => {
-  const source = await startSide(TOKEN, ({ socket }) =>
-    socket.once('data', () => socket.end(closeFrame(code, 'out', false))),
+  const source = await startSide(TOKEN, ({ socket, onData }) =>
+    onData(() => socket.end(closeFrame(code, 'out', false))),
   );
   const target = await startSide();
   const { port, retarget, proxy } = await startMoves(source.port, target.port);

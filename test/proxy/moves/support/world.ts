@@ -138,20 +138,34 @@ export interface RawHandshake {
   readonly socket: Socket;
   /** Its head. */
   readonly head: string;
-  /** All that came behind the head. */
+  /** All that came behind the head, without the pings of a move, which get their Pongs. */
   received(): Buffer;
+  /** Calls for each read of that. */
+  onData(call: () => void): void;
   /** Responds with a 101 that accepts, with these lines more. */
   accept(lines?: string): void;
 }
+
+/** Head, mask and payload of a ping of a move. */
+const PING_BYTES = 14;
 
 /** A backend that speaks bytes, as each test has it. */
 export async function startRaw(onHandshake: (handshake: RawHandshake) => void): Promise<number> {
   return startRawBackend((socket) => {
     let bytes = Buffer.alloc(0);
     let headEnd = -1;
+    let tell: () => void = () => undefined;
     socket.allowHalfOpen = true;
     socket.on('data', (chunk: Buffer) => {
-      bytes = Buffer.concat([bytes, chunk]);
+      const ping = chunk.subarray(-PING_BYTES);
+      const isPing = headEnd >= 0 && ping.length === PING_BYTES && ping.readUInt16BE(0) === 0x8988;
+      if (isPing) {
+        const payload = ping.subarray(6).map((byte, at) => byte ^ ping[2 + (at % 4)]!);
+        socket.write(Buffer.concat([Buffer.from([0x8a, payload.length]), payload]));
+      }
+      const rest = isPing ? chunk.subarray(0, -PING_BYTES) : chunk;
+      bytes = Buffer.concat([bytes, rest]);
+      if (headEnd >= 0 && rest.length > 0) tell();
       if (headEnd >= 0) return;
       headEnd = bytes.indexOf('\r\n\r\n');
       if (headEnd < 0) return;
@@ -161,6 +175,7 @@ export async function startRaw(onHandshake: (handshake: RawHandshake) => void): 
         socket,
         head,
         received: () => bytes.subarray(headEnd + 4),
+        onData: (call) => void (tell = call),
         accept: (lines = '') =>
           void socket.write(
             `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${acceptKey(key)}\r\n${lines}\r\n`,
