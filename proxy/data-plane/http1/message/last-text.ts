@@ -13,7 +13,8 @@ export class LastText {
   /** Whether it stands there again, in a text. */
   isAt(text: string, from: number): boolean {
     if (this.text === '' || this.toSkip > 0) return false;
-    return text.startsWith(this.text, from);
+    // `startsWith` goes letter by letter.
+    return text.slice(from, from + this.text.length) === this.text;
   }
 
   /** Another one has come. It is asked for once in a while only, where no text repeats another. */
