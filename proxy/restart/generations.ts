@@ -73,6 +73,9 @@ export interface GenerationsOptions {
   readonly goOn: (record: IntegrationsRecord) => void;
   /** Another generation serves, and this one has ended. */
   readonly replaced: (successor: Successor, isInOrder: boolean) => void;
+  /** A restart begins; it has failed, and this generation goes on. */
+  readonly starting?: () => void;
+  readonly failed?: () => void;
   /** A process was started that may be the next generation. */
   readonly started?: (successor: Successor) => void;
 }
@@ -208,6 +211,7 @@ export class Generations implements AdminTarget, Integrations {
     const { data } = own.descriptors;
     if (data === undefined) return 'This Node.js must say the descriptor of a socket that it listens at, got none';
     this.state = 'starting';
+    this.options.starting?.();
     log.info('A restart: a new generation is started, and proves itself');
     try {
       await this.replaceBy(this.startSuccessor(own, data), own);
@@ -217,6 +221,7 @@ export class Generations implements AdminTarget, Integrations {
       this.state = 'serving';
       this.successor?.kill();
       this.failed = (error as Error).message;
+      this.options.failed?.();
       log.error(`The restart failed, and this generation goes on: ${this.failed}`);
       throw new CallFailed(`The restart failed, and the proxy goes on as it is: ${this.failed}`);
     }

@@ -6,6 +6,8 @@ import { IntegrationsRecord, StartedIntegrations, startIntegrations } from '../a
 import type { ProxyConfig } from '../config/config';
 import { StartedUnder, startProxy } from '../control/proxy';
 import { SYSTEM_CLOCK } from '../process/clock';
+import { formatReloading, isNotified, notifyManager } from '../process/service-manager';
+import { ActivatedSockets, findActivatedSockets } from '../process/socket-activation';
 import { openS3Store } from '../switch-store/s3-store';
 import { readStart } from '../switch-store/start';
 import { BoundPort, bindPort, inheritedPort } from '../workers/bound-port';
@@ -67,8 +69,11 @@ async function begin(
 ): Promise<StartedGeneration> {
   const generations = new Generations({ number: 1, keeper: 'pipe', ...beside.options });
   const options = { started, wrap: () => generations };
-  const isGroup = config.workers > 1;
-  const own = isGroup ? await startWorkers(config, log, options) : await startProxy(config, log, options);
+  const activated = findActivatedSockets(process.env, process.pid);
+  const isGroup = config.workers > 1 || activated !== undefined;
+  const own = isGroup
+    ? await startWorkers(config, log, { ...options, ports: activated && givenPorts(config, activated) })
+    : await startProxy(config, log, options);
   generations.attach(own);
   return { number: 1, generations, own };
 }
@@ -100,6 +105,12 @@ async function takeOver(
   generations.attach(group);
   tellKeeper({ serving: process.pid });
   return { number, generations, own: group, takeover };
+}
+
+/** At the addresses that the configuration says: of a socket that is not listened at, Node.js says none. */
+function givenPorts({ listen, admin }: ProxyConfig, given: ActivatedSockets) {
+  const adminPort = admin && given.admin !== undefined ? inheritedPort(admin.at, given.admin) : undefined;
+  return { port: inheritedPort(listen, given.data), adminPort };
 }
 
 /** The sockets of the generation before, or others where the configuration says so. */
@@ -146,7 +157,10 @@ class Beside {
       limits: config.restart ?? { maxGenerations: max.default, timeoutSeconds: seconds.default },
       handOver: () => this.current!.handOver(),
       goOn: (record) => this.start(this.generations!, record),
-      started: ({ pipe }) => (this.keeper = pipe && new Keeper(pipe)),
+      failed: () => void notifyManager(['READY=1'], log),
+      starting: () => void notifyManager(formatReloading(), log),
+      // A service manager is told which process is the main one, and needs no first one that stays.
+      started: ({ pipe }) => (this.keeper = pipe && !isNotified ? new Keeper(pipe) : undefined),
       replaced: (successor, isInOrder) => this.tellReplaced({ successor, isInOrder }),
     };
   }
@@ -174,6 +188,7 @@ function live({ number, generations, own, takeover }: StartedGeneration, beside:
     ...(number > 1 && { generation: number }),
   };
   log.info(figures, 'Listening');
+  void notifyManager(['READY=1', `MAINPID=${process.pid}`], log);
   beside.start(generations, takeover?.integrations);
   const isFirst = number === 1;
   const exit = (code: number) => {
@@ -183,7 +198,11 @@ function live({ number, generations, own, takeover }: StartedGeneration, beside:
   void beside.replaced.then(async ({ successor, isInOrder }) => {
     const { keeper } = beside;
     // A service manager is told of the process that serves now, and so is the first process of a later one.
-    if (!keeper) return endAfterLog(log, isInOrder ? 0 : 1);
+    if (!keeper) {
+      // Once more: it has to be known before this one ends.
+      await notifyManager([`MAINPID=${successor.pid}`], log);
+      return endAfterLog(log, isInOrder ? 0 : 1);
+    }
     successor.disown();
     endAfterLog(log, await keeper.ended);
   });
@@ -204,6 +223,7 @@ function live({ number, generations, own, takeover }: StartedGeneration, beside:
     },
     end: async () => {
       // Of several workers none is left to ask afterwards.
+      void notifyManager(['STOPPING=1'], log);
       void beside.flush();
       const isInOrder = await generations.shutDown().then(
         () => true,

@@ -53,6 +53,8 @@ export interface GroupOptions {
   readonly started?: StartedUnder | undefined;
   /** What the admin API acts on in place of this group alone. */
   readonly wrap?: ((own: AdminTarget) => AdminTarget) | undefined;
+  /** That another process has taken already. */
+  readonly ports?: Pick<Inherited, 'port' | 'adminPort'> | undefined;
 }
 
 /** What a generation gets from the one before it, besides its orders. */
@@ -72,8 +74,8 @@ export interface Inherited {
  * @throws Error of `listen`, with `code` `EADDRINUSE` for a busy port
  */
 export async function startWorkers(config: ProxyConfig, log: Logger, options: GroupOptions = {}): Promise<WorkerGroup> {
-  const port = await bindPort(config.listen);
-  const group = new Group(await completeConfig(config, port), { port }, log, options);
+  const ports = options.ports ?? { port: await bindPort(config.listen) };
+  const group = new Group(await completeConfig(config, ports.port), ports, log, options);
   return started(group, () => group.start());
 }
 
