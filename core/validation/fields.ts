@@ -60,12 +60,16 @@ export interface TextField extends Described {
   readonly rule: string;
 }
 
-/** Words: a list, or a text with commas; in lower case. None is given by default. */
+/** Words: a list, or a text with commas; in lower case. */
 export interface TokensField extends Described {
   readonly kind: 'tokens';
+  /** @default - none */
+  readonly default?: readonly string[];
+  /** Whether upper case is another word, as in the path of a file. */
+  readonly keepsCase?: boolean;
   /** YAML reads a word of digits as a number. */
   readonly allowsNumber?: boolean;
-  /** Of each of them, in lower case. */
+  /** Of each of them, in lower case where case does not count. */
   readonly pattern: string;
   /** The pattern in words. */
   readonly rule: string;

@@ -165,21 +165,34 @@ export class Problems {
     if (!keepsDigits(source, value)) this.addShown(name, 'a number that JSON can write, or a text in quotes', source);
   }
 
-  /** Words of a list, or of a text with commas; in lower case. */
+  /** Words of a list, or of a text with commas; in lower case unless case counts. */
   tokens(
     name: string,
     value: unknown,
-    { pattern, rule, allowsNumber = false }: { pattern: string; rule: string; allowsNumber?: boolean },
+    field: {
+      pattern: string;
+      rule: string;
+      default?: readonly string[];
+      allowsNumber?: boolean;
+      keepsCase?: boolean;
+    },
   ): readonly string[] {
-    if (value === undefined) return [];
+    const { default: fallback = [] } = field;
+    if (value === undefined) return fallback;
     const items: readonly unknown[] = typeof value === 'string' ? value.split(',') : [value].flat();
-    const spell = (item: unknown) => (allowsNumber && typeof item === 'number' ? String(item) : item);
-    const tokens = items.map(spell).map((item) => (typeof item === 'string' ? item.trim().toLowerCase() : ''));
-    const form = new RegExp(pattern);
+    const tokens = items.map((item) => spellToken(item, field));
+    const form = new RegExp(field.pattern);
     if (tokens.every((token) => form.test(token))) return tokens;
-    this.add(name, rule, value);
-    return [];
+    this.add(name, field.rule, value);
+    return fallback;
   }
+}
+
+/** Of what is no word: an empty text. */
+function spellToken(item: unknown, field: { allowsNumber?: boolean; keepsCase?: boolean }): string {
+  const text = field.allowsNumber && typeof item === 'number' ? String(item) : item;
+  if (typeof text !== 'string') return '';
+  return field.keepsCase ? text.trim() : text.trim().toLowerCase();
 }
 
 function showJson(value: unknown): string {

@@ -92,7 +92,7 @@ function describeOrigin(name: Setting, { values, origins }: Given): string {
 function describeValue(name: Setting, config: ProxyConfig, given: Given, machine: Machine): string {
   const { unit, defaultRule }: SettingField = PROXY_SETTINGS[name];
   const find = EFFECTIVE[name];
-  const value = find ? find(config, machine) : readSetting(name, given.values, new Problems());
+  const value = (find ? find(config, machine) : readSetting(name, given.values, new Problems())) as Value;
   if (value === undefined || value === '') return defaultRule ?? 'none';
   const text = oneLine(typeof value === 'object' ? value.join(',') : `${value}`);
   return unit === undefined ? text : `${text} ${unit}`;
@@ -112,6 +112,7 @@ const EFFECTIVE: Readonly<Partial<Record<Setting, (config: ProxyConfig, machine:
   upstream_server_name: ({ upstream }) => upstream.serverName ?? upstream.host,
   other_upstream_server_name: ({ otherUpstream }) => otherUpstream && (otherUpstream.serverName ?? otherUpstream.host),
   upstream_authorities: ({ upstream }) => upstream.authorities && countCertificates(upstream.authorities),
+  move_rules: ({ moves }) => moves?.adapters?.rules.map(({ name }) => name).join(','),
   upgrade_protocols: ({ limits }) => limits.upgradeProtocols.join(','),
 };
 

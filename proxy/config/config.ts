@@ -20,6 +20,7 @@ import { Problems } from '../../core/validation/problems';
 import type { Limits, MoveSettings, Upstream } from '../data-plane/contract/data-plane';
 import { AdminConfig, readAdminKeys } from './admin-settings';
 import { ConfigSources, Values, collectGiven, readSetting } from './given';
+import { AdapterConfig, readMoveAdapters } from './move-adapters';
 import { parseCertificates, parsePrivateKey } from './pem';
 import { SessionStoreConfig, readSessionStore } from './session-store-settings';
 import { readUpstreams } from './upstreams';
@@ -28,7 +29,9 @@ import { readUpstreams } from './upstreams';
 export type TlsConfig = 'off' | 'self-signed' | { readonly cert: string; readonly key: string };
 
 /** Which connections are moved to another backend, and how. */
-export interface MoveConfig extends MoveSettings {
+export interface MoveConfig extends Omit<MoveSettings, 'adapters'> {
+  /** Absent: none. */
+  readonly adapters?: AdapterConfig;
   /** At once in one process. */
   readonly concurrency: number;
 }
@@ -116,6 +119,7 @@ export function readConfig(sources: ConfigSources): ProxyConfig {
       concurrency: read('move_concurrency'),
       never: read('moves_never'),
       dropsContextTakeover: read('websocket_no_context_takeover'),
+      adapters: readMoveAdapters(values, problems),
     },
     restart: { maxGenerations: read('max_generations'), timeoutSeconds: read('restart_timeout_seconds') },
     ...metrics(values, problems),

@@ -50,10 +50,21 @@ export function readVariable(environment: Environment, name: Setting | SecretSet
 }
 
 /** Flags and variables are text; a file's numbers and booleans are not. */
-function readText(name: Setting, text: string): string | number | boolean {
-  if (PROXY_SETTINGS[name].kind === 'text') return text;
+function readText(name: Setting, text: string): unknown {
+  const { kind } = PROXY_SETTINGS[name];
+  if (kind === 'text') return text;
+  if (kind === 'list') return readJson(text);
   if (/^-?\d+(\.\d+)?$/.test(text)) return Number(text);
   return text === 'true' ? true : text === 'false' ? false : text;
+}
+
+/** What is no JSON stays a text, which is no list. */
+function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
 }
 
 /** One that needs no more than the table of settings to be read. */

@@ -13,6 +13,7 @@ import type { Integrations } from '../aws/snapshot';
 import { Clock, SYSTEM_CLOCK } from '../process/clock';
 import type { HostPort } from '../../core/validation/host-port';
 import type { ProxyConfig } from '../config/config';
+import { loadMoveAdapters } from '../config/move-adapters';
 import type { Response, DataPlane, Decision, PlaneTls, RequestHead, Upstream } from '../data-plane/contract/data-plane';
 import { createDataPlane } from '../data-plane/engine/engine';
 import { isGrpcContent } from '../data-plane/streams/grpc';
@@ -247,7 +248,7 @@ class Proxy implements StagedProxy {
         memoryBytes: memoryBudget(config.limits.memoryBytes),
       },
       ...(tls && { tls }),
-      ...(config.moves && { moves: config.moves }),
+      ...(config.moves && { moves: { ...config.moves, adapters: loadMoveAdapters(config.moves.adapters) } }),
     });
   }
 

@@ -96,7 +96,7 @@ test('the rules are asked: a careless app breaks both kinds', () => {
 
 test('every example is here', () => {
   // The last one is an application, and no app of the CDK.
-  expect(readdirSync(EXAMPLES).sort()).toEqual([...Object.keys(SUBJECTS), 'own-traffic'].sort());
+  expect(readdirSync(EXAMPLES).sort()).toEqual([...Object.keys(SUBJECTS), 'own-traffic', 'resumable-websocket'].sort());
 });
 
 describe.each(Object.keys(SUBJECTS))('%s', (example) => {

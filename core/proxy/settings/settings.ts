@@ -5,6 +5,7 @@ import type {
   BooleanField,
   ChoiceField,
   IntegerField,
+  ListField,
   NumberField,
   TextField,
   TokensField,
@@ -34,7 +35,7 @@ interface SecretField {
 }
 
 export type SettingField = SettingTraits &
-  (IntegerField | NumberField | BooleanField | ChoiceField | TextField | TokensField | SecretField);
+  (IntegerField | NumberField | BooleanField | ChoiceField | TextField | TokensField | ListField | SecretField);
 
 /** The tables of docs/proxy.md, in their order. */
 export const SETTING_GROUPS = ['general', 'timeouts', 'limits', 'protocols', 'moves', 'surroundings'] as const;
@@ -441,6 +442,47 @@ export const LIMIT_SETTINGS = {
   },
 } as const satisfies Record<string, SettingField>;
 
+const SETUP_MESSAGES = {
+  kind: 'text',
+  allowsNumber: true,
+  // A count, or a JSON pointer (RFC 6901) and a value.
+  pattern: '^(\\d{1,3}|(/([^=~]|~[01])*)?=.*)$',
+  rule: 'how many (2), or a JSON pointer and its value (/type=join)',
+} as const;
+
+/** A protocol as its user describes it. */
+export const MOVE_RULE_FIELDS = {
+  name: {
+    kind: 'text',
+    pattern: '^[\\w.-]{1,64}$',
+    rule: 'a name of letters, digits, dots, - and _, of at most 64',
+    sentence: 'Its name.',
+  },
+  path: {
+    kind: 'text',
+    pattern: '^/[^?#\\s]*$',
+    rule: 'a path without a query',
+    isOptional: true,
+    sentence: 'The path of its handshake; any, unless it is given.',
+  },
+  subprotocol: {
+    kind: 'text',
+    pattern: "^[!#$%&'*+\\-.^_`|~0-9A-Za-z]+$",
+    rule: 'a token',
+    isOptional: true,
+    sentence: 'The subprotocol that the backend chose; any or none, unless it is given.',
+  },
+  remember: {
+    ...SETUP_MESSAGES,
+    sentence: 'The messages of the client that are said again: the first ones, or those that match.',
+  },
+  swallow: {
+    ...SETUP_MESSAGES,
+    sentence:
+      'The messages of the new backend that the client has had: the first ones, or one that matches for each that is said again.',
+  },
+} as const;
+
 const MOVE_SETTINGS = {
   moves: {
     kind: 'choice',
@@ -489,6 +531,32 @@ const MOVE_SETTINGS = {
     sentence:
       'Whether permessage-deflate is offered to backends without context takeover, so that WebSockets with compression can be moved.',
     more: 'Each message is then compressed for itself: a little more bytes, less memory at both ends.',
+  },
+  move_adapters: {
+    kind: 'tokens',
+    group: 'moves',
+    form: 'NAMES',
+    keepsCase: true,
+    pattern: '^(none|socket\\.io|graphql-transport-ws|\\.{0,2}/[^\\0]*\\.[cm]?js)$',
+    rule: 'none, socket.io, graphql-transport-ws, and paths of modules (./NAME.js)',
+    default: ['socket.io', 'graphql-transport-ws'],
+    defaultRule: '`socket.io,graphql-transport-ws`',
+    sentence:
+      'The protocols whose set-up a move says again to the new backend: those that are built in, and modules of your own; none: no others than those of move_rules.',
+    more: 'See [adapters](moves.md#adapters).',
+  },
+  move_rules: {
+    kind: 'list',
+    group: 'moves',
+    form: 'JSON',
+    min: 0,
+    max: 100,
+    rule: 'a list of at most 100 rules, in a flag or a variable as JSON',
+    default: [],
+    defaultRule: 'none',
+    item: { kind: 'object', sentence: 'One protocol.', fields: MOVE_RULE_FIELDS },
+    sentence: 'Protocols that are described by the messages of their set-up; they come before move_adapters.',
+    more: 'See [rules](moves.md#rules).',
   },
 } as const satisfies Record<string, SettingField>;
 

@@ -2,6 +2,7 @@ import type { Server } from 'node:net';
 import type { FastPath } from '../../../core/proxy/admin-api';
 import type { ConnectionKind, Ending } from '../../../core/proxy/connections';
 import type { Moves } from '../../../core/moves/moves';
+import type { MoveAdapter } from '../moves/adapters/adapter';
 import type { LimitSettings, Timeouts } from '../../../core/proxy/settings/setting-names';
 
 import type { Handing } from './handover';
@@ -140,6 +141,11 @@ export interface MoveSettings {
   readonly never: readonly string[];
   /** Whether `permessage-deflate` is offered to upstreams without context takeover only. */
   readonly dropsContextTakeover: boolean;
+  /**
+   * Protocols whose set-up has to be said again; the first that recognizes a connection follows it.
+   * @default - none
+   */
+  readonly adapters?: readonly MoveAdapter[];
 }
 
 /** What is known of a name. */

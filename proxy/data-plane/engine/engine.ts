@@ -3,6 +3,7 @@ import tls, { TLSSocket } from 'node:tls';
 import { FileQuotas, shareFiles } from '../../../core/proxy/file-budget';
 import { AddressList } from '../shared/addresses';
 import type { UpstreamRequest, Upstreams } from '../contract/upstreams';
+import { createTapFinder } from '../moves/find-tap';
 import { MoveRules } from '../moves/move-rules';
 import type { PlaneContext, TunnelEntry } from '../shared/context';
 import type {
@@ -90,7 +91,13 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
   constructor(readonly options: DataPlaneOptions) {
     this.timeouts = options.timeouts;
     const { limits, moves } = options;
-    this.moves = moves === undefined || moves.mode === 'none' ? undefined : new MoveRules(moves);
+    const isMoving = moves !== undefined && moves.mode !== 'none';
+    this.moves = isMoving
+      ? new MoveRules(
+          moves,
+          createTapFinder(moves, (error) => this.faulted(error)),
+        )
+      : undefined;
     this.files = shareFiles(limits.openFiles, limits);
     const { clientConnections, upstreamConnections } = this.files;
     this.limits = { ...limits, clientConnections, upstreamConnections };

@@ -64,7 +64,7 @@ export class UpgradedConnection extends LedgerEntry implements TunnelOptions, Tu
 
   /** See `Tunnel.obstacle`. */
   get obstacle(): Tunnel['obstacle'] | 'moving' {
-    if (this.move !== undefined) return 'moving';
+    if (this.move !== undefined || this.tap?.isFiltering === true) return 'moving';
     return this.tunnel?.obstacle ?? (this.tunnel === undefined ? 'closing' : undefined);
   }
 
@@ -100,7 +100,9 @@ export class UpgradedConnection extends LedgerEntry implements TunnelOptions, Tu
   }
 
   get heldBytes(): number {
-    return CONNECTION_BYTES + (this.context.options.tls ? TLS_BYTES : 0) + (this.tunnel?.heldBytes ?? 0);
+    const { tunnel, context, tap } = this;
+    const held = (tunnel?.heldBytes ?? 0) + (tap?.heldBytes ?? 0);
+    return CONNECTION_BYTES + (context.options.tls ? TLS_BYTES : 0) + held;
   }
 
   shed(): void {

@@ -53,7 +53,8 @@ export class MoveRules {
     const rejection = this.findRejection(accepted.head, toClient);
     if (rejection !== undefined) return { fields: toClient, resume: rejection };
     const given = listValues(accepted.fields, RESUME_TOKEN_FIELD).find((token) => token !== '');
-    const tap = this.findTap(accepted);
+    // An application that gave a token needs nothing else.
+    const tap = given === undefined ? this.findTap(accepted) : undefined;
     const isResumable = given !== undefined || tap !== undefined;
     if (!isResumable && this.settings.mode === 'resumable') return { fields: toClient, resume: 'noToken' };
     const { url, sent, token } = accepted;

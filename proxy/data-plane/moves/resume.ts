@@ -123,6 +123,6 @@ function spell(extension: string): string {
 }
 
 /** A text of its own: a part of another one keeps all of that. */
-function flat(text: string): string {
+export function flat(text: string): string {
   return Buffer.from(text, 'latin1').toString('latin1');
 }

@@ -13,10 +13,16 @@ export interface MoveTap extends TunnelTap {
   readonly name: string;
   /** Moves of its protocol at once in one process. */
   readonly concurrency: number | undefined;
+  /** Milliseconds of waiting before each try to resume at another upstream. */
+  readonly waitsMs: readonly number[];
   /** It could not be moved as it is now. */
   readonly cannotResume: boolean;
   /** Nothing is under way that a move would lose. */
   readonly isSettled: boolean;
+  /** What the upstream says is still held against what the client has had; parts of messages are kept for that. */
+  readonly isFiltering: boolean;
+  /** What it keeps of messages that are not whole. */
+  readonly heldBytes: number;
   /** The old upstream was read to its end: what to say to the next one. */
   resume(): Conversation;
 }
@@ -30,7 +36,24 @@ export interface Conversation {
    *
    * @param head what came behind the 101
    * @param pass sends whole frames on to the client
-   * @returns what came behind the conversation, or why there can be no move
    */
-  hold(transport: Transport, head: Buffer, pass: (frames: Buffer) => void): Promise<Buffer | MoveRejection>;
+  hold(transport: Transport, head: Buffer, pass: (frames: Buffer) => void): Promise<Resumed | MoveRejection>;
+}
+
+/** The client can go on. */
+export interface Resumed {
+  /** What came behind the conversation. */
+  readonly head: Buffer;
+  /** What the upstream sends goes through it, until it says that it is done. */
+  readonly filter: UpstreamFilter | undefined;
+}
+
+/** Drops what the upstream says again. */
+export interface UpstreamFilter {
+  /**
+   * @param bytes borrowed
+   * @param pass sends whole frames on, in order
+   * @returns what follows when the filter is done, which goes on as it is, and all after it; undefined while it is not
+   */
+  read(bytes: Buffer, pass: (frames: Buffer) => void): Buffer | undefined;
 }

@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto';
 import type { PackedScanner } from '../contract/handover';
+import { encodeFrame } from '../moves/adapters/encode-frame';
 
 /** Where a scan stops: before a Close or Pong frame begins, as soon as no message is under way, or as soon as no frame is. */
 export type Stop = 'never' | 'beforeClose' | 'beforePong' | 'atMessageBoundary' | 'atFrameBoundary';
@@ -217,21 +217,4 @@ export function closeFrame(code: number, reason: string, isMasked: boolean): Buf
   payload.writeUInt16BE(code, 0);
   payload.write(reason, 2);
   return encodeFrame(CLOSE, payload, isMasked);
-}
-
-/** A whole message or control frame in one frame. @see RFC 6455 section 5.2 */
-export function encodeFrame(opcode: number, payload: Buffer, isMasked: boolean): Buffer {
-  const { length } = payload;
-  const lengthBytes = length < IN_TWO_BYTES ? 0 : length < 2 ** 16 ? 2 : 8;
-  const header = Buffer.alloc(2 + lengthBytes);
-  header[0] = FIN | opcode;
-  header[1] = lengthBytes === 0 ? length : lengthBytes === 2 ? IN_TWO_BYTES : IN_EIGHT_BYTES;
-  if (lengthBytes === 2) header.writeUInt16BE(length, 2);
-  else if (lengthBytes === 8) header.writeBigUInt64BE(BigInt(length), 2);
-  if (!isMasked) return Buffer.concat([header, payload]);
-  header[1] |= MASKED;
-  const mask = randomBytes(4);
-  const masked = Buffer.from(payload);
-  for (let index = 0; index < length; index += 1) masked[index]! ^= mask[index & 3]!;
-  return Buffer.concat([header, mask, masked]);
 }

@@ -3,11 +3,12 @@ import type { MoveRejection } from '../../../core/moves/moves';
 import type { Upstream } from '../contract/data-plane';
 import type { Transport, TransportUser } from '../contract/transport';
 import type { Upstreams } from '../contract/upstreams';
-import { PING, closeFrame, encodeFrame, readClose, readControl } from './frame-scanner';
+import { encodeFrame } from '../moves/adapters/encode-frame';
+import { PING, closeFrame, readClose, readControl } from './frame-scanner';
 import type { Mover, Tunnel, TunnelEnd } from './tunnel';
 import { Redial } from './redial';
 import type { Resume } from '../moves/resume';
-import type { Conversation } from '../moves/tap';
+import type { Conversation, Resumed } from '../moves/tap';
 
 /** RFC 6455 section 7.4.1. */
 const NORMAL = 1000;
@@ -25,12 +26,23 @@ const PONG_MS = 2_000;
 const QUIET_MS = { silence: 25, most: 100 } as const;
 /** Between two looks at whether a protocol is settled. */
 const SETTLE_MS = 5;
+/** Of a protocol that needs no words: at once. */
+const ONE_TRY = [0] as const;
 
 /**
  * `stopping`: the client is read to the end of its message. `ending`: the old upstream was told Close 1001, and is read to its
  * own. `away`: it is gone, and there is no other one yet. `joining`: another one is asked. `over`: it is there, or never will be.
  */
 export type MoveState = 'stopping' | 'ending' | 'away' | 'joining' | 'over';
+
+interface Goal {
+  readonly upstream: Upstream;
+  readonly epoch: number | undefined;
+  /** Of `performance.now()`. */
+  readonly deadline: number;
+}
+
+type Joined = TunnelEnd & Resumed;
 
 /** One tunnel on its way from one upstream to another. It is made then, so that others hold none of it. */
 export class Move implements Mover {
@@ -71,18 +83,30 @@ export class Move implements Mover {
     if (this.state !== 'away') return this.ended;
     this.state = 'joining';
     const deadline = performance.now() + this.timeoutMs;
+    const [first = 0, ...others] = this.resume.tap?.waitsMs ?? ONE_TRY;
+    let end = await this.tryJoin(first, { upstream, epoch, deadline });
+    for (const waitMs of others) {
+      if (end === 'notResumed') end = await this.tryJoin(waitMs, { upstream, epoch, deadline });
+    }
+    if (this.state !== 'joining' || typeof end === 'string')
+      return this.fail(typeof end === 'string' ? end : 'stopped');
+    this.state = 'over';
+    this.tunnel.attachUpstream(end, end.filter);
+    return { stallMs: performance.now() - this.stoppedMs };
+  }
+
+  /** Asks the upstream for the connection, once. */
+  private async tryJoin(waitMs: number, { upstream, epoch, deadline }: Goal): Promise<Joined | MoveRejection> {
+    if (waitMs > 0) await this.isInTime(new Promise((resolve) => setTimeout(resolve, waitMs)), deadline);
+    if (this.state !== 'joining') return this.ended;
     const conversation = this.resume.tap?.resume();
     const url = conversation?.url ?? this.resume.url;
     const redial = new Redial(this.upstreams, upstream, this.resume, { url, epoch });
     const dialed = (await this.within(redial.done, deadline)) ?? 'late';
-    const end = conversation ? await this.converse(conversation, dialed, deadline) : dialed;
-    if (this.state !== 'joining' || typeof end === 'string') {
-      redial.cancel();
-      return this.fail(typeof end === 'string' ? end : 'stopped');
-    }
-    this.state = 'over';
-    this.tunnel.attachUpstream(end);
-    return { stallMs: performance.now() - this.stoppedMs };
+    const end = await this.converse(conversation, dialed, deadline);
+    if (this.state === 'joining' && typeof end !== 'string') return end;
+    redial.cancel();
+    return typeof end === 'string' ? end : 'stopped';
   }
 
   upstreamLeft(isGone: boolean): boolean {
@@ -168,15 +192,17 @@ export class Move implements Mover {
   }
 
   private async converse(
-    conversation: Conversation,
+    conversation: Conversation | undefined,
     dialed: TunnelEnd | MoveRejection,
     deadline: number,
-  ): Promise<TunnelEnd | MoveRejection> {
-    if (typeof dialed === 'string' || this.state !== 'joining') return dialed;
+  ): Promise<Joined | MoveRejection> {
+    if (typeof dialed === 'string') return dialed;
     const { transport, head } = dialed;
+    if (conversation === undefined) return { transport, head, filter: undefined };
+    if (this.state !== 'joining') return 'stopped';
     const pass = (frames: Buffer) => this.tunnel.toClient.say(frames);
-    const rest = (await this.within(conversation.hold(transport, head, pass), deadline)) ?? 'notResumed';
-    return typeof rest === 'string' ? rest : { transport, head: rest };
+    const resumed = (await this.within(conversation.hold(transport, head, pass), deadline)) ?? 'late';
+    return typeof resumed === 'string' ? resumed : { transport, ...resumed };
   }
 
   /** The upstream has read all that it was sent, and had time to respond. */

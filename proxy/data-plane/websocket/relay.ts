@@ -51,7 +51,7 @@ export class Relay implements TransportUser {
 
   /** `scanner`: `UNFRAMED` where what is passed on has no boundaries that are known here. */
   constructor(
-    private readonly owner: RelayOwner,
+    protected readonly owner: RelayOwner,
     readonly from: Transport,
     readonly scanner: Scanner,
     /** Bytes that were read from `from`, and from those before it. */

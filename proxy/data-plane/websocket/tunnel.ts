@@ -2,9 +2,10 @@ import type { Ending } from '../../../core/proxy/connections';
 import type { Ticker, Ticking } from '../shared/ticker';
 import type { PackedRelay } from '../contract/handover';
 import { NOBODY, Transport } from '../contract/transport';
-import type { TunnelTap } from '../moves/tap';
+import type { TunnelTap, UpstreamFilter } from '../moves/tap';
 import { FrameScanner, Scanner, TappedScanner, UNFRAMED } from './frame-scanner';
 import { Closing, OrderlyClose } from './orderly-close';
+import { FilteredRelay } from './filtered-relay';
 import { Relay, RelayOwner } from './relay';
 
 export interface TunnelEnd {
@@ -184,8 +185,9 @@ export class Tunnel implements Closing, RelayOwner, Ticking {
   }
 
   /** Goes on with another upstream, which has switched. */
-  attachUpstream({ transport, head }: TunnelEnd): void {
-    const relay = new Relay(this, transport, this.scanUpstream(), this.toClient.passed);
+  attachUpstream({ transport, head }: TunnelEnd, filter?: UpstreamFilter): void {
+    const relay = new FilteredRelay(this, transport, this.scanUpstream(), this.toClient.passed);
+    relay.filter = filter;
     relay.back = this.toUpstream;
     this.toUpstream.back = relay;
     this.toClient = relay;

@@ -16,6 +16,7 @@ test('moves are read from a file and from variables', () => {
     concurrency: 8,
     never: ['/ws/once*', 'x-ticket', 'x-login=basic *'],
     dropsContextTakeover: true,
+    adapters: { names: ['socket.io', 'graphql-transport-ws'], rules: [] },
   });
 });
 

@@ -10,7 +10,7 @@ export interface Handshake {
   /** Path and query. */
   readonly url: string;
   readonly subprotocol: string | undefined;
-  /** The value of a field by its lower-case name. */
+  /** The value of a field by its lower-case name, until the connection is followed; later undefined. */
   field(name: string): string | undefined;
 }
 
@@ -23,10 +23,11 @@ export interface MoveAdapter {
    */
   readonly concurrency?: number;
   /**
-   * Milliseconds from the end of the old backend until the new one is dialled: what the old one may need to store a session.
-   * @default 0
+   * Milliseconds from the end of the old backend until the new one is dialled, and from each failure until the next try: what the
+   * old one may need to store a session.
+   * @default - one try, at once
    */
-  readonly pauseMs?: number;
+  readonly waitsMs?: readonly number[];
   /** Whether a connection is one of its own. */
   recognizes(handshake: Handshake): boolean;
   follow(handshake: Handshake): Followed;
@@ -67,8 +68,8 @@ export interface ReplayStep {
   /** To the client. */
   readonly pass?: readonly Message[];
   /**
-   * The connection goes on, and what the client says with it. What the backend says still comes through here, so that nothing is said
-   * twice to the client, until `end` or until the time of a move has ended.
+   * The connection goes on, and what the client says with it. What the backend says still comes through here, to `pass` on or to drop
+   * what the client has had, until `end` or until the time of a move has ended.
    */
   readonly opens?: true;
   readonly end?: 'joined' | { readonly rejected: string };

@@ -2,11 +2,9 @@
 export interface JsonMatch {
   /** RFC 6901. */
   readonly pointer: string;
-  /** What stands there must be equal to it. */
-  readonly equals: string | number | boolean | null;
+  /** What stands there: a text, or a number, `true`, `false` or `null` as JSON writes it. */
+  readonly equals: string;
 }
-
-export const JSON_POINTER_PATTERN = '^(/([^~/]|~[01])*)*$';
 
 /** Whether a text is JSON with that value at that place. */
 export function matchesJson(text: string, { pointer, equals }: JsonMatch): boolean {
@@ -22,5 +20,5 @@ export function matchesJson(text: string, { pointer, equals }: JsonMatch): boole
     if (Array.isArray(value) && key === 'length') return false;
     value = (value as Record<string, unknown>)[key];
   }
-  return value === equals;
+  return (typeof value !== 'object' || value === null) && String(value) === equals;
 }

@@ -17,6 +17,12 @@ export interface MoveRule {
   readonly swallow: RuleMessages;
 }
 
+/** `2`, or `/type=join`; see `MOVE_RULE_FIELDS`. */
+export function parseRuleMessages(text: string): RuleMessages {
+  const at = text.indexOf('=');
+  return at < 0 ? { first: Number(text) } : { pointer: text.slice(0, at), equals: text.slice(at + 1) };
+}
+
 /** What is kept of one connection. */
 const MAX_KEPT_BYTES = 65_536;
 

@@ -83,3 +83,9 @@ export function isLaterOffset(offset: string, than: string): boolean {
   if (ms === undefined || thanMs === undefined) return true;
   return ms === thanMs ? Number(count) > Number(thanCount) : Number(ms) > Number(thanMs);
 }
+
+/** When a server published an event; undefined where its offset does not tell. */
+export function findOffsetMs(offset: string): number | undefined {
+  const [, ms] = OF_REDIS_STREAM.exec(offset) ?? [];
+  return ms === undefined ? undefined : Number(ms);
+}

@@ -3,6 +3,7 @@ import {
   ENGINE,
   Packet,
   findLastText,
+  findOffsetMs,
   formatConnect,
   isLaterOffset,
   isOffset,
@@ -12,16 +13,18 @@ import {
 } from './socket-io-packet';
 
 /** Restoring a session makes the adapter for Redis streams read its stream up to a hundred times. */
-const CONCURRENCY = 16;
-/** The old backend stores a session when its connection has closed, which is a little later than we see it. */
-const PAUSE_MS = 25;
+const CONCURRENCY = 8;
+/** The old backend stores a session when its connection has closed, which may be later than we see it. */
+const WAITS_MS = [25, 150, 600];
 /** What is kept of one connection. */
 const MAX_NAMESPACES = 64;
 const MAX_AUTH_BYTES = 65_536;
 const MAX_OPEN_ACKS = 1_000;
 const MAX_HELD_BYTES = 2 ** 20;
 /** Offsets of the last events, which a new backend may say again. */
-const RECENT_OFFSETS = 64;
+const RECENT_OFFSETS = 256;
+/** An event of another server may come so much behind a later one of its own. */
+const LAG_MS = 1_000;
 
 /**
  * socket.io 4 over a WebSocket: the session goes on with its id, its rooms, and all events that it missed, where the server has
@@ -32,7 +35,7 @@ const RECENT_OFFSETS = 64;
 export const SOCKET_IO: MoveAdapter = {
   name: 'socket.io',
   concurrency: CONCURRENCY,
-  pauseMs: PAUSE_MS,
+  waitsMs: WAITS_MS,
   recognizes: ({ url }) => {
     const query = parseQuery(url);
     return query.get('EIO') === '4' && query.get('transport') === 'websocket';
@@ -53,18 +56,39 @@ class Namespace {
   /** Of the last event in the order of the server. */
   offset: string | undefined = undefined;
   private readonly recent: string[] = [];
+  /** The time of the latest that is no longer in `recent`. */
+  private forgottenMs = 0;
+  /** Before it nothing is on its way to the client. */
+  private completeMs = 0;
 
   /** @param auth the JSON that the client connected with, or nothing */
   constructor(readonly auth: string) {}
 
-  hasSeen(offset: string): boolean {
-    return this.recent.includes(offset);
-  }
-
   saw(offset: string): void {
     this.recent.push(offset);
     if (this.offset === undefined || isLaterOffset(offset, this.offset)) this.offset = offset;
-    if (this.recent.length > RECENT_OFFSETS) this.recent.shift();
+    if (this.recent.length > RECENT_OFFSETS) {
+      this.forgottenMs = Math.max(this.forgottenMs, findOffsetMs(this.recent.shift()!) ?? 0);
+    }
+  }
+
+  /**
+   * Where the next server has to begin: as far before the last event as another one may still have been on its way. Without a time in
+   * the offsets that is the last event itself.
+   */
+  restart(): string | undefined {
+    const lastMs = this.offset === undefined ? undefined : findOffsetMs(this.offset);
+    if (lastMs === undefined) return this.offset;
+    this.completeMs = Math.max(lastMs - LAG_MS, this.forgottenMs + 1);
+    const before = this.recent.filter((offset) => (findOffsetMs(offset) ?? 0) < this.completeMs);
+    const later = (one: string, other: string) => (isLaterOffset(one, other) ? one : other);
+    const earlier = (one: string, other: string) => (isLaterOffset(one, other) ? other : one);
+    return before.length > 0 ? before.reduce(later) : this.recent.reduce(earlier);
+  }
+
+  /** Whether the client has had an event, or it was not for it: what is older than an event may be late is known to the end. */
+  hasHad(offset: string): boolean {
+    return this.recent.includes(offset) || (findOffsetMs(offset) ?? Infinity) < this.completeMs;
   }
 }
 
@@ -279,8 +303,8 @@ class SocketIoReplay implements Replay {
       return reject(`The new backend pings every ${heartbeat.intervalMs} ms, and the client waits for ${clientMs} ms`);
     }
     this.state = 'connecting';
-    const send = [...this.connection.namespaces].map(([name, { auth, pid, offset }]) =>
-      text(formatConnect(name, { ...parseObject(auth), pid, offset })),
+    const send = [...this.connection.namespaces].map(([name, namespace]) =>
+      text(formatConnect(name, { ...parseObject(namespace.auth), pid: namespace.pid, offset: namespace.restart() })),
     );
     return this.waiting.size === 0 ? this.open([]) : { send };
   }
@@ -335,7 +359,7 @@ class SocketIoReplay implements Replay {
   private isRepeated(packet: Packet, payload: Buffer): boolean {
     if (packet.type !== 'event' && packet.type !== 'binaryEvent') return false;
     const offset = this.connection.findOffset(packet, payload);
-    return offset !== undefined && (this.connection.namespaces.get(packet.namespace)?.hasSeen(offset) ?? false);
+    return offset !== undefined && (this.connection.namespaces.get(packet.namespace)?.hasHad(offset) ?? false);
   }
 
   private takeAttachment(message: Message): ReplayStep {

@@ -7,7 +7,8 @@ import {
   MessageReaderOptions,
   Piece,
 } from '../../../../../proxy/data-plane/moves/adapters/message-reader';
-import { closeFrame, encodeFrame } from '../../../../../proxy/data-plane/websocket/frame-scanner';
+import { encodeFrame } from '../../../../../proxy/data-plane/moves/adapters/encode-frame';
+import { closeFrame } from '../../../../../proxy/data-plane/websocket/frame-scanner';
 import { later, stopAll } from '../../../support/world';
 import { CONTINUATION, PING, TEXT, frame } from '../../websocket/support/peers';
 

@@ -1,5 +1,5 @@
 import { matchesJson } from '../../../../../proxy/data-plane/moves/adapters/json-pointer';
-import { MoveRule, createRuleAdapter } from '../../../../../proxy/data-plane/moves/adapters/rule';
+import { MoveRule, createRuleAdapter, parseRuleMessages } from '../../../../../proxy/data-plane/moves/adapters/rule';
 import type { Followed } from '../../../../../proxy/data-plane/moves/adapters/adapter';
 import { answer, follow, handshake, say, showFirst } from './support/transcript';
 
@@ -89,14 +89,23 @@ test('more than is kept is followed no longer', () => {
 });
 
 test.each([
-  ['{"a":{"b":1}}', '/a/b', 1, true],
-  ['{"a":{"b":1}}', '/a/b', '1', false],
-  ['{"a/b":{"~":true}}', '/a~1b/~0', true, true],
-  ['[null]', '/0', null, true],
+  ['{"a":{"b":1}}', '/a/b', '1', true],
+  ['{"a":{"b":1}}', '/a/b', '1.0', false],
+  ['{"a/b":{"~":true}}', '/a~1b/~0', 'true', true],
+  ['[null]', '/0', 'null', true],
   ['"x"', '', 'x', true],
+  ['{"a":{}}', '/a', '[object Object]', false],
   ['{}', '/toString', 'x', false],
-  ['{"a":[]}', '/a/length', 0, false],
-  ['no JSON', '/a', 1, false],
-])('%s at %s is %j: %s', (json, pointer, equals, isMatch) => {
+  ['{"a":[]}', '/a/length', '0', false],
+  ['no JSON', '/a', '1', false],
+])('%s at %s is %s: %s', (json, pointer, equals, isMatch) => {
   expect(matchesJson(json, { pointer, equals })).toBe(isMatch);
 });
+
+test.each([
+  ['2', { first: 2 }],
+  ['0', { first: 0 }],
+  ['/type=join', { pointer: '/type', equals: 'join' }],
+  ['/a/b=c=d', { pointer: '/a/b', equals: 'c=d' }],
+  ['=x', { pointer: '', equals: 'x' }],
+])('%s is %j', (text, messages) => expect(parseRuleMessages(text)).toEqual(messages));

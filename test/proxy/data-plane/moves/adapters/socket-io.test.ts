@@ -8,7 +8,7 @@ const ACCEPTED = '40{"sid":"s1","pid":"p1"}';
 
 /** A client that is connected to the main namespace and has had one event. */
 function connected(...more: string[]): Followed {
-  return say(follow(SOCKET_IO, URL), `< ${OPEN}`, '> 40', `< ${ACCEPTED}`, '< 42["news",1,"100-0"]', ...more);
+  return say(follow(SOCKET_IO, URL), `< ${OPEN}`, '> 40', `< ${ACCEPTED}`, '< 42["news",1,"1000000-0"]', ...more);
 }
 
 test.each([
@@ -26,7 +26,7 @@ describe('what is said to the new backend', () => {
     const replay = connected().replay();
     expect(replay.url).toBe(URL);
     expect(replay.first).toEqual([]);
-    expect(answer(replay, OPEN)).toEqual(['> 40{"pid":"p1","offset":"100-0"}']);
+    expect(answer(replay, OPEN)).toEqual(['> 40{"pid":"p1","offset":"1000000-0"}']);
     // The client's time for a ping began with the last one of the old backend.
     expect(answer(replay, ACCEPTED)).toEqual(['< 2', '! open']);
   });
@@ -34,25 +34,30 @@ describe('what is said to the new backend', () => {
   test('events that come before the session is accepted are missed ones, and come first', () => {
     const replay = connected().replay();
     answer(replay, OPEN);
-    expect(answer(replay, '42["news",2,"101-0"]', '42["news",3,"102-0"]')).toEqual([]);
-    expect(answer(replay, ACCEPTED)).toEqual(['< 42["news",2,"101-0"]', '< 42["news",3,"102-0"]', '< 2', '! open']);
+    expect(answer(replay, '42["news",2,"1010000-0"]', '42["news",3,"1020000-0"]')).toEqual([]);
+    expect(answer(replay, ACCEPTED)).toEqual([
+      '< 42["news",2,"1010000-0"]',
+      '< 42["news",3,"1020000-0"]',
+      '< 2',
+      '! open',
+    ]);
   });
 
   test('what the client has had is dropped, before and after, with its attachments', () => {
-    const replay = connected('< 451-["file",{"_placeholder":true,"num":0},"101-0"]', '<*').replay();
+    const replay = connected('< 451-["file",{"_placeholder":true,"num":0},"1010000-0"]', '<*').replay();
     answer(replay, OPEN);
-    const again = ['42["news",1,"100-0"]', '451-["file",{"_placeholder":true,"num":0},"101-0"]', '*'];
-    expect(answer(replay, ...again, '42["news",2,"102-0"]')).toEqual([]);
-    expect(answer(replay, ACCEPTED)).toEqual(['< 42["news",2,"102-0"]', '< 2', '! open']);
-    expect(answer(replay, ...again, '42["news",2,"102-0"]', '42["news",3,"103-0"]')).toEqual([
-      '< 42["news",3,"103-0"]',
+    const again = ['42["news",1,"1000000-0"]', '451-["file",{"_placeholder":true,"num":0},"1010000-0"]', '*'];
+    expect(answer(replay, ...again, '42["news",2,"1020000-0"]')).toEqual([]);
+    expect(answer(replay, ACCEPTED)).toEqual(['< 42["news",2,"1020000-0"]', '< 2', '! open']);
+    expect(answer(replay, ...again, '42["news",2,"1020000-0"]', '42["news",3,"1030000-0"]')).toEqual([
+      '< 42["news",3,"1030000-0"]',
     ]);
   });
 
   test('within attachments is no time to stop dropping', () => {
-    const replay = connected('< 451-["file",{"_placeholder":true,"num":0},"101-0"]', '<*').replay();
+    const replay = connected('< 451-["file",{"_placeholder":true,"num":0},"1010000-0"]', '<*').replay();
     answer(replay, OPEN, ACCEPTED);
-    answer(replay, '452-["file",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1},"101-0"]', '*');
+    answer(replay, '452-["file",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1},"1010000-0"]', '*');
     expect(replay.isWithin).toBe(true);
     answer(replay, '*');
     expect(replay.isWithin).toBe(false);
@@ -60,8 +65,8 @@ describe('what is said to the new backend', () => {
 
   test('the offset goes on with what a replay passed, so that the next one starts there', () => {
     const followed = connected();
-    answer(followed.replay(), OPEN, '42["news",2,"101-0"]', ACCEPTED, '42["news",3,"102-0"]');
-    expect(answer(followed.replay(), OPEN)).toEqual(['> 40{"pid":"p1","offset":"102-0"}']);
+    answer(followed.replay(), OPEN, '42["news",2,"1010000-0"]', ACCEPTED, '42["news",3,"1020000-0"]');
+    expect(answer(followed.replay(), OPEN)).toEqual(['> 40{"pid":"p1","offset":"1010000-0"}']);
   });
 
   test('each namespace has its own session and offset, and its credentials', () => {
@@ -73,18 +78,18 @@ describe('what is said to the new backend', () => {
     );
     const replay = followed.replay();
     expect(answer(replay, OPEN)).toEqual([
-      '> 40{"pid":"p1","offset":"100-0"}',
+      '> 40{"pid":"p1","offset":"1000000-0"}',
       '> 40/chat,{"token":"t","pid":"p2","offset":"7-1"}',
     ]);
-    expect(answer(replay, '42/chat,["hello","7-2"]', '42["news",2,"101-0"]')).toEqual([]);
+    expect(answer(replay, '42/chat,["hello","7-2"]', '42["news",2,"1010000-0"]')).toEqual([]);
     expect(answer(replay, '40/chat,{"sid":"s2","pid":"p2"}')).toEqual(['< 42/chat,["hello","7-2"]']);
     expect(answer(replay, '42/chat,["hello","7-3"]')).toEqual(['< 42/chat,["hello","7-3"]']);
-    expect(answer(replay, ACCEPTED)).toEqual(['< 42["news",2,"101-0"]', '< 2', '! open']);
+    expect(answer(replay, ACCEPTED)).toEqual(['< 42["news",2,"1010000-0"]', '< 2', '! open']);
   });
 
   test('a namespace that was left is not connected again', () => {
     const followed = say(connected(), '> 40/a,', '< 40/a,{"sid":"s2","pid":"p2"}', '< 42/a,["x","1-1"]', '> 41/a,');
-    expect(answer(followed.replay(), OPEN)).toEqual(['> 40{"pid":"p1","offset":"100-0"}']);
+    expect(answer(followed.replay(), OPEN)).toEqual(['> 40{"pid":"p1","offset":"1000000-0"}']);
     say(followed, '< 41');
     expect(answer(followed.replay(), OPEN)).toEqual(['< 2', '! open']);
   });
@@ -116,7 +121,7 @@ describe('no continuity', () => {
   test('events of a session that was not recovered do not reach the client', () => {
     const replay = connected().replay();
     answer(replay, OPEN);
-    expect(answer(replay, '42["welcome","200-0"]', '40{"sid":"s9","pid":"p9"}')).toEqual([
+    expect(answer(replay, '42["welcome","2000000-0"]', '40{"sid":"s9","pid":"p9"}')).toEqual([
       '! The new backend has not recovered the session of namespace /',
     ]);
   });
@@ -134,7 +139,7 @@ describe('no continuity', () => {
   test('more than fits into what is kept for the client', () => {
     const replay = connected().replay();
     answer(replay, OPEN);
-    const large = (index: number) => `42["${'x'.repeat(2 ** 18)}","${200 + index}-0"]`;
+    const large = (index: number) => `42["${'x'.repeat(2 ** 18)}","${200 + index}0000-0"]`;
     expect(answer(replay, ...Array.from({ length: 4 }, (_, index) => large(index)))).toEqual([
       '! It missed more than 1048576 bytes',
     ]);
@@ -170,9 +175,9 @@ describe('settled', () => {
     expect(isSettled('> 40/b,', '< 40/b,{"sid":"s2","pid":"p2"}', '> 42/b,0["save"]', '> 41/b,')).toBe(true);
   });
   test('not within attachments', () => {
-    expect(isSettled('< 452-["file",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1},"101-0"]', '<*')).toBe(
-      false,
-    );
+    expect(
+      isSettled('< 452-["file",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1},"1010000-0"]', '<*'),
+    ).toBe(false);
   });
 });
 
@@ -215,16 +220,17 @@ describe('refused before anything is touched', () => {
 });
 
 describe('offsets', () => {
-  const offsetOf = (...lines: string[]) => answer(connected(...lines).replay(), OPEN)[0];
+  // The one before the last event.
+  const offsetOf = (...lines: string[]) => answer(connected(...lines, '< 42["later","1030000-0"]').replay(), OPEN)[0];
 
   test.each([
-    ['volatile events with a text of their own', '< 42["tick","running"]', '100-0'],
-    ['events that want an ack', '< 427["ask","101-0"]', '100-0'],
-    ['events without a text at the end', '< 42["news",{"a":"b"}]', '100-0'],
-    ['a text that looks like the end of one', '< 42["news","a\\",\\"101-0\\""]', '100-0'],
-    ['those of text and bytes', '< 42["news","ö","101-0"]', '101-0'],
-    ['those of binary events', '< 451-["file",{"_placeholder":true,"num":0},"101-0"]', '101-0'],
-    ['those that come late, behind a later one', '< 42["news",2,"99-5"]', '100-0'],
+    ['volatile events with a text of their own', '< 42["tick","running"]', '1000000-0'],
+    ['events that want an ack', '< 427["ask","1010000-0"]', '1000000-0'],
+    ['events without a text at the end', '< 42["news",{"a":"b"}]', '1000000-0'],
+    ['a text that looks like the end of one', '< 42["news","a\\",\\"1010000-0\\""]', '1000000-0'],
+    ['those of text and bytes', '< 42["news","ö","1010000-0"]', '1010000-0'],
+    ['those of binary events', '< 451-["file",{"_placeholder":true,"num":0},"1010000-0"]', '1010000-0'],
+    ['those that come late, behind a later one', '< 42["news",2,"999500-5"]', '1000000-0'],
   ])('%s', (_, line, offset) => {
     const lines = line.includes('_placeholder') ? [line, '<*'] : [line];
     expect(offsetOf(...lines, ...(line.startsWith('< 427') ? ['> 437[]'] : []))).toBe(
@@ -233,9 +239,33 @@ describe('offsets', () => {
   });
 
   test('what came late is known, too, when it is said again', () => {
-    const replay = connected('< 42["news",2,"99-5"]').replay();
+    const replay = connected('< 42["news",2,"999500-5"]').replay();
     answer(replay, OPEN, ACCEPTED);
-    expect(answer(replay, '42["news",2,"99-5"]')).toEqual([]);
+    expect(answer(replay, '42["news",2,"999500-5"]')).toEqual([]);
+  });
+
+  test('a new backend begins where nothing could be on its way any more, and what is older than that is no news', () => {
+    const replay = connected('< 42["news",2,"1010000-0"]', '< 42["news",3,"1010400-0"]').replay();
+    expect(answer(replay, OPEN)).toEqual(['> 40{"pid":"p1","offset":"1000000-0"}']);
+    const missed = [
+      '42["to a room that it was not in yet","1005000-0"]',
+      '42["late","1010100-0"]',
+      '42["news",4,"1020000-0"]',
+    ];
+    expect(answer(replay, ...missed, ACCEPTED)).toEqual([
+      '< 42["late","1010100-0"]',
+      '< 42["news",4,"1020000-0"]',
+      '< 2',
+      '! open',
+    ]);
+  });
+
+  test('of many events in a short time none is said twice', () => {
+    const event = (index: number) => `42["news",${index},"${2_000_000 + index}-0"]`;
+    const events = Array.from({ length: 400 }, (_, index) => event(index));
+    const replay = connected(...events.map((line) => `< ${line}`)).replay();
+    expect(answer(replay, OPEN)).toEqual(['> 40{"pid":"p1","offset":"2000144-0"}']);
+    expect(answer(replay, ...events, event(400), ACCEPTED)).toEqual([`< ${event(400)}`, '< 2', '! open']);
   });
 
   test('of an adapter with another form the last one counts', () => {
