@@ -31,7 +31,16 @@ export type JudgedEvidence = Pick<Evidence, 'plan'> &
   Partial<
     Pick<
       Evidence,
-      'outcome' | 'stages' | 'timeline' | 'looks' | 'looksKept' | 'looksIn' | 'looksMissing' | 'failure' | 'rollback'
+      | 'outcome'
+      | 'stages'
+      | 'timeline'
+      | 'looks'
+      | 'looksKept'
+      | 'looksIn'
+      | 'looksMissing'
+      | 'failure'
+      | 'rollback'
+      | 'moves'
     >
   >;
 
@@ -45,6 +54,8 @@ const STAGE: Readonly<Record<string, Check>> = {
   ...{ confirmSeconds: optional(NUMBER), seconds: NUMBER },
 };
 const FAILURE = optional(hasFields({ code: TEXT, message: TEXT }));
+const STALL = optional(hasFields({ count: COUNT, p50Ms: NUMBER, p99Ms: NUMBER, longestMs: NUMBER }));
+const MOVES = optional(hasFields({ moved: COUNT, stallCounts: eachIs(COUNT), stall: STALL }));
 const LOOKS_IN = optional(hasFields({ prefix: TEXT, objects: COUNT }));
 const ENTRY: Readonly<Record<string, Check>> = { at: TIME, state: TEXT, detail: SOME };
 
@@ -94,6 +105,7 @@ export function readJudgedEvidence(value: unknown): JudgedEvidence {
     evidence,
     {
       ...{ outcome: optional(isOneOf(...OUTCOMES)), looksKept: optional(COUNT) },
+      moves: MOVES,
       failure: FAILURE,
       rollback: optional(hasFields({ restoredAt: optional(TIME) })),
     },

@@ -1,6 +1,7 @@
 import type { BakeRecord, LookRecord, PollRecord } from '../judge/look-record';
 import { OutOfOrder, checkOrder } from '../judge/look-order';
 import { judgeFigures } from '../judge/figures';
+import { summarizeStall } from '../judge/stall';
 import { Recomputed, Replay, Replayed, compareVerdict, replayEach, requireJudge, summarize } from '../judge/replay';
 import type { Plan } from '../plan/plan';
 import { printable } from '../text/one-line';
@@ -160,6 +161,15 @@ class Check {
     this.checkRestarts();
     this.checkFailure();
     this.checkOutcome();
+    this.checkMoves();
+  }
+
+  /** How long clients waited follows from how many waited how long. */
+  private checkMoves(): void {
+    const { moves } = this.evidence;
+    if (!moves) return;
+    const { stall, stallCounts } = moves;
+    this.must('moves.stall', summarizeStall(stallCounts, stall?.longestMs ?? 0), stall);
   }
 
   private must(name: string, expected: unknown, got: unknown): void {

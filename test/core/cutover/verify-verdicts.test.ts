@@ -224,6 +224,11 @@ const CHANGES: Record<string, [keyof typeof whole, Change, RegExp]> = {
     (e) => (e.looks as unknown[]).splice(4, 0, { kind: 'restart', at: 1_767_225_600_000 }),
     /the approval at/,
   ],
+  'a stall that its counts do not give': [
+    'completed',
+    set('moves', { moved: 3, stallCounts: [0, 2, 1], stall: { count: 3, p50Ms: 1, p99Ms: 1.4, longestMs: 1.4 } }),
+    /'moves.stall' must be \{"count":3,"p50Ms":1.2,"p99Ms":1.4,"longestMs":1.4\}, as the records say, got/,
+  ],
   'another budget in the plan': ['completed', set('plan.judge.errorBudget', 0.0001), /differs/],
   'a longer bake in the plan': ['completed', set('plan.stages.0.bakeSeconds', 600), /differs/],
 };
@@ -253,6 +258,7 @@ const DAMAGE: Record<string, [Change, RegExp]> = {
   'a count that is a text': [set('looks.3.counts.source.0', '1'), /^'looks\[3\].counts' must be/],
   'windows of one side': [remove('looks.3.windows.target'), /^'looks\[3\].windows' must be/],
   'a time beyond time': [set('looks.3.at', 1e300), /^'looks\[3\].at' must be milliseconds/],
+  'moves without counts': [set('moves', { moved: 1 }), /^'moves' must be an object with/],
   'odds that are a text': [set('looks.3.odds', '1'), /^'looks\[3\].odds' must be a number, or null/],
   'a poll twice': [
     (e) => (e.looks as unknown[]).splice(4, 0, e.looks![3]),

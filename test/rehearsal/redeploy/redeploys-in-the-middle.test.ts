@@ -52,14 +52,17 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** A cutover that stays at 50/50 until it is approved, however long that takes. */
+/** A cutover that stays at 50/50 until it is approved, however long that takes. It moves no connection. */
 function heldOptions(redeployed: string): RehearsalOptions {
   const plan = join(folder, 'plan.json');
   const stages = [
     { weights: HALF, bakeSeconds: 300 },
     { weights: { source: 0, target: 100 }, bakeSeconds: 120 },
   ];
-  writeFileSync(plan, JSON.stringify({ stages, approval: { beforeLastStage: true, timeoutSeconds: 600_000 } }));
+  writeFileSync(
+    plan,
+    JSON.stringify({ stages, approval: { beforeLastStage: true, timeoutSeconds: 600_000 }, drain: { moves: 'none' } }),
+  );
   const ports = new Map([443, 9201, 9202].map((port) => [port, 0]));
   return {
     app,
@@ -184,6 +187,10 @@ test('the cutover goes on and completes, and nothing is lost', async () => {
     byProof: 'sts',
   });
   expect(nothingLost(evidence.traffic)).toBe(true);
+  // Without moves its connections are closed in order, and their clients connect anew.
+  expect(evidence.drain.moved).toBe(0);
+  expect(evidence.traffic.websocket.closedByServer).toBeGreaterThan(0);
+  expect(evidence.drain.byKind?.websocket.closed).toBeGreaterThan(0);
   expect(evidence.rehearsal.redeploy).toMatchObject({
     status: 'UPDATE_COMPLETE',
     weightsBefore: HALF,
