@@ -15,6 +15,7 @@ import { addAdoptCommand } from './adopt';
 import { addHoldCommand } from './hold';
 import { readDecimal } from './shared/numbers';
 import { addPlanCommand } from './plan';
+import { addConnectionsCommand } from './proxy/connections';
 import { addScenarioCommand } from './scenario';
 import { ignoreClosedPipes, listenForStop } from './shared/stop';
 import { addUndrainCommand } from './undrain';
@@ -225,15 +226,17 @@ function listFaults({ json }: RehearseFlags): number {
 }
 
 function addProxyCommand(cli: Command, done: (exitCode: number) => void): void {
-  cli
+  const command = cli
     .command('proxy')
     .description(
       'run the proxy by hand: --listen HOST:PORT --upstream URL [--admin HOST:PORT] [--config FILE] [--check]; restart one that runs (restart, roll)',
     )
     .allowUnknownOption()
     .helpOption(false)
+    .helpCommand(false)
     .argument('[options...]', "the proxy's own; see proxy --help")
     .action(async (flags: string[]) => done(await (runProxyCommand(flags) ?? proxy(flags))));
+  addConnectionsCommand(command, done);
 }
 
 async function rehearse({

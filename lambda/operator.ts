@@ -30,6 +30,8 @@ import { lockPort } from './adapters/store/lock';
 import { PersonStorePort, personStorePort } from './adapters/store/person-store';
 import { signStatement } from './adapters/sign-statement';
 
+export { callAdmin } from './adapters/proxies/admin-client';
+
 /** What a person's command may do to a deployed cutover. Bundled for the command line, which brings no SDK of its own. */
 export interface OperatorPorts {
   readonly loadBalancer: LoadBalancerPort;

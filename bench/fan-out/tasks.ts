@@ -67,6 +67,7 @@ function startTask(index: number, held: (atMs: number) => void): AdminTarget {
     release: (order) => follow(release(current, order, now())),
     window: (order) => traffic.report(order, now()),
     probe: () => Promise.reject(new Error(`task ${index} has no upstream`)),
+    connections: () => ({ connections: [] }),
     callBackend: () => Promise.reject(new Error(`task ${index} has no upstream`)),
     metrics: () => Promise.resolve({ contentType: 'text/plain', body: '' }),
   };

@@ -6,6 +6,7 @@ import type { Ledger as RealLedger, LedgerEntry as RealEntry } from '../../proxy
 export abstract class LedgerEntry implements Pick<RealEntry, keyof RealEntry> {
   kind: ConnectionKind = 'http';
   enteredMs = 0;
+  serial = 0;
   bytesReceived = 0;
   bytesSent = 0;
   leftAs: Ending | undefined = undefined;
@@ -13,6 +14,8 @@ export abstract class LedgerEntry implements Pick<RealEntry, keyof RealEntry> {
   next: LedgerEntry | undefined = undefined;
 
   readonly path = '';
+  readonly clientAddress = '';
+  readonly phase = 'open';
 
   abstract close(): Promise<void>;
 
@@ -70,6 +73,10 @@ export class Ledger implements Pick<RealLedger, keyof RealLedger> {
 
   includes(): boolean {
     return false;
+  }
+
+  list() {
+    return [];
   }
 
   get active() {

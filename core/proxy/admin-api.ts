@@ -134,6 +134,7 @@ export interface UndrainOrder {
 export const ADMIN_PATHS = {
   identity: '/identity',
   drainStatus: '/drain-status',
+  connections: '/connections',
   drain: '/drain',
   undrain: '/undrain',
   hold: '/hold',

@@ -20,6 +20,7 @@ import {
   readReleaseOrder,
   readRetargetOrder,
 } from '../../core/proxy/hold';
+import { ConnectionPage, ConnectionQuery, readConnectionQuery } from '../../core/proxy/connection-list';
 import { BackendCallOrder, BackendCallReport, MAX_CALL_MS, readBackendCallOrder } from '../../core/proxy/backend-call';
 import { ProbeOrder, ProbeReport, readProbeOrder } from '../../core/proxy/probe';
 import { RestartOrder, readRestartOrder } from '../../core/proxy/restart';
@@ -49,6 +50,7 @@ export interface AdminTarget {
   /** See `LedgerReport`. */
   readonly identity: string;
   report(): LedgerReport | Promise<LedgerReport>;
+  connections(query: ConnectionQuery): ConnectionPage | Promise<ConnectionPage>;
   /** Why nothing may be changed now; undefined when it may. */
   rejection(): string | undefined;
   drain(order: DrainOrder): Notified;
@@ -90,7 +92,8 @@ export interface Reply {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-type Handler = (target: AdminTarget, body: string) => Reply | Promise<Reply>;
+/** @param query of the path that was called, without its question mark */
+type Handler = (target: AdminTarget, body: string, query: string) => Reply | Promise<Reply>;
 
 const MAX_BODY_BYTES = 64 * 1024;
 const MAX_RESTART_MS = 1000 * PROXY_SETTINGS.restart_timeout_seconds.max;
@@ -115,6 +118,7 @@ const CALLS: ReadonlyMap<string, Call> = new Map(
     // It asks no worker: the caller with an order for a task with one that hangs needs its name all the same.
     [ADMIN_PATHS.identity]: { method: 'GET', handle: ({ identity }) => json(200, { identity }) },
     [ADMIN_PATHS.drainStatus]: { method: 'GET', handle: async (target) => json(200, await target.report()) },
+    [ADMIN_PATHS.connections]: { method: 'GET', handle: (target, _, query) => list(target, query) },
     [ADMIN_PATHS.drain]: order(readDrainOrder, (target, asked) => target.drain(asked)),
     [ADMIN_PATHS.undrain]: order(readUndrainOrder, (target, asked) => target.undrain(asked)),
     // A proxy that shuts down still serves, and must not serve the wrong side in a switch.
@@ -229,9 +233,7 @@ class Calls {
     const known = findCall(call);
     if ('status' in known) return Promise.resolve(known);
     const checked = this.check.check(call, Date.now());
-    return 'rejection' in checked
-      ? Promise.resolve(text(401, checked.rejection))
-      : this.reply(known, call.body, checked);
+    return 'rejection' in checked ? Promise.resolve(text(401, checked.rejection)) : this.reply(known, call, checked);
   }
 
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -258,19 +260,21 @@ class Calls {
     this.connections.serves(socket);
     const usualMs = socket.timeout;
     if (known.maxMs !== undefined) socket.setTimeout(known.maxMs);
-    const reply = await this.reply(known, body, checked);
+    const reply = await this.reply(known, call, checked);
     socket.setTimeout(usualMs ?? 0);
     return reply;
   }
 
-  private async reply(call: Call, body: string, by: { signature: string; key: string }): Promise<Reply> {
-    return signed(await this.follow(call, body).catch(failure), by);
+  private async reply(call: Call, received: ReceivedCall, by: { signature: string; key: string }): Promise<Reply> {
+    return signed(await this.follow(call, received).catch(failure), by);
   }
 
-  private async follow(call: Call, body: string): Promise<Reply> {
+  private async follow(call: Call, { path, body }: ReceivedCall): Promise<Reply> {
     const isFree = call.method === 'GET' || call.decidesItself === true;
     const conflict = isFree ? undefined : this.target.rejection();
-    return conflict === undefined ? call.handle(this.target, body) : json(409, { problems: [conflict] });
+    return conflict === undefined
+      ? call.handle(this.target, body, path.split('?', 2)[1] ?? '')
+      : json(409, { problems: [conflict] });
   }
 }
 
@@ -284,6 +288,12 @@ function findCall({ path, method }: { readonly path: string; readonly method: st
 async function look(target: AdminTarget, asked: WindowOrder): Promise<LookReport> {
   const [window, report] = await Promise.all([target.window(asked), target.report()]);
   return { ...report, window };
+}
+
+async function list(target: AdminTarget, query: string): Promise<Reply> {
+  const problems = new Problems();
+  const asked = readConnectionQuery(query, problems);
+  return problems.all.length > 0 ? json(400, { problems: problems.all }) : json(200, await target.connections(asked));
 }
 
 /** With the key of its request: its caller may not know another one. */

@@ -1,6 +1,7 @@
 import { AccessLog, Visit, startVisit } from '../telemetry/access-log';
 import type { Clock } from '../process/clock';
 import type { Forward, Outcome, RequestHead, Upstream } from '../data-plane/contract/data-plane';
+import { findClient } from '../data-plane/shared/client-address';
 import { ForwardingFields, TRACE_FIELD } from '../forwarding/forwarding';
 import { type RecentTraffic, UNJUDGED } from '../telemetry/recent-traffic';
 import type { CountedRequest, TrafficCount } from '../telemetry/traffic-count';
@@ -106,7 +107,7 @@ export class ForwardedRequest implements Forward, CountedRequest {
   private countRecent(verdict: 'good' | 'failed', durationMs: number, nowMs: number): void {
     const { recent } = this.ledgers;
     if (!this.hasOpened) recent.responded(this.route, durationMs, nowMs);
-    if (verdict === 'failed') recent.failed(this.route, this.head === undefined ? '' : clientKey(this.head), nowMs);
+    if (verdict === 'failed') recent.failed(this.route, this.head === undefined ? '' : findClient(this.head), nowMs);
   }
 
   private log(accessLog: AccessLog, outcome: Outcome, durationMs: number): void {
@@ -118,10 +119,4 @@ export class ForwardedRequest implements Forward, CountedRequest {
   private seen(head: RequestHead): Visit {
     return startVisit(head, this.requestHeaders?.[TRACE_FIELD]);
   }
-}
-
-/** Who asked, as the load balancer saw it: it appends the address that connected to it. */
-function clientKey(head: RequestHead): string {
-  const forwarded = head.field('x-forwarded-for');
-  return forwarded === undefined ? head.client.address : forwarded.slice(forwarded.lastIndexOf(',') + 1).trim();
 }

@@ -4,6 +4,15 @@ import type { Registry } from 'prom-client';
 import { DrainOrder, HEALTH_PATH, LedgerReport, UndrainOrder } from '../../core/proxy/admin-api';
 import { KindCounts, NO_CONNECTIONS, addKinds, total } from '../../core/proxy/connections';
 import { Snapshot, taskSnapshot } from '../../core/proxy/task-protection';
+import {
+  ConnectionPage,
+  ConnectionQuery,
+  WorkerPage,
+  WorkerQuery,
+  joinPages,
+  queryFor,
+} from '../../core/proxy/connection-list';
+import { SIDES } from '../../core/traffic/weights';
 import { AccessLog } from '../telemetry/access-log';
 import { AdminServer, AdminTarget, startAdminServer } from '../admin/admin-server';
 import { createMetrics } from '../admin/metrics';
@@ -17,6 +26,7 @@ import { loadMoveAdapters } from '../config/move-adapters';
 import type { Response, DataPlane, Decision, PlaneTls, RequestHead, Upstream } from '../data-plane/contract/data-plane';
 import { createDataPlane } from '../data-plane/engine/engine';
 import { isGrpcContent } from '../data-plane/streams/grpc';
+import { ListOptions, listConnections } from './connection-list';
 import { Drain } from './drain';
 import type { DrainLog } from '../telemetry/drain-lines';
 import { openFileLimit } from '../process/file-limit';
@@ -58,6 +68,7 @@ export interface RunningProxy extends Integrations {
   /** Those of several workers add up; see `AggregatorRegistry` of prom-client. */
   readonly metrics: Registry;
   report(): LedgerReport;
+  listConnections(query: WorkerQuery): WorkerPage;
   /** Connections of the other workers, which the health response shows with its own. */
   countOthers(others: LiveCounts): void;
   /** The descriptors of the sockets that it listens at, for another generation. */
@@ -124,6 +135,10 @@ export interface StartedUnder {
 }
 
 type SharedPort = Extract<Parameters<DataPlane['listen']>[0], { shared: unknown }>['shared'];
+
+/** The number of a proxy of one process in its ids of connections. */
+const ONLY_WORKER = 1;
+const NO_PAGE: WorkerPage = { connections: [], hasMore: false };
 
 /** Why it follows no order. The hold of a switch it does follow. */
 export const SHUTTING_DOWN = 'The proxy shuts down, and its drain is its own';
@@ -331,6 +346,23 @@ class Proxy implements StagedProxy {
     };
   }
 
+  listConnections(query: WorkerQuery): WorkerPage {
+    return listConnections(query, this.listed, performance.now());
+  }
+
+  private connections(query: ConnectionQuery): ConnectionPage {
+    const own = queryFor(ONLY_WORKER, query, query.limit);
+    const page = own ? this.listConnections(own) : NO_PAGE;
+    return joinPages([{ worker: ONLY_WORKER, page }], page.hasMore);
+  }
+
+  private get listed(): ListOptions {
+    const { side, upstream, otherUpstream, moves } = this.config;
+    const upstreams = listUpstreams(side, upstream, otherUpstream);
+    const findSide = (of: Upstream) => SIDES.find((each) => upstreams[each] === of);
+    return { ledger: this.ledger, findSide, moves: moves?.mode ?? 'none' };
+  }
+
   countOthers(others: LiveCounts): void {
     this.others = others;
   }
@@ -490,6 +522,7 @@ class Proxy implements StagedProxy {
     return {
       identity: this.identity,
       report: () => this.report(),
+      connections: (query) => this.connections(query),
       rejection: () => (this.isShuttingDown ? SHUTTING_DOWN : undefined),
       drain: (order) => this.startDrain(order),
       undrain: (order) => {

@@ -1,3 +1,10 @@
+import {
+  ConnectionPage,
+  ConnectionQuery,
+  joinGenerations,
+  nameGeneration,
+  queryForGeneration,
+} from '../../core/proxy/connection-list';
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { AggregatorRegistry, type MetricObject, type Registry } from 'prom-client';
@@ -138,6 +145,24 @@ export class Generations implements AdminTarget, Integrations {
 
   window(order: WindowOrder): Promise<WindowReport> {
     return this.inTurn(() => this.ownWindow(order));
+  }
+
+  connections(query: ConnectionQuery): Promise<ConnectionPage> {
+    return this.inTurn(() => this.list(query));
+  }
+
+  /** The generations before this one come first. */
+  private async list(query: ConnectionQuery): Promise<ConnectionPage> {
+    const { target } = await this.attached;
+    const { elder } = this;
+    const { number } = this.options;
+    const none: ConnectionPage = { connections: [] };
+    const asked = elder && !elder.isGone ? elder.ask({ kind: 'list', query }) : undefined;
+    const before = (await asked?.catch((error: unknown) => passUnlessGone(error))) ?? none;
+    const limit = query.limit - before.connections.length;
+    if (before.next !== undefined || limit === 0) return joinGenerations(before, undefined);
+    const own = queryForGeneration(number, { ...query, limit });
+    return joinGenerations(before, own ? nameGeneration(number, await target.connections(own)) : none);
   }
 
   snapshot(): Snapshot {
@@ -371,6 +396,10 @@ export class Generations implements AdminTarget, Integrations {
           return this.ownReport();
         case 'window':
           return this.ownWindow(prompt.order);
+        case 'list':
+          return this.list(prompt.query);
+        case 'connections':
+          throw new Error("'kind' must be list, got connections");
         case 'metrics':
           return this.sum().then((sum) => sum.getMetricsAsJSON());
         case 'drain':
@@ -503,6 +532,11 @@ function mergeHold(holds: readonly LedgerReport['hold'][]): LedgerReport['hold']
 }
 
 function unlessGone(error: unknown): undefined {
+  if (error instanceof WorkerGone) return undefined;
+  throw error;
+}
+
+function passUnlessGone(error: unknown): undefined {
   if (error instanceof WorkerGone) return undefined;
   throw error;
 }

@@ -12,6 +12,7 @@ import {
   combineHoldFigures,
   holdReport,
 } from '../../core/proxy/hold';
+import { ConnectionPage, ConnectionQuery, WorkerPage, joinPages, queryFor } from '../../core/proxy/connection-list';
 import type { BackendCallOrder, BackendCallReport } from '../../core/proxy/backend-call';
 import type { ProbeOrder, ProbeReport } from '../../core/proxy/probe';
 import type { Outcome } from '../../core/switch/decision';
@@ -39,7 +40,7 @@ import { Estate } from './estate';
 import type { Member } from './member';
 import type { Members } from './members';
 import type { Order } from './messages';
-import { WorkerLate } from './rpc';
+import { WorkerGone, WorkerLate } from './rpc';
 import { drainQuotas, holdShare, rampShare } from './quotas';
 import type { GroupState } from './group-state';
 
@@ -131,6 +132,26 @@ export class GroupTarget implements AdminTarget {
     return this.inTurn(async () => {
       const living = await this.options.members.askAll(() => ({ kind: 'window', order }));
       return mergeWindows([...living, ...this.estate.windows(order)]);
+    });
+  }
+
+  /** Worker after worker: each has a list of its own. */
+  connections(query: ConnectionQuery): Promise<ConnectionPage> {
+    return this.inTurn(async () => {
+      const pages: { worker: number; page: WorkerPage }[] = [];
+      let left = query.limit;
+      const members = [...this.options.members.started].sort((a, b) => a.worker - b.worker);
+      for (const member of members) {
+        const asked = queryFor(member.worker, query, left);
+        if (asked === undefined) continue;
+        // There may be more at those that have not been asked.
+        if (left === 0) return joinPages(pages, true);
+        const page = await member.ask({ kind: 'connections', query: asked }).catch(emptyIfGone);
+        pages.push({ worker: member.worker, page });
+        if (page.hasMore) return joinPages(pages, true);
+        left -= page.connections.length;
+      }
+      return joinPages(pages, false);
     });
   }
 
@@ -359,6 +380,12 @@ export class GroupTarget implements AdminTarget {
     if (this.isShuttingDown && this.options.members.started.length === 0) return;
     this.options.log.error({ err: error }, 'A call to the workers failed');
   }
+}
+
+/** What it had has ended with it. */
+function emptyIfGone(error: unknown): WorkerPage {
+  if (error instanceof WorkerGone) return { connections: [], hasMore: false };
+  throw error;
 }
 
 function firstProblem(notified: readonly (string | undefined)[]): string | undefined {

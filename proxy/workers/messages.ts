@@ -1,5 +1,6 @@
 import type { DrainOrder, LedgerReport, UndrainOrder } from '../../core/proxy/admin-api';
 import type { HoldOrder, ReleaseOrder, RetargetOrder } from '../../core/proxy/hold';
+import type { ConnectionPage, ConnectionQuery, WorkerPage, WorkerQuery } from '../../core/proxy/connection-list';
 import type { WindowOrder, WindowReport } from '../../core/proxy/window';
 import type { FinalRecord } from '../telemetry/final-record';
 import type { ProxyConfig } from '../config/config';
@@ -17,6 +18,9 @@ export type RpcRequest =
   | { readonly kind: 'report' }
   | { readonly kind: 'window'; readonly order: WindowOrder }
   | { readonly kind: 'metrics' }
+  | { readonly kind: 'connections'; readonly query: WorkerQuery }
+  /** Of a generation, with those before it. */
+  | { readonly kind: 'list'; readonly query: ConnectionQuery }
   | Order;
 
 /** What a worker responds: to an order why it cannot be followed, undefined when it was. */
@@ -24,6 +28,8 @@ export interface Responses {
   readonly report: LedgerReport;
   readonly window: WindowReport;
   readonly metrics: object[];
+  readonly connections: WorkerPage;
+  readonly list: ConnectionPage;
   readonly drain: string | undefined;
   readonly undrain: string | undefined;
   readonly hold: string | undefined;

@@ -131,7 +131,9 @@ class Worker {
 
   private async respond(prompt: RpcRequest): Promise<Responses[keyof Responses]> {
     if (prompt.kind === 'metrics') return (await this.proxy).metrics.getMetricsAsJSON();
+    if (prompt.kind === 'connections') return (await this.proxy).listConnections(prompt.query);
     const target = await this.target;
+    if (prompt.kind === 'list') return target.connections(prompt.query);
     if (prompt.kind === 'report') return target.report();
     return prompt.kind === 'window' ? target.window(prompt.order) : follow(target, prompt);
   }

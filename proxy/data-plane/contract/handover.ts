@@ -54,6 +54,7 @@ export interface PackedHttp1 {
 export interface PackedEntry {
   readonly kind: ConnectionKind;
   readonly path: string;
+  readonly clientAddress: string;
   readonly ageMs: number;
   readonly bytesReceived: number;
   readonly bytesSent: number;

@@ -10,6 +10,7 @@ import {
   total,
 } from '../../../core/proxy/connections';
 import type { MoveRejection, Moves } from '../../../core/moves/moves';
+import type { ConnectionState } from '../../../core/proxy/connection-list';
 import { RecentLongest } from './recent-longest';
 import type { Upstream } from './upstream';
 
@@ -65,6 +66,8 @@ export interface ByteCounts {
 export abstract class LedgerEntry implements Closable {
   kind: ConnectionKind = 'http';
   enteredMs = 0;
+  /** The place among all that ever came in; a move does not change it. */
+  serial = 0;
   bytesReceived = 0;
   bytesSent = 0;
   /** How it left the ledger; undefined while it is in it, and `moved` of one that is carried. */
@@ -78,6 +81,15 @@ export abstract class LedgerEntry implements Closable {
   /** Of the request that it is, or that it began with, without a query. */
   get path(): string {
     return '';
+  }
+
+  /** The address of its client; see `findClient`. */
+  get clientAddress(): string {
+    return '';
+  }
+
+  get phase(): ConnectionState {
+    return 'open';
   }
 
   /** Where it is connected to; undefined where that is not known (yet). */
@@ -114,6 +126,8 @@ export class Ledger {
   private readonly pastBytes = eachKind(() => ({ received: 0, sent: 0 }));
 
   private readonly recent = new RecentLongest();
+  /** Since the start. */
+  private entered = 0;
 
   /** @param nowMs the clock that `enter` and `oldestMs` are called with */
   constructor(private readonly nowMs: () => number = () => performance.now()) {}
@@ -122,6 +136,8 @@ export class Ledger {
   enter(entry: LedgerEntry, kind: ConnectionKind, nowMs: number): void {
     entry.kind = kind;
     entry.enteredMs = nowMs;
+    this.entered += 1;
+    entry.serial = this.entered;
     this.live.add(entry);
   }
 
@@ -139,6 +155,7 @@ export class Ledger {
     by.kind = kind;
     by.enteredMs = entry.enteredMs;
     by.leftAs = entry.leftAs;
+    by.serial = entry.serial;
     by.previous = previous;
     by.next = next;
     previous.next = by;
@@ -178,9 +195,11 @@ export class Ledger {
   /** Its backend is its own side's again: it is live as any other, as the youngest. `nowMs` as for `enter`. */
   recall(entry: LedgerEntry, nowMs: number): void {
     if (!this.isCarried(entry)) return;
+    const { serial } = entry;
     this.away.remove(entry, 'moved');
     entry.leftAs = undefined;
     this.enter(entry, entry.kind, nowMs);
+    entry.serial = serial;
   }
 
   /**
@@ -190,6 +209,8 @@ export class Ledger {
   takeOver(entry: LedgerEntry, kind: ConnectionKind, enteredMs: number, isCarried: boolean): void {
     entry.kind = kind;
     entry.enteredMs = enteredMs;
+    this.entered += 1;
+    entry.serial = this.entered;
     const bytes = this.pastBytes[kind];
     bytes.received -= entry.bytesReceived;
     bytes.sent -= entry.bytesSent;
@@ -308,6 +329,15 @@ export class Ledger {
         return undefined;
       },
     };
+  }
+
+  /** Those that came in behind this one, of some kinds, the oldest first; carried ones, too. */
+  list(after: number, kinds: readonly ConnectionKind[]): LedgerEntry[] {
+    const found: LedgerEntry[] = [];
+    for (const ring of [this.live, this.away]) {
+      for (const entry of ring) if (entry.serial > after && kinds.includes(entry.kind)) found.push(entry);
+    }
+    return found.sort((a, b) => a.serial - b.serial);
   }
 
   private findRing(entry: LedgerEntry): Ring {

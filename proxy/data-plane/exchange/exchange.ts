@@ -1,4 +1,5 @@
 import type { MoveRejection } from '../../../core/moves/moves';
+import type { ConnectionState } from '../../../core/proxy/connection-list';
 import type { ConnectionKind, Ending } from '../../../core/proxy/connections';
 import { LedgerEntry, Movable } from '../contract/ledger';
 import type { ConnectionChoice } from '../contract/upstreams';
@@ -29,6 +30,7 @@ import { NO_UPLOAD, Upload } from './upload';
 import { isOpaque, isSwitch, switchingProtocols, upgradeRejection } from './upgrade';
 import { UpgradedConnection } from './upgraded-connection';
 import { withVia } from '../fields/via';
+import { findClient, keepClient } from '../shared/client-address';
 import { cutQuery, keepPath } from '../shared/path';
 import type { Ticking } from '../shared/ticker';
 
@@ -311,7 +313,8 @@ export class Exchange extends LedgerEntry implements ClientExchange, UpstreamEve
     this.state = 'over';
     this.forget?.();
     client.transport.write(switchingProtocols(withVia({ ...head, fields }, forward!.via) + buildFieldBlock(added)));
-    const connection = new UpgradedConnection(context, forward!, keepPath(this.head.url), resume);
+    const seen = { path: keepPath(this.head.url), clientAddress: keepClient(this.head) };
+    const connection = new UpgradedConnection(context, forward!, seen, resume);
     context.options.ledger.replace(this, connection, 'websocket');
     connection.begin(client, upstream, isOpaque(this.head));
   }
@@ -466,6 +469,25 @@ export class Exchange extends LedgerEntry implements ClientExchange, UpstreamEve
 
   override get path(): string {
     return cutQuery(this.head.url);
+  }
+
+  override get clientAddress(): string {
+    return findClient(this.head);
+  }
+
+  override get phase(): ConnectionState {
+    switch (this.state) {
+      case 'routing':
+      case 'held':
+      case 'awaiting':
+        return 'awaiting';
+      case 'responding':
+        if (this.stream?.isClosing) return 'closing';
+        return this.stream?.isAway ? 'moving' : 'responding';
+      case 'ending':
+      case 'over':
+        return 'ending';
+    }
   }
 
   // How it ends.

@@ -1,3 +1,4 @@
+import type { ConnectionState } from '../../../core/proxy/connection-list';
 import type { Ending } from '../../../core/proxy/connections';
 import type { MoveRejection, Moves } from '../../../core/moves/moves';
 import { LedgerEntry, Movable } from '../contract/ledger';
@@ -20,17 +21,21 @@ export class UpgradedConnection extends LedgerEntry implements TunnelOptions, Tu
   isOpaque = false;
 
   private current: Upstream;
+  private readonly ownPath: string;
+  private readonly ownClient: string;
   private move: Move | undefined = undefined;
 
   /** `resume`: what a move rests on, or why there can be none. */
   constructor(
     private readonly context: PlaneContext,
     readonly forward: Forward,
-    private readonly ownPath: string,
+    seen: { readonly path: string; readonly clientAddress: string },
     readonly resume: Resume | MoveRejection = 'off',
   ) {
     super();
     this.current = forward.upstream;
+    this.ownPath = seen.path;
+    this.ownClient = seen.clientAddress;
   }
 
   /** Joins both ends; the ledger knows it already. */
@@ -45,6 +50,15 @@ export class UpgradedConnection extends LedgerEntry implements TunnelOptions, Tu
 
   override get path(): string {
     return this.ownPath;
+  }
+
+  override get clientAddress(): string {
+    return this.ownClient;
+  }
+
+  override get phase(): ConnectionState {
+    if (this.movable?.isAway) return 'moving';
+    return this.tunnel!.isClosing ? 'closing' : 'open';
   }
 
   /** As `begin`, of one that another entry has stood for in the ledger since it was in another process. */

@@ -165,16 +165,16 @@ export class PlaneHanding implements Handing {
       head: bytes[index]!,
       past: data.relays[index]!,
     }));
-    const connection = new UpgradedConnection(context, forward, data.entry.path, resume);
+    const connection = new UpgradedConnection(context, forward, data.entry, resume);
     context.options.ledger.replace(place, connection, place.kind);
     connection.continue({ client: ends[0]!, upstream: ends[1]!, idleMs: data.idleMs }, data.isOpaque);
     place.arrived(connection);
   }
 
   private packEntry(entry: LedgerEntry): PackedEntry {
-    const { kind, path, enteredMs, bytesReceived, bytesSent } = entry;
+    const { kind, path, clientAddress, enteredMs, bytesReceived, bytesSent } = entry;
     const isCarried = this.plane.context.options.ledger.isCarried(entry);
-    return { kind, path, ageMs: performance.now() - enteredMs, bytesReceived, bytesSent, isCarried };
+    return { kind, path, clientAddress, ageMs: performance.now() - enteredMs, bytesReceived, bytesSent, isCarried };
   }
 }
 

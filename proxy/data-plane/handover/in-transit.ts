@@ -6,19 +6,25 @@ import { LedgerEntry } from '../contract/ledger';
  * where it is: there it is closed.
  */
 export class InTransit extends LedgerEntry {
-  constructor({ bytesReceived, bytesSent, path }: PackedEntry) {
+  constructor({ bytesReceived, bytesSent, path, clientAddress }: PackedEntry) {
     super();
     this.bytesReceived = bytesReceived;
     this.bytesSent = bytesSent;
     this.ownPath = path;
+    this.ownClient = clientAddress;
   }
 
   private readonly ownPath: string;
+  private readonly ownClient: string;
   private settle: (entry: LedgerEntry | undefined) => void = () => undefined;
   private readonly settled = new Promise<LedgerEntry | undefined>((resolve) => (this.settle = resolve));
 
   override get path(): string {
     return this.ownPath;
+  }
+
+  override get clientAddress(): string {
+    return this.ownClient;
   }
 
   async close(): Promise<void> {

@@ -15,6 +15,7 @@ const TARGET = {
     retarget: done,
     window: () => Promise.reject(new Error('not asked')),
     probe: () => Promise.reject(new Error('not probed')),
+    connections: () => ({ connections: [] }),
     callBackend: () => Promise.reject(new Error('not called')),
     metrics: () => Promise.resolve({ contentType: 'text/plain', body: '' }),
   },

@@ -25,6 +25,7 @@ async function cloud(changes: Partial<AdminTarget> = {}) {
     retarget: follow('retarget'),
     window: () => Promise.reject(new Error('not asked')),
     probe: () => Promise.reject(new Error('not probed')),
+    connections: () => ({ connections: [] }),
     callBackend: () => Promise.reject(new Error('not called')),
     metrics: () => Promise.resolve({ contentType: 'text/plain; version=0.0.4', body: 'up 1\n' }),
     ...changes,

@@ -7,6 +7,9 @@ import { GroupTarget } from '../../../proxy/workers/group-target';
 import type { Member } from '../../../proxy/workers/member';
 import type { Members } from '../../../proxy/workers/members';
 import type { Order, RpcRequest } from '../../../proxy/workers/messages';
+import { CONNECTION_KINDS } from '../../../core/proxy/connections';
+import { WorkerQuery, readConnectionQuery } from '../../../core/proxy/connection-list';
+import { Problems } from '../../../core/validation/problems';
 import { Rpc, WorkerGone } from '../../../proxy/workers/rpc';
 import { GroupState } from '../../../proxy/workers/group-state';
 import { FakeClock } from '../support/fake-clock';
@@ -18,6 +21,7 @@ import { holdOrder } from '../../support/hold-order';
 /** A worker without a process: it responds to what the test says. */
 class FakeMember {
   readonly heard: Order[] = [];
+  readonly queries: WorkerQuery[] = [];
   lastReport: LedgerReport | undefined;
   isKilled = false;
   response: (prompt: RpcRequest) => unknown = () => undefined;
@@ -26,7 +30,9 @@ class FakeMember {
   constructor(readonly worker: number) {}
 
   async ask(prompt: RpcRequest): Promise<unknown> {
-    if (prompt.kind !== 'report' && prompt.kind !== 'metrics' && prompt.kind !== 'window') this.heard.push(prompt);
+    if (prompt.kind === 'connections') this.queries.push(prompt.query);
+    else if (prompt.kind === 'list') throw new Error('not asked');
+    else if (prompt.kind !== 'report' && prompt.kind !== 'metrics' && prompt.kind !== 'window') this.heard.push(prompt);
     return this.response(prompt);
   }
 
@@ -287,4 +293,43 @@ test('a report that finds no worker any more is no fault at the end of a shutdow
   target.isShuttingDown = true;
   await expect(target.report()).rejects.toThrow(/at least one worker/);
   expect(errors).toHaveLength(1);
+});
+
+test('the connections of all workers are one list, page after page', async () => {
+  const { target, started } = group();
+  const live = [
+    [1, 2, 3],
+    [4, 7],
+  ];
+  started.forEach((member, index) => {
+    member.response = (prompt) => {
+      if (prompt.kind !== 'connections') return undefined;
+      const { after, limit } = prompt.query;
+      const found = live[index]!.filter((serial) => serial > after);
+      const connections = found.slice(0, limit).map((serial) => ({ serial }));
+      return { connections, hasMore: found.length > limit };
+    };
+  });
+  const list = (query: string) => target.connections(readConnectionQuery(query, new Problems()));
+  const all = ['1-1', '1-2', '1-3', '2-4', '2-7'];
+  for (let limit = 1; limit <= 6; limit += 1) {
+    const pages: string[][] = [];
+    for (let next: string | undefined = ''; next !== undefined;) {
+      const page = await list(`limit=${limit}${next === '' ? '' : `&after=${next}`}`);
+      pages.push(page.connections.map(({ id }) => id));
+      expect(page.connections.length).toBeLessThanOrEqual(limit);
+      next = page.next;
+    }
+    expect(pages.flat()).toEqual(all);
+  }
+  // One that came since is found, and one that went is not missed: a place is a number.
+  const first = await list('limit=2');
+  live[0]!.splice(1, 1);
+  live[1]!.push(9);
+  expect((await list(`after=${first.next}`)).connections.map(({ id }) => id)).toEqual(['1-3', '2-4', '2-7', '2-9']);
+  expect(started[0]!.queries.at(-1)).toEqual({ after: 2, limit: 100, kinds: CONNECTION_KINDS });
+  started[0]!.response = () => {
+    throw new WorkerGone('gone');
+  };
+  expect((await list('')).connections.map(({ id }) => id)).toEqual(['2-4', '2-7', '2-9']);
 });

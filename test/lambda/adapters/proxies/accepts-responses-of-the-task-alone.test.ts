@@ -26,6 +26,7 @@ async function startTask(identity = 'one') {
     retarget: act('/retarget'),
     window: () => Promise.reject(new Error('not asked')),
     probe: () => Promise.reject(new Error('not probed')),
+    connections: () => ({ connections: [] }),
     callBackend: () => Promise.reject(new Error('not called')),
     metrics: () => Promise.resolve({ contentType: 'text/plain', body: '' }),
   });

@@ -46,6 +46,7 @@ async function startProcess(identity: string, port = 0) {
     retarget: () => undefined,
     window: ({ after }) => ({ aheadSeconds: after, all: NO_WINDOW, routes: {}, segments: {} }),
     probe: () => Promise.resolve({ wallMs: 1, tookMs: 1, status: 200 }),
+    connections: () => ({ connections: [] }),
     callBackend: () => Promise.resolve({ status: 200, body: 'called' }),
     metrics: () => Promise.resolve({ contentType: 'text/plain', body: '' }),
   });
