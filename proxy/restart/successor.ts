@@ -27,8 +27,11 @@ export interface SuccessorOptions {
   readonly gone: () => void;
 }
 
-/** In which order it goes; `gone` from anywhere. */
-type Phase = 'loading' | 'proving' | 'ready' | 'serving' | 'gone';
+/**
+ * `loading`: it reads the files on disk. `proving`: it shows that it can serve. `ready`: it can. `serving`: it accepts. `gone`: it has ended,
+ * from whichever state.
+ */
+export type SuccessorState = 'loading' | 'proving' | 'ready' | 'serving' | 'gone';
 
 /** The next generation, as the one sees it that starts it. */
 export class Successor {
@@ -36,11 +39,11 @@ export class Successor {
   private readonly rpc: Rpc;
   private readonly calls = new Map<number, { resolve(reply: Reply): void; reject(error: Error): void }>();
   private lastId = 0;
-  private phase: Phase = 'loading';
+  private state: SuccessorState = 'loading';
   /** It knows all there is to know: its end is none of this process. */
   private isLeft = false;
   private problem: string | undefined;
-  private waiting: { readonly phase: Phase; resolve(): void; reject(error: Error): void } | undefined;
+  private waiting: { readonly state: SuccessorState; resolve(): void; reject(error: Error): void } | undefined;
 
   constructor(private readonly options: SuccessorOptions) {
     const { number, sockets, keeper, clock } = options;
@@ -94,7 +97,7 @@ export class Successor {
   call(call: ReceivedCall): Promise<Reply> {
     const id = (this.lastId += 1);
     return new Promise((resolve, reject) => {
-      if (this.phase === 'gone') return reject(goneAway());
+      if (this.state === 'gone') return reject(goneAway());
       this.calls.set(id, { resolve, reject });
       this.send({ type: 'call', id, call });
     });
@@ -124,11 +127,11 @@ export class Successor {
     this.child.unref();
   }
 
-  private wait(phase: Phase, timeoutMs: number): Promise<void> {
+  private wait(state: SuccessorState, timeoutMs: number): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (this.phase === 'gone') return reject(new Error(this.why()));
+      if (this.state === 'gone') return reject(new Error(this.why()));
       const cancel = this.options.clock.after(timeoutMs, () => {
-        const so = phase === 'ready' ? 'prove itself' : 'serve';
+        const so = state === 'ready' ? 'prove itself' : 'serve';
         this.waiting = undefined;
         reject(new Error(`it must ${so} within ${timeoutMs / 1000} s, got nothing: it was ended`));
       });
@@ -138,7 +141,7 @@ export class Successor {
         by();
       };
       this.waiting = {
-        phase,
+        state,
         resolve: () => settle(resolve),
         reject: (error) => settle(() => reject(error)),
       };
@@ -148,7 +151,7 @@ export class Successor {
   private hear(message: ToElder): void {
     switch (message.type) {
       case 'loaded':
-        this.phase = 'proving';
+        this.state = 'proving';
         return this.send({ type: 'inheritance', inheritance: this.options.inheritance });
       case 'failed':
         this.problem = message.problem;
@@ -169,9 +172,9 @@ export class Successor {
     }
   }
 
-  private reach(phase: 'ready' | 'serving'): void {
-    this.phase = phase;
-    if (this.waiting?.phase === phase) this.waiting.resolve();
+  private reach(state: 'ready' | 'serving'): void {
+    this.state = state;
+    if (this.waiting?.state === state) this.waiting.resolve();
   }
 
   private respond(id: number, prompt: RpcRequest): void {
@@ -187,8 +190,8 @@ export class Successor {
   }
 
   private end(): void {
-    if (this.phase === 'gone') return;
-    this.phase = 'gone';
+    if (this.state === 'gone') return;
+    this.state = 'gone';
     this.rpc.end();
     this.waiting?.reject(new Error(this.why()));
     for (const { reject } of this.calls.values()) reject(goneAway());

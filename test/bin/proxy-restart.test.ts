@@ -49,4 +49,4 @@ test('restart and roll restart proxies, and roll stops at the first that does no
   const wrong = await run('roll', '--hosts', hosts);
   expect(wrong).toMatchObject({ code: 64 });
   expect(wrong.stderr).toMatch(/line 1 of '--hosts' must be .*, got 'no host'/);
-}, 30_000);
+});

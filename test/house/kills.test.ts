@@ -14,6 +14,7 @@ const GUARDED = [
   'bench/processes/children.ts',
   'bench/soak/upstream/outages.ts',
   'bench/soak/proxy/proxy.ts',
+  'proxy/restart/keeper.ts',
 ];
 
 test('a process that could not be started gets no signal, which would go to the whole group of ours', () => {

@@ -27,11 +27,13 @@ const INDEPENDENT: Readonly<Record<string, string>> = {
   Http1Upstream: 'a client has logged in on it; it served before; something of the request has left',
   Http2UpstreamStream: 'the upload is whole; reading is paused; the upstream said its end; what came was no HTTP/2',
   Member: 'its process was told to start; it has ended, whether it was told or not',
+  Proxy: 'it shuts down; the next generation has taken over; its session store was asked',
   ResponseWriter: 'how the response is framed; the connection ends with it',
   Tls13Transport: 'reading is paused; what was kept is given soon; the peer owes new keys; we owe them',
   TlsTransport: 'reading is paused; it was before; the peer has ended its direction',
   Tunnel: 'an end failed; what the client sends is held',
   UpstreamSession: 'its GOAWAY had an error; it has been silent for too long',
+  Worker: 'its port is open; the next generation has taken over; it lets its connections end',
 };
 
 function listSources(): ts.SourceFile[] {

@@ -64,7 +64,6 @@ test.each([1, 2])(
     await until(() => !isAlive(findPid(proxy, 3)!));
     expect(proxy.stderr()).toBe('');
   },
-  20_000,
 );
 
 test('windows of the judge count every request once, whichever generation it came to', async () => {
@@ -97,7 +96,7 @@ test('windows of the judge count every request once, whichever generation it cam
   expect(askers.problems).toEqual([]);
   expect(report.requests.total).toBe(askers.asked);
   expect(counted).toBe(askers.asked);
-}, 20_000);
+});
 
 test('what was ordered before is in force afterwards, at both generations', async () => {
   const { proxy, port, admin } = await startRestartable(bundle, { workers: 2 });
@@ -130,7 +129,7 @@ test('what was ordered before is in force afterwards, at both generations', asyn
   expect((await get({ port })).body).toBe('target');
   await post('/undrain', {});
   expect((await findReport(admin)).state).toBe('serving');
-}, 20_000);
+});
 
 test('a call that was let in before is not let in again by the next generation', async () => {
   const { admin } = await startRestartable(bundle);

@@ -105,7 +105,7 @@ test('a generation that does not prove itself changes nothing, and the old one s
   const report = await findReport(admin);
   expect(generations(report).failed).toBeUndefined();
   expect(report.requests).toEqual({ total: askers.asked, responded: askers.asked, errors: 0 });
-}, 30_000);
+});
 
 test('a new generation that hangs at its start is ended', async () => {
   const { proxy, port, admin } = await startRestartable(bundle, { restart_timeout_seconds: 1 });
@@ -140,7 +140,7 @@ test('one restart at a time, and no more generations than are allowed', async ()
   hanging.destroy();
   await until(() => proxy.lines.some(({ msg }) => msg.startsWith('The generation before has ended')));
   expect(total((await findReport(admin)).active)).toBe(0);
-}, 20_000);
+});
 
 async function startLoaded(): Promise<RestartWorld & { askers: Askers }> {
   const world = await startRestartable(bundle, { workers: 2 });
@@ -193,7 +193,7 @@ test('an old generation that is killed after the new one serves takes its own co
   expect((await restart({ admin })).status).toBe(202);
   expect((await get({ port, path: '/' })).body).toBe('source');
   expect(isAlive(second)).toBe(true);
-}, 20_000);
+});
 
 test('an old generation that is killed while the new one starts is succeeded all the same', async () => {
   const { proxy, port, admin, askers } = await startLoaded();
@@ -220,4 +220,4 @@ require(THE_PROXY);`;
   expect(askers.problems).toEqual([]);
   expect((await get({ port })).body).toBe('source');
   expect(readFileSync(path.join(bundle.folder, 'proxy.js'), 'utf8')).toContain('About to be ready');
-}, 20_000);
+});

@@ -98,4 +98,4 @@ test('systemd gives it its sockets, and hears of its start, a reload, the new ma
   process.kill(next, 'SIGTERM');
   await until(() => words.includes('STOPPING=1'));
   await until(() => !isAlive(next));
-}, 20_000);
+});
