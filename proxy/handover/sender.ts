@@ -6,7 +6,7 @@ import { FORMAT, HandoverAddress, ToReceiver, ToSender } from './messages';
 /** Connections that are under way at once over one channel: each waits for as long as all of these take. */
 const MAX_UNDER_WAY = 32;
 /** A receiver that does not respond within this gets nothing more until it does: its process stands still, and clients wait. */
-const RESPONSE_MS = 1_000;
+const RESPONSE_MS = 2_000;
 /** Nothing waits for it. */
 const ADMISSION_MS = 30_000;
 
