@@ -33,6 +33,9 @@ import { openFileLimit } from '../process/file-limit';
 import { memoryBudget } from '../process/memory-limit';
 import { ForwardRecord, ForwardedRequest, Ledgers } from './forwarded-request';
 import { Forwarding, forwardingFields } from '../forwarding/forwarding';
+import { giveConnections, takeConnections } from '../handover/generations';
+import type { HandoverAddress } from '../handover/messages';
+import type { Receiver } from '../handover/receiver';
 import { Health } from './health';
 import type { Moves } from '../../core/moves/moves';
 import type { Hold, RetargetOrder } from '../../core/proxy/hold';
@@ -77,8 +80,13 @@ export interface RunningProxy extends Integrations {
   readonly inForce: OrdersInForce;
   readonly adminServer: AdminServer | undefined;
   readonly ticketKeys: Uint8Array | undefined;
-  /** Stops accepting, and lets every connection finish as in a drain, then closes. Its admin API is left alone. */
-  retire(): Promise<void>;
+  /** Takes over connections of the generation before, from now on. Undefined where that cannot be; the log says why. */
+  takeConnections(): Promise<HandoverAddress | undefined>;
+  /**
+   * Stops accepting, gives its connections to these processes, lets every other one finish as in a drain, then closes. Its admin API
+   * is left alone.
+   */
+  retire(handover: readonly HandoverAddress[]): Promise<void>;
   /** What the generation that goes on reports of this one, which has ended. */
   finalRecord(): Promise<FinalRecord>;
   /** Lets every connection finish in the configured times, then closes. Resolves when nothing is left. */
@@ -191,6 +199,7 @@ class Proxy implements StagedProxy {
   private others: LiveCounts = { active: NO_CONNECTIONS, carried: NO_CONNECTIONS };
   private isShuttingDown = false;
   private isRetired = false;
+  private receiver: Receiver | undefined;
   private isStoreAsked = false;
   private lastRequestMs = 0;
   private listening: HostPort;
@@ -416,9 +425,16 @@ class Proxy implements StagedProxy {
     return this.tls?.ticketKeys;
   }
 
-  async retire(): Promise<void> {
+  async takeConnections(): Promise<HandoverAddress | undefined> {
+    this.receiver ??= await takeConnections(this.plane.handing, this.log, this.clock);
+    return this.receiver?.address;
+  }
+
+  async retire(handover: readonly HandoverAddress[]): Promise<void> {
     this.isRetired = true;
     await this.plane.stopAccepting();
+    const { plane, clock, log } = this;
+    const handOver = await giveConnections(handover, { plane, clock, log });
     this.plane.setDraining(true);
     // One that was ordered goes on.
     if (this.drain.state === 'serving') this.startOwnDrain();
@@ -429,6 +445,7 @@ class Proxy implements StagedProxy {
       return this.clock.nowMs() < deadlineMs ? live + this.plane.clients : live;
     };
     await quiet({ lastRequestMs: () => this.lastRequestMs, active }, Infinity, this.clock);
+    handOver?.stop();
     await this.close();
   }
 
@@ -444,6 +461,7 @@ class Proxy implements StagedProxy {
   }
 
   async close(): Promise<void> {
+    void this.receiver?.stopListening();
     this.drain.stop();
     this.mover.stop();
     this.gate.stop();

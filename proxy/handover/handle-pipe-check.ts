@@ -10,7 +10,7 @@ import { PrivateSocket, listenPrivately } from './private-socket';
 /** Whether connections can be given to another process here. Where they cannot, none is, and all end where they are. */
 export const handlePipes = new SelfCheck(tryHandlePipe);
 
-const CHECK_MS = 2_000;
+const CHECK_MS = 10_000;
 const RIGHT: Verdict = { result: 'right' };
 const wrong = (why: string): Verdict => ({ result: 'wrong', why });
 const BYTES = Buffer.from([0, 255, 13, 10]);

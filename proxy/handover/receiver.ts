@@ -21,6 +21,8 @@ export class Receiver {
     private readonly secret: string,
   ) {}
 
+  /** Called when it listens no more. */
+  onStop: () => void = () => undefined;
   private socket: PrivateSocket | undefined;
 
   /** @throws Error of the system, where there can be no socket for it */
@@ -36,6 +38,7 @@ export class Receiver {
 
   /** No other process can connect; those that have go on. */
   async stopListening(): Promise<void> {
+    this.onStop();
     await this.socket?.close();
   }
 

@@ -1,6 +1,7 @@
 import { CallFailed } from '../admin/admin-server';
 import type { LedgerReport } from '../../core/proxy/admin-api';
 import type { Clock } from '../process/clock';
+import type { HandoverAddress } from '../handover/messages';
 import type { FinalRecord } from '../telemetry/final-record';
 import type { ResponseTo, RpcRequest } from '../workers/messages';
 import { Rpc, WorkerGone, WorkerLate } from '../workers/rpc';
@@ -67,9 +68,10 @@ export class Elder {
     return takeover;
   }
 
-  serving(events: ElderEvents): void {
+  /** @param handover where its processes take connections of the elder */
+  serving(events: ElderEvents, handover: readonly HandoverAddress[]): void {
     this.events = events;
-    this.send({ type: 'serving' });
+    this.send({ type: 'serving', handover });
     if (this.isGone) events.ended(this.words);
   }
 

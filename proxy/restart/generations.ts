@@ -32,6 +32,7 @@ import type { Integrations } from '../aws/snapshot';
 import type { ProxyConfig } from '../config/config';
 import type { Descriptors, OrdersInForce } from '../control/proxy';
 import type { Clock } from '../process/clock';
+import type { HandoverAddress } from '../handover/messages';
 import type { FinalRecord } from '../telemetry/final-record';
 import { Estate } from '../workers/estate';
 import type { Order, RpcRequest } from '../workers/messages';
@@ -56,7 +57,9 @@ export interface OwnGeneration extends Integrations {
   readonly inForce: OrdersInForce;
   readonly adminServer: AdminServer | undefined;
   readonly ticketKeys: Uint8Array | undefined;
-  retire(): Promise<void>;
+  /** Where it takes connections of the generation before; absent of what takes none. */
+  readonly handover?: readonly HandoverAddress[];
+  retire(handover: readonly HandoverAddress[]): Promise<void>;
   finalRecord(): Promise<FinalRecord>;
   shutDown(): Promise<void>;
   close(): Promise<void>;
@@ -127,11 +130,14 @@ export class Generations implements AdminTarget, Integrations {
   attach(own: OwnGeneration): void {
     this.own = own;
     this.tellAttached(own);
-    this.options.elder?.serving({
-      respond: (prompt) => this.respondAsServing(prompt),
-      call: ({ call }) => own.adminServer?.pass(call) ?? Promise.reject(new Error('There is no admin port')),
-      ended: (words) => this.elderEnded(words),
-    });
+    this.options.elder?.serving(
+      {
+        respond: (prompt) => this.respondAsServing(prompt),
+        call: ({ call }) => own.adminServer?.pass(call) ?? Promise.reject(new Error('There is no admin port')),
+        ended: (words) => this.elderEnded(words),
+      },
+      own.handover ?? [],
+    );
   }
 
   rejection(): string | undefined {
@@ -331,7 +337,7 @@ export class Generations implements AdminTarget, Integrations {
 
   private async retire(successor: Successor, own: OwnGeneration): Promise<void> {
     const { log, replaced } = this.options;
-    const isInOrder = await own.retire().then(
+    const isInOrder = await own.retire(successor.handover).then(
       () => true,
       (error: unknown) => void log.error({ err: error }, 'The end of this generation was not in order'),
     );

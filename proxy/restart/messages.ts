@@ -4,6 +4,7 @@ import type { Reply } from '../admin/admin-server';
 import type { ReceivedCall, UsedNonces } from '../admin/signature';
 import type { IntegrationsRecord } from '../aws/integrations';
 import type { OrdersInForce } from '../control/proxy';
+import type { HandoverAddress } from '../handover/messages';
 import type { FinalRecord } from '../telemetry/final-record';
 import type { RpcRequest, RpcResponse } from '../workers/messages';
 
@@ -58,8 +59,8 @@ export type ToElder =
   | { readonly type: 'failed'; readonly problem: string }
   /** It has proved itself, and waits for the takeover. */
   | { readonly type: 'ready' }
-  /** It accepts connections and calls. */
-  | { readonly type: 'serving' }
+  /** It accepts connections and calls, and takes connections of the one before. */
+  | { readonly type: 'serving'; readonly handover: readonly HandoverAddress[] }
   | { readonly type: 'reply'; readonly id: number; readonly reply: Reply }
   | { readonly type: 'ask'; readonly id: number; readonly prompt: RpcRequest }
   | RpcResponse

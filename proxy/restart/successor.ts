@@ -4,6 +4,7 @@ import type { ReceivedCall } from '../admin/signature';
 import { CallFailed } from '../admin/admin-server';
 import { signalChild } from '../../core/errors/signals';
 import type { Clock } from '../process/clock';
+import type { HandoverAddress } from '../handover/messages';
 import type { FinalRecord } from '../telemetry/final-record';
 import type { ResponseTo, RpcRequest } from '../workers/messages';
 import { Rpc } from '../workers/rpc';
@@ -43,6 +44,8 @@ export class Successor {
   /** It knows all there is to know: its end is none of this process. */
   private isLeft = false;
   private problem: string | undefined;
+  /** Where its processes take the connections of this one, once it serves. */
+  handover: readonly HandoverAddress[] = [];
   private waiting: { readonly state: SuccessorState; resolve(): void; reject(error: Error): void } | undefined;
 
   constructor(private readonly options: SuccessorOptions) {
@@ -156,8 +159,10 @@ export class Successor {
       case 'failed':
         this.problem = message.problem;
         return;
-      case 'ready':
       case 'serving':
+        this.handover = message.handover;
+        return this.reach(message.type);
+      case 'ready':
         return this.reach(message.type);
       case 'reply':
         this.calls.get(message.id)?.resolve(message.reply);

@@ -5,6 +5,7 @@ import { activeSum, carriedSum } from '../../core/proxy/merge-reports';
 import { Snapshot, taskSnapshot } from '../../core/proxy/task-protection';
 import { AdminServer, AdminTarget, startAdminServer } from '../admin/admin-server';
 import type { UsedNonces } from '../admin/signature';
+import type { HandoverAddress } from '../handover/messages';
 import type { FinalRecord } from '../telemetry/final-record';
 import { findAdminKeys } from '../config/admin-settings';
 import type { Integrations } from '../aws/snapshot';
@@ -34,7 +35,9 @@ export interface WorkerGroup extends Integrations {
   readonly adminServer: AdminServer | undefined;
   readonly ticketKeys: Uint8Array | undefined;
   /** As for `RunningProxy`. */
-  retire(): Promise<void>;
+  /** Where its workers take connections of the generation before. */
+  readonly handover: readonly HandoverAddress[];
+  retire(handover: readonly HandoverAddress[]): Promise<void>;
   finalRecord(): Promise<FinalRecord>;
   /** Resolves with the reason when a worker ends again and again as it starts. The others still serve. */
   readonly failed: Promise<Error>;
@@ -225,10 +228,14 @@ class Group implements StagedGroup {
     return this.running.inForce(this.clock.nowMs());
   }
 
-  async retire(): Promise<void> {
+  get handover(): readonly HandoverAddress[] {
+    return this.members.handover;
+  }
+
+  async retire(handover: readonly HandoverAddress[]): Promise<void> {
     this.port.close();
     this.watch.start();
-    const isInOrder = await this.members.retire();
+    const isInOrder = await this.members.retire(handover);
     this.watch.finish();
     this.target.stop();
     if (!isInOrder) throw new Error('All workers must end in order, got one that did not');

@@ -2,6 +2,7 @@ import { variableName } from '../../core/proxy/settings/setting-names';
 import { ChildProcess, fork } from 'node:child_process';
 import type { LedgerReport } from '../../core/proxy/admin-api';
 import { signalChild } from '../../core/errors/signals';
+import type { HandoverAddress } from '../handover/messages';
 import type { Clock } from '../process/clock';
 import type { FinalRecord } from '../telemetry/final-record';
 import { ResponseTo, FromWorker, ListenProblem, RpcRequest, ToWorker, WORKER_VARIABLE } from './messages';
@@ -32,6 +33,8 @@ export class Member {
   isStarted = false;
   /** By the clock; undefined until it listens. */
   listeningSinceMs: number | undefined;
+  /** Where it takes connections of the generation before. */
+  handover: HandoverAddress | undefined;
   lastReport: LedgerReport | undefined;
   /** What it left when it ended because another generation took over. */
   finalRecord: FinalRecord | undefined;
@@ -113,6 +116,7 @@ export class Member {
         this.finalRecord = message.words;
         return;
       case 'listening':
+        this.handover = message.handover;
         this.listeningSinceMs = this.clock.nowMs();
         return this.events.listening(this);
       case 'failed':

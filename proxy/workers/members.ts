@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { LedgerReport } from '../../core/proxy/admin-api';
 import { activeSum, carriedSum } from '../../core/proxy/merge-reports';
+import type { HandoverAddress } from '../handover/messages';
 import type { Clock } from '../process/clock';
 import { Member } from './member';
 import type { ResponseTo, ListenProblem, RpcRequest, ToWorker } from './messages';
@@ -78,6 +79,11 @@ export class Members {
     return responds(this.started, (member) => member.report());
   }
 
+  /** Where they take connections of the generation before. */
+  get handover(): HandoverAddress[] {
+    return this.started.flatMap(({ handover }) => handover ?? []);
+  }
+
   /** Resolves when all have ended: whether all of them did in order. */
   async shutDown(): Promise<boolean> {
     await this.end((member) => {
@@ -94,9 +100,9 @@ export class Members {
   }
 
   /** Another generation accepts: resolves when the connections of all have ended, and with them the workers. */
-  async retire(): Promise<boolean> {
+  async retire(handover: readonly HandoverAddress[]): Promise<boolean> {
     await this.end((member) => {
-      if (member.isStarted) member.send({ type: 'retire' });
+      if (member.isStarted) member.send({ type: 'retire', handover });
       else member.kill();
     });
     return this.areInOrder;

@@ -3,6 +3,7 @@ import type { HoldOrder, ReleaseOrder, RetargetOrder } from '../../core/proxy/ho
 import type { ConnectionPage, ConnectionQuery, WorkerPage, WorkerQuery } from '../../core/proxy/connection-list';
 import type { WindowOrder, WindowReport } from '../../core/proxy/window';
 import type { FinalRecord } from '../telemetry/final-record';
+import type { HandoverAddress } from '../handover/messages';
 import type { ProxyConfig } from '../config/config';
 import type { KnownEpochs, LiveCounts } from '../control/proxy';
 
@@ -59,7 +60,7 @@ export type ToWorker =
   /** Connections of all other workers, about a second old. */
   | ({ readonly type: 'others' } & LiveCounts)
   /** Another generation accepts: the connections of this one end as in a drain, and with them the worker. */
-  | { readonly type: 'retire' }
+  | { readonly type: 'retire'; readonly handover: readonly HandoverAddress[] }
   | { readonly type: 'shutDown' };
 
 export type RpcResponse =
@@ -72,7 +73,8 @@ export type FromWorker =
   | { readonly type: 'ready' }
   /** A staged worker works. */
   | { readonly type: 'proven' }
-  | { readonly type: 'listening' }
+  /** `handover`: where it takes connections of the generation before, if it does. */
+  | { readonly type: 'listening'; readonly handover: HandoverAddress | undefined }
   /** It did not start, and ends. */
   | { readonly type: 'failed'; readonly problem: ListenProblem }
   | RpcResponse

@@ -3,6 +3,7 @@ import type { AdminTarget } from '../admin/admin-server';
 import { SYSTEM_CLOCK } from '../process/clock';
 import { createLog } from '../process/log';
 import { RunningProxy, StagedProxy, stageProxy } from '../control/proxy';
+import type { HandoverAddress } from '../handover/messages';
 import { FAILED, crash, endAfterLog } from './exit';
 import {
   Responses,
@@ -49,6 +50,7 @@ class Worker {
   private readonly target: Promise<AdminTarget>;
   private readonly found: (target: AdminTarget) => void;
   private readonly proxy: Promise<StagedProxy>;
+  private readonly isStaged: boolean;
   private isOpen = false;
   private isRetired = false;
   private opened: Promise<void> = Promise.resolve();
@@ -58,6 +60,7 @@ class Worker {
     const worker = Number(process.env[WORKER_VARIABLE]);
     const log = createLog({ level: config.logLevel, base: { side: config.side, pid: process.pid, worker } });
     this.log = log;
+    this.isStaged = isStaged;
     this.isOfSwitch = config.switchStore !== undefined;
     process.on('uncaughtException', (error) => crash(log, error));
     process.on('unhandledRejection', (error) => crash(log, error));
@@ -73,7 +76,7 @@ class Worker {
     if (message.type === 'shutDown') return void this.shutDown();
     if (message.type === 'others') return void this.proxy.then((proxy) => proxy.countOthers(message));
     if (message.type === 'open') return this.open(message);
-    if (message.type === 'retire') return void this.retire();
+    if (message.type === 'retire') return void this.retire(message.handover);
     const { id, prompt } = message;
     this.respond(prompt).then(
       (value) => tell({ type: 'response', id, value }),
@@ -114,14 +117,14 @@ class Worker {
     try {
       const proxy = await this.proxy;
       await proxy.open({ shared: SHARED, known, before });
-      this.listening(proxy);
+      this.listening(proxy, this.isStaged ? await proxy.takeConnections() : undefined);
     } catch (error) {
       fail(error);
     }
   }
 
-  private listening(proxy: RunningProxy): void {
-    void tell({ type: 'listening' });
+  private listening(proxy: RunningProxy, handover: HandoverAddress | undefined): void {
+    void tell({ type: 'listening', handover });
     const again = () => {
       void tell({ type: 'notified', report: proxy.report() });
       SYSTEM_CLOCK.after(TELL_MS, again);
@@ -138,11 +141,11 @@ class Worker {
     return prompt.kind === 'window' ? target.window(prompt.order) : follow(target, prompt);
   }
 
-  private async retire(): Promise<void> {
+  private async retire(handover: readonly HandoverAddress[]): Promise<void> {
     this.isRetired = true;
     const proxy = await this.proxy;
     await this.opened;
-    await proxy.retire();
+    await proxy.retire(handover);
     if (this.isEnding) return;
     this.isEnding = true;
     await this.leave(proxy);

@@ -1,0 +1,58 @@
+import type { Handing } from '../data-plane/contract/handover';
+import type { Clock } from '../process/clock';
+import { HandOver, HandOverOptions } from './hand-over';
+import { handlePipes } from './handle-pipe-check';
+import type { HandoverAddress } from './messages';
+import { Receiver, ReceiverLog } from './receiver';
+
+/** The generation before connects within this, or never. */
+const LISTEN_MS = 120_000;
+
+/** Takes connections over, where this process can. */
+export async function takeConnections(handing: Handing, log: ReceiverLog, clock: Clock): Promise<Receiver | undefined> {
+  try {
+    const why = await findObstacle();
+    if (why !== undefined) throw new Error(why);
+    const receiver = await Receiver.listen(handing, log);
+    const cancel = clock.after(LISTEN_MS, () => void receiver.stopListening());
+    receiver.onStop = cancel;
+    return receiver;
+  } catch (error) {
+    log.warn(
+      { why: (error as Error).message },
+      'No connections of the generation before are taken over: they end there',
+    );
+    return undefined;
+  }
+}
+
+/**
+ * Gives the connections of this process to those of the next generation. Resolves when all have been looked at once; what has a request
+ * under way goes later.
+ *
+ * @returns undefined where none goes: all end here
+ */
+export async function giveConnections(
+  addresses: readonly HandoverAddress[],
+  options: HandOverOptions,
+): Promise<HandOver | undefined> {
+  if (addresses.length === 0) return undefined;
+  const why = await findObstacle();
+  if (why !== undefined) {
+    options.log.warn({ why }, 'Connections are not handed over to the next generation: they end here');
+    return undefined;
+  }
+  const startedMs = options.clock.nowMs();
+  const handOver = await HandOver.start(addresses, options);
+  if (handOver === undefined) return undefined;
+  const figures = await handOver.swept;
+  const ms = Math.round(options.clock.nowMs() - startedMs);
+  options.log.info({ ...figures, ms }, 'Connections were handed over to the next generation');
+  return handOver;
+}
+
+async function findObstacle(): Promise<string | undefined> {
+  await handlePipes.start();
+  const { result, why } = handlePipes.verdict;
+  return result === 'right' ? undefined : why;
+}
