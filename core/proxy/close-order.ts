@@ -1,4 +1,5 @@
 import type { FieldValues, ObjectField } from '../validation/fields';
+import { matchesParts, splitPattern } from '../text/wildcard';
 import { requestPath } from '../validation/request-path';
 import { CONNECTION_KINDS, ConnectionKind } from './connections';
 
@@ -64,10 +65,10 @@ export interface Ranked {
 
 /** The same connections in the order in which they are closed. @param order absent: as usual */
 export function inCloseOrder<C extends Ranked>(connections: readonly C[], order: CloseOrder = AS_USUAL): C[] {
-  const patterns = order.paths.map(({ path }) => path.split('*'));
+  const patterns = order.paths.map(({ path }) => splitPattern(path));
   const byKind = order.kinds === 'shortLivedFirst';
   const rank = ({ kind, path }: Ranked) => {
-    const place = patterns.findIndex((parts) => matches(path, parts));
+    const place = patterns.findIndex((parts) => matchesParts(path, parts));
     const ofPath = place < 0 ? patterns.length : place;
     return ofPath * CONNECTION_KINDS.length + (byKind ? CONNECTION_KINDS.indexOf(kind) : 0);
   };
@@ -76,21 +77,4 @@ export function inCloseOrder<C extends Ranked>(connections: readonly C[], order:
     .map((connection) => ({ connection, rank: rank(connection) }))
     .sort((a, b) => a.rank - b.rank || sign * (a.connection.enteredMs - b.connection.enteredMs))
     .map(({ connection }) => connection);
-}
-
-/**
- * Whether a text has these parts in this order, with anything between them. It takes no longer for many of them: the text is a
- * client's.
- */
-function matches(text: string, [first = '', ...others]: readonly string[]): boolean {
-  const last = others.pop();
-  if (last === undefined) return text === first;
-  if (!text.startsWith(first)) return false;
-  let at = first.length;
-  for (const part of others) {
-    const found = text.indexOf(part, at);
-    if (found < 0) return false;
-    at = found + part.length;
-  }
-  return text.length - last.length >= at && text.endsWith(last);
 }

@@ -1,4 +1,5 @@
 import type { MoveRejection } from '../../../core/moves/moves';
+import { matchesParts, splitPattern } from '../../../core/text/wildcard';
 import type { MoveSettings, RequestHead } from '../contract/data-plane';
 import type { FieldBlock } from '../contract/streams';
 import { RESUME_TOKEN_FIELD } from '../fields/field-lines';
@@ -71,21 +72,19 @@ export class MoveRules {
   }
 }
 
-/** `/path*`, `name`, or `name=value*`; `*` stands for anything. */
+/** `/path*`, `name`, or `name=value*`; `*` stands for anything, and case does not count. */
 function compile(pattern: string): (head: RequestHead) => boolean {
   if (pattern.startsWith('/')) {
-    const form = glob(pattern);
-    return ({ url }) => form.test(url) || form.test(url.split('?', 1)[0]!);
+    const parts = splitPattern(pattern.toLowerCase());
+    return ({ url }) => {
+      const asked = url.toLowerCase();
+      return matchesParts(asked, parts) || matchesParts(asked.split('?', 1)[0]!, parts);
+    };
   }
   const equals = pattern.indexOf('=');
   if (equals < 0) return (head) => head.field(pattern) !== undefined;
-  const form = glob(pattern.slice(equals + 1));
-  return (head) => form.test(head.field(pattern.slice(0, equals)) ?? '');
-}
-
-function glob(pattern: string): RegExp {
-  const parts = pattern.split('*').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
-  return new RegExp(`^${parts.join('.*')}$`, 'is');
+  const parts = splitPattern(pattern.slice(equals + 1).toLowerCase());
+  return (head) => matchesParts((head.field(pattern.slice(0, equals)) ?? '').toLowerCase(), parts);
 }
 
 /** Its name and its parameters, in lower case. */
