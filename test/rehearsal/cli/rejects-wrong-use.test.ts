@@ -90,7 +90,7 @@ test('proxies that were not synthesized for a switch, before anything starts', a
   const without = await rehearse('--strategy', 'drain-then-shift');
   expect(without).toMatchObject({ code: 64 });
   expect(last(without.output)).toMatch(
-    /the service '.+' must be synthesized with CutoverPlan.drainThenShift to switch, got one without DRAINSHIFT_OTHER_UPSTREAM; .*drainshift:strategy=drain-then-shift/,
+    /the service '.+' must be synthesized with CutoverPlan.drainThenShift to switch, got one without DRAINSHIFT_SWITCH_STORE; .*drainshift:strategy=drain-then-shift/,
   );
 });
 

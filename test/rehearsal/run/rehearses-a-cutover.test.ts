@@ -189,7 +189,7 @@ describe('a cutover of four stages under traffic', () => {
       ...['status', 'weights', 'doctor', 'start', 'watch', 'abort', 'rollback', 'history', 'report'],
       ...['describe-rules', 'modify-rule', 'list-objects-v2'],
     ]);
-    expect(await firstLines(findPrinted(/new WebSocket/), 2)).toEqual(['open', '{"n":1,"count":1}']);
+    expect(await firstLines(findPrinted(/new WebSocket/), 2)).toEqual(['open', '{"n":1,"count":1,"sequence":1}']);
   });
 
   (HAS_CURL ? test : test.skip)('printed a line of curl that works as it stands', async () => {
