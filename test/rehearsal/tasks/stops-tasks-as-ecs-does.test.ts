@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -23,6 +23,7 @@ let elb: ElbModel;
 let failures: string[];
 let processes: Set<number>;
 let addresses: Addresses;
+let said: string;
 
 beforeAll(async () => {
   addresses = await Addresses.claim();
@@ -40,6 +41,9 @@ beforeEach(() => {
   } as unknown as TargetGroup);
   failures = [];
   processes = new Set();
+  said = '';
+  const log = new PassThrough();
+  log.on('data', (bytes: Buffer) => (said += bytes.toString()));
   registry = new Targets(elb, () => undefined);
   runner = new TaskRunner({
     elb,
@@ -48,7 +52,7 @@ beforeEach(() => {
     processes: {
       started: (pid) => processes.add(pid),
       ended: (pid) => processes.delete(pid),
-      log: new PassThrough().resume(),
+      log,
     },
     failed: (service, reason) => failures.push(`${service.name}: ${reason}`),
   });
@@ -87,12 +91,36 @@ function service(
     },
   };
 }
+/** Waits for so many tasks that run; where they do not come, says what became of them. */
+async function running(count: number): Promise<void> {
+  try {
+    await until(
+      () => live().length === count,
+      () => failures[0],
+    );
+  } catch (error) {
+    const tasks = [...runner.tasks.values()].map(({ ip, status, pid, stoppedReason }) =>
+      [ip, status, pid, stoppedReason, findState(pid)].join(' '),
+    );
+    throw new Error(`${(error as Error).message}; tasks: ${tasks.join(', ')}; they said: ${said}`, { cause: error });
+  }
+}
+
+/** Of its process: running, asleep, stopped by a signal. */
+function findState(pid: number | undefined): string | undefined {
+  try {
+    return /^State:\s+(.*)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  } catch {
+    return undefined;
+  }
+}
+
 const live = () => [...runner.tasks.values()].filter(({ status }) => status === 'RUNNING');
 const targets = () => [...elb.targetGroup('group').targets.values()];
 
 test('every task is a process on an address of its own, registered once it responds', async () => {
   runner.addService(service({}, 2));
-  await until(() => live().length === 2);
+  await running(2);
   expect(new Set(live().map(({ ip }) => ip)).size).toBe(2);
   expect(live().every(({ ip }) => /^127\.0\.\d+\.\d+$/.test(ip))).toBe(true);
   expect(
@@ -110,7 +138,7 @@ test('every task is a process on an address of its own, registered once it respo
 
 test('scale-in deregisters, waits out the delay, then signals', async () => {
   runner.addService(service());
-  await until(() => live().length === 1);
+  await running(1);
   const [task] = live() as [TaskProcess];
   runner.setDesiredCount('service', 0);
   expect(targets()[0]?.state).toBe('draining');
@@ -124,10 +152,10 @@ test('scale-in deregisters, waits out the delay, then signals', async () => {
 
 test('a forced deployment starts new tasks, and the old ones go when these are healthy', async () => {
   runner.addService(service({}, 2));
-  await until(() => live().length === 2);
+  await running(2);
   const old = live();
   runner.forceNewDeployment('service');
-  await until(() => live().length === 4);
+  await running(4);
   // They are registered, but no check found them healthy.
   expect(old.map(({ status }) => status)).toEqual(['RUNNING', 'RUNNING']);
   const fresh = live().filter((task) => !old.includes(task));
@@ -139,7 +167,7 @@ test('a forced deployment starts new tasks, and the old ones go when these are h
 
 test('StopTask signals at once, and the service replaces the task', async () => {
   runner.addService(service());
-  await until(() => live().length === 1);
+  await running(1);
   const [task] = live() as [TaskProcess];
   runner.stopTask(task.arn, 'by hand');
   expect(task.status).toBe('STOPPING');
@@ -150,7 +178,7 @@ test('StopTask signals at once, and the service replaces the task', async () => 
 
 test('a process that does not respect SIGTERM is killed after stopTimeout', async () => {
   runner.addService(service({ environment: { LISTEN: '0.0.0.0:18443', STUBBORN: 'yes' }, stopTimeoutSeconds: 0.2 }));
-  await until(() => live().length === 1);
+  await running(1);
   const [task] = live() as [TaskProcess];
   runner.stopTask(task.arn, 'by hand');
   await until(() => task.status === 'STOPPED');
@@ -161,7 +189,7 @@ test('a task that dies is taken out of the group and replaced', async () => {
   // Longer than a busy machine takes to start the next one.
   elb.targetGroup('group').attributes.set('deregistration_delay.timeout_seconds', '60');
   runner.addService(service());
-  await until(() => live().length === 1);
+  await running(1);
   const [task] = live() as [TaskProcess];
   process.kill(task.pid ?? 0, 'SIGKILL');
   await until(() => live().length === 1 && live()[0] !== task);
@@ -201,7 +229,7 @@ const CRASH = `${SERVER}\nserver.on('connection', () => setTimeout(() => process
 
 test('one that was healthy once is tried again, later each time, and never given up', async () => {
   runner.addService(service());
-  await until(() => live().length === 1);
+  await running(1);
   const [first] = live() as [TaskProcess];
   found(first, 'healthy');
   writeFileSync(join(folder, 'server.js'), CRASH);
@@ -212,12 +240,12 @@ test('one that was healthy once is tried again, later each time, and never given
   runner.setDesiredCount('service', 2);
   expect(live()).toEqual([]);
   writeFileSync(join(folder, 'server.js'), SERVER);
-  await until(() => live().length === 2);
+  await running(2);
 });
 
 test('a crash loop begins with the tasks that run, and goes on with each that follows', async () => {
   runner.addService(service());
-  await until(() => live().length === 1);
+  await running(1);
   found(live()[0], 'healthy');
   runner.crashLoop('service');
   await until(() => [...runner.tasks.values()].filter(({ status }) => status === 'STOPPED').length === 2);
@@ -227,10 +255,10 @@ test('a crash loop begins with the tasks that run, and goes on with each that fo
 
 test('one that fails the health check is replaced: first a new one, then it drains, with the reason that ECS gives', async () => {
   runner.addService(service());
-  await until(() => live().length === 1);
+  await running(1);
   const [task] = live() as [TaskProcess];
   found(task, 'unhealthy');
-  await until(() => live().length === 2);
+  await running(2);
   expect(task).toMatchObject({ status: 'RUNNING', desiredStatus: 'RUNNING' });
   found(live()[1], 'healthy');
   await until(() => task.status === 'DEACTIVATING');
@@ -246,20 +274,20 @@ test('one that fails the health check is replaced: first a new one, then it drai
 test('one that hangs is killed after stopTimeout; without room it goes before its replacement comes', async () => {
   const limits = { maximumPercent: 100, minimumHealthyPercent: 0 };
   runner.addService(service({ stopTimeoutSeconds: 0.2 }, 1, limits));
-  await until(() => live().length === 1);
+  await running(1);
   const [task] = live() as [TaskProcess];
   process.kill(task.pid ?? 0, 'SIGSTOP');
   found(task, 'unhealthy');
   await until(() => task.status === 'STOPPED');
   expect(task.exitCode).toBeUndefined();
-  await until(() => live().length === 1);
+  await running(1);
   const replacement = live()[0];
   expect(replacement?.createdAt.getTime()).toBeGreaterThanOrEqual(task.startedAt?.getTime() ?? Infinity);
 });
 
 test('in the grace period after its start a task stays, whatever the load balancer finds', async () => {
   runner.addService(service({}, 1, { healthCheckGracePeriodSeconds: 1 }));
-  await until(() => live().length === 1);
+  await running(1);
   const [task] = live() as [TaskProcess];
   found(task, 'unhealthy');
   await until(() => runner.tasks.size === 2);
@@ -269,7 +297,7 @@ test('in the grace period after its start a task stays, whatever the load balanc
 
 test("what runs is reported as it starts and as it ends, so that no one signals an id that is someone else's by then", async () => {
   runner.addService(service({}, 2));
-  await until(() => live().length === 2);
+  await running(2);
   expect([...processes].sort()).toEqual(
     live()
       .map(({ pid }) => pid)
@@ -282,7 +310,7 @@ test("what runs is reported as it starts and as it ends, so that no one signals 
 
 test('the end of the world waits for every process', async () => {
   runner.addService(service({ environment: { LISTEN: '0.0.0.0:18443', STUBBORN: 'yes' } }, 2));
-  await until(() => live().length === 2);
+  await running(2);
   const pids = live().map(({ pid }) => pid ?? 0);
   await runner.stop();
   for (const pid of pids) expect(() => process.kill(pid, 0)).toThrow(/ESRCH/);
