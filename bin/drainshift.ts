@@ -30,7 +30,8 @@ import { addStatusCommand } from './cutover/status';
 import { addWatchCommand } from './cutover/watch';
 import { CompletedOption, CompletionOption, addCompletionCommand } from './completion';
 import { addVerdictCommand } from './verdict';
-import { runProxyCommand } from './proxy-restart';
+import { addRestartCommand } from './proxy/restart';
+import { addRollCommand } from './proxy/roll';
 import { addRollbackCommand } from './cutover/rollback';
 import { addVerifyCommand } from './verify';
 import { addWeightsCommand } from './weights';
@@ -229,14 +230,16 @@ function addProxyCommand(cli: Command, done: (exitCode: number) => void): void {
   const command = cli
     .command('proxy')
     .description(
-      'run the proxy by hand: --listen HOST:PORT --upstream URL [--admin HOST:PORT] [--config FILE] [--check]; restart one that runs (restart, roll)',
+      'run the proxy by hand: --listen HOST:PORT --upstream URL [--admin HOST:PORT] [--config FILE] [--check]; or ask one that runs: connections, restart, roll',
     )
     .allowUnknownOption()
     .helpOption(false)
     .helpCommand(false)
     .argument('[options...]', "the proxy's own; see proxy --help")
-    .action(async (flags: string[]) => done(await (runProxyCommand(flags) ?? proxy(flags))));
+    .action(async (flags: string[]) => done(await proxy(flags)));
   addConnectionsCommand(command, done);
+  addRestartCommand(command, done);
+  addRollCommand(command, done);
 }
 
 async function rehearse({

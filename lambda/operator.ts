@@ -18,8 +18,7 @@ import type { LockPort, RulesPort } from './contract/weighted-rule-ports';
 import { settle } from './contract/settle';
 import { callFunction } from './adapters/call-function';
 import { CLIENT_CONFIG } from './adapters/client/client-config';
-import { AdminCall, callAdmin } from './adapters/proxies/admin-client';
-import type { LedgerReport } from '../core/proxy/admin-api';
+
 import { ExecutionsPort, executionsPort } from './adapters/executions';
 import { identityPort } from './adapters/identity';
 import { limited } from './adapters/client/limited';
@@ -76,15 +75,6 @@ async function callUndrain(
   if (undrainFunctionName === undefined) return undefined;
   const call: UndrainCall = { side, ...(moves && { moves }) };
   return (await callFunction(undrainFunctionName, call, `undrain the ${side}`)) as Undrained;
-}
-
-/**
- * A call to the admin API of one proxy, without a stack.
- *
- * @throws CutoverError as `callAdmin`
- */
-export async function callProxy(call: AdminCall): Promise<LedgerReport> {
-  return (await callAdmin(call)) as LedgerReport;
 }
 
 /**

@@ -8,6 +8,7 @@ import { listValues, withoutFields } from '../fields/lines';
 import type { MoveRules } from './move-rules';
 import { EPOCH_FIELD, offerToken } from './resume';
 import type { EventStream } from '../streams/event-stream';
+import { classifyFailedDial } from './failed-dial';
 
 const LAST_ID_FIELD = 'last-event-id';
 
@@ -119,7 +120,7 @@ export class EventStreamMove implements Movable {
 
   /** The new upstream failed before its response began. */
   failed(failure: UpstreamFailure): void {
-    this.fail(REJECTIONS[failure]);
+    this.fail(classifyFailedDial(failure, 'otherResponse'));
   }
 
   /** The exchange has ended, or is about to. */
@@ -144,16 +145,3 @@ export function takeToken(fields: FieldBlock): { readonly fields: FieldBlock; re
     ? { fields, token }
     : { fields: withoutFields(fields, [RESUME_TOKEN_FIELD]), token: token === '' ? undefined : token };
 }
-
-const REJECTIONS: Readonly<Record<UpstreamFailure, MoveRejection>> = {
-  connectRefused: 'unreachable',
-  connectTimeout: 'late',
-  connectFailed: 'unreachable',
-  nameNotFound: 'unreachable',
-  certificateRejected: 'unreachable',
-  tlsFailed: 'unreachable',
-  reset: 'unreachable',
-  malformed: 'otherResponse',
-  idleTimeout: 'late',
-  full: 'unreachable',
-};

@@ -5,6 +5,7 @@ import type { Upstreams } from '../contract/upstreams';
 import { isAccepted } from './handshake';
 import type { TunnelEnd } from './tunnel';
 import type { Resume } from '../moves/resume';
+import { classifyFailedDial } from '../moves/failed-dial';
 
 /** Asks another upstream for the connection of a client that has been here for long. */
 export class Redial implements UpstreamEvents {
@@ -49,7 +50,7 @@ export class Redial implements UpstreamEvents {
   }
 
   upstreamFailed(failure: UpstreamFailure): void {
-    this.fail(REJECTIONS[failure]);
+    this.fail(classifyFailedDial(failure, 'rejected'));
   }
 
   informed(): void {
@@ -81,16 +82,3 @@ export class Redial implements UpstreamEvents {
     this.settle(rejection);
   }
 }
-
-const REJECTIONS: Readonly<Record<UpstreamFailure, MoveRejection>> = {
-  connectRefused: 'unreachable',
-  connectTimeout: 'late',
-  connectFailed: 'unreachable',
-  nameNotFound: 'unreachable',
-  certificateRejected: 'unreachable',
-  tlsFailed: 'unreachable',
-  reset: 'unreachable',
-  malformed: 'rejected',
-  idleTimeout: 'late',
-  full: 'unreachable',
-};

@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { ProxyBundle, bundleProxy, kill } from '../proxy/support/proxy-process';
-import { SECRET } from '../proxy/support/proxy-world';
-import { startRestartable } from '../proxy/support/restart-world';
-import { get, later, stopAll } from '../proxy/support/world';
+import { ProxyBundle, bundleProxy, kill } from '../../proxy/support/proxy-process';
+import { SECRET } from '../../proxy/support/proxy-world';
+import { startRestartable } from '../../proxy/support/restart-world';
+import { get, later, stopAll } from '../../proxy/support/world';
 
-const COMMAND = path.join(__dirname, '../../dist/bin/drainshift.js');
+const COMMAND = path.join(__dirname, '../../../dist/bin/drainshift.js');
 
 let bundle: ProxyBundle;
 beforeAll(() => void (bundle = bundleProxy()));
@@ -34,7 +34,7 @@ test('restart and roll restart proxies, and roll stops at the first that does no
   expect(await run('restart', '--admin', at(good))).toEqual({
     code: 0,
     stdout: `generation 2 serves at ${at(good)}\n`,
-    stderr: '',
+    stderr: `${at(good)}: a new generation starts and proves itself\n`,
   });
   broken.write({ workers: 0 });
   const hosts = path.join(bundle.folder, 'hosts');
