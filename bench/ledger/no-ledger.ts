@@ -63,6 +63,10 @@ export class Ledger implements Pick<RealLedger, keyof RealLedger> {
     return;
   }
 
+  carryFromBeginning(): void {
+    return;
+  }
+
   recall(): void {
     return;
   }

@@ -30,7 +30,7 @@ export interface LedgerReport {
   readonly ofTesters?: number;
   readonly ended: ByKind<EndingCounts>;
   /**
-   * Live connections of clients here that were moved to the other side's backend. They left `active` as `moved`, hold up no drain, and
+   * Live connections of clients here to the other side's backend. They left `active` as `moved`, or were opened so; they hold up no drain, and
    * are back in `active` when they are moved back. Absent of an older proxy, which moves none.
    */
   readonly carried?: KindCounts;

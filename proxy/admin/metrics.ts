@@ -178,7 +178,7 @@ function addMoves(registry: Registry, side: Side, { ledger, moves }: MetricSourc
   const registers = [registry];
   new Gauge({
     name: 'drainshift_connections_carried',
-    help: "Connections of clients here that were moved to the other side's backend, by kind.",
+    help: "Connections of clients here to the other side's backend, by kind.",
     labelNames: ['side', 'kind'],
     registers,
     collect() {

@@ -63,6 +63,8 @@ export class Mover {
   private readonly toClose = new Set<LedgerEntry>();
   /** Those that the hold in force has closed. */
   private closedInHold = new WeakSet<LedgerEntry>();
+  /** Those that were carried before the hold in force. */
+  private recalledInHold = new WeakSet<LedgerEntry>();
   /** Where requests went when the hold in force began. */
   private heldAt: Upstream | undefined;
   private readonly counts: Partial<Record<MoveRejection, number>> = {};
@@ -82,6 +84,14 @@ export class Mover {
       longestStallMs: Math.round(this.longestStallMs),
       underWay: this.underWay.size + this.away.size,
     };
+  }
+
+  /**
+   * Whether its backend is the other side's, and nothing is to end it or to take it from there. In a hold that is for the
+   * hold to say: what is live then is what it waits for.
+   */
+  isElsewhere({ destination }: LedgerEntry): boolean {
+    return this.heldAt === undefined && destination !== undefined && destination !== this.options.own;
   }
 
   /** Whether a connection is being moved, or waits for that: no one else is to end it. */
@@ -118,6 +128,7 @@ export class Mover {
     if (this.heldAt !== undefined) return;
     this.heldAt = upstream;
     this.closedInHold = new WeakSet();
+    this.recalledInHold = new WeakSet();
   }
 
   /** Takes the connections out of their upstreams, or closes them; called again while the hold lasts. */
@@ -127,7 +138,9 @@ export class Mover {
     for (const kind of STREAM_KINDS) {
       // Who is connected to the other side is live until it has left that.
       for (const entry of ledger.carriedClosables(kind)) {
-        if (!this.hasTaken(entry)) ledger.recall(entry, performance.now());
+        if (this.hasTaken(entry)) continue;
+        ledger.recall(entry, performance.now());
+        this.recalledInHold.add(entry);
       }
       for (const entry of ledger.closables(kind)) {
         if (!this.hasTaken(entry) && !this.closedInHold.has(entry)) this.leaveOrClose(entry, moves, close);
@@ -155,6 +168,19 @@ export class Mover {
     const { mode } = this.options;
     if (upstream !== heldAt && mode !== 'none') this.aim('release', upstream, mode);
     this.startNext();
+    this.carryWhatStayed();
+  }
+
+  /** Who came to the other side in the hold, and who was carried before it and has not left. */
+  private carryWhatStayed(): void {
+    const { ledger } = this.options;
+    for (const kind of STREAM_KINDS) {
+      for (const entry of ledger.closables(kind)) {
+        if (this.hasTaken(entry) || !this.isElsewhere(entry)) continue;
+        if (this.recalledInHold.has(entry)) ledger.carry(entry);
+        else ledger.carryFromBeginning(entry);
+      }
+    }
   }
 
   /** Begins no move any more; the process is about to end. */

@@ -182,7 +182,10 @@ class Proxy implements StagedProxy {
   readonly metrics: Registry;
   private readonly identity = randomUUID();
   private readonly instance = randomUUID();
-  private readonly ledger = new Ledger();
+  private readonly ledger = new Ledger(
+    () => performance.now(),
+    (entry) => this.mover.isElsewhere(entry),
+  );
   private readonly ledgers: Ledgers;
   private readonly smokeTestPorts: ReadonlySet<string>;
   private forwarding: Forwarding;

@@ -70,7 +70,7 @@ export abstract class LedgerEntry implements Closable {
   serial = 0;
   bytesReceived = 0;
   bytesSent = 0;
-  /** How it left the ledger; undefined while it is in it, and `moved` of one that is carried. */
+  /** How it left the ledger; undefined while it is in it, and `moved` of one that is carried, whether it has moved or not. */
   leftAs: Ending | undefined = undefined;
   /** Neighbours in the ledger's ring; undefined while it is in none. */
   previous: LedgerEntry | undefined = undefined;
@@ -129,8 +129,14 @@ export class Ledger {
   /** Since the start. */
   private entered = 0;
 
-  /** @param nowMs the clock that `enter` and `oldestMs` are called with */
-  constructor(private readonly nowMs: () => number = () => performance.now()) {}
+  /**
+   * @param nowMs the clock that `enter` and `oldestMs` are called with
+   * @param isElsewhere whether the backend of a connection is the other side's: one that begins so is carried from the beginning
+   */
+  constructor(
+    private readonly nowMs: () => number = () => performance.now(),
+    private readonly isElsewhere: (entry: LedgerEntry) => boolean = () => false,
+  ) {}
 
   /** Counts in, as the youngest. `nowMs` of the clock that `oldestMs` is asked with; it never decreases. */
   enter(entry: LedgerEntry, kind: ConnectionKind, nowMs: number): void {
@@ -145,13 +151,14 @@ export class Ledger {
   reclassify(entry: LedgerEntry, kind: ConnectionKind): void {
     if (entry.next === undefined) return;
     this.findRing(entry).reclassify(entry, kind);
+    this.carryFromBeginning(entry);
   }
 
   /** Another object stands for the connection from now on, as another kind and of the same age. */
   replace(entry: LedgerEntry, by: LedgerEntry, kind: ConnectionKind): void {
     const { previous, next } = entry;
     if (previous === undefined || next === undefined) return;
-    this.reclassify(entry, kind);
+    this.findRing(entry).reclassify(entry, kind);
     by.kind = kind;
     by.enteredMs = entry.enteredMs;
     by.leftAs = entry.leftAs;
@@ -162,6 +169,18 @@ export class Ledger {
     next.previous = by;
     entry.previous = undefined;
     entry.next = undefined;
+    this.carryFromBeginning(by);
+  }
+
+  /**
+   * A stream whose backend is the other side's, though it has never moved: it is no traffic of this side, and holds up no one. What has
+   * an end of its own stays live, since a switch waits for it.
+   */
+  carryFromBeginning(entry: LedgerEntry): void {
+    if (!this.includes(entry) || isRequest(entry.kind) || !this.isElsewhere(entry)) return;
+    this.live.take(entry);
+    entry.leftAs = 'moved';
+    this.away.insert(entry);
   }
 
   /** Counts out; the first call counts, later ones do nothing. */
