@@ -71,6 +71,8 @@ export interface ProxyConfig {
   readonly moves?: MoveConfig;
   /** Absent: the defaults. */
   readonly restart?: RestartLimits;
+  /** Whether connections of TLS go over to another process in a restart. Absent: they do not. */
+  readonly tlsHandover?: SettingValue<'tls_handover'>;
   readonly accessLog: SettingValue<'access_log'>;
   /** What becomes of an `X-Forwarded-For` that came. */
   readonly forwardedFor?: SettingValue<'forwarded_for'>;
@@ -122,6 +124,7 @@ export function readConfig(sources: ConfigSources): ProxyConfig {
       adapters: readMoveAdapters(values, problems),
     },
     restart: { maxGenerations: read('max_generations'), timeoutSeconds: read('restart_timeout_seconds') },
+    tlsHandover: read('tls_handover'),
     ...metrics(values, problems),
     protectsTask: read('task_protection'),
     ...switchStore(read('switch_store')),

@@ -173,7 +173,11 @@ export async function stageProxy(
   const lifecycleLog = shared === undefined ? log : integrations(log);
   const store = shared === undefined ? started?.store : ('primary' as const);
   const pair = await certificate(config.tls);
-  const tls = pair && { ...pair, ticketKeys: ticketKeys ?? randomBytes(TICKET_KEY_BYTES) };
+  const tls = pair && {
+    ...pair,
+    ticketKeys: ticketKeys ?? randomBytes(TICKET_KEY_BYTES),
+    isHandedOver: config.tlsHandover === 'auto',
+  };
   return new Proxy(config, log, lifecycleLog, clock, tls, store, wrap);
 }
 

@@ -11,7 +11,7 @@ const LISTEN_MS = 120_000;
 /** Takes connections over, where this process can. */
 export async function takeConnections(handing: Handing, log: ReceiverLog, clock: Clock): Promise<Receiver | undefined> {
   try {
-    const why = await findObstacle();
+    const why = await findObstacle(handing);
     if (why !== undefined) throw new Error(why);
     const receiver = await Receiver.listen(handing, log);
     const cancel = clock.after(LISTEN_MS, () => void receiver.stopListening());
@@ -37,7 +37,7 @@ export async function giveConnections(
   options: HandOverOptions,
 ): Promise<HandOver | undefined> {
   if (addresses.length === 0) return undefined;
-  const why = await findObstacle();
+  const why = await findObstacle(options.plane.handing);
   if (why !== undefined) {
     options.log.warn({ why }, 'Connections are not handed over to the next generation: they end here');
     return undefined;
@@ -51,8 +51,8 @@ export async function giveConnections(
   return handOver;
 }
 
-async function findObstacle(): Promise<string | undefined> {
-  await handlePipes.start();
+async function findObstacle(handing: Handing): Promise<string | undefined> {
+  await Promise.all([handlePipes.start(), handing.ready()]);
   const { result, why } = handlePipes.verdict;
   return result === 'right' ? undefined : why;
 }

@@ -93,7 +93,11 @@ export class HandlePipe {
     return this.state === 'closed' ? 0 : this.pipe.writeQueueSize;
   }
 
-  /** @param left called when the kernel has all of it, or when it will never be read */
+  /**
+   * Of its bytes no copy of this process's own is left behind: they may be keys.
+   *
+   * @param left called when the kernel has all of it, or when it will never be read
+   */
   send({ data, bytes = [], handles = [] }: PipeMessage, left?: () => void): void {
     if (this.state === 'closed') return left?.();
     const text = Buffer.from(JSON.stringify({ data, lengths: bytes.map(({ length }) => length) }));
@@ -105,11 +109,13 @@ export class HandlePipe {
       5,
     );
     header.writeUInt8(handles.length, 9);
-    const whole = Buffer.concat([header, text, ...bytes]).toString('latin1');
+    const head = Buffer.concat([header, text]).toString('latin1');
     // All but the last one have a byte each.
     const before = Math.max(0, handles.length - 1);
-    for (let index = 0; index < before; index += 1) this.write(whole[index]!, handles[index]);
-    this.write(whole.slice(before), handles[before], left);
+    for (let index = 0; index < before; index += 1) this.write(head[index]!, handles[index]);
+    const body = concat(bytes);
+    this.write(head.slice(before), handles[before], body === undefined ? left : undefined);
+    if (body !== undefined) this.writeBytes(body, left);
   }
 
   /** At once; what waits is lost. */
@@ -118,7 +124,7 @@ export class HandlePipe {
     this.state = 'closed';
     this.pipe.close();
     this.dropHandles();
-    this.rest = NOTHING;
+    this.forget();
   }
 
   private write(text: string, handle: ConnectionHandle | undefined, left?: () => void): void {
@@ -133,6 +139,19 @@ export class HandlePipe {
     if (status !== 0 || state[LAST_WRITE_WAS_ASYNC] === 0) left?.();
   }
 
+  /** Not as text: a text cannot be wiped. */
+  private writeBytes(bytes: Buffer, left?: () => void): void {
+    const request = new WriteRequest();
+    const done = () => {
+      bytes.fill(0);
+      left?.();
+    };
+    request.buffer = bytes;
+    request.oncomplete = done;
+    const status = this.pipe.writeBuffer(request, bytes);
+    if (status !== 0 || state[LAST_WRITE_WAS_ASYNC] === 0) done();
+  }
+
   private onRead(bytes: ArrayBuffer | undefined): void {
     const length = state[READ_BYTES_OR_ERROR]!;
     const { pendingHandle } = this.pipe;
@@ -143,12 +162,12 @@ export class HandlePipe {
     if (length === 0 || bytes === undefined) return;
     if (this.state === 'faulty') return this.dropHandles();
     const read = readBytes(bytes, length);
-    this.rest = this.rest.length === 0 ? read : Buffer.concat([this.rest, read]);
+    this.rest = this.rest.length === 0 ? read : join(this.rest, read);
     try {
       this.readMessages();
     } catch (error) {
       this.state = 'faulty';
-      this.rest = NOTHING;
+      this.forget();
       this.dropHandles();
       this.user.onFault(error as Error);
     }
@@ -169,6 +188,7 @@ export class HandlePipe {
         lengths: number[];
       };
       const bytes = cut(rest.subarray(textEnd, end), lengths);
+      rest.fill(0, textEnd, end);
       this.rest = rest.subarray(end);
       this.user.onMessage({ data, bytes, handles: this.handles.splice(0, count) });
     }
@@ -179,9 +199,32 @@ export class HandlePipe {
     this.user.onEnd();
   }
 
+  private forget(): void {
+    this.rest.fill(0);
+    this.rest = NOTHING;
+  }
+
   private dropHandles(): void {
     for (const handle of this.handles.splice(0)) handle.close(() => undefined);
   }
+}
+
+/** Of its own memory, which nothing else has a part of. */
+function concat(bytes: readonly Buffer[]): Buffer | undefined {
+  const length = bytes.reduce((sum, piece) => sum + piece.length, 0);
+  if (length === 0) return undefined;
+  const whole = Buffer.allocUnsafeSlow(length);
+  let at = 0;
+  for (const piece of bytes) at += piece.copy(whole, at);
+  return whole;
+}
+
+/** What was read in two, of which nothing is left. */
+function join(first: Buffer, second: Buffer): Buffer {
+  const whole = Buffer.concat([first, second]);
+  first.fill(0);
+  second.fill(0);
+  return whole;
 }
 
 /** Copies: what is cut is kept for longer than what it came in. */

@@ -17,6 +17,7 @@ export interface PipeHandle {
   readStart(): number;
   /** The kernel copies the handle, which stays open here, with the first byte of the text. */
   writeLatin1String(request: Request, text: string, handle?: Handle): number;
+  writeBuffer(request: Request, bytes: Buffer): number;
   close(closed?: () => void): void;
 }
 

@@ -237,6 +237,15 @@ const GENERAL = {
     unit: 's',
     sentence: 'A new generation must have proved itself within this; else the old one goes on.',
   },
+  tls_handover: {
+    kind: 'choice',
+    group: 'general',
+    values: ['auto', 'off'],
+    default: 'auto',
+    sentence:
+      'Whether connections of TLS 1.3 go over to the next generation in a restart, with their keys; off: they end in their own.',
+    more: 'In FIPS mode it is off. See [Hot restart](#hot-restart).',
+  },
   close_rate_per_second: {
     kind: 'integer',
     group: 'general',

@@ -71,6 +71,8 @@ export interface PlaneTls {
   readonly key: string;
   /** The keys of session tickets, 48 bytes that every process has which is to resume a session. @default - its own */
   readonly ticketKeys?: Uint8Array;
+  /** Whether its connections go over to other processes of this host, and come from them: see `Handing`. @default false */
+  readonly isHandedOver?: boolean;
 }
 
 export interface DataPlaneOptions {

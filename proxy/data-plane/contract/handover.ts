@@ -9,8 +9,8 @@ import type { Peer } from './transport';
 
 /**
  * Why a connection stays in its process. For a while: `request` a request is under way; `pending` one end has not taken all that was
- * written; `moving` its upstream is being replaced. For good: `closing` it ends anyway; `http2`; `tls` and `upstreamTls` the state
- * of TLS cannot go; `stream` its response has no form that another process could go on with; `login` its upstream connection
+ * written, or a record of TLS has not come whole; `moving` its upstream is being replaced. For good: `closing` it ends anyway; `http2`;
+ * `tls` and `upstreamTls` the state of TLS cannot go; `stream` its response has no form that another process could go on with; `login` its upstream connection
  * is logged in for it; `unknown` it has no native handle, or a proxy does not say what another one needs.
  */
 export const STAY_REASONS = [
@@ -39,9 +39,11 @@ export interface PackedEnd {
   readonly isShutDown: boolean;
   /** Absent where the kernel says who it is. */
   readonly peer?: Peer | undefined;
+  /** Of TLS: which of the bytes are its state, with its keys. See `encodeState`. */
+  readonly tls?: number | undefined;
 }
 
-/** An HTTP/1.1 connection between two requests, or within the head of one, which is its only piece of bytes. */
+/** An HTTP/1.1 connection between two requests, or within the head of one, which is the first of its bytes. */
 export interface PackedHttp1 {
   readonly type: 'http1';
   /** Of the client. */
@@ -96,7 +98,7 @@ export interface PackedResume {
   readonly isResumable: boolean;
 }
 
-/** A WebSocket, or what another protocol made of its connection. Its bytes: what was kept of the client, and of the upstream. */
+/** A WebSocket, or what another protocol made of its connection. Its first bytes: what was kept of the client, and of the upstream. */
 export interface PackedUpgrade {
   readonly type: 'upgrade';
   /** Of the client and of the upstream, as all that comes in twos. */
@@ -138,6 +140,8 @@ export interface Arrival {
 
 /** What a data plane has that other processes can go on with. */
 export interface Handing {
+  /** Resolves when it is known which connections can go, and come. */
+  ready(): Promise<void>;
   /**
    * Takes connections out, each as it is asked for. Those that stay are counted in `stays` by why; what is asked for again is
    * looked at again.

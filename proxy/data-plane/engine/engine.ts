@@ -38,6 +38,7 @@ import type { Handle } from '../transport/native';
 import { SelfCheck, worstVerdict } from '../shared/self-check';
 import { StreamTransport } from '../transport/stream-transport';
 import { TlsTransport } from '../transport/tls-transport';
+import { Tls13Connections } from '../tls13/tls13-connections';
 import { tlsFastPath } from '../transport/tls-transport-check';
 import type { Peer, Transport } from '../contract/transport';
 
@@ -48,6 +49,7 @@ const NO_ROOM = 'Too many connections';
 const NO_MEMORY = 'Too little memory';
 const FAST_PATH_OFF =
   'The fast path is off: this Node.js does not handle sockets as is known, and its streams are used';
+const TLS_STAYS = 'In a restart connections of TLS end in their own generation';
 const FAST_PATH_UNTRIED = "The fast path could not be tried, and is tried again; Node.js' streams are used until then";
 
 /** A data plane: HTTP/1.1 on sockets, HTTP/2 and gRPC on `node:http2`. */
@@ -70,11 +72,14 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
   readonly handing: Handing;
   isHandingOver = false;
   private readonly server: Server;
+  private secureServer: tls.Server | undefined;
   private readonly http1 = new Set<Http1Client>();
   private readonly http2: ClientSessions;
   private readonly pools: UpstreamPools;
   private readonly http2Upstreams: Http2Upstreams;
   private readonly overflow: Overflow;
+  /** Absent where no connection of TLS goes to another process, or comes from one. */
+  private readonly tls13: Tls13Connections | undefined;
   readonly memory: MemoryBudget;
   /** The TCP connections under TLS, from before their handshake on. */
   private readonly secured = new Set<Socket>();
@@ -115,7 +120,7 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
     this.memory = new MemoryBudget(
       limits.memoryBytes,
       () => this.holders(),
-      () => Math.max(0, this.secured.size - this.served) * TLS_BYTES,
+      () => Math.max(0, this.securedClients - this.served) * TLS_BYTES,
       noticed,
     );
     if (limits.memoryBytes !== Infinity) this.ticker.add(this.memory);
@@ -125,6 +130,9 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
       const refused = (rejection: RejectedRequest) => this.refused(rejection);
       this.headers = new ProxyHeaderReaders({ ticker: this.ticker, headMs, refused });
     }
+    this.server = options.tls ? this.createTlsServer(options.tls) : this.createPlainServer();
+    this.server.on('error', () => undefined);
+    this.tls13 = options.tls?.isHandedOver === true ? this.createTls13(options.tls) : undefined;
     this.handing = new PlaneHanding({
       context: this,
       home: this,
@@ -133,9 +141,8 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
       http2: this.http2,
       hasLogin: (client) => this.pools.hasLogin(client),
       hasRoom: () => this.hasRoom && this.hasFileForClient,
+      tls: this.tls13,
     });
-    this.server = options.tls ? this.createTlsServer(options.tls) : this.createPlainServer();
-    this.server.on('error', () => undefined);
   }
 
   async listen(
@@ -163,6 +170,7 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
     this.accepting = new Accepting(server);
     this.accepting.setOptionsOnce();
     this.acceptHandles();
+    void this.tls13?.check.start();
     const { address, port } = server.address() as AddressInfo;
     return { host: 'shared' in at ? address : at.host, port };
   }
@@ -354,7 +362,17 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
       else this.serveSecured(socket);
     });
     server.on('tlsClientError', (_: Error, socket: TLSSocket) => socket.destroy());
+    this.secureServer = server;
     return this.headers ? this.createServerBefore(server, this.headers) : server;
+  }
+
+  private createTls13(tls: PlaneTls): Tls13Connections {
+    // Behind a PROXY header the server of TLS is another one than that which listens.
+    const connections = new Tls13Connections(this.secureServer!, tls);
+    connections.check.watch(({ result, why }) => {
+      if (result === 'wrong') this.options.noticed?.({ level: 'warn', message: TLS_STAYS, figures: { why } });
+    });
+    return connections;
   }
 
   private serveSecured(socket: TLSSocket): void {
@@ -393,7 +411,11 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
   }
 
   private get clientConnections(): number {
-    return (this.headers?.size ?? 0) + (this.options.tls ? this.secured.size : this.served);
+    return (this.headers?.size ?? 0) + (this.options.tls ? this.securedClients : this.served);
+  }
+
+  private get securedClients(): number {
+    return this.secured.size + (this.tls13?.size ?? 0);
   }
 
   /** Those whose protocol is known. */

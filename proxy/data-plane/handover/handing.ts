@@ -1,13 +1,12 @@
 import type { MoveRejection } from '../../../core/moves/moves';
 import type {
   Arrival,
-  ConnectionHandle,
   Departure,
   Handing,
   Packed,
-  PackedEnd,
   PackedEntry,
   PackedResume,
+  PackedUpgrade,
   StayReason,
 } from '../contract/handover';
 import type { Forward } from '../contract/data-plane';
@@ -17,9 +16,9 @@ import { UpgradedConnection } from '../exchange/upgraded-connection';
 import type { ClientHome } from '../http1/http1-client';
 import { Http1Client } from '../http1/http1-client';
 import type { PlaneContext, TunnelEntry } from '../shared/context';
-import { HandleTransport, PackedTransport } from '../transport/handle-transport';
-import type { Handle } from '../transport/native';
 import { Resume } from '../moves/resume';
+import type { Tls13Connections } from '../tls13/tls13-connections';
+import { openEnds, takeEnds, wipeStates } from './ends';
 import { InTransit } from './in-transit';
 
 /** What the engine has of its connections. */
@@ -32,6 +31,15 @@ export interface HandingPlane {
   /** An upstream connection is logged in for this client. */
   hasLogin(client: Http1Client): boolean;
   hasRoom(): boolean;
+  /** Absent where no connection of TLS goes, or comes. */
+  readonly tls?: Tls13Connections | undefined;
+}
+
+/** What an upgraded connection goes on with, beside its ends. */
+interface Resuming {
+  readonly place: InTransit;
+  readonly forward: Forward;
+  readonly resume: Resume | MoveRejection;
 }
 
 type Stays = Record<StayReason, number>;
@@ -39,6 +47,10 @@ type Stays = Record<StayReason, number>;
 /** Takes connections out of a data plane, and puts them in. */
 export class PlaneHanding implements Handing {
   constructor(private readonly plane: HandingPlane) {}
+
+  async ready(): Promise<void> {
+    await this.plane.tls?.check.start();
+  }
 
   /** The long-lived ones first: who is idle comes again, or not, and a request that it sends waits in the kernel. */
   *departures(stays: Stays): Generator<Departure> {
@@ -56,6 +68,15 @@ export class PlaneHanding implements Handing {
   }
 
   arrive(packed: Packed): Arrival {
+    try {
+      return this.arriveUnwiped(packed);
+    } catch (error) {
+      wipeStates(packed.data.ends, packed.bytes);
+      throw error;
+    }
+  }
+
+  private arriveUnwiped(packed: Packed): Arrival {
     if (!this.plane.hasRoom()) throw new Error('There must be room for one more connection, got none');
     switch (packed.data.type) {
       case 'http1':
@@ -68,64 +89,59 @@ export class PlaneHanding implements Handing {
   private takeHttp1(client: Http1Client): Departure | StayReason {
     const { transport, obstacle } = client;
     if (obstacle !== undefined) return obstacle;
-    if (transport.isTls) return 'tls';
     if (this.plane.hasLogin(client)) return 'login';
-    if (!(transport instanceof HandleTransport)) return 'unknown';
-    if (!transport.isQuiet) return 'pending';
+    const taken = takeEnds([transport], this.plane.tls, 1);
+    if (typeof taken === 'string') return taken;
     const { head, waitedMs } = client.pack();
-    const { handle, end } = packEnd(transport);
-    const packed: Packed = { data: { type: 'http1', ends: [end], waitedMs }, bytes: [head], handles: [handle] };
+    const { ends, states, handles } = taken;
     return {
-      ...packed,
-      keep: () => this.arriveHttp1(packed).begin(),
-      release: () => closeAll(packed.handles),
+      data: { type: 'http1', ends: [ends[0]!], waitedMs },
+      bytes: [head, ...states],
+      handles,
+      keep: () => this.resumeHttp1(taken.keep()[0]!, head, waitedMs),
+      release: () => taken.release(),
     };
   }
 
   private arriveHttp1({ data, bytes, handles }: Packed): Arrival {
     if (data.type !== 'http1') throw new Error(`A connection must be of HTTP/1.1, got ${data.type}`);
-    const { context, home, http1 } = this.plane;
-    const [transport] = unpackEnds(data.ends, handles);
+    const ends = openEnds(data.ends, handles, bytes, this.plane.tls);
     return {
-      begin: () => {
-        const client = new Http1Client(context, home, transport!);
-        http1.add(client);
-        client.unpack(bytes[0]!, data.waitedMs);
-      },
-      drop: () => closeAll(handles),
+      begin: () => this.resumeHttp1(ends.begin()[0]!, bytes[0]!, data.waitedMs),
+      drop: () => ends.drop(),
     };
+  }
+
+  private resumeHttp1(transport: Transport, head: Buffer, waitedMs: number): void {
+    const { context, home, http1 } = this.plane;
+    const client = new Http1Client(context, home, transport);
+    http1.add(client);
+    client.unpack(head, waitedMs);
   }
 
   private takeUpgraded(connection: UpgradedConnection): Departure | StayReason {
     const { ends, obstacle, forwardRecord } = connection;
     if (obstacle !== undefined || ends === undefined) return obstacle ?? 'closing';
-    const [client, upstream] = ends;
-    if (client.isTls) return 'tls';
-    if (upstream.isTls) return 'upstreamTls';
     if (forwardRecord === undefined) return 'unknown';
-    if (!(client instanceof HandleTransport) || !(upstream instanceof HandleTransport)) return 'unknown';
-    if (!client.isQuiet || !upstream.isQuiet) return 'pending';
+    const taken = takeEnds(ends, this.plane.tls, 2);
+    if (typeof taken === 'string') return taken;
     const { ledger } = this.plane.context.options;
     const { tunnel, forward, resume, isOpaque } = connection.pack();
     const entry = this.packEntry(connection);
-    const [one, other] = [packEnd(client), packEnd(upstream)];
-    const packed: Packed = {
-      data: {
-        ...{ type: 'upgrade', ends: [one.end, other.end], entry, isOpaque, forward: forwardRecord },
-        resume: typeof resume === 'string' ? resume : (resume.pack() ?? 'cannotResume'),
-        relays: [tunnel.client.past!, tunnel.upstream.past!],
-        idleMs: tunnel.idleMs,
-      },
-      bytes: [tunnel.client.head, tunnel.upstream.head],
-      handles: [one.handle, other.handle],
+    const data: PackedUpgrade = {
+      ...{ type: 'upgrade', ends: [taken.ends[0]!, taken.ends[1]!], entry, isOpaque, forward: forwardRecord },
+      resume: typeof resume === 'string' ? resume : (resume.pack() ?? 'cannotResume'),
+      relays: [tunnel.client.past!, tunnel.upstream.past!],
+      idleMs: tunnel.idleMs,
     };
+    const heads = [tunnel.client.head, tunnel.upstream.head];
     const place = new InTransit(entry);
     ledger.replace(connection, place, connection.kind);
     return {
-      ...packed,
-      keep: () => this.resumeUpgraded(packed, place, forward, resume),
+      ...{ data, bytes: [...heads, ...taken.states], handles: taken.handles },
+      keep: () => this.resumeUpgraded(data, heads, taken.keep(), { place, forward, resume }),
       release: () => {
-        closeAll(packed.handles);
+        taken.release();
         ledger.handOver(place);
         place.arrived(undefined);
       },
@@ -133,18 +149,22 @@ export class PlaneHanding implements Handing {
   }
 
   private arriveUpgraded(packed: Packed): Arrival {
-    const { data, handles } = packed;
+    const { data, bytes, handles } = packed;
     if (data.type !== 'upgrade') throw new Error(`A connection must be an upgraded one, got ${data.type}`);
     const { ledger, resumeForward } = this.plane.context.options;
     if (resumeForward === undefined) throw new Error('It is not known here where an upgraded connection goes');
     const forward = resumeForward(data.forward);
     const { entry } = data;
+    const ends = openEnds(data.ends, handles, bytes, this.plane.tls);
     const place = new InTransit(entry);
     ledger.takeOver(place, entry.kind, performance.now() - entry.ageMs, entry.isCarried);
     return {
-      begin: () => this.resumeUpgraded(packed, place, forward, unpackResume(data.resume)),
+      begin: () => {
+        const resume = unpackResume(data.resume);
+        this.resumeUpgraded(data, bytes, ends.begin(), { place, forward, resume });
+      },
       drop: () => {
-        closeAll(handles);
+        ends.drop();
         ledger.handOver(place);
         place.arrived(undefined);
       },
@@ -152,17 +172,15 @@ export class PlaneHanding implements Handing {
   }
 
   private resumeUpgraded(
-    { data, bytes, handles }: Packed,
-    place: InTransit,
-    forward: Forward,
-    resume: Resume | MoveRejection,
+    data: PackedUpgrade,
+    heads: readonly Buffer[],
+    transports: readonly Transport[],
+    { place, forward, resume }: Resuming,
   ): void {
-    if (data.type !== 'upgrade') return;
     const { context } = this.plane;
-    const transports = unpackEnds(data.ends, handles);
     const ends = transports.map((transport, index) => ({
       transport,
-      head: bytes[index]!,
+      head: heads[index]!,
       past: data.relays[index]!,
     }));
     const connection = new UpgradedConnection(context, forward, data.entry, resume);
@@ -180,21 +198,4 @@ export class PlaneHanding implements Handing {
 
 function unpackResume(packed: PackedResume | MoveRejection): Resume | MoveRejection {
   return typeof packed === 'string' ? packed : Resume.unpack(packed);
-}
-
-function packEnd(transport: HandleTransport): { readonly handle: Handle; readonly end: PackedEnd } {
-  const { handle, ...end } = transport.pack();
-  return { handle, end };
-}
-
-function unpackEnds(ends: readonly PackedEnd[], handles: readonly ConnectionHandle[]): Transport[] {
-  return ends.map(({ hasReadEnd, isShutDown, peer }, index) => {
-    const packed: PackedTransport = { handle: handles[index] as Handle, hasReadEnd, isShutDown, peer };
-    return HandleTransport.unpack(packed);
-  });
-}
-
-/** Without a word to their peers: another process has them, too. */
-function closeAll(handles: readonly ConnectionHandle[]): void {
-  for (const handle of handles) handle.close(() => undefined);
 }

@@ -14,6 +14,7 @@ import {
 } from './record-layer/records';
 import type { Tls13State } from './tls13-state';
 import type { TrafficKeys } from './record-layer/traffic-keys';
+import { HandleTransport, PackedTransport } from '../transport/handle-transport';
 import { TransportStream } from '../transport/transport-stream';
 
 /**
@@ -26,6 +27,7 @@ const LINGER_MS = 1_000;
 /** Without data in between, as for OpenSSL. */
 const MAX_EMPTY_RECORDS = 32;
 const KEY_UPDATE_BYTES = 5 + RECORD_OVERHEAD;
+const NOTHING = Buffer.alloc(0);
 
 /** Records on their way to the transport below, which copies what it cannot write at once. */
 const sealed = Buffer.allocUnsafeSlow(8 * (MAX_CONTENT_BYTES + RECORD_OVERHEAD) + KEY_UPDATE_BYTES);
@@ -39,6 +41,14 @@ type Tls13Life = 'live' | 'failed' | 'destroyed';
 export interface Tls13Options {
   /** Records that one key protects before a new one takes its place. @default 2^23 */
   readonly maxKeyRecords?: number;
+  /** Called once, when the connection has ended, or was taken out. */
+  readonly gone?: () => void;
+}
+
+/** A connection that was taken out of a transport, between two records. */
+export interface PackedTls13 {
+  readonly below: PackedTransport;
+  readonly state: Tls13State;
 }
 
 /**
@@ -54,6 +64,7 @@ export class Tls13Transport implements Transport, TransportUser {
   private readonly writeKeys: TrafficKeys;
   private readonly maxContentBytes: number;
   private readonly maxKeyRecords: number;
+  private readonly gone: () => void;
   private readonly records = new RecordSplitter();
   private handshake: PostHandshakeReader | undefined = undefined;
   /** What the process before has read, and its user had not. */
@@ -79,16 +90,36 @@ export class Tls13Transport implements Transport, TransportUser {
   constructor(
     private readonly below: Transport,
     state: Tls13State,
-    { maxKeyRecords = MAX_KEY_RECORDS }: Tls13Options = {},
+    { maxKeyRecords = MAX_KEY_RECORDS, gone = () => undefined }: Tls13Options = {},
   ) {
     this.readKeys = state.read;
     this.writeKeys = state.write;
     this.maxContentBytes = state.maxContentBytes;
     this.maxKeyRecords = maxKeyRecords;
+    this.gone = gone;
     this.plaintext = state.plaintext.length > 0 ? state.plaintext : undefined;
     if (state.unopened.length > 0) this.records.add(state.unopened, state.unopened.length);
     below.user = this;
     this.flushSoon();
+  }
+
+  /** Nothing of it is under way in this process, and it is open both ways: `pack` may be called. */
+  get isQuiet(): boolean {
+    const { below } = this;
+    const isOpen = this.isWritable && this.readState === 'open';
+    const isBetween = !this.owesKeyUpdate && this.handshake?.isWithin !== true;
+    return isOpen && isBetween && below instanceof HandleTransport && below.isQuiet;
+  }
+
+  /** Takes the connection out; nothing is read any more. The transport is of no use afterwards. */
+  pack(): PackedTls13 {
+    const below = (this.below as HandleTransport).pack();
+    const { maxContentBytes, plaintext = NOTHING, records } = this;
+    const state = { read: this.readKeys.copy(), write: this.writeKeys.copy(), maxContentBytes };
+    const unopened = records.takeRest();
+    this.leave('destroyed');
+    this.gone();
+    return { below, state: { ...state, plaintext, unopened } };
   }
 
   write(text: string): void {
@@ -202,6 +233,7 @@ export class Tls13Transport implements Transport, TransportUser {
 
   onClose(error: Error | undefined): void {
     clearTimeout(this.linger);
+    this.gone();
     // The user of a failed one knows.
     if (this.life === 'failed') return;
     this.leave('destroyed');

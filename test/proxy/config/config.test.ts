@@ -55,6 +55,7 @@ test('an upstream is enough; the rest has defaults', () => {
       adapters: { names: ['socket.io', 'graphql-transport-ws'], rules: [] },
     },
     restart: { maxGenerations: 3, timeoutSeconds: 30 },
+    tlsHandover: 'auto',
     protectsTask: false,
     forwardedFor: 'append',
     smokeTestPorts: [],

@@ -23,6 +23,11 @@ export class PostHandshakeReader {
   private filled = 0;
   private updates = 0;
 
+  /** A message is not whole. */
+  get isWithin(): boolean {
+    return this.filled > 0;
+  }
+
   /**
    * @param content of a record of the type handshake
    * @param length of what counts of it

@@ -45,6 +45,13 @@ export class RecordSplitter {
     else if (!this.isParked || at > 0) this.keep(bytes.subarray(at, end), 0);
   }
 
+  /** Copies what is left. */
+  takeRest(): Buffer {
+    const rest = Buffer.from(this.bytes?.subarray(this.at, this.end) ?? []);
+    this.clear();
+    return rest;
+  }
+
   /** Nothing was left by the last call of `park`. */
   get isEmpty(): boolean {
     return this.bytes === undefined;

@@ -39,11 +39,15 @@ function forward(record?: { readonly opened: number }): Forward {
   return { upstream, record: () => ({ opened }), settled: () => void (settled += 1) };
 }
 
+/** PEM: the client's side is of TLS. */
+const tls = process.argv[2] === undefined ? undefined : (JSON.parse(process.argv[2]) as { cert: string; key: string });
+
 const plane = createDataPlane({
   timeouts: completeTimeouts({}),
   limits: trustingLimits({}),
   failureResponse: (failure) => ({ status: 502, body: failure }),
   ledger,
+  ...(tls && { tls: { ...tls, isHandedOver: true } }),
   route: () => ({ forward: forward() }),
   resumeForward: (record) => forward(record as { opened: number }),
   faulted: (error) => void lines.push({ message: String((error as Error).stack) }),
@@ -97,6 +101,7 @@ async function follow(order: ToGeneration): Promise<unknown> {
         await new Promise<void>((resolve) => fastPath.watch(() => resolve()));
       return plane.listen({ host: '127.0.0.1', port: 0 });
     case 'receive':
+      await plane.handing.ready();
       return (await Receiver.listen(plane.handing, log)).address;
     case 'handOver': {
       await plane.stopAccepting();

@@ -5,8 +5,9 @@ import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { buildSync } from 'esbuild';
-import { WebSocket, WebSocketServer } from 'ws';
+import { ClientOptions, WebSocket, WebSocketServer } from 'ws';
 import type { HandOverFigures } from '../../../../proxy/handover/hand-over';
+import type { CertificatePair } from '../../../../proxy/data-plane/tls13/tls13-check';
 import type { HandoverAddress } from '../../../../proxy/handover/messages';
 import type { EndingCounts, KindCounts, ByKind } from '../../../../core/proxy/connections';
 import type { ByteCounts } from '../../../../proxy/data-plane/contract/ledger';
@@ -24,7 +25,10 @@ export interface GenerationReport {
 }
 
 /** Made once a test file. */
-export function bundleGeneration(): { start(upstreamPort?: number): Promise<Generation>; remove(): void } {
+export function bundleGeneration(): {
+  start(upstreamPort?: number, tls?: CertificatePair): Promise<Generation>;
+  remove(): void;
+} {
   const folder = mkdtempSync(path.join(tmpdir(), 'drainshift-generation-'));
   const bundle = path.join(folder, 'generation.js');
   buildSync({
@@ -35,7 +39,7 @@ export function bundleGeneration(): { start(upstreamPort?: number): Promise<Gene
     outfile: bundle,
   });
   return {
-    start: (upstreamPort) => Generation.start(bundle, upstreamPort),
+    start: (upstreamPort, tls) => Generation.start(bundle, upstreamPort, tls),
     remove: () => rmSync(folder, { recursive: true }),
   };
 }
@@ -60,8 +64,11 @@ export class Generation {
     });
   }
 
-  static async start(bundle: string, upstreamPort?: number): Promise<Generation> {
-    const child = fork(bundle, [], { serialization: 'advanced', execArgv: ['--no-deprecation'] });
+  static async start(bundle: string, upstreamPort?: number, tls?: CertificatePair): Promise<Generation> {
+    const child = fork(bundle, tls === undefined ? [] : [JSON.stringify(tls)], {
+      serialization: 'advanced',
+      execArgv: ['--no-deprecation'],
+    });
     later(() => void child.kill('SIGKILL'));
     const generation = new Generation(child);
     if (upstreamPort !== undefined)
@@ -125,6 +132,11 @@ export async function startEcho(
   return { port: (server.address() as AddressInfo).port, sockets };
 }
 
+/** `isTls`: over TLS, whose certificate is not looked at. */
+export interface CounterOptions extends Pick<ClientOptions, 'perMessageDeflate' | 'maxVersion' | 'ciphers'> {
+  readonly isTls?: boolean;
+}
+
 /** Sends numbers and counts those that come back. */
 export class Counter {
   sent = 0;
@@ -151,8 +163,9 @@ export class Counter {
     });
   }
 
-  static open(port: number, options: { perMessageDeflate?: boolean } = {}): Promise<Counter> {
-    const socket = new WebSocket(`ws://127.0.0.1:${port}/chat?room=1`, { perMessageDeflate: false, ...options });
+  static open(port: number, { isTls = false, ...options }: CounterOptions = {}): Promise<Counter> {
+    const url = `${isTls ? 'wss' : 'ws'}://127.0.0.1:${port}/chat?room=1`;
+    const socket = new WebSocket(url, { perMessageDeflate: false, rejectUnauthorized: false, ...options });
     const counter = new Counter(socket);
     return new Promise((resolve, reject) => {
       socket.once('open', () => resolve(counter));
