@@ -9,11 +9,12 @@ export const haproxy: Peer = {
   launch: (job) => {
     const file = join(job.directory, 'haproxy.cfg');
     writeFileSync(file, configuration(job));
-    return { command: 'haproxy', args: ['-db', '-f', file] };
+    const isRestarted = job.shutdownSeconds !== undefined;
+    return { command: 'haproxy', args: [...(isRestarted ? ['-W'] : []), '-db', '-f', file] };
   },
 };
 
-function configuration({ port, upstreamPort, tls, openFiles }: Job): string {
+function configuration({ port, upstreamPort, tls, openFiles, directory, shutdownSeconds }: Job): string {
   // Each connection takes two files; HAProxy refuses to start with a promise that it cannot keep.
   const connections = Math.floor(openFiles / 2) - 100;
   const scheme = tls === undefined ? 'http' : 'https';
@@ -21,6 +22,7 @@ function configuration({ port, upstreamPort, tls, openFiles }: Job): string {
 global
   nbthread 1
   maxconn ${connections}
+${shutdownSeconds === undefined ? '' : seamlessReload(directory, shutdownSeconds)}
 
 defaults
   mode http
@@ -41,4 +43,10 @@ backend backend
   http-reuse always
   server only 127.0.0.1:${upstreamPort}
 `;
+}
+
+/** The new process gets the listening sockets of the old one, so that no connection is rejected. */
+function seamlessReload(directory: string, shutdownSeconds: number): string {
+  return `  stats socket ${join(directory, 'haproxy.sock')} mode 600 level admin expose-fd listeners
+  hard-stop-after ${shutdownSeconds}s`;
 }

@@ -13,7 +13,7 @@ export const nginx: Peer = {
   missing: () => (hasCommand('nginx') ? undefined : 'apt-get install nginx-light'),
   launch: (job) => {
     const file = join(job.directory, 'nginx.conf');
-    writeFileSync(file, nginxFrame(job.directory, job.openFiles, proxyServer(job)));
+    writeFileSync(file, nginxFrame(job.directory, job.openFiles, proxyServer(job), job));
     return { command: 'nginx', args: ['-p', job.directory, '-c', file] };
   },
 };

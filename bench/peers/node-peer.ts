@@ -17,6 +17,11 @@ export interface NodePeerJob {
 
 export function nodePeerJob(): NodePeerJob {
   whenParentEnds();
+  return readNodePeerJob();
+}
+
+/** The same, of a process that outlives the one that started it. */
+export function readNodePeerJob(): NodePeerJob {
   const { port, upstreamPort, tls } = asked<Job>();
   return {
     port,

@@ -32,6 +32,10 @@ export interface Job {
   /** Its own, empty. */
   readonly directory: string;
   readonly openFiles: number;
+  /** Processes, of a peer that has several. @default 1 */
+  readonly workers?: number;
+  /** After a restart, until an old process cuts the connections that it still has. @default - it is never restarted */
+  readonly shutdownSeconds?: number;
 }
 
 export interface CertificateFiles {

@@ -468,12 +468,11 @@ class Proxy implements StagedProxy {
   }
 
   async close(): Promise<void> {
-    void this.receiver?.stopListening();
     this.drain.stop();
     this.mover.stop();
     this.gate.stop();
     this.sessionStore?.stop();
-    await Promise.all([this.plane.close(), this.adminServer?.close()]);
+    await Promise.all([this.plane.close(), this.adminServer?.close(), this.receiver?.stopListening()]);
     this.ledgers.upstreams.stop();
     this.moveLog.stop();
     this.ledgers.accessLog?.stop();

@@ -12,6 +12,7 @@ const GUARDED = [
   'rehearsal/processes/reaper.ts',
   'rehearsal/processes/signal.ts',
   'bench/processes/children.ts',
+  'bench/restart/estate.ts',
   'bench/soak/upstream/outages.ts',
   'bench/soak/proxy/proxy.ts',
   'proxy/restart/keeper.ts',

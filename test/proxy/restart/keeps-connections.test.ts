@@ -1,3 +1,5 @@
+import { mkdtempSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { ProxyBundle, bundleProxy } from '../support/proxy-process';
 import { findReport } from '../support/proxy-world';
 import { endOf, restart, startRestartable } from '../support/restart-world';
@@ -16,10 +18,9 @@ test.each([
   'restarts keep every WebSocket, with its messages, its age and its place in the counts, with workers: %d, generations: %j',
   async (workers, generations) => {
     const echo = await startEcho();
-    const { proxy, port, admin } = await startRestartable(bundle, {
-      workers,
-      upstream: `http://127.0.0.1:${echo.port}`,
-    });
+    const temporary = mkdtempSync(join(bundle.folder, 'tmp-'));
+    const settings = { workers, upstream: `http://127.0.0.1:${echo.port}` };
+    const { proxy, port, admin } = await startRestartable(bundle, settings, undefined, { TMPDIR: temporary });
     const counters = await Promise.all(Array.from({ length: 20 }, () => Counter.open(port)));
     for (const counter of counters) counter.sayEvery(10, 20);
     for (const generation of generations) {
@@ -30,6 +31,8 @@ test.each([
       const { active, ended } = await findReport(admin);
       expect(active.websocket).toBe(20);
       expect(ended.websocket).toEqual({ completed: 0, moved: 0, closed: 0, forced: 0 });
+      // Those of the generation that serves: each worker takes connections over a socket of its own.
+      expect(readdirSync(temporary)).toHaveLength(workers);
       const mark = counters.map(({ received }) => received);
       await until(() => counters.every(({ received }, index) => received > mark[index]! + 2));
     }

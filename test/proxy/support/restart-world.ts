@@ -21,6 +21,7 @@ export async function startRestartable(
   bundle: ProxyBundle,
   settings: object = {},
   handler: http.RequestListener = (_, response) => response.end('source'),
+  environment: Record<string, string> = {},
 ): Promise<RestartWorld> {
   const backend = await startBackend(handler);
   const other = await startBackend((_, response) => response.end('target'));
@@ -36,7 +37,7 @@ export async function startRestartable(
   };
   const write = (more: object) => writeFileSync(file, stringify({ ...needed, ...more }));
   write(settings);
-  const proxy = bundle.run(['--config', file]);
+  const proxy = bundle.run(['--config', file], environment);
   // Those whose parent has ended have another one.
   later(() => {
     for (const { pid } of proxy.lines) kill(pid);
