@@ -14,13 +14,14 @@ export interface HandOverOptions {
 
 /** What has left this process, and why the rest has not. */
 export interface HandOverFigures {
-  readonly handedOver: { readonly idle: number; readonly upgraded: number };
+  readonly handedOver: { readonly idle: number; readonly upgraded: number; readonly streams: number };
   /** As of the last look, but for those that are 0. */
   readonly stays: Readonly<Partial<Record<StayReason, number>>>;
   /** For how long one that was handed over had no reader at most. */
   readonly longestMs: number;
 }
 
+const COUNTED_AS = { http1: 'idle', upgrade: 'upgraded', stream: 'streams' } as const;
 /** Requests end in this process; their connections are looked at again so often. */
 const LOOK_MS = 50;
 /** A process that has no room for one may have it later. */
@@ -38,7 +39,7 @@ export class HandOver implements SenderEvents {
   private walk: Iterator<Departure> | undefined;
   private stays = noStays();
   private lastStays = noStays();
-  private readonly counts = { idle: 0, upgraded: 0 };
+  private readonly counts = { idle: 0, upgraded: 0, streams: 0 };
   private refusedUntilMs = -Infinity;
   private lastRejection = '';
   private sweeps = 0;
@@ -89,7 +90,7 @@ export class HandOver implements SenderEvents {
   // What the senders tell.
 
   handedOver(departure: Departure): void {
-    this.counts[departure.data.type === 'http1' ? 'idle' : 'upgraded'] += 1;
+    this.counts[COUNTED_AS[departure.data.type]] += 1;
   }
 
   refused(_: Departure, why: string): void {

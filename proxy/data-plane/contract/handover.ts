@@ -113,8 +113,125 @@ export interface PackedUpgrade {
   readonly forward: object;
 }
 
+/** The head of a request of HTTP/1.1, without the host of an absolute target: that is in its fields. */
+export interface PackedHead {
+  readonly method: string;
+  readonly url: string;
+  readonly httpVersion: '1.0' | '1.1';
+  /** Field lines, CR LF behind each. */
+  readonly fields: string;
+}
+
+/** How a client's response goes on. */
+export interface PackedWriter {
+  readonly isLast: boolean;
+  readonly isChunked: boolean;
+}
+
+/** Where a `ChunkedDecoder` is. */
+export interface PackedChunks {
+  readonly state: string;
+  readonly size: number;
+  readonly digits: number;
+  readonly extension: string;
+  readonly extensionLength: number;
+  readonly isPadding: boolean;
+  readonly extensionBytes: number;
+  readonly dataBytes: number;
+  /** What has come of them. */
+  readonly trailers: string;
+}
+
+/** Where a `BodyReader` is. */
+export interface PackedBody {
+  readonly endsBy: 'length' | 'chunked' | 'close';
+  readonly left: number;
+  readonly chunks?: PackedChunks | undefined;
+}
+
+/** Where a `ResponseReader` is, in the body of a response. */
+export interface PackedResponse {
+  readonly method: string;
+  readonly status: number;
+  readonly keepsAlive: boolean;
+  readonly body: PackedBody;
+}
+
+/** An upstream connection with a response on it. */
+export interface PackedUpstream {
+  readonly response: PackedResponse;
+  readonly keptMs?: number | undefined;
+  readonly address?: string | undefined;
+  /** Absent: never. */
+  readonly expiresInMs?: number | undefined;
+  readonly isBound: boolean;
+}
+
+/** Where an `EventScanner` is. Ids are latin1. */
+export interface PackedEventScanner {
+  readonly isLineEmpty: boolean;
+  readonly isEventEmpty: boolean;
+  readonly wasCr: boolean;
+  readonly field: number;
+  readonly started: string;
+  readonly nextId?: string | undefined;
+  readonly hasId: boolean;
+  readonly hasData: boolean;
+  readonly atBoundary: boolean;
+  readonly id?: string | undefined;
+  readonly sameIds: number;
+  readonly hadEventWithoutId: boolean;
+  readonly lastHadId: boolean;
+}
+
+/** Where a `CatchUp` is, but for what it holds of an event. */
+export interface PackedCatchUp {
+  readonly lastId: string;
+  readonly left: number;
+  readonly scanner: PackedEventScanner;
+}
+
+/** Where an `EventStream` is. */
+export interface PackedEvents {
+  readonly isOpaque: boolean;
+  readonly clientId?: string | undefined;
+  readonly scanner: PackedEventScanner;
+  readonly catchUp?: PackedCatchUp | undefined;
+}
+
+/** What an event stream keeps so that its request can be sent again: see `EventStreamMove`. */
+export interface PackedStreamMove {
+  readonly token?: string | undefined;
+  /** Null: without that field. */
+  readonly replaced: Readonly<Record<string, string | string[] | null>> | null;
+}
+
+/** Where an exchange is, in the middle of its response. */
+export interface PackedExchange {
+  readonly status: number;
+  /** For so long the upstream has sent nothing. */
+  readonly silentMs: number;
+  /** Absent where no one follows its events. */
+  readonly events?: PackedEvents | undefined;
+  readonly move?: PackedStreamMove | undefined;
+}
+
+/** An event stream in the middle of its response. Its bytes: what the client has sent ahead, and what is held of an event. */
+export interface PackedStream {
+  readonly type: 'stream';
+  /** Of the client and of the upstream. */
+  readonly ends: readonly [PackedEnd, PackedEnd];
+  readonly entry: PackedEntry;
+  readonly head: PackedHead;
+  readonly writer: PackedWriter;
+  readonly exchange: PackedExchange;
+  readonly upstream: PackedUpstream;
+  /** See `Forward.record`. */
+  readonly forward: object;
+}
+
 /** As JSON has it. */
-export type PackedData = PackedHttp1 | PackedUpgrade;
+export type PackedData = PackedHttp1 | PackedUpgrade | PackedStream;
 
 export interface Packed {
   readonly data: PackedData;

@@ -139,7 +139,7 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
       http1: this.http1,
       tunnels: this.tunnels,
       http2: this.http2,
-      hasLogin: (client) => this.pools.hasLogin(client),
+      pools: this.pools,
       hasRoom: () => this.hasRoom && this.hasFileForClient,
       tls: this.tls13,
     });

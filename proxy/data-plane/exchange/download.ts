@@ -22,6 +22,11 @@ export class Download {
     this.client.begin(head);
   }
 
+  /** One of another process, which may be silent. */
+  continue(): void {
+    this.mayBeSilent = true;
+  }
+
   /** Returns whether the client's turn begins with that: it has to read before more is sent. */
   pass(bytes: Buffer, upstream: UpstreamStream | undefined): boolean {
     this.client.write(bytes);

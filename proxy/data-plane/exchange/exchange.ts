@@ -7,6 +7,7 @@ import { type Resume, offerToken, tokenLine } from '../moves/resume';
 import type { PlaneContext } from '../shared/context';
 import type { Response, Decision, FailureCause, Forward, Upstream, UpstreamFailure } from '../contract/data-plane';
 import type { Deviation } from '../contract/deviations';
+import type { PackedExchange, StayReason } from '../contract/handover';
 import { EventStreamMove, StreamExchange, takeToken } from '../moves/event-stream-move';
 import { EventStream } from '../streams/event-stream';
 import { Download } from './download';
@@ -34,6 +35,7 @@ import { findClient, keepClient } from '../shared/client-address';
 import { cutQuery, keepPath } from '../shared/path';
 import type { Ticking } from '../shared/ticker';
 
+const NOTHING = Buffer.alloc(0);
 const WITHOUT_TOKEN = { fields: undefined, token: undefined } as const;
 const UNASKED_SWITCH: FailureCause = { why: 'a switch of protocols that was not asked for' };
 /** RFC 9110 section 9.2.2. */
@@ -400,6 +402,60 @@ export class Exchange extends LedgerEntry implements ClientExchange, UpstreamEve
   ask(upstream: Upstream, replaced: ReplacedFields): void {
     this.open(upstream, this.block(upstream, replaced), 'fresh');
     this.upstream!.flush();
+  }
+
+  // To another process.
+
+  /** Why it cannot be taken out of this process; undefined of an event stream in the middle of its response. */
+  get obstacle(): StayReason | undefined {
+    const { state, stream, move, upload, download, upstream } = this;
+    if (state !== 'responding' || !download.mayBeSilent || !upload.isOver) return 'request';
+    if (stream?.isClosing) return 'closing';
+    return stream?.isMoving || move?.isJoining || upstream === undefined ? 'moving' : undefined;
+  }
+
+  /** What is read of, while there is something. */
+  get source(): UpstreamStream | undefined {
+    return this.upstream;
+  }
+
+  /** Undefined where it has to stay in this process. */
+  get forwardRecord(): object | undefined {
+    return this.forward?.record?.(this.destination!);
+  }
+
+  /**
+   * Takes it out of this process, without its streams: it is of no use afterwards, and another entry has to stand for it in the ledger.
+   *
+   * @returns with it what is held back of an event
+   */
+  pack(): { readonly packed: PackedExchange; readonly forward: Forward; readonly held: Buffer } {
+    const { status, stream, move, stallDetector, forward } = this;
+    const { packed: events, held = NOTHING } = stream?.pack() ?? {};
+    const silentMs = stallDetector.silentMs(this.nowMs);
+    this.state = 'over';
+    this.upstream = undefined;
+    this.forget?.();
+    return { packed: { status: status!, silentMs, events, move: move?.pack() }, forward: forward!, held };
+  }
+
+  /** Goes on where another one was; the ledger knows it already. */
+  unpack({ status, silentMs, events, move }: PackedExchange, held: Buffer, forward: Forward): void {
+    const { moves } = this.context;
+    this.state = 'responding';
+    this.status = status;
+    this.forward = forward;
+    this.upload.giveUp();
+    this.download.continue();
+    this.stallDetector.upstreamMoved(this.nowMs - silentMs);
+    if (events !== undefined) this.stream = EventStream.unpack(events, held, this);
+    if (move !== undefined && moves !== undefined) this.move = EventStreamMove.unpack(move, this, moves);
+  }
+
+  /** Behind `unpack`: nothing is read before it. */
+  join(upstream: UpstreamStream): void {
+    this.upstream = upstream;
+    if (this.forward?.signal) this.cutOnSignal(this.forward.signal);
   }
 
   private becomeGrpcStream(): void {

@@ -29,6 +29,11 @@ export class StallDetector {
     this.upstreamMs = nowMs;
   }
 
+  /** For so long the upstream has not moved while it was its turn. */
+  silentMs(nowMs: number): number {
+    return Math.max(0, nowMs - this.upstreamMs);
+  }
+
   /**
    * Whether the client moves less than it must; how fast a stream should go is unknown. To be asked at every tick.
    *

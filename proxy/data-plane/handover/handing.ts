@@ -6,15 +6,20 @@ import type {
   Packed,
   PackedEntry,
   PackedResume,
+  PackedStream,
   PackedUpgrade,
   StayReason,
 } from '../contract/handover';
 import type { Forward } from '../contract/data-plane';
 import type { LedgerEntry } from '../contract/ledger';
 import type { Transport } from '../contract/transport';
+import { Exchange } from '../exchange/exchange';
 import { UpgradedConnection } from '../exchange/upgraded-connection';
 import type { ClientHome } from '../http1/http1-client';
 import { Http1Client } from '../http1/http1-client';
+import { Http1Upstream } from '../http1/http1-upstream';
+import { Http1Head } from '../http1/message/request-head';
+import type { UpstreamPools } from '../http1/upstream-pools';
 import type { PlaneContext, TunnelEntry } from '../shared/context';
 import { Resume } from '../moves/resume';
 import type { Tls13Connections } from '../tls13/tls13-connections';
@@ -28,17 +33,20 @@ export interface HandingPlane {
   readonly http1: Set<Http1Client>;
   readonly tunnels: ReadonlySet<TunnelEntry>;
   readonly http2: { readonly size: number };
-  /** An upstream connection is logged in for this client. */
-  hasLogin(client: Http1Client): boolean;
+  readonly pools: Pick<UpstreamPools, 'hasLogin' | 'adopt'>;
   hasRoom(): boolean;
   /** Absent where no connection of TLS goes, or comes. */
   readonly tls?: Tls13Connections | undefined;
 }
 
-/** What an upgraded connection goes on with, beside its ends. */
-interface Resuming {
+/** Where a connection goes on, beside its ends. */
+interface Place {
+  /** What stands for it in the ledger. */
   readonly place: InTransit;
   readonly forward: Forward;
+}
+
+interface Resuming extends Place {
   readonly resume: Resume | MoveRejection;
 }
 
@@ -83,13 +91,16 @@ export class PlaneHanding implements Handing {
         return this.arriveHttp1(packed);
       case 'upgrade':
         return this.arriveUpgraded(packed);
+      case 'stream':
+        return this.arriveStream(packed, packed.data);
     }
   }
 
   private takeHttp1(client: Http1Client): Departure | StayReason {
-    const { transport, obstacle } = client;
+    const { transport, obstacle, responding } = client;
+    if (responding instanceof Exchange) return this.takeStream(client, responding);
     if (obstacle !== undefined) return obstacle;
-    if (this.plane.hasLogin(client)) return 'login';
+    if (this.plane.pools.hasLogin(client)) return 'login';
     const taken = takeEnds([transport], this.plane.tls, 1);
     if (typeof taken === 'string') return taken;
     const { head, waitedMs } = client.pack();
@@ -119,6 +130,70 @@ export class PlaneHanding implements Handing {
     client.unpack(head, waitedMs);
   }
 
+  private takeStream(client: Http1Client, exchange: Exchange): Departure | StayReason {
+    const { obstacle, source, forwardRecord } = exchange;
+    if (obstacle !== undefined) return obstacle;
+    if (!(source instanceof Http1Upstream)) return 'stream';
+    const { responding: upstream } = source;
+    if (upstream === undefined) return 'request';
+    if (this.plane.pools.hasLogin(client)) return 'login';
+    if (forwardRecord === undefined) return 'unknown';
+    const taken = takeEnds([client.transport, upstream], this.plane.tls, 2);
+    if (typeof taken === 'string') return taken;
+    const { ledger } = this.plane.context.options;
+    const entry = this.packEntry(exchange);
+    const { packed, forward, held } = exchange.pack();
+    const { head, writer, ahead } = client.packResponding();
+    const data: PackedStream = {
+      ...{ type: 'stream', ends: [taken.ends[0]!, taken.ends[1]!], entry, forward: forwardRecord },
+      ...{ head, writer, exchange: packed, upstream: source.pack() },
+    };
+    const place = new InTransit(entry);
+    ledger.replace(exchange, place, exchange.kind);
+    return {
+      ...{ data, bytes: [ahead, held, ...taken.states], handles: taken.handles },
+      keep: () => this.resumeStream(data, [ahead, held], taken.keep(), { place, forward }),
+      release: () => {
+        taken.release();
+        this.leave(place);
+      },
+    };
+  }
+
+  private arriveStream({ bytes, handles }: Packed, data: PackedStream): Arrival {
+    Http1Head.unpack(data.head, this.plane.context.limits);
+    const forward = this.findForward(data.forward);
+    const ends = openEnds(data.ends, handles, bytes, this.plane.tls);
+    const place = this.enter(data.entry);
+    return {
+      begin: () => this.resumeStream(data, bytes, ends.begin(), { place, forward }),
+      drop: () => {
+        ends.drop();
+        this.leave(place);
+      },
+    };
+  }
+
+  private resumeStream(
+    data: PackedStream,
+    [ahead, held]: readonly Buffer[],
+    [transport, upstream]: readonly Transport[],
+    { place, forward }: Place,
+  ): void {
+    const { context, home, http1, pools } = this.plane;
+    const { bytesReceived, bytesSent } = data.entry;
+    const head = Http1Head.unpack(data.head, context.limits)(transport!);
+    const client = new Http1Client(context, home, transport!);
+    http1.add(client);
+    const exchange = Object.assign(new Exchange(context, client, head), { bytesReceived, bytesSent });
+    exchange.unpack(data.exchange, held!, forward);
+    context.options.ledger.replace(place, exchange, place.kind);
+    exchange.join(pools.adopt(forward.upstream, data.upstream, upstream!, exchange));
+    client.unpackResponding(exchange, head, data.writer, ahead!);
+    upstream!.resume();
+    place.arrived(exchange);
+  }
+
   private takeUpgraded(connection: UpgradedConnection): Departure | StayReason {
     const { ends, obstacle, forwardRecord } = connection;
     if (obstacle !== undefined || ends === undefined) return obstacle ?? 'closing';
@@ -142,8 +217,7 @@ export class PlaneHanding implements Handing {
       keep: () => this.resumeUpgraded(data, heads, taken.keep(), { place, forward, resume }),
       release: () => {
         taken.release();
-        ledger.handOver(place);
-        place.arrived(undefined);
+        this.leave(place);
       },
     };
   }
@@ -151,13 +225,9 @@ export class PlaneHanding implements Handing {
   private arriveUpgraded(packed: Packed): Arrival {
     const { data, bytes, handles } = packed;
     if (data.type !== 'upgrade') throw new Error(`A connection must be an upgraded one, got ${data.type}`);
-    const { ledger, resumeForward } = this.plane.context.options;
-    if (resumeForward === undefined) throw new Error('It is not known here where an upgraded connection goes');
-    const forward = resumeForward(data.forward);
-    const { entry } = data;
+    const forward = this.findForward(data.forward);
     const ends = openEnds(data.ends, handles, bytes, this.plane.tls);
-    const place = new InTransit(entry);
-    ledger.takeOver(place, entry.kind, performance.now() - entry.ageMs, entry.isCarried);
+    const place = this.enter(data.entry);
     return {
       begin: () => {
         const resume = unpackResume(data.resume);
@@ -165,8 +235,7 @@ export class PlaneHanding implements Handing {
       },
       drop: () => {
         ends.drop();
-        ledger.handOver(place);
-        place.arrived(undefined);
+        this.leave(place);
       },
     };
   }
@@ -187,6 +256,26 @@ export class PlaneHanding implements Handing {
     context.options.ledger.replace(place, connection, place.kind);
     connection.continue({ client: ends[0]!, upstream: ends[1]!, idleMs: data.idleMs }, data.isOpaque);
     place.arrived(connection);
+  }
+
+  private findForward(record: object): Forward {
+    const { resumeForward } = this.plane.context.options;
+    if (resumeForward === undefined) throw new Error('It is not known here where a connection of another process goes');
+    return resumeForward(record);
+  }
+
+  /** Into the ledger of this process. */
+  private enter(entry: PackedEntry): InTransit {
+    const place = new InTransit(entry);
+    const enteredMs = performance.now() - entry.ageMs;
+    this.plane.context.options.ledger.takeOver(place, entry.kind, enteredMs, entry.isCarried);
+    return place;
+  }
+
+  /** Another process has it. */
+  private leave(place: InTransit): void {
+    this.plane.context.options.ledger.handOver(place);
+    place.arrived(undefined);
   }
 
   private packEntry(entry: LedgerEntry): PackedEntry {

@@ -1,5 +1,6 @@
 import type { PlaneContext } from '../shared/context';
 import type { Response } from '../contract/data-plane';
+import type { PackedHead, PackedWriter } from '../contract/handover';
 import type { ClientExchange, ResponseHead, DownstreamStream, FieldBlock } from '../contract/streams';
 import { CONNECTION_BYTES, EXCHANGE_BYTES, Holder, TLS_BYTES } from '../shared/memory-budget';
 import type { Ticking } from '../shared/ticker';
@@ -131,6 +132,32 @@ export class Http1Client implements DownstreamStream, TransportUser, BodySink, T
     if (head.length > 0) this.onData(head, head.length);
     this.sinceMs = this.context.ticker.nowMs - waitedMs;
     if (this.state === 'idle' || this.state === 'head') this.transport.resume();
+  }
+
+  /** What is under way, where nothing but that can keep it in this process. */
+  get responding(): ClientExchange | undefined {
+    const isFree = !this.isServing && this.upload.isOver && !this.isUploadPaused;
+    return this.state === 'exchange' && isFree && this.responseWriter.pack() !== undefined ? this.exchange : undefined;
+  }
+
+  /** Takes it out of this process; it must be `responding`, and is of no use afterwards. */
+  packResponding(): { readonly head: PackedHead; readonly writer: PackedWriter; readonly ahead: Buffer } {
+    const packed = { head: this.head!.pack(), writer: this.responseWriter.pack()!, ahead: this.ahead.takeAll() };
+    this.exchange = undefined;
+    this.leave();
+    this.transport.user = NOBODY;
+    return packed;
+  }
+
+  /** Goes on where another one was, in the middle of a response. @param ahead what the client has sent behind its request */
+  unpackResponding(exchange: ClientExchange, head: Http1Head, writer: PackedWriter, ahead: Buffer): void {
+    this.requests.isFirst = false;
+    this.state = 'exchange';
+    this.exchange = exchange;
+    this.head = head;
+    this.responseWriter.unpack(writer);
+    if (ahead.length > 0) this.ahead.add(ahead);
+    if (this.ahead.bytes <= AHEAD_BYTES) this.transport.resume();
   }
 
   get heldBytes(): number {

@@ -3,6 +3,7 @@ import type { PlaneContext } from '../shared/context';
 import { formatCause } from '../contract/connect-failure';
 import type { FailureCause, UpstreamFailure } from '../contract/data-plane';
 import type { Deviation } from '../contract/deviations';
+import type { PackedUpstream } from '../contract/handover';
 import type { ResponseHead, FieldBlock, Seen, UpstreamEvents, UpstreamStream } from '../contract/streams';
 import { upgradeLines } from '../exchange/upgrade';
 import { NOBODY, Transport, TransportUser } from '../contract/transport';
@@ -164,6 +165,40 @@ export class Http1Upstream implements UpstreamStream, TransportUser, ResponseSin
     transport.user = NOBODY;
     this.keeper.lost(this);
     return { transport, head: this.detached };
+  }
+
+  /** Its connection, where all of a request has left and the body of its response is coming. */
+  get responding(): Transport | undefined {
+    if (this.state !== 'exchange' || this.upload !== 'over' || this.out !== '') return undefined;
+    return this.response.head === undefined || this.response.isOver ? undefined : this.transport;
+  }
+
+  /** Takes it out of this process; it must be `responding`, and is of no use afterwards. */
+  pack(): PackedUpstream {
+    const { keptMs, address, isBound, transport } = this;
+    const expiresInMs = this.expiresMs === Infinity ? undefined : this.expiresMs - this.context.ticker.nowMs;
+    const response = this.response.pack()!;
+    this.events = undefined;
+    this.state = 'gone';
+    transport!.user = NOBODY;
+    this.keeper.lost(this);
+    return { response, keptMs, address, isBound, expiresInMs };
+  }
+
+  /** Goes on where another one was. */
+  unpack(packed: PackedUpstream, transport: Transport, events: UpstreamEvents): void {
+    const { response, keptMs, address, isBound, expiresInMs } = packed;
+    this.state = 'exchange';
+    this.events = events;
+    this.hasSent = true;
+    this.responseState = 'begun';
+    this.response.unpack(response);
+    this.keptMs = keptMs;
+    this.address = address;
+    if (expiresInMs !== undefined) this.expiresMs = this.context.ticker.nowMs + expiresInMs;
+    if (isBound) this.bind(events);
+    this.transport = transport;
+    transport.user = this;
   }
 
   onData(bytes: Buffer, length: number): void {

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { Response } from '../contract/data-plane';
+import type { PackedWriter } from '../contract/handover';
 import type { ResponseHead, FieldBlock } from '../contract/streams';
 import type { Transport } from '../contract/transport';
 import { LAST_CHUNK, chunkHead } from './message/chunked';
@@ -27,6 +28,19 @@ export class ResponseWriter {
     this.isLast = false;
     this.state = 'awaited';
     this.isChunked = false;
+  }
+
+  /** How it goes on in another process; undefined where it is not in the middle of a response. */
+  pack(): PackedWriter | undefined {
+    const { isLast, isChunked } = this;
+    return this.state === 'begun' && this.out === '' ? { isLast, isChunked } : undefined;
+  }
+
+  /** Goes on where another one was. */
+  unpack({ isLast, isChunked }: PackedWriter): void {
+    this.isLast = isLast;
+    this.isChunked = isChunked;
+    this.state = 'begun';
   }
 
   get isEnded(): boolean {

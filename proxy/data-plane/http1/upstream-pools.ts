@@ -3,7 +3,9 @@ import { ConnectFailure, isShortage } from '../contract/connect-failure';
 import type { ConnectionChoice, UpstreamRequest, Upstreams } from '../contract/upstreams';
 import { YOUNG_MS, type PlaneContext } from '../shared/context';
 import type { FailureCause, Upstream } from '../contract/data-plane';
+import type { PackedUpstream } from '../contract/handover';
 import type { UpstreamEvents, UpstreamStream } from '../contract/streams';
+import type { Transport } from '../contract/transport';
 import { connectFirst } from '../transport/connect';
 import { HandleTransport } from '../transport/handle-transport';
 import { StreamTransport } from '../transport/stream-transport';
@@ -26,12 +28,21 @@ export class UpstreamPools implements Upstreams {
   ) {}
 
   open(upstream: Upstream, request: UpstreamRequest, events: UpstreamEvents): UpstreamStream {
+    return this.lookUpPool(upstream).open(request, events);
+  }
+
+  /** Takes in a connection of another process, with the response that is on it. It is not read yet. */
+  adopt(upstream: Upstream, packed: PackedUpstream, transport: Transport, events: UpstreamEvents): Http1Upstream {
+    return this.lookUpPool(upstream).adopt(packed, transport, events);
+  }
+
+  private lookUpPool(upstream: Upstream): UpstreamPool {
     let pool = this.byObject.get(upstream);
     if (pool === undefined) {
       pool = this.findPool(upstream);
       this.byObject.set(upstream, pool);
     }
-    return pool.open(request, events);
+    return pool;
   }
 
   destroy(): void {
@@ -104,6 +115,13 @@ class UpstreamPool implements Keeper {
     const address = this.addresses.next();
     const connection = this.takeIdle(request.choice, address) ?? this.create(request.choice, address);
     connection.begin(request, events);
+    return connection;
+  }
+
+  adopt(packed: PackedUpstream, transport: Transport, events: UpstreamEvents): Http1Upstream {
+    const connection = new Http1Upstream(this.context, this);
+    this.all.add(connection);
+    connection.unpack(packed, transport, events);
     return connection;
   }
 

@@ -1,5 +1,6 @@
 import type { MoveRejection, Moves } from '../../../core/moves/moves';
 import type { UpstreamFailure } from '../contract/data-plane';
+import type { PackedStreamMove } from '../contract/handover';
 import type { Movable } from '../contract/ledger';
 import type { EngineHead, FieldBlock, ReplacedFields, ResponseHead } from '../contract/streams';
 import type { Upstream } from '../contract/upstream';
@@ -49,6 +50,20 @@ export class EventStreamMove implements Movable {
     private readonly replaced: ReplacedFields | undefined,
     private token: string | undefined,
   ) {}
+
+  /** Of one that was in another process. */
+  static unpack({ token, replaced }: PackedStreamMove, exchange: StreamExchange, rules: MoveRules): EventStreamMove {
+    const fields = Object.entries(replaced ?? {}).map(([name, value]) => [name, value ?? undefined] as const);
+    return new EventStreamMove(exchange, rules, replaced === null ? undefined : Object.fromEntries(fields), token);
+  }
+
+  /** For another process. */
+  pack(): PackedStreamMove {
+    const { token, replaced } = this;
+    if (replaced === undefined) return { token, replaced: null };
+    const fields = Object.entries(replaced).map(([name, value]) => [name, value ?? null] as const);
+    return { token, replaced: Object.fromEntries(fields) };
+  }
 
   rejection(moves: Moves): MoveRejection | undefined {
     const { stream, head } = this.exchange;

@@ -1,3 +1,4 @@
+import type { PackedCatchUp } from '../contract/handover';
 import { EventScanner } from './event-scanner';
 
 /** An event that is longer is not looked at as a whole. */
@@ -26,6 +27,20 @@ export class CatchUp {
     private readonly lastId: string,
     private left: number,
   ) {}
+
+  /** Goes on where one of another process was. @param held of an event that is not whole */
+  static unpack({ lastId, left, scanner }: PackedCatchUp, held: Buffer): CatchUp {
+    const catchUp = new CatchUp(lastId, left);
+    catchUp.scanner.unpack(scanner);
+    if (held.length > 0) catchUp.hold(held);
+    return catchUp;
+  }
+
+  /** Where it is, for another process, and what it holds of an event that is not whole. */
+  pack(): { readonly packed: PackedCatchUp; readonly held: Buffer } {
+    const { lastId, left, scanner } = this;
+    return { packed: { lastId, left, scanner: scanner.pack() }, held: Buffer.concat(this.held) };
+  }
 
   /** What of these bytes, and of those that were held, goes to the client. */
   take(bytes: Buffer): Buffer {

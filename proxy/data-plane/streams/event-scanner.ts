@@ -1,3 +1,5 @@
+import type { PackedEventScanner } from '../contract/handover';
+
 const LF = 0x0a;
 const CR = 0x0d;
 const COLON = 0x3a;
@@ -44,6 +46,33 @@ export class EventScanner {
   hadEventWithoutId = false;
   /** Of the event that ended last. */
   lastHadId = false;
+
+  /** Where it is, for another process. */
+  pack(): PackedEventScanner {
+    const { isLineEmpty, isEventEmpty, wasCr, field, nextId, hasId, hasData } = this;
+    const { atBoundary, id, sameIds, hadEventWithoutId, lastHadId } = this;
+    // All that is longer means the same, and so does all that has a NUL.
+    const started = this.started.includes('\0') ? '\0' : this.started.slice(0, MAX_ID_BYTES + 2);
+    const line = { isLineEmpty, isEventEmpty, wasCr, field, started, nextId, hasId, hasData };
+    return { ...line, atBoundary, id, sameIds, hadEventWithoutId, lastHadId };
+  }
+
+  /** Goes on where another one was. */
+  unpack(packed: PackedEventScanner): void {
+    this.isLineEmpty = packed.isLineEmpty;
+    this.isEventEmpty = packed.isEventEmpty;
+    this.wasCr = packed.wasCr;
+    this.field = packed.field;
+    this.started = packed.started;
+    this.nextId = packed.nextId;
+    this.hasId = packed.hasId;
+    this.hasData = packed.hasData;
+    this.atBoundary = packed.atBoundary;
+    this.id = packed.id;
+    this.sameIds = packed.sameIds;
+    this.hadEventWithoutId = packed.hadEventWithoutId;
+    this.lastHadId = packed.lastHadId;
+  }
 
   /** Follows `bytes`, with `stopAtBoundary` only up to the first end of an event. Returns the count of followed bytes. */
   scan(bytes: Buffer, stopAtBoundary: boolean): number {

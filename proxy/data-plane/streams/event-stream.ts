@@ -1,7 +1,9 @@
 import { CLOSE_HANDSHAKE_SECONDS } from '../../../core/proxy/drain';
+import type { PackedEvents } from '../contract/handover';
 import { CatchUp } from './catch-up';
 import { EventScanner } from './event-scanner';
 
+const NO_BYTES = Buffer.alloc(0);
 /** How long an event may still take to end before its stream is ended inside of it. */
 const BOUNDARY_MS = 2_000;
 /** Clients that a drain sends away come back over this time, and not all at once. */
@@ -48,6 +50,26 @@ export class EventStream {
     /** From [0, 1). */
     private readonly random: () => number = Math.random,
   ) {}
+
+  /** Goes on where one of another process was. @param held what it had held back of an event */
+  static unpack({ isOpaque, clientId, scanner, catchUp }: PackedEvents, held: Buffer, sink: StreamSink): EventStream {
+    const stream = new EventStream(sink, isOpaque, clientId);
+    stream.scanner.unpack(scanner);
+    if (catchUp !== undefined) stream.catchUp = CatchUp.unpack(catchUp, held);
+    return stream;
+  }
+
+  /** Where it is, for another process, and what it holds back of an event. It must be open. */
+  pack(): { readonly packed: PackedEvents; readonly held: Buffer } {
+    const { isOpaque, clientId, scanner } = this;
+    const { packed: catchUp, held = NO_BYTES } = this.catchUp?.pack() ?? {};
+    return { packed: { isOpaque, clientId, scanner: scanner.pack(), catchUp }, held };
+  }
+
+  /** It is between two upstreams, or about to be. */
+  get isMoving(): boolean {
+    return this.state === 'leaving' || this.state === 'away';
+  }
 
   take(bytes: Buffer): void {
     if (this.state === 'ended' || this.state === 'away') return;

@@ -1,29 +1,32 @@
-import { Counter, bundleGeneration, startEcho } from './support/generations';
+import { Counter, Listener, bundleGeneration, startEcho } from './support/generations';
 import { stopAll, until } from '../support/world';
 
 const bundle = bundleGeneration();
 afterEach(stopAll);
 afterAll(() => bundle.remove());
 
-test('WebSockets go on in the next generation: none is closed, and no message is lost or doubled', async () => {
+test('WebSockets and event streams go on in the next generation: none is closed, and nothing is lost or doubled', async () => {
   const { port } = await startEcho();
   const [old, next] = await Promise.all([bundle.start(port), bundle.start(port)]);
   const counters = await Promise.all(Array.from({ length: 60 }, () => Counter.open(old.port)));
+  const listeners = await Promise.all(Array.from({ length: 30 }, () => Listener.open(old.port)));
   for (const counter of counters) counter.sayEvery(5, 40);
-  await until(() => counters.every(({ received }) => received > 3));
+  const all = [...counters, ...listeners];
+  await until(() => all.every(({ received }) => received > 3));
   const before = await old.report();
   const figures = await old.handOver(await next.receive());
-  expect(figures).toMatchObject({ handedOver: { upgraded: 60 } });
-  const mark = counters.map(({ received }) => received);
-  await until(() => counters.every(({ received }, index) => received > mark[index]! + 3));
+  expect(figures).toMatchObject({ handedOver: { upgraded: 60, streams: 30 } });
+  const mark = all.map(({ received }) => received);
+  await until(() => all.every(({ received }, index) => received > mark[index]! + 3));
   const [left, here] = [await old.report(), await next.report()];
-  expect(left.active.websocket).toBe(0);
-  expect(here.active.websocket).toBe(60);
+  expect(left.active).toMatchObject({ websocket: 0, serverSentEvents: 0 });
+  expect(here.active).toMatchObject({ websocket: 60, serverSentEvents: 30 });
   expect(left.ended).toEqual(before.ended);
   expect(here.oldestMs.websocket).toBeGreaterThan(before.oldestMs.websocket);
   await old.kill();
-  const last = counters.map(({ received }) => received);
-  await until(() => counters.every(({ received }, index) => received > last[index]! + 3));
+  const last = all.map(({ received }) => received);
+  await until(() => all.every(({ received }, index) => received > last[index]! + 3));
+  expect(listeners.filter(({ wrong, isClosed }) => wrong > 0 || isClosed)).toEqual([]);
   for (const counter of counters) counter.stop();
   await until(() => counters.every(({ sent, received }) => received === sent));
   expect(counters.filter(({ isWhole }) => !isWhole)).toEqual([]);

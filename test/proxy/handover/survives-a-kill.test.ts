@@ -1,5 +1,5 @@
 import { stopAll, until } from '../support/world';
-import { Counter, Generation, bundleGeneration, startEcho } from './support/generations';
+import { Counter, Generation, GenerationReport, Listener, bundleGeneration, startEcho } from './support/generations';
 import type { ToGeneration } from './support/generation';
 
 /**
@@ -7,7 +7,9 @@ import type { ToGeneration } from './support/generation';
  * `DRAINSHIFT_TEST_SEED`.
  */
 const RUNS = Number(process.env.DRAINSHIFT_TEST_RUNS ?? 1);
-const CONNECTIONS = 8;
+const WEBSOCKETS = 5;
+const STREAMS = 3;
+const CONNECTIONS = WEBSOCKETS + STREAMS;
 const bundle = bundleGeneration();
 afterEach(stopAll);
 afterAll(() => bundle.remove());
@@ -24,31 +26,36 @@ interface Scene {
   readonly old: Generation;
   readonly next: Generation;
   readonly counters: readonly Counter[];
+  readonly listeners: readonly Listener[];
 }
+
+const countActive = ({ active }: GenerationReport) => active.websocket + active.serverSentEvents;
 
 async function handOverWithKill(victim: 'old' | 'next', kill: Kill, nth: number): Promise<Scene> {
   const { port } = await startEcho();
   const [old, next] = await Promise.all([bundle.start(port), bundle.start(port)]);
-  const counters = await Promise.all(Array.from({ length: CONNECTIONS }, () => Counter.open(old.port)));
+  const counters = await Promise.all(Array.from({ length: WEBSOCKETS }, () => Counter.open(old.port)));
+  const listeners = await Promise.all(Array.from({ length: STREAMS }, () => Listener.open(old.port)));
   for (const counter of counters) counter.sayEvery(15, 20);
-  await until(() => counters.every(({ received }) => received > 2));
+  await until(() => [...counters, ...listeners].every(({ received }) => received > 2));
   const address = await next.receive();
   const killed = victim === 'old' ? old : next;
   await killed.call({ do: 'killAt', ...kill, nth });
   void old.handOver(address).catch(() => undefined);
   await killed.exit;
-  return { old, next, counters };
+  return { old, next, counters, listeners };
 }
 
 /** The open ones go on, and each number came once and in its turn. @returns how many are open */
-async function countWhole(counters: readonly Counter[], expected: number): Promise<number> {
-  await until(() => counters.filter(({ isClosed }) => isClosed).length >= counters.length - expected);
-  const open = counters.filter(({ isClosed }) => !isClosed);
+async function countWhole({ counters, listeners }: Scene, expected: number): Promise<number> {
+  const all = [...counters, ...listeners];
+  await until(() => all.filter(({ isClosed }) => isClosed).length >= all.length - expected);
+  const open = all.filter(({ isClosed }) => !isClosed);
   const mark = open.map(({ received }) => received);
   await until(() => open.every(({ received }, index) => received > mark[index]! + 3));
-  for (const counter of open) counter.stop();
-  await until(() => open.every(({ sent, received }) => sent === received));
-  expect(counters.reduce((sum, { wrong }) => sum + wrong, 0)).toBe(0);
+  for (const counter of counters) counter.stop();
+  await until(() => counters.every(({ sent, received, isClosed }) => isClosed || sent === received));
+  expect(all.reduce((sum, { wrong }) => sum + wrong, 0)).toBe(0);
   return open.filter(({ isClosed }) => !isClosed).length;
 }
 
@@ -90,26 +97,28 @@ for (let run = 1; run <= RUNS; run += 1) {
   test(`a receiver that is killed costs what it owned, and nothing before it has taken anything (${run})`, async () => {
     await each(OF_RECEIVER, async (kill) => {
       const nth = isOfOffer(kill) ? random(CONNECTIONS) : 1;
-      const { old, counters } = await handOverWithKill('next', kill, nth);
+      const scene = await handOverWithKill('next', kill, nth);
+      const { old } = scene;
       await until(async () => (await old.report()).lines.length > 0);
-      const { figures, active, lines } = await old.report();
-      const gone = figures?.handedOver.upgraded ?? 0;
+      const report = await old.report();
+      const { figures, lines } = report;
+      const gone = (figures?.handedOver.upgraded ?? 0) + (figures?.handedOver.streams ?? 0);
       expect({ kill, lines, isLess: gone <= maxGone(kill, nth) }).toMatchObject({ kill, isLess: true });
-      expect(active.websocket).toBe(CONNECTIONS - gone);
-      expect(await countWhole(counters, CONNECTIONS - gone)).toBe(CONNECTIONS - gone);
+      expect(countActive(report)).toBe(CONNECTIONS - gone);
+      expect(await countWhole(scene, CONNECTIONS - gone)).toBe(CONNECTIONS - gone);
     });
   });
 
   test(`a sender that is killed costs what it had not sent, and nothing that it had (${run})`, async () => {
     await each(OF_SENDER, async (kill) => {
       const nth = isOfOffer(kill) ? random(CONNECTIONS) : 1;
-      const { next, counters } = await handOverWithKill('old', kill, nth);
+      const scene = await handOverWithKill('old', kill, nth);
+      const { next } = scene;
       const min = kill.is === 'hello' ? 0 : !isOfOffer(kill) ? CONNECTIONS : nth - (kill.when === 'before' ? 1 : 0);
-      await until(async () => (await next.report()).active.websocket >= min);
-      const { active } = await next.report();
-      const open = active.websocket;
+      await until(async () => countActive(await next.report()) >= min);
+      const open = countActive(await next.report());
       expect({ kill, nth, isEnough: open >= min, open }).toMatchObject({ kill, isEnough: true });
-      expect(await countWhole(counters, open)).toBe(open);
+      expect(await countWhole(scene, open)).toBe(open);
     });
   });
 }

@@ -1,4 +1,5 @@
 import type { Deviation } from '../../contract/deviations';
+import type { PackedBody } from '../../contract/handover';
 import { BodySink, ChunkedDecoder } from './chunked';
 import type { FieldLimits } from '../../fields/field-lines';
 
@@ -29,6 +30,18 @@ export class BodyReader {
     this.left = length;
     this.isOver = endsBy === 'length' && length === 0;
     this.decoder = endsBy === 'chunked' ? new ChunkedDecoder(this.limits, this.deviates) : undefined;
+  }
+
+  /** Where it is, for another process. */
+  pack(): PackedBody {
+    const { endsBy, left, decoder } = this;
+    return { endsBy, left, chunks: decoder?.pack() };
+  }
+
+  /** Goes on where another one was, in the middle of a body. */
+  unpack({ endsBy, left, chunks }: PackedBody): void {
+    this.begin(endsBy, left);
+    if (chunks !== undefined) this.decoder?.unpack(chunks);
   }
 
   /** Follows `bytes` from one place to another. Returns the place behind the body's last byte; -1 when they are malformed. */

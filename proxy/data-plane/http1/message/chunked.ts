@@ -1,4 +1,5 @@
 import type { Deviation } from '../../contract/deviations';
+import type { PackedChunks } from '../../contract/handover';
 import type { FieldBlock } from '../../contract/streams';
 import { HeadBuffer } from './head-buffer';
 import { ExtensionState, isWholeExtension, nextInExtension } from './chunk-extension';
@@ -48,6 +49,28 @@ export class ChunkedDecoder {
 
   get isDone(): boolean {
     return this.state === 'done';
+  }
+
+  /** Where it is, for another process. */
+  pack(): PackedChunks {
+    const { state, size, digits, extension, extensionLength, isPadding, extensionBytes, dataBytes } = this;
+    const trailers = this.trailers?.text ?? '';
+    return { state, size, digits, extension, extensionLength, isPadding, extensionBytes, dataBytes, trailers };
+  }
+
+  /** Goes on where another one was. */
+  unpack(packed: PackedChunks): void {
+    this.state = packed.state as State;
+    this.size = packed.size;
+    this.digits = packed.digits;
+    this.extension = packed.extension as ExtensionState;
+    this.extensionLength = packed.extensionLength;
+    this.isPadding = packed.isPadding;
+    this.extensionBytes = packed.extensionBytes;
+    this.dataBytes = packed.dataBytes;
+    if (packed.trailers === '') return;
+    this.trailers = this.createTrailers();
+    this.trailers.add(Buffer.from(packed.trailers, 'latin1'), 0, packed.trailers.length);
   }
 
   /** Follows `bytes` from one place to another, up to the end of the body. Returns the place behind it; -1 when they are malformed. */
@@ -160,7 +183,7 @@ export class ChunkedDecoder {
     if (this.trailers === undefined) {
       // Nearly always there are none, and all of that in one read.
       if (bytes[at] === CR && at + 1 < to && bytes[at + 1] === LF) return this.end('', 2, sink);
-      this.trailers = new HeadBuffer(this.deviates === undefined ? 'strict' : 'loose');
+      this.trailers = this.createTrailers();
     }
     const { trailers } = this;
     const before = trailers.length;
@@ -172,6 +195,10 @@ export class ChunkedDecoder {
     this.problem = 'malformed trailers';
     // The body is whole. Where the next response would begin is not known, and no request for it comes here.
     return this.allows('trailers') ? this.end('', to - at, sink) : -1;
+  }
+
+  private createTrailers(): HeadBuffer {
+    return new HeadBuffer(this.deviates === undefined ? 'strict' : 'loose');
   }
 
   private readTrailers(text: string): FieldBlock | undefined {

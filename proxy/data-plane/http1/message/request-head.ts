@@ -1,10 +1,11 @@
 import type { Limits, RequestHead } from '../../contract/data-plane';
+import type { PackedHead } from '../../contract/handover';
 import type { EngineHead, FieldBlock, ReplacedFields } from '../../contract/streams';
 import type { Peer, Transport } from '../../contract/transport';
 import { EXPECT, HOST, NOT_OF_CLIENTS, NOT_PASSED, TRAILER, fieldBit, isTokenCode } from '../../fields/field-lines';
 import { listLines } from '../../fields/lines';
 import { Rejection, TOO_LONG_LINE } from '../../fields/http-error';
-import { RequestFields, isHost, plainHost } from '../../fields/request-fields';
+import { RequestFields, isHost, plainHost, readRequestFields } from '../../fields/request-fields';
 
 const MALFORMED_LINE = new Rejection(400, 'The request line must be METHOD SP TARGET SP HTTP/1.x');
 const ALLOWED = { allow: 'GET, HEAD, POST, PUT, DELETE, OPTIONS' };
@@ -23,6 +24,21 @@ export class Http1Head implements EngineHead {
     private readonly fields: RequestFields,
     private readonly transport: Transport,
   ) {}
+
+  /** A head of another process, where it was within the limits. It throws where it is none. */
+  static unpack({ method, url, httpVersion, fields }: PackedHead, limits: Limits): (transport: Transport) => Http1Head {
+    const read = readRequestFields(`${fields}\r\n`, { ...limits, fieldBytes: Infinity, fieldLines: Infinity });
+    if (read instanceof Rejection)
+      throw new Error(`A head must be one of HTTP/1.1, got one of which it is said: ${read.why}`);
+    return (transport) => new Http1Head(method, url, httpVersion, undefined, read, transport);
+  }
+
+  /** For another process. */
+  pack(): PackedHead {
+    const { method, url, httpVersion, authority, fields } = this;
+    const lines = fields.lines.without(authority === undefined ? 0 : HOST, undefined);
+    return { method, url, httpVersion, fields: authority === undefined ? lines : `${lines}Host: ${authority}\r\n` };
+  }
 
   get bodyLength(): number {
     return this.fields.bodyLength;

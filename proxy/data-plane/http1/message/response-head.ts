@@ -62,6 +62,15 @@ export function readResponseHead(
   return repaired === undefined ? head : readHead(repaired.text, method, limits, repaired.deviations);
 }
 
+/** Of a response whose head has gone on: what its end depends on. */
+export function createPastHead(status: number, keepsAlive: boolean): Http1ResponseHead {
+  return {
+    ...{ status, keepsAlive, httpVersion: '1.1', reason: '', fields: '', bodyLength: UNTIL_CLOSE },
+    ...{ statedLength: undefined, isChunked: false, isEventStream: false, isEncoded: false },
+    ...{ keptMs: undefined, bindsLogin: false, deviations: NONE },
+  };
+}
+
 function readHead(
   text: string,
   method: string,

@@ -1,7 +1,8 @@
 import type { Limits } from '../../contract/data-plane';
 import type { Deviation } from '../../contract/deviations';
+import type { PackedResponse } from '../../contract/handover';
 import type { ResponseHead } from '../../contract/streams';
-import { Http1ResponseHead, readResponseHead } from './response-head';
+import { Http1ResponseHead, createPastHead, readResponseHead } from './response-head';
 import { HeadBuffer } from './head-buffer';
 import { BodyReader } from './body-reader';
 import { BodySink, ChunkedDecoder } from './chunked';
@@ -55,6 +56,20 @@ export class ResponseReader {
     this.started.clear();
     this.interimCount = 0;
     if (this.deviations.length > 0) this.deviations = [];
+  }
+
+  /** Where it is, for another process; undefined where it is not in the middle of a body. */
+  pack(): PackedResponse | undefined {
+    const { head, method, keepsAlive } = this;
+    if (head === undefined || this.isOver) return undefined;
+    return { method, status: head.status, keepsAlive, body: this.body.pack() };
+  }
+
+  /** Goes on where another one was. */
+  unpack({ method, status, keepsAlive, body }: PackedResponse): void {
+    this.begin(method);
+    this.head = createPastHead(status, keepsAlive);
+    this.body.unpack(body);
   }
 
   /** The response is whole. After a 101 no HTTP follows, and so it ends with its head. */

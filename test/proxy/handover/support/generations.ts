@@ -24,6 +24,8 @@ export interface GenerationReport {
   readonly lines: readonly { readonly message: string }[];
 }
 
+const EVENT_MS = 7;
+
 /** Made once a test file. */
 export function bundleGeneration(): {
   start(upstreamPort?: number, tls?: CertificatePair): Promise<Generation>;
@@ -102,11 +104,12 @@ export class Generation {
   }
 }
 
-/** Echoes each message of a WebSocket, and responds to requests with what they are. */
+/** Echoes each message of a WebSocket, and responds to requests with what they are; to `/events` with numbered events. */
 export async function startEcho(
   options: { perMessageDeflate?: boolean } = {},
 ): Promise<{ port: number; sockets: Set<WebSocket> }> {
   const server = http.createServer((request, response) => {
+    if (request.url?.startsWith('/events')) return sendEvents(response);
     const chunks: Buffer[] = [];
     request.on('data', (bytes: Buffer) => chunks.push(bytes));
     request.on('end', () => response.end(`${request.method} ${request.url} ${Buffer.concat(chunks).toString()}`));
@@ -130,6 +133,47 @@ export async function startEcho(
     for (const socket of tcp) socket.destroy();
   });
   return { port: (server.address() as AddressInfo).port, sockets };
+}
+
+/** A number every few milliseconds, in two pieces that are no lines. */
+function sendEvents(response: http.ServerResponse): void {
+  response.writeHead(200, { 'content-type': 'text/event-stream' });
+  let number = 0;
+  const timer = setInterval(() => {
+    number += 1;
+    response.write(`id: ${number}\nda`);
+    response.write(`ta: ${number}\n\n`);
+  }, EVENT_MS);
+  response.on('close', () => clearInterval(timer));
+}
+
+/** Reads numbered events, and counts those that come in their turn. */
+export class Listener {
+  received = 0;
+  wrong = 0;
+  isClosed = false;
+
+  private constructor(readonly response: http.IncomingMessage) {
+    let text = '';
+    response.on('data', (bytes: Buffer) => {
+      const events = (text + bytes.toString()).split('\n\n');
+      text = events.pop()!;
+      for (const event of events) {
+        this.received += 1;
+        if (event !== `id: ${this.received}\ndata: ${this.received}`) this.wrong += 1;
+      }
+    });
+    response.on('close', () => (this.isClosed = true));
+    response.on('error', () => undefined);
+    later(() => void response.destroy());
+  }
+
+  static open(port: number): Promise<Listener> {
+    return new Promise((resolve, reject) => {
+      const options = { host: '127.0.0.1', port, path: '/events', agent: false };
+      http.get(options, (response) => resolve(new Listener(response))).on('error', reject);
+    });
+  }
 }
 
 /** `isTls`: over TLS, whose certificate is not looked at. */
