@@ -59,6 +59,18 @@ export default tseslint.config(
     },
   },
   {
+    files: ['test/**/*.ts'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: 'CallExpression[callee.property.name="toMatchObject"] Property > Literal[regex].value',
+          message: 'toMatchObject takes any value for a regular expression: expect.stringMatching(…).',
+        },
+      ],
+    },
+  },
+  {
     files: ['lib/**/*.ts', 'bin/app.ts'],
     plugins: awscdk.configs.recommended.plugins,
     rules: {

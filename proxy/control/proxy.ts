@@ -50,7 +50,7 @@ import { Retarget, listUpstreams } from './retarget';
 import type { DecisionStore } from '../../core/switch/decision-store';
 import type { startUnder } from '../../core/switch/regime';
 import { SessionStore } from '../session-store/session-store';
-import { lastSeconds, quiet, shutdownOrder } from './shutdown';
+import { Stillness, lastSeconds, quiet, shutdownOrder } from './shutdown';
 import { warnAtStart } from './start-warnings';
 import { proveHealth } from './self-test';
 import { certificate } from './tls';
@@ -409,10 +409,17 @@ class Proxy implements StagedProxy {
     const { whole } = this.ledger;
     await this.drain.startAfresh(shutdownOrder(this.config, whole.total), lastSeconds(this.config), whole);
     // Closing destroys idle connections, and with them a request that is just on its way.
-    const still = { lastRequestMs: () => this.lastRequestMs, active: () => whole.total + this.gate.waiting };
-    await quiet(still, deadlineMs, this.clock);
+    await quiet(
+      this.watchStillness(() => whole.total + this.gate.waiting),
+      deadlineMs,
+      this.clock,
+    );
     await this.close();
     this.lifecycleLog.info('Graceful shutdown: grace period ends');
+  }
+
+  private watchStillness(active: () => number): Stillness {
+    return { lastRequestMs: () => this.lastRequestMs, active, clients: () => this.plane.clients };
   }
 
   get descriptors(): Descriptors {
@@ -451,7 +458,7 @@ class Proxy implements StagedProxy {
       const live = this.ledger.whole.total + this.gate.waiting;
       return this.clock.nowMs() < deadlineMs ? live + this.plane.clients : live;
     };
-    await quiet({ lastRequestMs: () => this.lastRequestMs, active }, Infinity, this.clock);
+    await quiet(this.watchStillness(active), Infinity, this.clock);
     handOver?.stop();
     await this.close();
   }

@@ -14,15 +14,21 @@ export interface Stillness {
   lastRequestMs(): number;
   /** Live connections, idle ones aside, and requests that a hold keeps. */
   active(): number;
+  /** Connections that a request may come on, idle ones too. */
+  clients(): number;
 }
 
-/** Resolves when nothing was live and no request came for a short while, at `deadlineMs` at the latest. */
+/**
+ * Resolves when nothing was live and no request came for a short while, or none can come: no client is connected. At `deadlineMs` at the
+ * latest.
+ */
 export async function quiet(still: Stillness, deadlineMs: number, clock: Clock): Promise<void> {
   const beganMs = clock.nowMs();
   for (;;) {
     const nowMs = clock.nowMs();
     const sinceMs = Math.max(beganMs, still.lastRequestMs());
-    if (nowMs >= deadlineMs || (still.active() === 0 && nowMs - sinceMs >= QUIET_MS)) return;
+    const isQuiet = () => still.clients() === 0 || nowMs - sinceMs >= QUIET_MS;
+    if (nowMs >= deadlineMs || (still.active() === 0 && isQuiet())) return;
     await new Promise<void>((resolve) => clock.after(LOOK_MS, resolve));
   }
 }

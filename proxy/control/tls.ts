@@ -1,4 +1,3 @@
-import { generate } from 'selfsigned';
 import type { TlsConfig } from '../config/config';
 
 export interface Certificate {
@@ -15,6 +14,8 @@ const DAYS = 3650;
 export async function certificate(tls: TlsConfig): Promise<Certificate | undefined> {
   if (tls === 'off') return undefined;
   if (tls !== 'self-signed') return tls;
+  // Loading it takes a fifth of the time of a start, and most processes have a certificate already.
+  const { generate } = await import('selfsigned');
   const name = 'drainshift-proxy';
   const pair = await generate([{ name: 'commonName', value: name }], {
     keyType: 'ec',

@@ -5,7 +5,9 @@ const MAX_WAITING_BYTES = 8 * 1024 * 1024;
 
 /** A log on standard output, written beside the traffic: no request waits for its reader. */
 export function createLog(options: Pick<LoggerOptions, 'level' | 'base'>): Logger {
-  const stream = pino.destination({ dest: process.stdout.fd, sync: false, maxLength: MAX_WAITING_BYTES });
+  // Below 1 a flush waits for nothing.
+  const to = { dest: process.stdout.fd, sync: false, minLength: 1, maxLength: MAX_WAITING_BYTES };
+  const stream = pino.destination(to);
   const log = pino(options, stream);
   let dropped = 0;
   stream.on('drop', () => (dropped += 1));

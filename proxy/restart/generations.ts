@@ -342,10 +342,11 @@ export class Generations implements AdminTarget, Integrations {
       (error: unknown) => void log.error({ err: error }, 'The end of this generation was not in order'),
     );
     await this.elderGone;
+    // The other generation responds to the calls that are in hand here: it listens to this one until it has left.
+    await own.adminServer?.close();
     await this.leave(successor, own).catch((error: unknown) =>
       log.error({ err: error }, 'The last words were not said'),
     );
-    await own.adminServer?.close();
     log.info('All connections of this generation have ended');
     replaced(successor, isInOrder === true);
   }

@@ -45,7 +45,7 @@ export interface DataPlane {
    * process that tries itself.
    */
   openTrial(): Promise<Trial>;
-  /** Connections of clients, idle ones too. */
+  /** Connections of clients, idle ones too, and those that are turned away. */
   readonly clients: number;
   /** The descriptor of the socket that it listens at, for another process to listen at; undefined where it is not known. */
   readonly descriptor: number | undefined;

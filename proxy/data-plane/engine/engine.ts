@@ -222,7 +222,7 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
   }
 
   get clients(): number {
-    return this.clientConnections;
+    return this.clientConnections + this.overflow.size;
   }
 
   /** A connection begins with its handshake: no PROXY header stands before it. */

@@ -67,6 +67,24 @@ test('SIGTERM: a request that takes its time is waited for', async () => {
   expect(messages(proxy)).toContain('All connections drained gracefully');
 });
 
+test('what it logs last is written before it exits, however slow that is', async () => {
+  const slow = path.join(bundle.folder, 'slow.js');
+  writeFileSync(
+    slow,
+    "const fs = require('node:fs'); const { write } = fs; fs.write = (...a) => setTimeout(write, 50, ...a);",
+  );
+  const args = ['--listen', '127.0.0.1:0', '--upstream', 'http://127.0.0.1:1'];
+  const proxy = bundle.run(args, { DRAINSHIFT_PROPAGATION_SECONDS: '0', NODE_OPTIONS: `--require=${slow}` });
+  await listening(proxy);
+  proxy.child.kill('SIGTERM');
+  expect(await proxy.exit).toBe(0);
+  expect(messages(proxy).slice(-3)).toEqual([
+    expect.stringContaining('Graceful shutdown: grace period'),
+    'All connections drained gracefully',
+    'Graceful shutdown: grace period ends',
+  ]);
+});
+
 test('a second signal ends at once', async () => {
   const backend = await startBackend(() => undefined);
   const proxy = bundle.run(['--listen', '127.0.0.1:0', '--upstream', `http://127.0.0.1:${backend.port}`], QUICK);

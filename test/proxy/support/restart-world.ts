@@ -74,6 +74,7 @@ export class Askers {
     private readonly port: number,
     count: number,
   ) {
+    later(() => void (this.isOver = true));
     this.loops = Array.from({ length: count }, () => this.loop());
   }
 
