@@ -27,7 +27,8 @@ test('restarts keep every WebSocket, with its messages, its age and its place in
     // It has nothing left to wait for.
     await endOf(proxy, generation);
     const { active, ended } = await findReport(admin);
-    expect(active.websocket).toBe(20);
+    const problems = proxy.lines.filter(({ level = 0 }) => level > 30).map(({ msg }) => msg);
+    expect({ problems, active: active.websocket }).toEqual({ problems: [], active: 20 });
     expect(ended.websocket).toEqual({ completed: 0, moved: 0, closed: 0, forced: 0 });
     // Those of the generation that serves: each worker takes connections over a socket of its own.
     expect(readdirSync(temporary)).toHaveLength(2);
