@@ -11,6 +11,7 @@ import { parsePlan } from '../../../core/plan/plan';
 import type { LedgerReport } from '../../../core/proxy/admin-api';
 import { NO_CONNECTIONS, eachKind, total } from '../../../core/proxy/connections';
 import { ORDERS, startGrpcApp } from '../clients/support/grpc-app';
+import { MOVES } from '../moves/support/world';
 import { callAdmin, findReport, startTestProxy } from '../support/proxy-world';
 import { get, later, startBackend, stopAll, until } from '../support/world';
 
@@ -92,9 +93,10 @@ test('requests, WebSockets, event streams and other streams: each kind by itself
   expect(older.byKind?.websocket).not.toHaveProperty('completed');
 });
 
-test('streams of gRPC', async () => {
+test('streams of gRPC, which no move takes elsewhere', async () => {
   const app = await startGrpcApp();
-  const proxy = await startTestProxy(app.port);
+  const otherUpstream = { protocol: 'http', host: '127.0.0.1', port: app.port } as const;
+  const proxy = await startTestProxy(app.port, { otherUpstream, moves: { ...MOVES, mode: 'all' } });
   const Orders = makeClientConstructor(ORDERS, 'Orders');
   const client = new Orders(`127.0.0.1:${proxy.data.port}`, credentials.createInsecure()) as unknown as Client & {
     ticks: (message: Buffer) => ClientReadableStream<Buffer>;
@@ -109,4 +111,5 @@ test('streams of gRPC', async () => {
   const after = await drain(admin);
   await ended;
   expect(findKinds(before, after).byKind?.grpcStream).toMatchObject({ closed: 1, forced: 0, completed: 0 });
+  expect(proxy.report().moves!.rejected).toEqual({ kind: 1 });
 });

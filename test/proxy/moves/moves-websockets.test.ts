@@ -1,5 +1,5 @@
-import { stopAll, until } from '../support/world';
-import { Client, Session, connectClient, startApplication, startMoves } from './support/world';
+import { startEngine, stopAll, until } from '../support/world';
+import { Client, MOVES, Session, connectClient, startApplication, startMoves } from './support/world';
 
 afterEach(stopAll);
 
@@ -72,4 +72,26 @@ test('the handshake of a move is the first one, with the token and without the o
   expect(first).toMatchObject({ cookie: 'session=s1', 'x-forwarded-for': '192.0.2.9, 127.0.0.1' });
   // The client hears nothing of it.
   expect(fields).not.toHaveProperty('x-drainshift-resume-token');
+});
+
+test('another backend is told of the epoch of its move, and of no earlier one', async () => {
+  const sessions = new Map<string, Session>();
+  const [source, target] = [await startApplication(sessions), await startApplication(sessions)];
+  const engine = await startEngine(source.port, { moves: MOVES });
+  await connectClient(engine.port, '/ws', { headers: { 'x-drainshift-epoch': '4' } });
+  const [{ movable } = {}] = engine.ledger.closables('websocket');
+  for (const [epoch, { port }] of [
+    [7, target],
+    [8, source],
+    [undefined, target],
+  ] as const) {
+    expect(await movable!.leave()).toBeUndefined();
+    const upstream = { protocol: 'http', host: '127.0.0.1', port } as const;
+    expect(await movable!.join(upstream, epoch)).toHaveProperty('stallMs');
+  }
+  const told = [target, source].map(({ handshakes }) => handshakes.map((fields) => fields['x-drainshift-epoch']));
+  expect(told).toEqual([
+    ['7', undefined],
+    ['4', '8'],
+  ]);
 });

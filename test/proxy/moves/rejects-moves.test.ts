@@ -3,8 +3,18 @@ import type { MoveConfig } from '../../../proxy/config/config';
 import type { MoveRejection, Moves } from '../../../core/moves/moves';
 import { closeFrame } from '../../../proxy/data-plane/websocket/frame-scanner';
 import { frame } from '../data-plane/websocket/support/peers';
-import { findPort, later, startRawBackend, stopAll, until } from '../support/world';
-import { Client, RawHandshake, Session, connectClient, startApplication, startMoves, startRaw } from './support/world';
+import { findPort, later, startBackend, startEngine, startRawBackend, stopAll, until } from '../support/world';
+import { BUILT_IN } from './support/adapters';
+import {
+  Client,
+  MOVES,
+  RawHandshake,
+  Session,
+  connectClient,
+  startApplication,
+  startMoves,
+  startRaw,
+} from './support/world';
 
 afterEach(stopAll);
 
@@ -97,11 +107,30 @@ test.each(BEFORE)('before it is touched: %s', async (_, code, parts) => {
 });
 
 const silent = () => undefined;
+
+const GRAPHQL = 'Sec-WebSocket-Protocol: graphql-transport-ws\r\n';
+
+/** Asks something that its backend never responds to, which no move may cut. */
+async function askInVain({ socket }: Client, source: Backend): Promise<void> {
+  socket.send('{"type":"subscribe","id":"1","payload":{"query":"{ slow }"}}');
+  await until(() => source.handshakes[0]!.received().length > 0);
+}
+
 /** The first fragment of a message that never ends. */
 const half = ({ socket }: Client) => void socket.send('half', { fin: false });
 
 const AFTER: [string, MoveRejection, Case][] = [
   ['the client does not end its message', 'midMessage', { first: half }],
+  [
+    'its protocol does not settle',
+    'unsettled',
+    {
+      moves: { adapters: BUILT_IN },
+      source: [GRAPHQL, silent],
+      client: { protocols: ['graphql-transport-ws'] },
+      first: askInVain,
+    },
+  ],
   ['the old backend does not end', 'noEnd', { source: [TOKEN, silent] }],
   [
     'the old backend goes on talking and does not end',
@@ -215,6 +244,24 @@ test.each(AFTER)('after it has begun: %s', async (_, code, parts) => {
   const { ended, carried, moves } = proxy.report();
   expect(ended.websocket).toMatchObject({ moved: 0, closed: 1, forced: 0 });
   expect([carried!.websocket, moves!.underWay]).toEqual([0, 0]);
+});
+
+test('a close in the middle of it is the end of the move', async () => {
+  const [source, target] = [await startSide(), await startBackend(silent)];
+  const engine = await startEngine(source.port, { moves: MOVES });
+  const clients = [await connectClient(engine.port), await connectClient(engine.port)];
+  const [away, joining] = [...engine.ledger.closables('websocket')];
+  expect(await Promise.all([away!.movable!.leave(), joining!.movable!.leave()])).toEqual([undefined, undefined]);
+  const upstream = { protocol: 'http', host: '127.0.0.1', port: target.port } as const;
+  const joined = joining!.movable!.join(upstream, undefined);
+  await until(() => target.sockets.size === 1);
+  const closed = [away!.close(), joining!.close()];
+  expect(await joined).toBe('stopped');
+  expect(await away!.movable!.join(upstream, undefined)).toMatch(/^(stopped|closing)$/);
+  await Promise.all(closed);
+  await until(() => clients.every(({ codes }) => codes.length === 1) && target.sockets.size === 0);
+  expect(clients.map(({ codes }) => codes)).toEqual([[1012], [1012]]);
+  expect(engine.ledger.ended.websocket).toMatchObject({ moved: 0, closed: 2, forced: 0 });
 });
 
 test('what the old backend said before its Close reaches the client, its Close does not', async () => {

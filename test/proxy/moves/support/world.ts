@@ -68,13 +68,13 @@ export async function startApplication(
   return { port: (server.address() as AddressInfo).port, server, handshakes, closed };
 }
 
-export const MOVES: MoveConfig = {
+export const MOVES = {
   mode: 'resumable',
   timeoutMs: 5_000,
   concurrency: 64,
   never: [],
   dropsContextTakeover: false,
-};
+} as const satisfies MoveConfig;
 
 export interface MoveWorld {
   readonly proxy: TestProxy;
