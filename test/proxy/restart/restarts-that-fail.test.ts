@@ -14,7 +14,7 @@ import {
 } from '../support/proxy-process';
 import { findReport } from '../support/proxy-world';
 import { Askers, RestartWorld, findPid, restart, startRestartable } from '../support/restart-world';
-import { findPort, get, later, selfSigned, stopAll, until } from '../support/world';
+import { get, later, selfSigned, startRawBackend, stopAll, until } from '../support/world';
 
 let bundle: ProxyBundle;
 beforeAll(() => {
@@ -45,16 +45,15 @@ test('a generation that does not prove itself changes nothing, and the old one s
   const [certificateFile, keyFile] = ['cert.pem', 'key.pem'].map((name) => path.join(bundle.folder, name));
   writeFileSync(certificateFile!, cert);
   writeFileSync(keyFile!, key);
-  const taken = net.createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => taken.once('listening', resolve));
-  later(() => void taken.close());
+  // What connects there gets no response.
+  const taken = await startRawBackend(() => undefined);
   const askers = new Askers(port, 2);
   const cases: readonly [name: string, change: () => void, why: RegExp][] = [
     ['broken YAML', () => writeFileSync(file, 'listen: [\n'), /'config' must be a readable YAML file/],
     ['a value out of bounds', () => write({ workers: 0 }), /'workers' must be an integer from 1 to 64, got 0/],
     [
       'a port that is taken',
-      () => write({ listen: `127.0.0.1:${findPort(taken)}` }),
+      () => write({ listen: `127.0.0.1:${taken}` }),
       /'listen' must be a free port, got 127\.0\.0\.1:\d+, which is in use/,
     ],
     [
@@ -69,7 +68,7 @@ test('a generation that does not prove itself changes nothing, and the old one s
     ],
     [
       'a session store that does not respond',
-      () => write({ session_store_url: `redis://127.0.0.1:${findPort(taken)}` }),
+      () => write({ session_store_url: `redis://127.0.0.1:${taken}` }),
       /the session store must respond, got no response/,
     ],
     [

@@ -1,6 +1,6 @@
 import { ChildProcess, spawn } from 'node:child_process';
 import path from 'node:path';
-import { ProxyBundle, bundleProxy, isAlive, kill } from '../support/proxy-process';
+import { ProxyBundle, bundleProxy, isAlive, killAll } from '../support/proxy-process';
 import { SECRET, callAdmin } from '../support/proxy-world';
 import { get, later, startBackend, stopAll, until } from '../support/world';
 
@@ -60,7 +60,9 @@ async function startManaged(): Promise<Managed> {
   const words: string[] = [];
   const found: { ports?: [number, number]; child?: number } = {};
   later(() => {
-    for (const pid of [found.child, ...findMainPids(words), manager.pid]) kill(pid);
+    for (const pid of [found.child, ...findMainPids(words), manager.pid]) killAll({ pid });
+    manager.stdout.destroy();
+    manager.stderr.destroy();
   });
   let pending = '';
   manager.stdout.on('data', (bytes: Buffer) => {

@@ -81,9 +81,11 @@ function run(
   let hasEnded = false;
   const exit = new Promise<number | null>((resolve) => child.once('close', (code) => resolve(code)));
   void exit.then(() => (hasEnded = true));
-  // Workers outlive a primary that is killed, as long as they have connections.
   later(() => {
-    for (const pid of [...findDescendants(child), child.pid]) kill(pid);
+    killAll(child);
+    // One that is left would keep them open, and with them this process.
+    child.stdout.destroy();
+    child.stderr.destroy();
   });
   return { child, lines, stderr: () => stderr, exit, hasEnded: () => hasEnded };
 }
@@ -115,6 +117,11 @@ export function isAlive(pid: number): boolean {
 
 export function kill(pid: number | undefined): void {
   if (pid !== undefined && isAlive(pid)) process.kill(pid, 'SIGKILL');
+}
+
+/** With all that it has started: workers outlive a primary that is killed, as long as they have connections. */
+export function killAll(one: { readonly pid?: number | undefined }): void {
+  for (const pid of [...(one.pid === undefined ? [] : findDescendants({ pid: one.pid })), one.pid]) kill(pid);
 }
 
 /** Waits for its one line `Listening`, and returns the ports. */

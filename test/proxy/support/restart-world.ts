@@ -3,7 +3,7 @@ import http from 'node:http';
 import path from 'node:path';
 import { stringify } from 'yaml';
 import type { LedgerReport } from '../../../core/proxy/admin-api';
-import { ProxyBundle, ProxyProcess, kill, listening } from './proxy-process';
+import { ProxyBundle, ProxyProcess, killAll, listening } from './proxy-process';
 import { callAdmin, findReport } from './proxy-world';
 import { Got, later, startBackend, until } from './world';
 
@@ -38,9 +38,9 @@ export async function startRestartable(
   const write = (more: object) => writeFileSync(file, stringify({ ...needed, ...more }));
   write(settings);
   const proxy = bundle.run(['--config', file], environment);
-  // Those whose parent has ended have another one.
+  // Those whose parent has ended have another one: each generation with its workers.
   later(() => {
-    for (const { pid } of proxy.lines) kill(pid);
+    for (const { pid } of proxy.lines) killAll({ pid });
   });
   return { proxy, ...(await listening(proxy)), write, file };
 }
