@@ -33,9 +33,10 @@ import { openFileLimit } from '../process/file-limit';
 import { memoryBudget } from '../process/memory-limit';
 import { ForwardRecord, ForwardedRequest, Ledgers } from './forwarded-request';
 import { Forwarding, forwardingFields } from '../forwarding/forwarding';
-import { giveConnections, takeConnections } from '../handover/generations';
-import type { HandoverAddress } from '../handover/messages';
+import { giveConnections, shareConnections, takeConnections } from '../handover/generations';
+import type { HandoverAddress, ShareOrder } from '../handover/messages';
 import type { Receiver } from '../handover/receiver';
+import type { Sharing } from '../handover/sharing';
 import { Health } from './health';
 import type { Moves } from '../../core/moves/moves';
 import type { Hold, RetargetOrder } from '../../core/proxy/hold';
@@ -83,6 +84,14 @@ export interface RunningProxy extends Integrations {
   /** Takes over connections of the generation before, from now on. Undefined where that cannot be; the log says why. */
   takeConnections(): Promise<HandoverAddress | undefined>;
   /**
+   * Gives a share of what it accepts to a canary, or another share to the same one; 0 ends it.
+   *
+   * @throws Error that says why it cannot
+   */
+  share(order: ShareOrder): Promise<void>;
+  /** Where connections of a canary come back to; empty where they cannot. */
+  receive(): Promise<readonly HandoverAddress[]>;
+  /**
    * Stops accepting, gives its connections to these processes, lets every other one finish as in a drain, then closes. Its admin API
    * is left alone.
    */
@@ -100,6 +109,8 @@ export interface StagedProxy extends RunningProxy {
   /** @param untilMs since the epoch. @throws Error that says what is wrong with it */
   prove(untilMs: number): Promise<void>;
   open(options: Pick<ProxyOptions, 'shared' | 'known' | 'started' | 'before'>): Promise<void>;
+  /** Serves what the generation before gives it. `open` has it listen later, under the orders that it has by then. */
+  openUnlistened(options: Pick<ProxyOptions, 'known' | 'before'>): Promise<HandoverAddress>;
 }
 
 export interface Descriptors {
@@ -207,6 +218,9 @@ class Proxy implements StagedProxy {
   private isShuttingDown = false;
   private isRetired = false;
   private receiver: Receiver | undefined;
+  /** From when it begins: it may be asked for again before it has. */
+  private sharing: Promise<Sharing> | undefined;
+  private hasOrders = false;
   private isStoreAsked = false;
   private lastRequestMs = 0;
   private listening: HostPort;
@@ -291,9 +305,26 @@ class Proxy implements StagedProxy {
 
   async open({ shared, known, started, before }: Parameters<StagedProxy['open']>[0]): Promise<void> {
     if (started) this.gate.startAs(started.under.hold, started.under.side);
-    else if (known) this.gate.startAs({ state: 'none', ...known, releasedTo: undefined }, this.config.side);
-    before?.(this.target);
+    this.begin(known, before);
     await this.listen(shared);
+  }
+
+  async openUnlistened({ known, before }: Parameters<StagedProxy['openUnlistened']>[0]): Promise<HandoverAddress> {
+    this.forwarding = { ...this.forwarding, port: String(this.listening.port) };
+    this.begin(known, before);
+    this.askStore();
+    await this.plane.openUnlistened();
+    const address = await this.takeConnections();
+    if (address === undefined) throw new Error('A canary must be able to take connections over, see the log');
+    return address;
+  }
+
+  /** Once: what is ordered afterwards is in force already when it listens. */
+  private begin(known: KnownEpochs | undefined, before: ProxyOptions['before']): void {
+    if (this.hasOrders) return;
+    this.hasOrders = true;
+    if (known) this.gate.startAs({ state: 'none', ...known, releasedTo: undefined }, this.config.side);
+    before?.(this.target);
   }
 
   async prove(untilMs: number): Promise<void> {
@@ -395,6 +426,7 @@ class Proxy implements StagedProxy {
   async shutDown(): Promise<void> {
     const { gracePeriodSeconds, gracefulShutdownTimeoutSeconds, propagationSeconds } = this.config;
     this.isShuttingDown = true;
+    this.stopSharing();
     this.lifecycleLog.info(`Graceful shutdown: grace period ${gracePeriodSeconds}s starts`);
     // A client that still connects is served, WebSockets too: the load balancer does not know yet, and would show a
     // rejection.
@@ -440,12 +472,36 @@ class Proxy implements StagedProxy {
   }
 
   async takeConnections(): Promise<HandoverAddress | undefined> {
-    this.receiver ??= await takeConnections(this.plane.handing, this.log, this.clock);
+    // One that was asked for long ago does not listen any more. What came by it goes on.
+    await this.receiver?.stopListening();
+    this.receiver = await takeConnections(this.plane.handing, this.log, this.clock);
     return this.receiver?.address;
+  }
+
+  async receive(): Promise<readonly HandoverAddress[]> {
+    const address = await this.takeConnections();
+    return address ? [address] : [];
+  }
+
+  async share({ share, handover }: ShareOrder): Promise<void> {
+    if (share === 0) return this.stopSharing();
+    const { plane, clock, log } = this;
+    const sharing = (this.sharing ??= shareConnections(handover, { plane, clock, log }));
+    sharing.catch(() => (this.sharing = undefined));
+    (await sharing).setShare(share);
+  }
+
+  private stopSharing(): void {
+    this.sharing?.then(
+      (sharing) => sharing.stop(),
+      () => undefined,
+    );
+    this.sharing = undefined;
   }
 
   async retire(handover: readonly HandoverAddress[]): Promise<void> {
     this.isRetired = true;
+    this.stopSharing();
     await this.plane.stopAccepting();
     const { plane, clock, log } = this;
     const handOver = await giveConnections(handover, { plane, clock, log });
@@ -475,6 +531,7 @@ class Proxy implements StagedProxy {
   }
 
   async close(): Promise<void> {
+    this.stopSharing();
     this.drain.stop();
     this.mover.stop();
     this.gate.stop();

@@ -4,6 +4,7 @@ import { HandOver, HandOverOptions } from './hand-over';
 import { handlePipes } from './handle-pipe-check';
 import type { HandoverAddress } from './messages';
 import { Receiver, ReceiverLog } from './receiver';
+import { Sharing, SharingOptions } from './sharing';
 
 /** The generation before connects within this, or never. */
 const LISTEN_MS = 120_000;
@@ -49,6 +50,23 @@ export async function giveConnections(
   const ms = Math.round(options.clock.nowMs() - startedMs);
   options.log.info({ ...figures, ms }, 'Connections were handed over to the next generation');
   return handOver;
+}
+
+/**
+ * Gives a share of what this process accepts to the next generation.
+ *
+ * @throws Error that says why it cannot
+ */
+export async function shareConnections(
+  addresses: readonly HandoverAddress[],
+  options: SharingOptions,
+): Promise<Sharing> {
+  // Nothing was read of what is given: no state of a connection has to go.
+  await handlePipes.start();
+  const { result, why = 'Handles do not go over to another process as is known' } = handlePipes.verdict;
+  if (result !== 'right') throw new Error(why);
+  if (addresses.length === 0) throw new Error('The new generation takes no connections over');
+  return Sharing.start(addresses, options);
 }
 
 async function findObstacle(handing: Handing): Promise<string | undefined> {

@@ -21,7 +21,7 @@ export interface HandOverFigures {
   readonly longestMs: number;
 }
 
-const COUNTED_AS = { http1: 'idle', upgrade: 'upgraded', stream: 'streams' } as const;
+const COUNTED_AS = { http1: 'idle', upgrade: 'upgraded', stream: 'streams', accepted: 'idle' } as const;
 /** Requests end in this process; their connections are looked at again so often. */
 const LOOK_MS = 50;
 /** A process that has no room for one may have it later. */

@@ -9,6 +9,12 @@ export interface HandoverAddress {
   readonly secret: string;
 }
 
+/** What a process gives of what it accepts, and where to. 0 ends it. */
+export interface ShareOrder {
+  readonly share: number;
+  readonly handover: readonly HandoverAddress[];
+}
+
 /** From the process that hands over. */
 export type ToReceiver =
   | { readonly is: 'hello'; readonly secret: string; readonly format: number }

@@ -2,6 +2,7 @@ import { CallFailed } from '../admin/admin-server';
 import type { LedgerReport } from '../../core/proxy/admin-api';
 import type { Clock } from '../process/clock';
 import type { HandoverAddress } from '../handover/messages';
+import type { OrdersInForce } from '../control/proxy';
 import type { FinalRecord } from '../telemetry/final-record';
 import type { ResponseTo, RpcRequest } from '../workers/messages';
 import { Rpc, WorkerGone, WorkerLate } from '../workers/rpc';
@@ -18,6 +19,19 @@ export interface ElderEvents {
   ended(words: FinalRecord | undefined): void;
 }
 
+/** What a canary does: it has proved itself, and the elder is in charge. */
+export interface CanaryEvents {
+  /** @returns where it takes connections of the elder */
+  begin(inForce: OrdersInForce): Promise<readonly HandoverAddress[]>;
+  respond(prompt: RpcRequest): Promise<unknown>;
+  /** Gives its connections back to these, and resolves when all have ended. */
+  takeBack(handover: readonly HandoverAddress[]): Promise<FinalRecord>;
+  /** Lets its connections end. */
+  shutDown(): Promise<void>;
+  /** It has nothing more to do. */
+  over(isInOrder: boolean): void;
+}
+
 /** The generation before this one, as this one sees it: the process that started it. */
 export class Elder {
   lastReport: LedgerReport | undefined;
@@ -28,6 +42,9 @@ export class Elder {
   private inherit: (inheritance: Inheritance) => void = () => undefined;
   private tellTakeover: (takeover: Takeover | undefined) => void = () => undefined;
   private words: FinalRecord | undefined;
+  private canary: CanaryEvents | undefined;
+  /** As a canary it was told to end. */
+  private isTakenBack = false;
   isGone = false;
 
   constructor(clock: Clock) {
@@ -50,18 +67,23 @@ export class Elder {
 
   /** Resolves when it has been said. */
   failed(problem: string): Promise<void> {
+    return this.say({ type: 'failed', problem });
+  }
+
+  private say(message: ToElder): Promise<void> {
     return new Promise((resolve) => {
       if (!process.connected) return resolve();
-      process.send?.({ type: 'failed', problem } satisfies ToElder, undefined, undefined, () => resolve());
+      process.send?.(message, undefined, undefined, () => resolve());
     });
   }
 
   /**
-   * Says that this one has proved itself.
+   * Says that this one has proved itself. It may be a canary first.
    *
    * @returns what it takes over; undefined when the elder is gone: then it takes over what is there
    */
-  ready(): Promise<Takeover | undefined> {
+  ready(canary: CanaryEvents): Promise<Takeover | undefined> {
+    this.canary = canary;
     const takeover = new Promise<Takeover | undefined>((resolve) => (this.tellTakeover = resolve));
     if (this.isGone) this.tellTakeover(undefined);
     this.send({ type: 'ready' });
@@ -106,6 +128,12 @@ export class Elder {
         return this.inherit(message.inheritance);
       case 'takeOver':
         return this.tellTakeover(message.takeover);
+      case 'canary':
+        return void this.beginCanary(message.inForce);
+      case 'takeBack':
+        return void this.endCanary((canary) => canary.takeBack(message.handover));
+      case 'shutDown':
+        return void this.endCanary((canary) => canary.shutDown());
       case 'call':
         return void this.receive(message);
       case 'ask':
@@ -125,8 +153,32 @@ export class Elder {
     this.send({ type: 'reply', id: message.id, reply: reply ?? failed });
   }
 
+  private async beginCanary(inForce: OrdersInForce): Promise<void> {
+    try {
+      this.send({ type: 'canary', handover: (await this.canary?.begin(inForce)) ?? [] });
+    } catch (error) {
+      // Its workers say more by their end.
+      await this.failed((error as Error).message);
+      this.canary?.over(false);
+    }
+  }
+
+  private async endCanary(how: (canary: CanaryEvents) => Promise<FinalRecord | void>): Promise<void> {
+    const { canary } = this;
+    if (canary === undefined || this.isTakenBack) return;
+    this.isTakenBack = true;
+    try {
+      const words = await how(canary);
+      if (words) await this.say({ type: 'finalRecord', words });
+      canary.over(true);
+    } catch (error) {
+      await this.failed((error as Error).message);
+      canary.over(false);
+    }
+  }
+
   private respond(id: number, prompt: RpcRequest): void {
-    const responds = this.events?.respond(prompt) ?? Promise.reject(new Error('It does not serve'));
+    const responds = (this.events ?? this.canary)?.respond(prompt) ?? Promise.reject(new Error('It does not serve'));
     responds.then(
       (value) => this.send({ type: 'response', id, value: value as ResponseTo<RpcRequest> }),
       (error: unknown) => this.send({ type: 'fault', id, message: String(error) }),
@@ -141,7 +193,8 @@ export class Elder {
     if (this.isGone) return;
     this.isGone = true;
     this.rpc.end();
-    this.tellTakeover(undefined);
+    // A canary that ends takes over nothing.
+    if (!this.isTakenBack) this.tellTakeover(undefined);
     this.events?.ended(this.words);
     if (process.connected) process.disconnect();
   }

@@ -23,7 +23,7 @@ import {
   sumCounters,
 } from '../../core/proxy/merge-reports';
 import type { ProbeOrder, ProbeReport } from '../../core/proxy/probe';
-import { GenerationsReport, findRestartConflict } from '../../core/proxy/restart';
+import { GenerationsReport, RestartOrder, findRestartStep } from '../../core/proxy/restart';
 import type { Snapshot } from '../../core/proxy/task-protection';
 import { WindowOrder, WindowReport, mergeWindows } from '../../core/proxy/window';
 import { AdminServer, AdminTarget, CallFailed } from '../admin/admin-server';
@@ -32,12 +32,14 @@ import type { Integrations } from '../aws/snapshot';
 import type { ProxyConfig } from '../config/config';
 import type { Descriptors, OrdersInForce } from '../control/proxy';
 import type { Clock } from '../process/clock';
-import type { HandoverAddress } from '../handover/messages';
+import type { HandoverAddress, ShareOrder } from '../handover/messages';
 import type { FinalRecord } from '../telemetry/final-record';
 import { Estate } from '../workers/estate';
-import type { Order, RpcRequest } from '../workers/messages';
+import type { Order, ResponseTo, RpcRequest } from '../workers/messages';
 import { drainQuotas } from '../workers/quotas';
+import { follow } from '../workers/follow';
 import { WorkerGone } from '../workers/rpc';
+import { Canary } from './canary';
 import type { Elder } from './elder';
 import type { Takeover } from './messages';
 import { Successor } from './successor';
@@ -59,6 +61,8 @@ export interface OwnGeneration extends Integrations {
   readonly ticketKeys: Uint8Array | undefined;
   /** Where it takes connections of the generation before; absent of what takes none. */
   readonly handover?: readonly HandoverAddress[];
+  share(order: ShareOrder): Promise<void>;
+  receive(): Promise<readonly HandoverAddress[]>;
   retire(handover: readonly HandoverAddress[]): Promise<void>;
   finalRecord(): Promise<FinalRecord>;
   shutDown(): Promise<void>;
@@ -83,9 +87,9 @@ export interface GenerationsOptions {
   readonly goOn: (record: IntegrationsRecord) => void;
   /** Another generation serves, and this one has ended. */
   readonly replaced: (successor: Successor, isInOrder: boolean) => void;
-  /** A restart begins; it has failed, and this generation goes on. */
+  /** A restart begins; it has failed or is a canary by now, and this generation goes on. */
   readonly starting?: () => void;
-  readonly failed?: () => void;
+  readonly settled?: () => void;
   /** A process was started that may be the next generation. */
   readonly started?: (successor: Successor) => void;
 }
@@ -114,6 +118,8 @@ export class Generations implements AdminTarget, Integrations {
   private tellElderGone: () => void = () => undefined;
   private readonly elderGone: Promise<void>;
   private ending: Promise<void> | undefined;
+  private canary: Canary | undefined;
+  private tellCanaryGone: () => void = () => undefined;
 
   constructor(private readonly options: GenerationsOptions) {
     const { takeover, elder, clock } = options;
@@ -157,26 +163,34 @@ export class Generations implements AdminTarget, Integrations {
     return this.inTurn(() => this.list(query));
   }
 
-  /** The generations before this one come first. */
+  /** The generations before this one come first, and a canary last. */
   private async list(query: ConnectionQuery): Promise<ConnectionPage> {
     const { target } = await this.attached;
-    const { elder } = this;
+    const { elder, canary } = this;
     const { number } = this.options;
-    const none: ConnectionPage = { connections: [] };
     const asked = elder && !elder.isGone ? elder.ask({ kind: 'list', query }) : undefined;
-    const before = (await asked?.catch((error: unknown) => passUnlessGone(error))) ?? none;
-    const limit = query.limit - before.connections.length;
-    if (before.next !== undefined || limit === 0) return joinGenerations(before, undefined);
-    const own = queryForGeneration(number, { ...query, limit });
-    return joinGenerations(before, own ? nameGeneration(number, await target.connections(own)) : none);
+    const before = (await asked?.catch(unlessGone)) ?? NO_PAGE;
+    const own = await listNext(before, number, query, (part) => target.connections(part));
+    if (!canary) return own;
+    const ofCanary = (part: ConnectionQuery) => canary.ask({ kind: 'list', query: part }).catch(unlessGone);
+    return listNext(own, canary.number, query, ofCanary);
   }
 
   snapshot(): Snapshot {
     const own = this.own!.snapshot();
-    const { elder } = this;
-    if (!elder || elder.isGone || !elder.lastReport) return own;
-    const { active, carried = NO_CONNECTIONS } = elder.lastReport;
-    return { ...own, active: addKinds(own.active, addKinds(active, carried)) };
+    const others = this.others.flatMap(({ lastReport }) => lastReport ?? []);
+    return others.reduce(
+      (sum, { active, carried = NO_CONNECTIONS }) => ({
+        ...sum,
+        active: addKinds(sum.active, addKinds(active, carried)),
+      }),
+      own,
+    );
+  }
+
+  /** The generations beside this one. */
+  private get others(): (Elder | Canary)[] {
+    return [this.elder, this.canary].flatMap((part) => (part && !part.isGone ? [part] : []));
   }
 
   async metrics(): Promise<{ readonly contentType: string; readonly body: string }> {
@@ -191,31 +205,54 @@ export class Generations implements AdminTarget, Integrations {
   drain(order: DrainOrder): Promise<string | undefined> {
     return this.inTurn(async () => {
       const { target } = await this.attached;
-      const { elder } = this;
-      if (!elder || elder.isGone) return target.drain(order);
-      const [own, older] = [await target.report(), await elder.report()];
-      const [mine, theirs] = drainQuotas(order, [total(own.active), older ? total(older.active) : 0]);
-      return this.both((t) => t.drain(mine ?? order), { kind: 'drain', order: theirs ?? order });
+      const { others } = this;
+      if (others.length === 0) return target.drain(order);
+      const reports = [await target.report(), ...(await Promise.all(others.map((part) => part.report())))];
+      const [mine, ...theirs] = drainQuotas(
+        order,
+        reports.map((report) => (report ? total(report.active) : 0)),
+      );
+      return this.all(
+        (own) => own.drain(mine ?? order),
+        (part) => ({ kind: 'drain', order: theirs[others.indexOf(part)] ?? order }),
+      );
     });
   }
 
   undrain(order: UndrainOrder): Promise<string | undefined> {
-    return this.inTurn(() => this.both((target) => target.undrain(order), { kind: 'undrain', order }));
+    return this.inTurn(() =>
+      this.all(
+        (target) => target.undrain(order),
+        () => ({ kind: 'undrain', order }),
+      ),
+    );
   }
 
   hold(order: HoldOrder): Promise<string | undefined> {
-    return this.inTurn(async () => {
-      const rejection = await this.both((target) => target.hold(order), { kind: 'hold', order });
-      return rejection;
-    });
+    return this.inTurn(() =>
+      this.all(
+        (target) => target.hold(order),
+        () => ({ kind: 'hold', order }),
+      ),
+    );
   }
 
   release(order: ReleaseOrder): Promise<string | undefined> {
-    return this.inTurn(() => this.both((target) => target.release(order), { kind: 'release', order }));
+    return this.inTurn(() =>
+      this.all(
+        (target) => target.release(order),
+        () => ({ kind: 'release', order }),
+      ),
+    );
   }
 
   retarget(order: RetargetOrder): Promise<string | undefined> {
-    return this.inTurn(() => this.both((target) => target.retarget(order), { kind: 'retarget', order }));
+    return this.inTurn(() =>
+      this.all(
+        (target) => target.retarget(order),
+        () => ({ kind: 'retarget', order }),
+      ),
+    );
   }
 
   async probe(order: ProbeOrder): Promise<ProbeReport> {
@@ -227,35 +264,125 @@ export class Generations implements AdminTarget, Integrations {
   }
 
   /**
-   * Starts the next generation. Resolves when it serves, or with why none may be started now.
+   * Starts the next generation, or does what the order says with a canary. Resolves when that is done, or with why it cannot be now.
    *
-   * @throws CallFailed when it did not prove itself: this one goes on
+   * @throws CallFailed when a new generation did not prove itself, or a canary could not take over: this one goes on
    */
-  async restart(): Promise<string | undefined> {
-    const { log, limits } = this.options;
+  async restart(order: RestartOrder = {}): Promise<string | undefined> {
     const own = await this.attached;
-    const conflict =
-      this.rejection() ??
-      (this.state === 'retired' ? 'Another generation serves' : undefined) ??
-      findRestartConflict(this.generations, limits.maxGenerations);
+    const conflict = this.rejection() ?? (this.state === 'retired' ? 'Another generation serves' : undefined);
     if (conflict !== undefined) return conflict;
+    const found = findRestartStep(order, this.generations, this.options.limits.maxGenerations);
+    if ('conflict' in found) return found.conflict;
     const { data } = own.descriptors;
     if (data === undefined) return 'This Node.js must say the descriptor of a socket that it listens at, got none';
+    const { share = 1 } = order;
+    switch (found.step) {
+      case 'all':
+        return this.attempt('a new generation is started, and proves itself', () => this.replace(own, data));
+      case 'begin':
+        return this.attempt('a canary is started, and proves itself', () => this.beginCanary(own, data, share));
+      case 'change':
+        return this.inTurn(() => this.changeShare(own, share));
+      case 'complete':
+        return this.attempt('the canary takes over', () => this.replaceBy(this.canary!.successor, own));
+      case 'takeBack':
+        return this.inTurn(() => this.takeBack(own));
+    }
+  }
+
+  private async attempt(what: string, how: () => Promise<void>): Promise<undefined> {
+    const { log, starting, settled } = this.options;
     this.state = 'starting';
-    this.options.starting?.();
-    log.info('A restart: a new generation is started, and proves itself');
+    starting?.();
+    log.info(`A restart: ${what}`);
     try {
-      await this.replaceBy(this.startSuccessor(own, data), own);
+      await how();
       this.failed = undefined;
       return undefined;
     } catch (error) {
       this.state = 'serving';
+      const { message } = error as Error;
+      // Its counters are lost with it.
+      this.loseCanary(message);
       this.successor?.kill();
-      this.failed = (error as Error).message;
-      this.options.failed?.();
-      log.error(`The restart failed, and this generation goes on: ${this.failed}`);
-      throw new CallFailed(`The restart failed, and the proxy goes on as it is: ${this.failed}`);
+      this.failed = message;
+      settled?.();
+      log.error(`The restart failed, and this generation goes on: ${message}`);
+      throw new CallFailed(`The restart failed, and the proxy goes on as it is: ${message}`);
     }
+  }
+
+  private async replace(own: OwnGeneration, data: number): Promise<void> {
+    const successor = this.startSuccessor(own, data);
+    await successor.ready();
+    await this.replaceBy(successor, own);
+  }
+
+  private async beginCanary(own: OwnGeneration, data: number, share: number): Promise<void> {
+    const { log, limits, clock, settled } = this.options;
+    const successor = this.startSuccessor(own, data);
+    await successor.ready();
+    await this.inTurn(async () => {
+      // What is ordered afterwards is ordered of both.
+      await successor.openCanary(own.inForce, limits.timeoutSeconds * 1000);
+      const since = await own.target.report();
+      const lost = (why: string) => this.loseCanary(why);
+      const number = this.options.number + 1;
+      const canary = new Canary({ successor, number, share, clock, since, lost });
+      if ((await canary.report()) === undefined) throw new Error(successor.why());
+      this.canary = canary;
+      await own.share({ share, handover: successor.handover });
+    });
+    this.state = 'serving';
+    settled?.();
+    log.info({ share, canary: successor.pid }, 'A canary has a share of the new connections');
+  }
+
+  private async changeShare(own: OwnGeneration, share: number): Promise<string | undefined> {
+    const { canary } = this;
+    if (!canary) return 'There must be a canary to give a share to, got one that has just ended';
+    await own.share({ share, handover: canary.successor.handover });
+    canary.share = share;
+    this.options.log.info({ share, canary: canary.successor.pid }, 'The canary has another share');
+    return undefined;
+  }
+
+  private async takeBack(own: OwnGeneration): Promise<string | undefined> {
+    const { canary } = this;
+    if (!canary) return 'There must be a canary to take back, got one that has just ended';
+    canary.share = 0;
+    await own.share({ share: 0, handover: [] });
+    // Where none come back, all end there.
+    canary.successor.takeBack(await own.receive().catch(() => []));
+    this.options.log.info(
+      { canary: canary.successor.pid },
+      'The canary is taken back, and gets no connection any more',
+    );
+    return undefined;
+  }
+
+  /** It is ended, with its connections, and this generation goes on alone. */
+  private loseCanary(why: string): void {
+    const { canary, estate, lastOwn, elder } = this;
+    if (!canary) return;
+    this.forgetCanary(canary);
+    if (this.ending) return;
+    const alive = elder && !elder.isGone && elder.lastReport ? [elder.lastReport] : [];
+    const remaining = lastOwn ? [lastOwn, ...alive, ...estate.reports(lastOwn)] : [];
+    this.lostMs = this.options.clock.nowMs();
+    this.from = countersAfterLoss(remaining, canary.lastReport);
+    this.instance = randomUUID();
+    this.failed = `the canary was lost: ${why}`;
+    this.options.log.error({ why }, 'The canary was lost with its connections, and this generation goes on alone');
+  }
+
+  private forgetCanary(canary: Canary): void {
+    canary.isGone = true;
+    this.canary = undefined;
+    canary.successor.kill();
+    void this.own?.share({ share: 0, handover: [] }).catch(() => undefined);
+    this.tellCanaryGone();
   }
 
   /** Another generation serves: what is told to this process is for that one. */
@@ -271,7 +398,17 @@ export class Generations implements AdminTarget, Integrations {
   private async end(): Promise<void> {
     if (this.state === 'starting') this.successor?.kill();
     this.elder?.shutDown();
-    await Promise.all([this.own?.shutDown(), this.elderGone]);
+    await Promise.all([this.own?.shutDown(), this.elderGone, this.endCanary()]);
+  }
+
+  /** With the proxy: its connections have the same times. */
+  private async endCanary(): Promise<void> {
+    const { canary } = this;
+    if (!canary) return;
+    const gone = new Promise<void>((resolve) => (this.tellCanaryGone = resolve));
+    await this.own?.share({ share: 0, handover: [] }).catch(() => undefined);
+    canary.successor.shutDown();
+    await gone;
   }
 
   async close(): Promise<void> {
@@ -306,7 +443,6 @@ export class Generations implements AdminTarget, Integrations {
 
   private async replaceBy(successor: Successor, own: OwnGeneration): Promise<void> {
     const { log, limits } = this.options;
-    await successor.ready();
     let resume: () => void = () => undefined;
     own.adminServer?.pause(new Promise<void>((resolve) => (resume = resolve)));
     try {
@@ -332,6 +468,8 @@ export class Generations implements AdminTarget, Integrations {
       throw error;
     }
     this.state = 'retired';
+    // What it has counted it says for itself now.
+    this.canary = undefined;
     own.adminServer?.divert((call) => successor.call(call));
   }
 
@@ -359,37 +497,52 @@ export class Generations implements AdminTarget, Integrations {
   }
 
   private successorGone(successor: Successor): void {
+    const { canary } = this;
+    if (canary?.successor === successor) return this.canaryGone(canary);
     if (this.successor !== successor || this.state !== 'retired') return;
     this.options.log.error('The generation that served has ended, while this one lets its connections end');
   }
 
+  private canaryGone(canary: Canary): void {
+    const { words } = canary.successor;
+    if (!words) return this.loseCanary(canary.successor.why());
+    this.estate.add(words);
+    this.forgetCanary(canary);
+    this.options.log.info('The canary has ended: all its connections have, or came back');
+  }
+
   private get generations(): GenerationsReport {
-    const { elder, state, failed } = this;
-    const before = elder && !elder.isGone ? (elder.lastReport?.generations?.live ?? 1) : 0;
+    const { state, failed, canary, lastOwn } = this;
+    const { number } = this.options;
     const isStarting = state === 'starting';
+    const ofCanary = canary && (canary.share === 0 ? 'ending' : 'canary');
+    const described = lastOwn && canary?.describe(number, lastOwn);
     return {
-      number: this.options.number,
-      live: 1 + before + (isStarting ? 1 : 0),
-      restart: isStarting ? 'starting' : 'none',
+      number,
+      live: 1 + this.livingElders + (isStarting || canary ? 1 : 0),
+      restart: isStarting ? 'starting' : (ofCanary ?? 'none'),
       ...(failed !== undefined && { failed }),
+      ...(described && { canary: described }),
     };
   }
 
-  /** An order for this generation, and those before it. */
-  private async both(
+  private get livingElders(): number {
+    const { elder } = this;
+    return elder && !elder.isGone ? (elder.lastReport?.generations?.live ?? 1) : 0;
+  }
+
+  /** An order for this generation, those before it, and a canary. */
+  private async all(
     follow: (target: AdminTarget) => ReturnType<AdminTarget['undrain']>,
-    order: Order,
+    orderFor: (part: Elder | Canary) => Order,
   ): Promise<string | undefined> {
     const { target } = await this.attached;
+    const { elder, canary } = this;
     const rejection = await follow(target);
-    const { elder } = this;
-    if (rejection !== undefined || !elder || elder.isGone) return rejection;
-    try {
-      return await elder.ask(order);
-    } catch (error) {
-      if (error instanceof WorkerGone) return undefined;
-      throw error;
-    }
+    if (rejection !== undefined) return rejection;
+    if (canary) await canary.follow(orderFor(canary));
+    if (!elder || elder.isGone) return undefined;
+    return elder.ask(orderFor(elder)).catch(unlessGone);
   }
 
   /** From the generation that serves, of one that ends. */
@@ -406,19 +559,20 @@ export class Generations implements AdminTarget, Integrations {
         case 'list':
           return this.list(prompt.query);
         case 'connections':
-          throw new Error("'kind' must be list, got connections");
+        case 'share':
+        case 'receive':
+          throw new Error(`'kind' must be one that a generation is asked, got ${prompt.kind}`);
         case 'metrics':
           return this.sum().then((sum) => sum.getMetricsAsJSON());
         case 'drain':
-          return this.both(() => target.drain(prompt.order), prompt);
         case 'undrain':
-          return this.both(() => target.undrain(prompt.order), prompt);
         case 'hold':
-          return this.both(() => target.hold(prompt.order), prompt);
         case 'release':
-          return this.both(() => target.release(prompt.order), prompt);
         case 'retarget':
-          return this.both(() => target.retarget(prompt.order), prompt);
+          return this.all(
+            () => follow(target, prompt),
+            () => prompt,
+          );
       }
     });
   }
@@ -431,26 +585,28 @@ export class Generations implements AdminTarget, Integrations {
 
   private async ownReport(): Promise<LedgerReport> {
     const own = await this.attached;
-    const { elder, identity } = this;
-    let [mine, theirs] = await this.look(own);
-    for (let look = 1; elder && look < MAX_LOOKS && total(activeSum([mine, ...theirs])) === 0; look += 1) {
-      const before = [mine, ...theirs];
-      [mine, theirs] = await this.look(own);
-      if (isSameZero(before, [mine, ...theirs])) break;
+    const { identity } = this;
+    let looked = await this.look(own);
+    for (let look = 1; this.others.length > 0 && look < MAX_LOOKS && isZero(looked); look += 1) {
+      const before = looked;
+      looked = await this.look(own);
+      if (isSameZero(listReports(before), listReports(looked))) break;
     }
+    const { mine } = looked;
     // What one has left that has ended meanwhile is counted already.
-    if (elder?.isGone === true) theirs = [];
-    this.notice(mine, theirs[0]);
+    const theirs = looked.others.filter(({ part }) => !part.isGone);
+    const reports = theirs.map(({ report }) => report);
+    this.notice(mine, theirs);
     const { instance, generations } = this;
     const past = this.estate.reports(mine);
     const { sinceLossMs } = this;
     const shown = { identity, instance, generations, ...(sinceLossMs !== undefined && { sinceLossMs }) };
-    if (theirs.length + past.length === 0 && this.from === NO_COUNTERS) {
+    if (reports.length + past.length === 0 && this.from === NO_COUNTERS) {
       return { ...mine, ...shown, ...(mine.sinceLossMs !== undefined && { sinceLossMs: mine.sinceLossMs }) };
     }
-    const parts = [mine, ...theirs.map((report) => elderReport(report, mine)), ...past];
+    const parts = [mine, ...reports.map((report) => elderReport(report, mine)), ...past];
     const merged = mergeReports({ identity, instance }, parts, this.from);
-    const losses = [sinceLossMs, ...[mine, ...theirs].map((report) => report.sinceLossMs)].filter(
+    const losses = [sinceLossMs, ...[mine, ...reports].map((report) => report.sinceLossMs)].filter(
       (ms) => ms !== undefined,
     );
     return {
@@ -465,40 +621,37 @@ export class Generations implements AdminTarget, Integrations {
     return this.lostMs === undefined ? undefined : Math.floor(this.options.clock.nowMs() - this.lostMs);
   }
 
-  private async look(own: OwnGeneration): Promise<[LedgerReport, LedgerReport[]]> {
-    const { elder } = this;
-    if (!elder || elder.isGone) return [await own.target.report(), []];
-    const [mine, theirs] = await Promise.all([own.target.report(), elder.report()]);
-    return [mine, theirs ? [theirs] : []];
+  private async look(own: OwnGeneration): Promise<Looked> {
+    const others = this.others.map(async (part) => ({ part, report: await part.report() }));
+    const [mine, ...found] = await Promise.all([own.target.report(), ...others]);
+    return { mine, others: found.flatMap(({ part, report }) => (report ? [{ part, report }] : [])) };
   }
 
   /** The counters of a part begin anew when it has lost a worker: then those of all do, under another name. */
-  private notice(own: LedgerReport, elder: LedgerReport | undefined): void {
-    const { seen } = this;
+  private notice(own: LedgerReport, others: Looked['others']): void {
+    const { seen, elder } = this;
+    const older = others.find(({ part }) => part === elder)?.report;
     const isOwnNew = seen.own !== undefined && seen.own !== own.instance;
-    const isElderNew = elder !== undefined && seen.elder !== undefined && seen.elder !== elder.instance;
+    const isElderNew = older !== undefined && seen.elder !== undefined && seen.elder !== older.instance;
     if (isOwnNew || isElderNew) {
-      const others = [
-        ...(isOwnNew ? [] : [own]),
-        ...(elder && !isElderNew ? [elder] : []),
-        ...this.estate.reports(own),
-      ];
-      this.from = sumCounters(others);
+      const known = others.flatMap(({ part, report }) => (part === elder && isElderNew ? [] : [report]));
+      this.from = sumCounters([...(isOwnNew ? [] : [own]), ...known, ...this.estate.reports(own)]);
       this.instance = randomUUID();
     }
     this.lastOwn = own;
-    this.seen = { own: own.instance, elder: elder?.instance ?? seen.elder };
+    this.seen = { own: own.instance, elder: older?.instance ?? seen.elder };
   }
 
   private elderEnded(words: FinalRecord | undefined): void {
-    const { elder, estate, lastOwn } = this;
+    const { elder, estate, lastOwn, canary } = this;
     if (words) {
       estate.add(words);
       this.options.log.info('The generation before has ended: all its connections have');
     } else if (elder) {
       this.options.log.error('The generation before has ended before its connections did');
       this.lostMs = this.options.clock.nowMs();
-      const remaining = lastOwn ? [lastOwn, ...estate.reports(lastOwn)] : [];
+      const ofCanary = canary?.lastReport ? [canary.lastReport] : [];
+      const remaining = lastOwn ? [lastOwn, ...ofCanary, ...estate.reports(lastOwn)] : [];
       this.from = countersAfterLoss(remaining, elder.lastReport);
       this.instance = randomUUID();
     }
@@ -507,21 +660,22 @@ export class Generations implements AdminTarget, Integrations {
 
   private async ownWindow(order: WindowOrder): Promise<WindowReport> {
     const { target } = await this.attached;
-    const { elder } = this;
-    const asked = elder && !elder.isGone ? elder.ask({ kind: 'window', order }).catch(unlessGone) : undefined;
-    const [own, theirs] = await Promise.all([target.window(order), asked]);
-    const older = theirs && elder?.isGone !== true ? [theirs] : [];
-    return mergeWindows([own, ...older, ...this.estate.windows(order)]);
+    const [own, theirs] = await Promise.all([target.window(order), this.askOthers({ kind: 'window', order })]);
+    return mergeWindows([own, ...theirs, ...this.estate.windows(order)]);
   }
 
   private async sum(): Promise<Registry> {
     const own = await this.attached;
-    const { elder } = this;
-    const asked = elder && !elder.isGone ? elder.ask({ kind: 'metrics' }).catch(unlessGone) : undefined;
-    const [mine, theirs] = await Promise.all([own.samples(), asked]);
-    const older = theirs && elder?.isGone !== true ? [theirs] : [];
-    const all = [mine, ...older, this.estate.samples()] as MetricObject[][];
+    const [mine, theirs] = await Promise.all([own.samples(), this.askOthers({ kind: 'metrics' })]);
+    const all = [mine, ...theirs, this.estate.samples()] as MetricObject[][];
     return AggregatorRegistry.aggregate(all);
+  }
+
+  /** What one has left that has ended meanwhile is counted already. */
+  private async askOthers<Q extends RpcRequest>(prompt: Q): Promise<ResponseTo<Q>[]> {
+    const asked = this.others.map(async (part) => ({ part, response: await part.ask(prompt).catch(unlessGone) }));
+    const found = await Promise.all(asked);
+    return found.flatMap(({ part, response }) => (response === undefined || part.isGone ? [] : [response]));
   }
 
   private inTurn<T>(call: () => T | Promise<T>): Promise<T> {
@@ -543,7 +697,32 @@ function unlessGone(error: unknown): undefined {
   throw error;
 }
 
-function passUnlessGone(error: unknown): undefined {
-  if (error instanceof WorkerGone) return undefined;
-  throw error;
+const NO_PAGE: ConnectionPage = { connections: [] };
+
+/** What this and the next generation have. */
+async function listNext(
+  before: ConnectionPage,
+  generation: number,
+  query: ConnectionQuery,
+  ask: (query: ConnectionQuery) => ConnectionPage | undefined | Promise<ConnectionPage | undefined>,
+): Promise<ConnectionPage> {
+  const limit = query.limit - before.connections.length;
+  if (before.next !== undefined || limit === 0) return joinGenerations(before, undefined);
+  const asked = queryForGeneration(generation, { ...query, limit });
+  const page = asked && (await ask(asked));
+  return joinGenerations(before, page ? nameGeneration(generation, page) : NO_PAGE);
+}
+
+/** What one look at the generations found. */
+interface Looked {
+  readonly mine: LedgerReport;
+  readonly others: readonly { readonly part: Elder | Canary; readonly report: LedgerReport }[];
+}
+
+function listReports({ mine, others }: Looked): LedgerReport[] {
+  return [mine, ...others.map(({ report }) => report)];
+}
+
+function isZero(looked: Looked): boolean {
+  return total(activeSum(listReports(looked))) === 0;
 }

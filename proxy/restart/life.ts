@@ -1,5 +1,6 @@
 import { closeSync } from 'node:fs';
 import type { Logger } from 'pino';
+import { EXIT_CODES } from '../../core/errors/exit-codes';
 import { PROXY_SETTINGS } from '../../core/proxy/settings/settings';
 import { HostPort, formatHostPort } from '../../core/validation/host-port';
 import { IntegrationsRecord, StartedIntegrations, startIntegrations } from '../aws/integrations';
@@ -12,8 +13,9 @@ import { openS3Store } from '../switch-store/s3-store';
 import { readStart } from '../switch-store/start';
 import { BoundPort, bindPort, inheritedPort } from '../workers/bound-port';
 import { endAfterLog } from '../workers/exit';
-import { startWorkers, stageWorkers } from '../workers/group';
-import type { Elder } from './elder';
+import { follow } from '../workers/follow';
+import { StagedGroup, startWorkers, stageWorkers } from '../workers/group';
+import type { CanaryEvents, Elder } from './elder';
 import { Generations, GenerationsOptions, OwnGeneration } from './generations';
 import { Keeper, tellKeeper } from './keeper';
 import { GENERATION_VARIABLE, INHERITED_FDS, Inheritance, Socket, Takeover } from './messages';
@@ -97,7 +99,8 @@ async function takeOver(
   const found: { generations?: Generations } = {};
   const wrap = () => found.generations!;
   const group = await stageWorkers(config, { ...ports, ticketKeys, proveUntilMs }, log, { started, wrap });
-  const takeover = await elder.ready();
+  const failed = group.failed.then((error) => Promise.reject(error));
+  const takeover = await Promise.race([elder.ready(canaryEvents(group, log)), failed]);
   if (!takeover) log.error('The generation before ended before this one took over: it starts with no orders');
   const generations = new Generations({ number, elder, takeover, keeper: INHERITED_FDS.keeper, ...beside.options });
   found.generations = generations;
@@ -105,6 +108,42 @@ async function takeOver(
   generations.attach(group);
   tellKeeper({ serving: process.pid });
   return { number, generations, own: group, takeover };
+}
+
+/** What this generation does before it takes over, if it does. */
+function canaryEvents(group: StagedGroup, log: Logger): CanaryEvents {
+  const { target } = group;
+  return {
+    begin: (inForce) => group.openUnlistened(inForce),
+    respond: async (prompt) => {
+      switch (prompt.kind) {
+        case 'report':
+          return target.report();
+        case 'window':
+          return target.window(prompt.order);
+        case 'list':
+          return target.connections(prompt.query);
+        case 'metrics':
+          return group.samples();
+        case 'connections':
+        case 'share':
+        case 'receive':
+          throw new Error(`'kind' must be one that a generation is asked, got ${prompt.kind}`);
+        case 'drain':
+        case 'undrain':
+        case 'hold':
+        case 'release':
+        case 'retarget':
+          return follow(target, prompt);
+      }
+    },
+    takeBack: async (handover) => {
+      await group.retire(handover);
+      return group.finalRecord();
+    },
+    shutDown: () => group.shutDown(),
+    over: (isInOrder) => endAfterLog(log, isInOrder ? EXIT_CODES.done.code : EXIT_CODES.failed.code),
+  };
 }
 
 /** At the addresses that the configuration says: of a socket that is not listened at, Node.js says none. */
@@ -157,7 +196,7 @@ class Beside {
       limits: config.restart ?? { maxGenerations: max.default, timeoutSeconds: seconds.default },
       handOver: () => this.current!.handOver(),
       goOn: (record) => this.start(this.generations!, record),
-      failed: () => void notifyManager(['READY=1'], log),
+      settled: () => void notifyManager(['READY=1'], log),
       starting: () => void notifyManager(formatReloading(), log),
       // A service manager is told which process is the main one, and needs no first one that stays.
       started: ({ pipe }) => (this.keeper = pipe && !isNotified ? new Keeper(pipe) : undefined),

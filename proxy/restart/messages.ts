@@ -44,6 +44,12 @@ export interface Takeover {
 export type ToSuccessor =
   | { readonly type: 'inheritance'; readonly inheritance: Inheritance }
   | { readonly type: 'takeOver'; readonly takeover: Takeover }
+  /** It is a canary before that: it serves what the elder gives it, under these orders. */
+  | { readonly type: 'canary'; readonly inForce: OrdersInForce }
+  /** It gives its connections back to these, lets the others end, and ends. */
+  | { readonly type: 'takeBack'; readonly handover: readonly HandoverAddress[] }
+  /** As a canary: the whole proxy ends. */
+  | { readonly type: 'shutDown' }
   /** A call to the admin API, on a connection that the elder still has. */
   | { readonly type: 'call'; readonly id: number; readonly call: ReceivedCall }
   | { readonly type: 'ask'; readonly id: number; readonly prompt: RpcRequest }
@@ -59,6 +65,10 @@ export type ToElder =
   | { readonly type: 'failed'; readonly problem: string }
   /** It has proved itself, and waits for the takeover. */
   | { readonly type: 'ready' }
+  /** It serves as a canary. */
+  | { readonly type: 'canary'; readonly handover: readonly HandoverAddress[] }
+  /** It was one, and its last connection has ended, and so does it. */
+  | { readonly type: 'finalRecord'; readonly words: FinalRecord }
   /** It accepts connections and calls, and takes connections of the one before. */
   | { readonly type: 'serving'; readonly handover: readonly HandoverAddress[] }
   | { readonly type: 'reply'; readonly id: number; readonly reply: Reply }

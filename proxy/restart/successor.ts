@@ -5,10 +5,14 @@ import { CallFailed } from '../admin/admin-server';
 import { signalChild } from '../../core/errors/signals';
 import type { Clock } from '../process/clock';
 import type { HandoverAddress } from '../handover/messages';
+import type { OrdersInForce } from '../control/proxy';
 import type { FinalRecord } from '../telemetry/final-record';
 import type { ResponseTo, RpcRequest } from '../workers/messages';
 import { Rpc } from '../workers/rpc';
 import { GENERATION_VARIABLE, INHERITED_FDS, Inheritance, Takeover, ToElder, ToSuccessor } from './messages';
+
+/** Longer than it waits for its own workers. */
+const RESPONSE_MS = 5_000;
 
 export interface SuccessorOptions {
   readonly number: number;
@@ -29,10 +33,10 @@ export interface SuccessorOptions {
 }
 
 /**
- * `loading`: it reads the files on disk. `proving`: it shows that it can serve. `ready`: it can. `serving`: it accepts. `gone`: it has ended,
+ * `loading`: it reads the files on disk. `proving`: it shows that it can serve. `ready`: it can. `canary`: it serves what this one gives it. `serving`: it accepts. `gone`: it has ended,
  * from whichever state.
  */
-export type SuccessorState = 'loading' | 'proving' | 'ready' | 'serving' | 'gone';
+export type SuccessorState = 'loading' | 'proving' | 'ready' | 'canary' | 'serving' | 'gone';
 
 /** The next generation, as the one sees it that starts it. */
 export class Successor {
@@ -44,13 +48,16 @@ export class Successor {
   /** It knows all there is to know: its end is none of this process. */
   private isLeft = false;
   private problem: string | undefined;
+  private hasServed = false;
   /** Where its processes take the connections of this one, once it serves. */
   handover: readonly HandoverAddress[] = [];
+  /** What a canary left that has ended in order. */
+  words: FinalRecord | undefined;
   private waiting: { readonly state: SuccessorState; resolve(): void; reject(error: Error): void } | undefined;
 
   constructor(private readonly options: SuccessorOptions) {
     const { number, sockets, keeper, clock } = options;
-    this.rpc = new Rpc(number, (id, prompt) => this.send({ type: 'ask', id, prompt }), clock);
+    this.rpc = new Rpc(number, (id, prompt) => this.send({ type: 'ask', id, prompt }), clock, RESPONSE_MS);
     const stdio: (number | 'pipe' | 'ignore' | 'inherit' | 'ipc')[] = ['inherit', 'inherit', 'inherit', 'ipc'];
     stdio[INHERITED_FDS.data] = sockets.data;
     stdio[INHERITED_FDS.admin] = sockets.admin ?? 'ignore';
@@ -87,6 +94,23 @@ export class Successor {
   /** Resolves when it has proved itself. @throws Error that says why it has not */
   ready(): Promise<void> {
     return this.wait('ready', this.options.timeoutMs);
+  }
+
+  /** Resolves when it serves what it is given. @throws Error that says why it does not */
+  openCanary(inForce: OrdersInForce, timeoutMs: number): Promise<void> {
+    const serving = this.wait('canary', timeoutMs);
+    this.send({ type: 'canary', inForce });
+    return serving;
+  }
+
+  /** A canary. @param handover where its connections come back to */
+  takeBack(handover: readonly HandoverAddress[]): void {
+    this.send({ type: 'takeBack', handover });
+  }
+
+  /** A canary: it lets its connections end, as this one does. */
+  shutDown(): void {
+    this.send({ type: 'shutDown' });
   }
 
   /** Resolves when it accepts. @throws Error that says why it does not */
@@ -159,6 +183,7 @@ export class Successor {
       case 'failed':
         this.problem = message.problem;
         return;
+      case 'canary':
       case 'serving':
         this.handover = message.handover;
         return this.reach(message.type);
@@ -172,13 +197,17 @@ export class Successor {
       case 'response':
       case 'fault':
         return this.rpc.hear(message);
+      case 'finalRecord':
+        this.words = message.words;
+        return;
       case 'shutDown':
         return this.options.shutDown();
     }
   }
 
-  private reach(state: 'ready' | 'serving'): void {
+  private reach(state: 'ready' | 'canary' | 'serving'): void {
     this.state = state;
+    if (state !== 'ready') this.hasServed = true;
     if (this.waiting?.state === state) this.waiting.resolve();
   }
 
@@ -204,10 +233,11 @@ export class Successor {
     if (!this.isLeft) this.options.gone();
   }
 
-  private why(): string {
+  /** Why it has ended. */
+  why(): string {
     const { exitCode, signalCode } = this.child;
     if (this.problem !== undefined) return this.problem;
-    return `it ended as it started, with ${signalCode ?? `exit code ${exitCode ?? 'unknown'}`}`;
+    return `it ended${this.hasServed ? '' : ' as it started'}, with ${signalCode ?? `exit code ${exitCode ?? 'unknown'}`}`;
   }
 }
 

@@ -5,7 +5,7 @@ import { activeSum, carriedSum } from '../../core/proxy/merge-reports';
 import { Snapshot, taskSnapshot } from '../../core/proxy/task-protection';
 import { AdminServer, AdminTarget, startAdminServer } from '../admin/admin-server';
 import type { UsedNonces } from '../admin/signature';
-import type { HandoverAddress } from '../handover/messages';
+import type { HandoverAddress, ShareOrder } from '../handover/messages';
 import type { FinalRecord } from '../telemetry/final-record';
 import { findAdminKeys } from '../config/admin-settings';
 import type { Integrations } from '../aws/snapshot';
@@ -19,9 +19,15 @@ import { certificate } from '../control/tls';
 import { BoundPort, bindPort } from './bound-port';
 import { DrainWatch } from './drain-watch';
 import { GroupTarget } from './group-target';
+import type { Member } from './member';
 import { Members } from './members';
+import type { ToWorker } from './messages';
+import { WorkerLate } from './rpc';
 import { configShare } from './quotas';
 import { GroupState } from './group-state';
+
+/** For all workers to have a way to a canary. */
+const SHARE_MS = 15_000;
 
 /** Several workers that are one proxy to everybody else. */
 export interface WorkerGroup extends Integrations {
@@ -37,6 +43,8 @@ export interface WorkerGroup extends Integrations {
   /** As for `RunningProxy`. */
   /** Where its workers take connections of the generation before. */
   readonly handover: readonly HandoverAddress[];
+  share(order: ShareOrder): Promise<void>;
+  receive(): Promise<readonly HandoverAddress[]>;
   retire(handover: readonly HandoverAddress[]): Promise<void>;
   finalRecord(): Promise<FinalRecord>;
   /** Resolves with the reason when a worker ends again and again as it starts. The others still serve. */
@@ -115,6 +123,8 @@ async function started<G extends WorkerGroup>(group: G, start: () => Promise<voi
 export interface StagedGroup extends WorkerGroup {
   /** Accepts, under what another generation had ordered, if there was one. @param nonces of the calls that it let in */
   open(inForce: OrdersInForce | undefined, nonces: UsedNonces): Promise<void>;
+  /** Serves what another generation accepts, under its orders; `open` comes later. @returns where its workers take connections */
+  openUnlistened(inForce: OrdersInForce): Promise<readonly HandoverAddress[]>;
 }
 
 class Group implements StagedGroup {
@@ -129,6 +139,9 @@ class Group implements StagedGroup {
   private readonly clock: Clock;
   private readonly wrap: GroupOptions['wrap'];
   private isStaged: boolean;
+  private hasOrders = false;
+  /** While there is a canary. */
+  private sharing: ShareOrder | undefined;
 
   constructor(
     private readonly config: ProxyConfig,
@@ -162,6 +175,7 @@ class Group implements StagedGroup {
           ...{ ticketKeys: keys, isStaged, proveUntilMs: proveUntilMs ?? 0 },
         };
       },
+      listens: (member) => this.tellShare(member),
       ended: (member) => this.target.ended(member),
     });
     this.watch = new DrainWatch(clock, log, () => this.target.report());
@@ -194,17 +208,33 @@ class Group implements StagedGroup {
   }
 
   async open(inForce: OrdersInForce | undefined, nonces: UsedNonces): Promise<void> {
-    const { members, running, clock } = this;
     this.isStaged = false;
-    if (inForce) running.inherit(inForce, clock.nowMs());
-    members.open((worker) => {
-      const orders = running.forNewcomer(worker, clock.nowMs());
-      return { type: 'open', running: orders, known: running.knownEpochs };
-    });
-    if (inForce?.drain) this.watch.start();
-    this.target.inherited();
+    this.inherit(inForce);
+    this.members.open((worker) => ({ type: 'open', ...this.listOrders(worker) }));
     await this.listening();
     await this.startAdmin(nonces);
+  }
+
+  async openUnlistened(inForce: OrdersInForce): Promise<readonly HandoverAddress[]> {
+    const { members } = this;
+    this.inherit(inForce);
+    members.openUnlistened((worker) => ({ type: 'canary', ...this.listOrders(worker) }));
+    await Promise.race([members.unlistened, members.failed.then((error) => Promise.reject(error))]);
+    return this.handover;
+  }
+
+  /** Once: a canary has followed what was ordered since. */
+  private inherit(inForce: OrdersInForce | undefined): void {
+    if (this.hasOrders) return;
+    this.hasOrders = true;
+    if (inForce) this.running.inherit(inForce, this.clock.nowMs());
+    if (inForce?.drain) this.watch.start();
+    this.target.inherited();
+  }
+
+  private listOrders(worker: number): Pick<Extract<ToWorker, { type: 'open' }>, 'running' | 'known'> {
+    const { running, clock } = this;
+    return { running: running.forNewcomer(worker, clock.nowMs()), known: running.knownEpochs };
   }
 
   private async listening(): Promise<void> {
@@ -230,6 +260,32 @@ class Group implements StagedGroup {
 
   get handover(): readonly HandoverAddress[] {
     return this.members.handover;
+  }
+
+  async share(order: ShareOrder): Promise<void> {
+    this.sharing = order.share === 0 ? undefined : order;
+    const untilMs = this.clock.nowMs() + SHARE_MS;
+    for (;;) {
+      try {
+        await this.members.askAll(() => ({ kind: 'share', order }));
+        return;
+      } catch (error) {
+        // At first each has to try whether it can; the same order again waits for that.
+        if (!(error instanceof WorkerLate) || this.clock.nowMs() >= untilMs) throw error;
+      }
+    }
+  }
+
+  /** One that takes the place of another. */
+  private tellShare(member: Member): void {
+    const { sharing, log } = this;
+    if (sharing === undefined) return;
+    const shared = member.ask({ kind: 'share', order: sharing });
+    shared.catch((err: unknown) => log.warn({ err, worker: member.worker }, 'A worker gives nothing to the canary'));
+  }
+
+  async receive(): Promise<readonly HandoverAddress[]> {
+    return (await this.members.askAll(() => ({ kind: 'receive' }))).flat();
   }
 
   async retire(handover: readonly HandoverAddress[]): Promise<void> {

@@ -14,6 +14,8 @@ export interface MemberEvents {
   /** A staged one works, and waits for its `open`. */
   proven(member: Member): void;
   listening(member: Member): void;
+  /** It serves what the generation before gives it. */
+  unlistened(member: Member): void;
   /** Called once, whatever it died of. */
   ended(member: Member): void;
 }
@@ -119,6 +121,9 @@ export class Member {
         this.handover = message.handover;
         this.listeningSinceMs = this.clock.nowMs();
         return this.events.listening(this);
+      case 'canary':
+        this.handover = message.handover;
+        return this.events.unlistened(this);
       case 'failed':
         this.problem = message.problem;
         return;

@@ -24,6 +24,8 @@ export interface MembersOptions {
   readonly init: (worker: number) => ToWorker;
   /** They prove themselves, and listen when `open` is called. */
   readonly isStaged?: boolean;
+  /** One listens. */
+  readonly listens?: (member: Member) => void;
   /** A worker ended; its last report is its last word. */
   readonly ended: (member: Member) => void;
 }
@@ -35,6 +37,8 @@ export type MembersState = 'staged' | 'starting' | 'complete' | 'ending';
 export class Members {
   /** Resolves when all staged ones have proved themselves. */
   readonly proven: Promise<void>;
+  /** Resolves when all serve what the generation before gives them. */
+  readonly unlistened: Promise<void>;
   /** Resolves when all listen. */
   readonly complete: Promise<void>;
   /** Resolves with the reason when a worker cannot be started. */
@@ -42,7 +46,9 @@ export class Members {
   private readonly current = new Map<number, Member>();
   private readonly failedStarts = new Map<number, number>();
   private readonly provenWorkers = new Set<number>();
+  private readonly unlistenedWorkers = new Set<number>();
   private tellProven: () => void = () => undefined;
+  private tellUnlistened: () => void = () => undefined;
   private tellComplete: () => void = () => undefined;
   private tellFailed: (error: Error) => void = () => undefined;
   private empty: Promise<void> | undefined;
@@ -54,6 +60,7 @@ export class Members {
   constructor(private readonly options: MembersOptions) {
     if (options.isStaged === true) this.state = 'staged';
     this.proven = new Promise((resolve) => (this.tellProven = resolve));
+    this.unlistened = new Promise((resolve) => (this.tellUnlistened = resolve));
     this.complete = new Promise((resolve) => (this.tellComplete = resolve));
     this.failed = new Promise((resolve) => (this.tellFailed = resolve));
     for (let worker = 1; worker <= options.workers; worker += 1) this.spawnWorker(worker);
@@ -114,6 +121,11 @@ export class Members {
     for (const member of this.current.values()) member.send(message(member.worker));
   }
 
+  /** Has them serve without listening. They stay staged: one that ends is a failure of all. */
+  openUnlistened(message: (worker: number) => ToWorker): void {
+    for (const member of this.current.values()) member.send(message(member.worker));
+  }
+
   private end(how: (member: Member) => void): Promise<void> {
     this.state = 'ending';
     const empty = (this.empty ??= new Promise<void>((resolve) => (this.tellEmpty = resolve)));
@@ -129,6 +141,7 @@ export class Members {
       ready: () => member.send(init(worker)),
       proven: () => this.proves(worker),
       listening: () => this.listening(member),
+      unlistened: () => this.serves(worker),
       ended: () => this.ended(member),
     });
     this.current.set(worker, member);
@@ -139,12 +152,19 @@ export class Members {
     if (this.provenWorkers.size === this.options.workers) this.tellProven();
   }
 
-  private listening({ worker, pid }: Member): void {
+  private serves(worker: number): void {
+    this.unlistenedWorkers.add(worker);
+    if (this.unlistenedWorkers.size === this.options.workers) this.tellUnlistened();
+  }
+
+  private listening(member: Member): void {
+    const { worker, pid } = member;
     if (this.state === 'ending') return;
+    this.options.listens?.(member);
     if (this.state === 'complete')
       this.options.log.info({ worker, pid }, 'A worker listens in the place of the one that ended');
     const all = [...this.current.values()];
-    if (all.length < this.options.workers || all.some((member) => member.listeningSinceMs === undefined)) return;
+    if (all.length < this.options.workers || all.some(({ listeningSinceMs }) => listeningSinceMs === undefined)) return;
     this.state = 'complete';
     this.tellComplete();
   }

@@ -3,7 +3,7 @@ import type { HoldOrder, ReleaseOrder, RetargetOrder } from '../../core/proxy/ho
 import type { ConnectionPage, ConnectionQuery, WorkerPage, WorkerQuery } from '../../core/proxy/connection-list';
 import type { WindowOrder, WindowReport } from '../../core/proxy/window';
 import type { FinalRecord } from '../telemetry/final-record';
-import type { HandoverAddress } from '../handover/messages';
+import type { HandoverAddress, ShareOrder } from '../handover/messages';
 import type { ProxyConfig } from '../config/config';
 import type { KnownEpochs, LiveCounts } from '../control/proxy';
 
@@ -22,6 +22,10 @@ export type RpcRequest =
   | { readonly kind: 'connections'; readonly query: WorkerQuery }
   /** Of a generation, with those before it. */
   | { readonly kind: 'list'; readonly query: ConnectionQuery }
+  /** To a worker: it gives a share of what it accepts to a canary. */
+  | { readonly kind: 'share'; readonly order: ShareOrder }
+  /** To a worker: it takes connections of a canary. */
+  | { readonly kind: 'receive' }
   | Order;
 
 /** What a worker responds: to an order why it cannot be followed, undefined when it was. */
@@ -31,6 +35,8 @@ export interface Responses {
   readonly metrics: object[];
   readonly connections: WorkerPage;
   readonly list: ConnectionPage;
+  readonly share: undefined;
+  readonly receive: readonly HandoverAddress[];
   readonly drain: string | undefined;
   readonly undrain: string | undefined;
   readonly hold: string | undefined;
@@ -56,6 +62,8 @@ export type ToWorker =
     }
   /** The response to `proven`; what is ordered then is in force before the port is opened. */
   | { readonly type: 'open'; readonly running: readonly Order[]; readonly known: KnownEpochs }
+  /** The same, without the port: it serves what the generation before gives it. */
+  | { readonly type: 'canary'; readonly running: readonly Order[]; readonly known: KnownEpochs }
   | { readonly type: 'ask'; readonly id: number; readonly prompt: RpcRequest }
   /** Connections of all other workers, about a second old. */
   | ({ readonly type: 'others' } & LiveCounts)
@@ -75,6 +83,8 @@ export type FromWorker =
   | { readonly type: 'proven' }
   /** `handover`: where it takes connections of the generation before, if it does. */
   | { readonly type: 'listening'; readonly handover: HandoverAddress | undefined }
+  /** It serves what the generation before gives it. */
+  | { readonly type: 'canary'; readonly handover: HandoverAddress }
   /** It did not start, and ends. */
   | { readonly type: 'failed'; readonly problem: ListenProblem }
   | RpcResponse

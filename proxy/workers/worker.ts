@@ -5,11 +5,12 @@ import { createLog } from '../process/log';
 import { RunningProxy, StagedProxy, stageProxy } from '../control/proxy';
 import type { HandoverAddress } from '../handover/messages';
 import { FAILED, crash, endAfterLog } from './exit';
+import { follow } from './follow';
 import {
+  Order,
   Responses,
   FromWorker,
   ListenProblem,
-  Order,
   PORT_FD,
   RpcRequest,
   ToWorker,
@@ -53,6 +54,7 @@ class Worker {
   private readonly isStaged: boolean;
   private isOpen = false;
   private isRetired = false;
+  private isNotifying = false;
   private opened: Promise<void> = Promise.resolve();
   private isEnding = false;
 
@@ -76,6 +78,7 @@ class Worker {
     if (message.type === 'shutDown') return void this.shutDown();
     if (message.type === 'others') return void this.proxy.then((proxy) => proxy.countOthers(message));
     if (message.type === 'open') return this.open(message);
+    if (message.type === 'canary') return this.openUnlistened(message);
     if (message.type === 'retire') return void this.retire(message.handover);
     const { id, prompt } = message;
     this.respond(prompt).then(
@@ -109,22 +112,40 @@ class Worker {
     running,
     known,
   }: Pick<Extract<ToWorker, { type: 'open' }>, 'running' | 'known'>): Promise<void> {
-    // Before the port is open: a request that this worker takes must be held, and must go, as everywhere in the group.
-    const before = (target: AdminTarget) => {
-      for (const order of running) void follow(target, order);
-      this.found(target);
-    };
     try {
       const proxy = await this.proxy;
-      await proxy.open({ shared: SHARED, known, before });
-      this.listening(proxy, this.isStaged ? await proxy.takeConnections() : undefined);
+      await proxy.open({ shared: SHARED, known, before: this.before(running) });
+      const handover = this.isStaged ? await proxy.takeConnections() : undefined;
+      void tell({ type: 'listening', handover });
+      this.notify(proxy);
     } catch (error) {
       fail(error);
     }
   }
 
-  private listening(proxy: RunningProxy, handover: HandoverAddress | undefined): void {
-    void tell({ type: 'listening', handover });
+  private openUnlistened({ running, known }: Extract<ToWorker, { type: 'canary' }>): void {
+    this.isOpen = true;
+    this.opened = this.proxy
+      .then(async (proxy) => {
+        const handover = await proxy.openUnlistened({ known, before: this.before(running) });
+        void tell({ type: 'canary', handover });
+        this.notify(proxy);
+      })
+      .catch(fail);
+  }
+
+  /** Before there are connections: a request that this worker takes must be held, and must go, as everywhere in the group. */
+  private before(running: readonly Order[]): (target: AdminTarget) => void {
+    return (target) => {
+      for (const order of running) void follow(target, order);
+      this.found(target);
+    };
+  }
+
+  /** From now on. */
+  private notify(proxy: RunningProxy): void {
+    if (this.isNotifying) return;
+    this.isNotifying = true;
     const again = () => {
       void tell({ type: 'notified', report: proxy.report() });
       SYSTEM_CLOCK.after(TELL_MS, again);
@@ -135,6 +156,8 @@ class Worker {
   private async respond(prompt: RpcRequest): Promise<Responses[keyof Responses]> {
     if (prompt.kind === 'metrics') return (await this.proxy).metrics.getMetricsAsJSON();
     if (prompt.kind === 'connections') return (await this.proxy).listConnections(prompt.query);
+    if (prompt.kind === 'share') return (await this.proxy).share(prompt.order) as Promise<undefined>;
+    if (prompt.kind === 'receive') return (await this.proxy).receive();
     const target = await this.target;
     if (prompt.kind === 'list') return target.connections(prompt.query);
     if (prompt.kind === 'report') return target.report();
@@ -163,21 +186,6 @@ class Worker {
     await tell({ type: 'notified', report: proxy.report() });
     if (this.isRetired) await tell({ type: 'finalRecord', words: await proxy.finalRecord() });
     endAfterLog(this.log, 0);
-  }
-}
-
-function follow(target: AdminTarget, order: Order): string | undefined | Promise<string | undefined> {
-  switch (order.kind) {
-    case 'drain':
-      return target.drain(order.order);
-    case 'undrain':
-      return target.undrain(order.order);
-    case 'hold':
-      return target.hold(order.order);
-    case 'release':
-      return target.release(order.order);
-    case 'retarget':
-      return target.retarget(order.order);
   }
 }
 

@@ -15,25 +15,29 @@ const INDEPENDENT: Readonly<Record<string, string>> = {
   Addresses: 'a lookup is under way; the last one failed',
   Download: 'the client has to read; the response is of a kind that may be silent',
   Engine: 'a plane drains, holds and closes',
+  Elder: 'it has ended; this one was its canary, and was told to end',
   EventScanner: 'a parser: where in a line and in an event it is',
   Exchange: 'it was repeated; it has a tick of its own',
   FramedTransport:
     'reading is paused; the client speaks TLS; a frame came; what was kept is given soon; the end below is yet to be told; it is live',
   FrameGuard: 'a parser: what comes is dropped; the peer sent what cannot be read',
   FrameScanner: 'a parser: inside of a message; a Close frame came',
+  Group: 'its workers wait for their port; what was ordered before is in force',
   GrpcWatch: 'the upload has ended; it is a stream, for good',
   HandleTransport: 'reading is paused; the peer has ended its direction',
   Http1Client: 'its upload is paused; a loop is running, which must not be entered again',
   Http1Upstream: 'a client has logged in on it; it served before; something of the request has left',
   Http2UpstreamStream: 'the upload is whole; reading is paused; the upstream said its end; what came was no HTTP/2',
   Member: 'its process was told to start; it has ended, whether it was told or not',
-  Proxy: 'it shuts down; the next generation has taken over; its session store was asked',
+  Proxy:
+    'it shuts down; the next generation has taken over; its session store was asked; its first orders are in force',
   ResponseWriter: 'how the response is framed; the connection ends with it',
+  Successor: 'it knows all there is to know; it has served',
   Tls13Transport: 'reading is paused; what was kept is given soon; the peer owes new keys; we owe them',
   TlsTransport: 'reading is paused; it was before; the peer has ended its direction',
   Tunnel: 'an end failed; what the client sends is held',
   UpstreamSession: 'its GOAWAY had an error; it has been silent for too long',
-  Worker: 'its port is open; the next generation has taken over; it lets its connections end',
+  Worker: 'it serves; the next generation has taken over; it says how it is; it lets its connections end',
 };
 
 function listSources(): ts.SourceFile[] {

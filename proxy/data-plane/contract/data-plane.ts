@@ -5,7 +5,7 @@ import type { Moves } from '../../../core/moves/moves';
 import type { MoveAdapter } from '../moves/adapters/adapter';
 import type { LimitSettings, Timeouts } from '../../../core/proxy/settings/setting-names';
 
-import type { Handing } from './handover';
+import type { Departure, Handing } from './handover';
 import type { Ledger } from './ledger';
 import type { Deviation } from './deviations';
 import type { Upstream } from './upstream';
@@ -38,6 +38,15 @@ export interface DataPlane {
   readonly handing: Handing;
   /** While true, a connection stays open after its response in a drain, too: it has somewhere to go on. */
   setHandingOver(isHandingOver: boolean): void;
+  /**
+   * Offers each connection that is accepted from now on to `give`, before anything of it is read. What that returns false for is served
+   * here. Undefined ends it.
+   *
+   * @returns false where it cannot be: this Node.js does not say what it accepts
+   */
+  share(give: ((departure: Departure) => boolean) | undefined): boolean;
+  /** Serves what other processes accept, without listening itself. */
+  openUnlistened(): Promise<void>;
   /** Stops accepting; live connections go on. */
   stopAccepting(): Promise<void>;
   /**

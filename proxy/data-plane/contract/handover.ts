@@ -230,8 +230,15 @@ export interface PackedStream {
   readonly forward: object;
 }
 
+/** One that was accepted, and of which nothing was read: not even a TLS handshake, or a PROXY header. */
+export interface PackedAccepted {
+  readonly type: 'accepted';
+  /** Of no transport yet. */
+  readonly ends: readonly [];
+}
+
 /** As JSON has it. */
-export type PackedData = PackedHttp1 | PackedUpgrade | PackedStream;
+export type PackedData = PackedHttp1 | PackedUpgrade | PackedStream | PackedAccepted;
 
 export interface Packed {
   readonly data: PackedData;

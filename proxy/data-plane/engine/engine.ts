@@ -1,4 +1,4 @@
-import net, { AddressInfo, Server, Socket } from 'node:net';
+import net, { AddressInfo, Server, Socket, SocketConstructorOpts } from 'node:net';
 import tls, { TLSSocket } from 'node:tls';
 import { FileQuotas, shareFiles } from '../../../core/proxy/file-budget';
 import { AddressList } from '../shared/addresses';
@@ -18,7 +18,7 @@ import type {
   Trial,
   Upstream,
 } from '../contract/data-plane';
-import type { Handing } from '../contract/handover';
+import type { Departure, Handing } from '../contract/handover';
 import type { ClientEvents, DownstreamStream, EngineHead, UpstreamEvents, UpstreamStream } from '../contract/streams';
 import { ClientHome, Http1Client } from '../http1/http1-client';
 import { UpstreamPools } from '../http1/upstream-pools';
@@ -30,7 +30,7 @@ import { Overflow } from './overflow';
 import { ProxyHeaderReaders } from './proxy-header-reader';
 import { PlaneHanding } from '../handover/handing';
 import { Ticker } from '../shared/ticker';
-import { ACCEPT_OPTIONS, Accepting } from '../transport/accepting';
+import { ACCEPT_OPTIONS, Accepting, setOptions } from '../transport/accepting';
 import { HandleTransport } from '../transport/handle-transport';
 import { findDescriptor } from '../transport/native';
 import { fastPath } from '../transport/handle-transport-check';
@@ -142,14 +142,14 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
       pools: this.pools,
       hasRoom: () => this.hasRoom && this.hasFileForClient,
       tls: this.tls13,
+      takeAccepted: (handle) => this.takeAccepted(handle),
     });
   }
 
   async listen(
     at: { host: string; port: number } | { shared: SharedListener },
   ): Promise<{ host: string; port: number }> {
-    await Promise.all(this.checks.map((check) => check.start()));
-    if (this.fastPath !== 'on') this.tellFastPath();
+    await this.tryFastPath();
     const changed = () => {
       this.tellFastPath();
       this.acceptHandles();
@@ -173,6 +173,37 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
     void this.tls13?.check.start();
     const { address, port } = server.address() as AddressInfo;
     return { host: 'shared' in at ? address : at.host, port };
+  }
+
+  async openUnlistened(): Promise<void> {
+    await this.tryFastPath();
+  }
+
+  private async tryFastPath(): Promise<void> {
+    await Promise.all(this.checks.map((check) => check.start()));
+    if (this.fastPath !== 'on') this.tellFastPath();
+  }
+
+  share(give: ((departure: Departure) => boolean) | undefined): boolean {
+    const offer = give && ((handle: Handle) => give(this.offerAccepted(handle)));
+    return this.accepting?.share(offer) === true;
+  }
+
+  private offerAccepted(handle: Handle): Departure {
+    return {
+      ...{ data: { type: 'accepted', ends: [] }, bytes: [], handles: [handle] },
+      keep: () => this.takeAccepted(handle),
+      release: () => handle.close(() => undefined),
+    };
+  }
+
+  /** As a server takes what it accepts. */
+  private takeAccepted(handle: Handle): void {
+    setOptions(handle);
+    if (!this.options.tls && this.fastPath === 'on' && this.takeHandle(handle)) return;
+    const { isTlsFirst } = this;
+    const how = { handle, allowHalfOpen: !isTlsFirst, pauseOnCreate: !isTlsFirst, readable: true, writable: true };
+    this.server.emit('connection', new Socket(how as unknown as SocketConstructorOpts));
   }
 
   private acceptHandles(): void {

@@ -22,6 +22,7 @@ import { Http1Head } from '../http1/message/request-head';
 import type { UpstreamPools } from '../http1/upstream-pools';
 import type { PlaneContext, TunnelEntry } from '../shared/context';
 import { Resume } from '../moves/resume';
+import type { Handle } from '../transport/native';
 import type { Tls13Connections } from '../tls13/tls13-connections';
 import { openEnds, takeEnds, wipeStates } from './ends';
 import { InTransit } from './in-transit';
@@ -35,6 +36,8 @@ export interface HandingPlane {
   readonly http2: { readonly size: number };
   readonly pools: Pick<UpstreamPools, 'hasLogin' | 'adopt'>;
   hasRoom(): boolean;
+  /** What nothing was read of. */
+  takeAccepted(handle: Handle): void;
   /** Absent where no connection of TLS goes, or comes. */
   readonly tls?: Tls13Connections | undefined;
 }
@@ -93,7 +96,15 @@ export class PlaneHanding implements Handing {
         return this.arriveUpgraded(packed);
       case 'stream':
         return this.arriveStream(packed, packed.data);
+      case 'accepted':
+        return this.arriveAccepted(packed);
     }
+  }
+
+  private arriveAccepted({ handles }: Packed): Arrival {
+    const [handle] = handles;
+    if (handle === undefined) throw new Error('A connection must come with its handle, got none');
+    return { begin: () => this.plane.takeAccepted(handle as Handle), drop: () => handle.close(() => undefined) };
   }
 
   private takeHttp1(client: Http1Client): Departure | StayReason {

@@ -26,6 +26,10 @@ export class Accepting {
   private readonly handle: ListeningHandle | undefined;
   /** What is accepted has its options already. */
   private hasOptions = false;
+  private take: ((handle: Handle) => boolean) | undefined;
+  private give: ((handle: Handle) => boolean) | undefined;
+  /** What was called before. */
+  private ofNode: ListeningHandle['onconnection'];
 
   constructor(private readonly server: Server) {
     this.handle = (server as unknown as { _handle?: ListeningHandle })._handle;
@@ -38,15 +42,34 @@ export class Accepting {
    * @returns whether this Node.js has what that takes
    */
   takeHandles(take: (handle: Handle) => boolean): boolean {
+    this.take = take;
+    return this.install();
+  }
+
+  /** Asks `give` first, of each connection. What it returns false for is taken as without it. @returns as `takeHandles` */
+  share(give: ((handle: Handle) => boolean) | undefined): boolean {
+    this.give = give;
+    return give === undefined || this.install();
+  }
+
+  private install(): boolean {
     const { handle: listening } = this;
-    const ofNode = listening?.onconnection;
-    if (listening === undefined || typeof ofNode !== 'function') return false;
-    listening.onconnection = (status, handle) => {
-      const isConnection = status === 0 && handle !== undefined;
-      if (isConnection && !this.hasOptions) setOptions(handle);
-      if (!isConnection || !take(handle)) ofNode.call(listening, status, handle);
-    };
+    if (listening === undefined || typeof listening.onconnection !== 'function') return false;
+    if (this.ofNode !== undefined) return true;
+    this.ofNode = listening.onconnection;
+    listening.onconnection = (status, handle) => this.onConnection(listening, status, handle);
     return true;
+  }
+
+  private onConnection(listening: ListeningHandle, status: number, handle: Handle | undefined): void {
+    const { take, give } = this;
+    const isConnection = status === 0 && handle !== undefined;
+    if (isConnection && give !== undefined && give(handle)) return;
+    if (isConnection && take !== undefined) {
+      if (!this.hasOptions) setOptions(handle);
+      if (take(handle)) return;
+    }
+    this.ofNode!.call(listening, status, handle);
   }
 
   /**
@@ -63,6 +86,7 @@ export class Accepting {
   }
 }
 
-function setOptions(handle: ListeningHandle): boolean {
+/** Of a listening socket for all that it accepts, or of one connection. */
+export function setOptions(handle: ListeningHandle): boolean {
   return handle.setNoDelay?.(true) === 0 && handle.setKeepAlive?.(true, KEEP_ALIVE_SECONDS) === 0;
 }

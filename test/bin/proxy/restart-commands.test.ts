@@ -4,7 +4,7 @@ import path from 'node:path';
 import { ProxyBundle, bundleProxy, kill } from '../../proxy/support/proxy-process';
 import { SECRET } from '../../proxy/support/proxy-world';
 import { startRestartable } from '../../proxy/support/restart-world';
-import { get, later, stopAll } from '../../proxy/support/world';
+import { get, later, stopAll, until } from '../../proxy/support/world';
 
 const COMMAND = path.join(__dirname, '../../../dist/bin/drainshift.js');
 
@@ -36,6 +36,11 @@ test('restart and roll restart proxies, and roll stops at the first that does no
     stdout: `generation 2 serves at ${at(good)}\n`,
     stderr: `${at(good)}: a new generation starts and proves itself\n`,
   });
+  const wrongKey = path.join(bundle.folder, 'wrong-key');
+  writeFileSync(wrongKey, 'another-key-of-a-test\n');
+  const unknown = await run('restart', '--admin', at(good), '--admin-secret-file', wrongKey);
+  expect(unknown).toMatchObject({ code: 1, stdout: '' });
+  expect(unknown.stderr).not.toContain('starts and proves itself');
   broken.write({ workers: 0 });
   const hosts = path.join(bundle.folder, 'hosts');
   writeFileSync(hosts, `# the fleet\n${at(good)}\n${at(broken)}  # the second\n\n${at(last)}\n`);
@@ -49,4 +54,37 @@ test('restart and roll restart proxies, and roll stops at the first that does no
   const wrong = await run('roll', '--hosts', hosts);
   expect(wrong).toMatchObject({ code: 64 });
   expect(wrong.stderr).toMatch(/line 1 of '--hosts' must be .*, got 'no host'/);
+});
+
+test('restart gives a share first, says how both do, takes it back or gives everything', async () => {
+  const { proxy, port, admin } = await startRestartable(bundle);
+  const at = ['--admin', `127.0.0.1:${admin}`];
+  const early = await run('restart', ...at, '--share', '1');
+  expect(early).toMatchObject({ code: 1, stdout: '' });
+  expect(early.stderr).toContain("There must be a canary for 'share' 1, got none; without 'share' a restart is of all");
+  const begun = await run('restart', ...at, '--share', '0.5', '--listeners', 'data');
+  expect(begun).toMatchObject({ code: 0, stderr: expect.stringContaining('gets a share of 0.5') as unknown });
+  expect(begun.stdout).toMatch(/^a share of 0.5 of the new connections, for \d+ s\n/);
+  for (let nth = 0; nth < 4; nth += 1) await get({ port });
+  const changed = await run('restart', ...at, '--share', '0.25');
+  expect(changed.stdout).toMatch(
+    /^a share of 0.25 .*\n.*1: 0 connections, 2 requests, 0 errors\n.*2: 0 .*, 2 requests, 0/,
+  );
+  expect((await run('restart', ...at)).stderr).toContain('A canary is under way');
+  const back = await run('restart', ...at, '--back');
+  expect(back).toMatchObject({ code: 0, stdout: `generation 1 serves alone at ${at[1]}\n` });
+  await until(() => proxy.lines.some(({ msg }) => msg.startsWith('The canary has ended')));
+  await run('restart', ...at, '--share', '0.5');
+  const whole = await run('restart', ...at, '--share', '1');
+  expect(whole).toMatchObject({ code: 0, stdout: `generation 2 serves at ${at[1]}\n` });
+  const wrong = [
+    ['--share', '2'],
+    ['--share', '0'],
+    ['--share', '0.1', '--listeners', 'admin'],
+    ['--listeners', 'data'],
+    ['--back', '--share', '1'],
+  ];
+  expect((await Promise.all(wrong.map((flags) => run('restart', ...at, ...flags)))).map(({ code }) => code)).toEqual(
+    Array(5).fill(64),
+  );
 });

@@ -45,8 +45,8 @@ export async function startRestartable(
   return { proxy, ...(await listening(proxy)), write, file };
 }
 
-export async function restart({ admin }: { readonly admin: number }): Promise<Got> {
-  return callAdmin(admin, { method: 'POST', path: '/restart' });
+export async function restart({ admin }: { readonly admin: number }, order: object = {}): Promise<Got> {
+  return callAdmin(admin, { method: 'POST', path: '/restart', body: JSON.stringify(order) });
 }
 
 /** The process of a generation, as its line in the log says. */

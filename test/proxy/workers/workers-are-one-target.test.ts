@@ -31,7 +31,8 @@ class FakeMember {
 
   async ask(prompt: RpcRequest): Promise<unknown> {
     if (prompt.kind === 'connections') this.queries.push(prompt.query);
-    else if (prompt.kind === 'list') throw new Error('not asked');
+    else if (prompt.kind === 'list' || prompt.kind === 'share' || prompt.kind === 'receive')
+      throw new Error('not asked');
     else if (prompt.kind !== 'report' && prompt.kind !== 'metrics' && prompt.kind !== 'window') this.heard.push(prompt);
     return this.response(prompt);
   }
