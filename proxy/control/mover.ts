@@ -3,6 +3,7 @@ import { ConnectionKind, STREAM_KINDS } from '../../core/proxy/connections';
 import { nextCloseMs } from '../../core/proxy/drain';
 import { findBucket } from '../../core/proxy/latency-buckets';
 import { MoveFigures, MoveRejection, Moves, narrowMoves } from '../../core/moves/moves';
+import { FIRST_PACE, paceAfter } from '../../core/moves/pace';
 import type { Upstream } from '../data-plane/contract/data-plane';
 import type { Ledger, LedgerEntry, Movable } from '../data-plane/contract/ledger';
 import type { Clock } from '../process/clock';
@@ -11,12 +12,15 @@ import type { Clock } from '../process/clock';
 const LOOK_MS = 100;
 const IDLE_LOOK_MS = 1_000;
 
+/** A backend may be so because of all that are moved at once. */
+const TOO_SLOW: readonly MoveRejection[] = ['noEnd', 'late', 'unreachable'];
+
 export interface MoverOptions {
   readonly ledger: Ledger;
   readonly clock: Clock;
   /** What the setting allows. */
   readonly mode: Moves;
-  /** At once. */
+  /** At once; fewer while the messages of those that are moved wait for long. */
   readonly concurrency: number;
   /** Of those that must not stay, and cannot be moved. */
   readonly closeRatePerSecond: number;
@@ -70,6 +74,7 @@ export class Mover {
   private readonly counts: Partial<Record<MoveRejection, number>> = {};
   private readonly stall: number[] = [];
   private longestStallMs = 0;
+  private pace = FIRST_PACE;
   private cancelLook: () => void = () => undefined;
   private cancelClose: (() => void) | undefined;
 
@@ -196,6 +201,7 @@ export class Mover {
     const counted = isSame ? goal.counted : new WeakSet<LedgerEntry>();
     this.forget();
     this.goal = { by, upstream, moves, sinceMs: performance.now(), counted };
+    if (!isSame) this.pace = FIRST_PACE;
     this.wanted = upstream;
     this.look();
   }
@@ -259,8 +265,8 @@ export class Mover {
   private startNext(): void {
     for (const [name, queue] of this.queues) {
       for (const entry of queue) {
-        if (this.underWay.size >= this.options.concurrency) return;
         const { movable } = entry;
+        if (this.underWay.size >= this.findLimit(movable)) return;
         if (movable?.pace !== undefined && this.countUnderWay(name) >= movable.pace.concurrency) break;
         queue.delete(entry);
         if (movable === undefined || entry.next === undefined) continue;
@@ -270,6 +276,13 @@ export class Mover {
           .finally(() => this.ended(entry));
       }
     }
+  }
+
+  /** In a hold all clients wait, whether their connections are under way or not: it is over the sooner, the more are. */
+  private findLimit(movable: Movable | undefined): number {
+    const { concurrency } = this.options;
+    if (this.heldAt !== undefined || movable?.isAway === true) return concurrency;
+    return Math.min(concurrency, Math.floor(this.pace.limit));
   }
 
   private ended(entry: LedgerEntry): void {
@@ -285,13 +298,21 @@ export class Mover {
 
   private async move(entry: LedgerEntry, movable: Movable): Promise<void> {
     const { goal } = this;
-    const left = movable.isAway ? undefined : await movable.leave();
+    const wasAway = movable.isAway;
+    const left = wasAway ? undefined : await movable.leave();
     if (left === undefined && this.heldAt !== undefined) return this.stayAway(entry);
     const upstream = this.wanted;
     const result = left ?? (await movable.join(upstream, this.options.epoch()));
+    if (!wasAway) this.followPace(result);
     if (typeof result !== 'string') this.joined(entry, upstream, result.stallMs);
     else if (goal !== undefined && goal === this.goal) this.rejectOnce(entry, result, goal);
     else this.count(result, entry.kind);
+  }
+
+  private followPace(result: { readonly stallMs: number } | MoveRejection): void {
+    const { concurrency } = this.options;
+    if (typeof result !== 'string') this.pace = paceAfter(this.pace, result.stallMs, concurrency);
+    else if (TOO_SLOW.includes(result)) this.pace = paceAfter(this.pace, Infinity, concurrency);
   }
 
   /** It has no upstream: no one has to wait for it, and its client is here. */

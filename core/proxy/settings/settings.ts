@@ -520,7 +520,8 @@ const MOVE_SETTINGS = {
     max: 10_000,
     default: 64,
     unit: 'moves',
-    sentence: 'How many connections one process moves at once.',
+    sentence:
+      'How many connections one process moves at once, at most: it begins with one, and adds more while the messages of those that are moved wait for less than a tenth of a second.',
   },
   moves_never: {
     kind: 'tokens',

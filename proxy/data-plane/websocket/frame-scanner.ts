@@ -1,8 +1,11 @@
 import type { PackedScanner } from '../contract/handover';
 import { encodeFrame } from '../moves/adapters/encode-frame';
 
-/** Where a scan stops: before a Close or Pong frame begins, as soon as no message is under way, or as soon as no frame is. */
-export type Stop = 'never' | 'beforeClose' | 'beforePong' | 'atMessageBoundary' | 'atFrameBoundary';
+/**
+ * Where a scan stops: before a Close or Pong frame begins, or before either of them, which respond to frames of our own; as
+ * soon as no message is under way, or as soon as no frame is.
+ */
+export type Stop = 'never' | 'beforeClose' | 'beforePong' | 'beforeReply' | 'atMessageBoundary' | 'atFrameBoundary';
 
 const CONTINUATION = 0x0;
 const CLOSE = 0x8;
@@ -104,7 +107,8 @@ export class FrameScanner implements Scanner {
   private stopsHere(firstByte: number, stop: Stop): boolean {
     if (stop === 'atFrameBoundary') return true;
     if (stop === 'atMessageBoundary') return !this.isInMessage;
-    return (firstByte & OPCODE) === (stop === 'beforeClose' ? CLOSE : PONG);
+    const opcode = firstByte & OPCODE;
+    return (opcode === PONG && stop !== 'beforeClose') || (opcode === CLOSE && stop !== 'beforePong');
   }
 
   private skipPayload(at: number, end: number): number {
@@ -189,8 +193,15 @@ export class TappedScanner extends FrameScanner {
   }
 }
 
+export interface ControlFrame {
+  readonly isPong: boolean;
+  readonly payload: Buffer;
+  /** Of the frame. */
+  readonly length: number;
+}
+
 /** Reads the control frame at the start of these bytes (RFC 6455 section 5.5). @returns undefined while it is not whole */
-export function readControl(bytes: Buffer): { readonly payload: Buffer; readonly length: number } | undefined {
+export function readControl(bytes: Buffer): ControlFrame | undefined {
   if (bytes.length < 2) return undefined;
   const isMasked = (bytes[1]! & MASKED) !== 0;
   const start = isMasked ? 6 : 2;
@@ -198,7 +209,7 @@ export function readControl(bytes: Buffer): { readonly payload: Buffer; readonly
   if (bytes.length < length) return undefined;
   const payload = Buffer.from(bytes.subarray(start, length));
   if (isMasked) for (let at = 0; at < payload.length; at += 1) payload[at]! ^= bytes[2 + (at % 4)]!;
-  return { payload, length };
+  return { isPong: (bytes[0]! & OPCODE) === PONG, payload, length };
 }
 
 /** What a Close frame at the start of these bytes says. */

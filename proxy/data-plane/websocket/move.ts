@@ -1,10 +1,10 @@
-import { randomBytes } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 import type { MoveRejection } from '../../../core/moves/moves';
 import type { Upstream } from '../contract/data-plane';
 import type { Transport, TransportUser } from '../contract/transport';
 import type { Upstreams } from '../contract/upstreams';
 import { encodeFrame } from '../moves/adapters/encode-frame';
-import { PING, closeFrame, readClose, readControl } from './frame-scanner';
+import { CloseRead, PING, closeFrame, readClose, readControl } from './frame-scanner';
 import type { Mover, Tunnel, TunnelEnd } from './tunnel';
 import { Redial } from './redial';
 import type { Resume } from '../moves/resume';
@@ -21,6 +21,7 @@ const LAST_READ_MS = 1_000;
  * application had a turn. One that has been silent for some time then has said what it had to say.
  */
 const PINGS = 2;
+const PAYLOAD_BYTES = 8;
 /** Who does not respond to a Ping by then never will. */
 const PONG_MS = 2_000;
 const QUIET_MS = { silence: 25, most: 100 } as const;
@@ -50,6 +51,8 @@ export class Move implements Mover {
   private upstreamState: 'there' | 'left' | 'gone' = 'there';
   /** When the client's messages began to wait; of `performance.now()`. */
   private stoppedMs = 0;
+  /** What the upstream was pinged with. */
+  private readonly pings: Buffer[] = [];
   private readonly isOver: Promise<void>;
   private tellOver: () => void = () => undefined;
 
@@ -97,7 +100,7 @@ export class Move implements Mover {
 
   /** Asks the upstream for the connection, once. */
   private async tryJoin(waitMs: number, { upstream, epoch, deadline }: Goal): Promise<Joined | MoveRejection> {
-    if (waitMs > 0) await this.isInTime(new Promise((resolve) => setTimeout(resolve, waitMs)), deadline);
+    if (waitMs > 0) await this.sleep(Math.min(waitMs, deadline - performance.now()));
     if (this.state !== 'joining') return this.ended;
     const conversation = this.resume.tap?.resume();
     const url = conversation?.url ?? this.resume.url;
@@ -154,16 +157,28 @@ export class Move implements Mover {
     if (this.upstreamState !== 'there') return this.fail('brokenOff');
     const deadline = performance.now() + this.timeoutMs;
     toUpstream.say(closeFrame(GOING_AWAY, '', true));
-    let isInTime = await this.isInTime(toClient.stopAt('beforeClose'), deadline);
-    let close = readClose(toClient.held);
-    while (isInTime && close === 'incomplete' && this.upstreamState === 'there' && this.state === 'ending') {
-      isInTime = await this.isInTime(toClient.holdMore(), deadline);
-      close = readClose(toClient.held);
-    }
+    const close = await this.readReply(deadline);
     if (this.state !== 'ending') return this.ended;
-    if (close === 'incomplete') return this.fail(isInTime ? 'brokenOff' : 'noEnd');
+    if (close === 'incomplete') return this.fail(this.upstreamState === 'there' ? 'noEnd' : 'brokenOff');
     if (!toClient.scanner.atMessageBoundary) return this.fail('brokenOff');
     return isReply(close.code) ? undefined : this.passClose();
+  }
+
+  /** Up to the upstream's Close, which is kept. A Pong that comes later than it was waited for reaches no client either. */
+  private async readReply(deadline: number): Promise<CloseRead> {
+    const { toClient } = this.tunnel;
+    let stopped = toClient.stopAt('beforeReply');
+    while ((await this.isInTime(stopped, deadline)) && this.state === 'ending') {
+      const frame = readControl(toClient.held);
+      if (frame === undefined) {
+        if (this.upstreamState !== 'there') break;
+        stopped = toClient.holdMore();
+      } else if (frame.isPong) {
+        toClient.resumeBehind(frame.length, this.isOurs(frame.payload));
+        stopped = toClient.stopAt('beforeReply');
+      } else return readClose(toClient.held);
+    }
+    return 'incomplete';
   }
 
   /** A Close with a reason of its own is the upstream's word to the client. */
@@ -208,8 +223,10 @@ export class Move implements Mover {
   /** The upstream has read all that it was sent, and had time to respond. */
   private async untilHeard(): Promise<void> {
     const deadline = performance.now() + Math.min(PONG_MS, this.timeoutMs);
-    let isHeard = true;
-    for (let round = 0; isHeard && round < PINGS; round += 1) isHeard = await this.ping(deadline);
+    for (let round = 0; round < PINGS; round += 1) {
+      // Its silence says nothing then: it may be about to read what it was sent.
+      if (!(await this.ping(deadline))) return;
+    }
     if (!this.isListening) return;
     this.tunnel.toClient.passHeld();
     await this.untilQuiet();
@@ -218,17 +235,22 @@ export class Move implements Mover {
   /** @returns whether the Pong came in time; the client does not get it */
   private async ping(deadline: number): Promise<boolean> {
     const { toUpstream, toClient } = this.tunnel;
-    const payload = randomBytes(8);
+    const payload = drawPayload();
+    this.pings.push(payload);
     toUpstream.say(encodeFrame(PING, payload, true));
     let stopped = toClient.stopAt('beforePong');
     while ((await this.isInTime(stopped, deadline)) && this.isListening) {
       const frame = readControl(toClient.held);
-      const isOurs = frame?.payload.equals(payload) === true;
+      const isOurs = frame !== undefined && this.isOurs(frame.payload);
       if (frame !== undefined) toClient.resumeBehind(frame.length, isOurs);
       if (isOurs) return true;
       stopped = frame === undefined ? toClient.holdMore() : toClient.stopAt('beforePong');
     }
     return false;
+  }
+
+  private isOurs(pong: Buffer): boolean {
+    return this.pings.some((ping) => ping.equals(pong));
   }
 
   /** The upstream is there, and has not said Close. */
@@ -241,18 +263,21 @@ export class Move implements Mover {
     const deadline = performance.now() + QUIET_MS.most;
     let { taken } = toClient;
     let sinceMs = performance.now();
-    while (this.isListening && performance.now() < Math.min(deadline, sinceMs + QUIET_MS.silence)) {
-      await this.isInTime(new Promise((resolve) => setTimeout(resolve, SETTLE_MS)), deadline);
-      if (toClient.taken === taken) continue;
-      taken = toClient.taken;
-      sinceMs = performance.now();
+    // Most say nothing: one timer is enough for them.
+    await this.sleep(QUIET_MS.silence);
+    while (this.isListening && performance.now() < deadline) {
+      if (toClient.taken !== taken) {
+        taken = toClient.taken;
+        sinceMs = performance.now();
+      } else if (performance.now() >= sinceMs + QUIET_MS.silence - 1) return;
+      await this.sleep(SETTLE_MS);
     }
   }
 
   private async untilSettled(deadline: number): Promise<boolean> {
     const { tap } = this.resume;
     while (this.state === 'stopping' && tap !== undefined && !tap.isSettled && performance.now() < deadline) {
-      await this.isInTime(new Promise((resolve) => setTimeout(resolve, SETTLE_MS)), deadline);
+      await this.sleep(Math.min(SETTLE_MS, deadline - performance.now()));
     }
     return tap === undefined || tap.isSettled;
   }
@@ -284,6 +309,11 @@ export class Move implements Mover {
     return this.tunnel.isOver ? 'closing' : 'stopped';
   }
 
+  /** Until the end of the move at the latest. */
+  private async sleep(milliseconds: number): Promise<void> {
+    await this.within(new Promise(() => undefined), performance.now() + milliseconds);
+  }
+
   /** Whether it came before the deadline and the end of the move. */
   private async isInTime(wanted: Promise<void>, deadline: number): Promise<boolean> {
     return (
@@ -304,6 +334,20 @@ export class Move implements Mover {
     clearTimeout(timer);
     return came;
   }
+}
+
+/** Random bytes, drawn many at a time: one call for each Ping is a twentieth of what a move costs. */
+const drawn = Buffer.alloc(4_096);
+let used = drawn.length;
+
+function drawPayload(): Buffer {
+  if (used === drawn.length) {
+    randomFillSync(drawn);
+    used = 0;
+  }
+  const payload = Buffer.from(drawn.subarray(used, used + PAYLOAD_BYTES));
+  used += PAYLOAD_BYTES;
+  return payload;
 }
 
 /** The end of an upstream that has said Close. */

@@ -181,7 +181,7 @@ export class Relay implements TransportUser {
    * Goes on to the stop and then keeps what comes after it. Resolves there, or when the sender has left; a later call
    * moves the stop. A hold that is in force stops earlier, and is kept to.
    */
-  stopAt(stop: 'beforeClose' | 'beforePong' | 'atMessageBoundary'): Promise<void> {
+  stopAt(stop: 'beforeClose' | 'beforePong' | 'beforeReply' | 'atMessageBoundary'): Promise<void> {
     const halt = this.obstruct();
     if (halt.stop !== 'atFrameBoundary') halt.stop = stop;
     return new Promise((resolve) => {

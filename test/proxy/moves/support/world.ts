@@ -150,7 +150,10 @@ export interface RawHandshake {
 const PING_BYTES = 14;
 
 /** A backend that speaks bytes, as each test has it. */
-export async function startRaw(onHandshake: (handshake: RawHandshake) => void): Promise<number> {
+export async function startRaw(
+  onHandshake: (handshake: RawHandshake) => void,
+  { respondsToPings = true } = {},
+): Promise<number> {
   return startRawBackend((socket) => {
     let bytes = Buffer.alloc(0);
     let headEnd = -1;
@@ -158,7 +161,7 @@ export async function startRaw(onHandshake: (handshake: RawHandshake) => void): 
     socket.allowHalfOpen = true;
     socket.on('data', (chunk: Buffer) => {
       const ping = chunk.subarray(-PING_BYTES);
-      const isPing = headEnd >= 0 && ping.length === PING_BYTES && ping.readUInt16BE(0) === 0x8988;
+      const isPing = respondsToPings && headEnd >= 0 && ping.length === PING_BYTES && ping.readUInt16BE(0) === 0x8988;
       if (isPing) {
         const payload = ping.subarray(6).map((byte, at) => byte ^ ping[2 + (at % 4)]!);
         socket.write(Buffer.concat([Buffer.from([0x8a, payload.length]), payload]));

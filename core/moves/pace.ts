@@ -1,0 +1,53 @@
+/**
+ * How many connections are moved at once: as many as leave the wait of each short. More at once do not move faster on a busy
+ * machine, they only wait longer. So the limit grows slowly while the stalls are short, and shrinks at once where one is long.
+ */
+export interface MovePace {
+  /** Not rounded. */
+  readonly limit: number;
+  /** What a move takes where few are under way, in milliseconds: of a backend that is slow by itself it is long. */
+  readonly usualMs: number;
+  /** No move took long yet: the limit grows fast. */
+  readonly isStarting: boolean;
+  /** So many moves were under way with the one that took long, and say nothing new. */
+  readonly ignored: number;
+}
+
+/** Milliseconds that may pass unnoticed between a message and its response. */
+const SHORT_MS = 100;
+/** So many at once are few for any machine. */
+const MIN_LIMIT = 4;
+const SHRINK = 0.7;
+/** A move in so many says what is usual. */
+const USUAL_OF = 16;
+
+export const FIRST_PACE: MovePace = { limit: 1, usualMs: 0, isStarting: true, ignored: 0 };
+
+/**
+ * The pace after one more move.
+ *
+ * @param stallMs how long the messages of its client waited; Infinity where a backend was too slow for it
+ * @param max the most at once
+ */
+export function paceAfter(pace: MovePace, stallMs: number, max: number): MovePace {
+  const min = Math.min(MIN_LIMIT, max);
+  const usualMs = pace.limit <= min && Number.isFinite(stallMs) ? learn(pace.usualMs, stallMs) : pace.usualMs;
+  const ignored = Math.max(0, pace.ignored - 1);
+  if (stallMs > findBound(usualMs)) {
+    if (pace.ignored > 0) return { ...pace, usualMs, ignored };
+    const limit = Math.max(min, SHRINK * pace.limit);
+    return { limit, usualMs, isStarting: false, ignored: Math.ceil(pace.limit) - 1 };
+  }
+  const limit = Math.min(max, pace.limit + (pace.isStarting ? 1 : 1 / pace.limit));
+  return { ...pace, limit, usualMs, ignored };
+}
+
+/** Where few take long, too, it is not for their number: then that may grow until it makes them twice as slow. */
+function findBound(usualMs: number): number {
+  return usualMs > SHORT_MS ? 2 * usualMs : SHORT_MS;
+}
+
+/** A short one shows what is possible, and a long one alone does not. */
+function learn(usualMs: number, stallMs: number): number {
+  return stallMs < usualMs ? stallMs : usualMs + (stallMs - usualMs) / USUAL_OF;
+}
