@@ -18,8 +18,9 @@ const SHORT_MS = 100;
 /** So many at once are few for any machine. */
 const MIN_LIMIT = 4;
 const SHRINK = 0.7;
-/** A move in so many says what is usual. */
-const USUAL_OF = 16;
+/** The part that one more move has in what is usual: one in so many. */
+const SHORTER_OF = 4;
+const LONGER_OF = 16;
 
 export const FIRST_PACE: MovePace = { limit: 1, usualMs: 0, isStarting: true, ignored: 0 };
 
@@ -31,7 +32,7 @@ export const FIRST_PACE: MovePace = { limit: 1, usualMs: 0, isStarting: true, ig
  */
 export function paceAfter(pace: MovePace, stallMs: number, max: number): MovePace {
   const min = Math.min(MIN_LIMIT, max);
-  const usualMs = pace.limit <= min && Number.isFinite(stallMs) ? learn(pace.usualMs, stallMs) : pace.usualMs;
+  const usualMs = learn(pace.usualMs, stallMs, pace.limit <= min);
   const ignored = Math.max(0, pace.ignored - 1);
   if (stallMs > findBound(usualMs)) {
     if (pace.ignored > 0) return { ...pace, usualMs, ignored };
@@ -47,7 +48,8 @@ function findBound(usualMs: number): number {
   return usualMs > SHORT_MS ? 2 * usualMs : SHORT_MS;
 }
 
-/** A short one shows what is possible, and a long one alone does not. */
-function learn(usualMs: number, stallMs: number): number {
-  return stallMs < usualMs ? stallMs : usualMs + (stallMs - usualMs) / USUAL_OF;
+/** A short one shows what is possible, however many are under way; a long one shows what is usual only where they are few. */
+function learn(usualMs: number, stallMs: number, isFew: boolean): number {
+  if (stallMs < usualMs) return usualMs + (stallMs - usualMs) / SHORTER_OF;
+  return isFew && Number.isFinite(stallMs) ? usualMs + (stallMs - usualMs) / LONGER_OF : usualMs;
 }

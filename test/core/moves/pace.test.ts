@@ -50,3 +50,10 @@ test('moves that are slow only as the process begins do not count as usual', () 
   const warm = follow(FIRST_PACE, [...times(3, 150), ...times(40, SHORT_MS)]);
   expect(follow(warm, [150]).limit).toBeLessThan(warm.limit);
 });
+
+test('what was usual on a busy machine is forgotten when moves are short again', () => {
+  const busy = follow(FIRST_PACE, times(200, LONG_MS));
+  const quiet = follow(busy, times(12, SHORT_MS));
+  expect(follow(quiet, [LONG_MS]).limit).toBeLessThan(quiet.limit);
+  expect(follow(busy, [LONG_MS]).limit).toBeGreaterThan(busy.limit);
+});
