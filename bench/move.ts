@@ -19,7 +19,7 @@ import { writeFigures } from './report/markdown';
 const USAGE = `Usage: npm run bench:move -- [options]
 
   --connections N           WebSockets in all (default 10000)
-  --messages-per-second N   numbered messages of all clients; backends push half as many (default 5000)
+  --messages-per-second N   numbered messages of all clients; backends push half as many (default 2000)
   --moves N                 how often all of them are moved, there and back in turn (default 1)
   --proxies N               (default 2)
   --workers N               of each proxy (default 2)
@@ -53,7 +53,7 @@ async function main(): Promise<number> {
   if (profiles !== undefined) mkdirSync(profiles, { recursive: true });
   const options: MoveOptions = {
     connections: count('--connections', values.connections, 10_000),
-    messagesPerSecond: count('--messages-per-second', values['messages-per-second'], 5_000),
+    messagesPerSecond: count('--messages-per-second', values['messages-per-second'], 2_000),
     moves: count('--moves', values.moves, 1),
     proxies: count('--proxies', values.proxies, 2),
     workers: count('--workers', values.workers, 2),

@@ -24,7 +24,7 @@ export interface Round {
 
 export interface MoveResult {
   readonly connections: number;
-  /** Each 10,000 of these options is a message of a client a second; backends push half as many. */
+  /** Of all clients; backends push half as many. */
   readonly messagesPerSecond: number;
   readonly proxies: number;
   readonly workers: number;
