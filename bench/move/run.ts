@@ -170,7 +170,8 @@ export class MoveRun {
     let reportedMs = startMs;
     do {
       await pause(POLL_MS);
-      now = await this.readProxies();
+      // A worker that is too busy to respond has not ended.
+      now = await this.readProxies().catch(() => now);
       if (performance.now() - reportedMs < PROGRESS_MS) continue;
       reportedMs = performance.now();
       this.tell(

@@ -7,6 +7,8 @@ export interface MovePace {
   readonly limit: number;
   /** What a move takes where few are under way, in milliseconds: of a backend that is slow by itself it is long. */
   readonly usualMs: number;
+  /** What a move takes now, in milliseconds, however many are under way. */
+  readonly nowMs: number;
   /** No move took long yet: the limit grows fast. */
   readonly isStarting: boolean;
   /** So many moves were under way with the one that took long, and say nothing new. */
@@ -21,8 +23,10 @@ const SHRINK = 0.7;
 /** The part that one more move has in what is usual: one in so many. */
 const SHORTER_OF = 4;
 const LONGER_OF = 16;
+/** A backend that is about to end is not left too late: all are to be gone by then, even if each waits longer for it. */
+const WITHIN_MS = 30_000;
 
-export const FIRST_PACE: MovePace = { limit: 1, usualMs: 0, isStarting: true, ignored: 0 };
+export const FIRST_PACE: MovePace = { limit: 1, usualMs: 0, nowMs: 0, isStarting: true, ignored: 0 };
 
 /**
  * The pace after one more move.
@@ -33,14 +37,24 @@ export const FIRST_PACE: MovePace = { limit: 1, usualMs: 0, isStarting: true, ig
 export function paceAfter(pace: MovePace, stallMs: number, max: number): MovePace {
   const min = Math.min(MIN_LIMIT, max);
   const usualMs = learn(pace.usualMs, stallMs, pace.limit <= min);
+  const nowMs = Number.isFinite(stallMs) ? pace.nowMs + (stallMs - pace.nowMs) / LONGER_OF : pace.nowMs;
   const ignored = Math.max(0, pace.ignored - 1);
   if (stallMs > findBound(usualMs)) {
-    if (pace.ignored > 0) return { ...pace, usualMs, ignored };
+    if (pace.ignored > 0) return { ...pace, usualMs, nowMs, ignored };
     const limit = Math.max(min, SHRINK * pace.limit);
-    return { limit, usualMs, isStarting: false, ignored: Math.ceil(pace.limit) - 1 };
+    return { limit, usualMs, nowMs, isStarting: false, ignored: Math.ceil(pace.limit) - 1 };
   }
   const limit = Math.min(max, pace.limit + (pace.isStarting ? 1 : 1 / pace.limit));
-  return { ...pace, limit, usualMs, ignored };
+  return { ...pace, limit, usualMs, nowMs, ignored };
+}
+
+/**
+ * How many may be under way.
+ *
+ * @param waiting those that have not begun
+ */
+export function findMoveLimit({ limit, nowMs }: MovePace, waiting: number, max: number): number {
+  return Math.min(max, Math.max(Math.floor(limit), Math.ceil((waiting * nowMs) / WITHIN_MS)));
 }
 
 /** Where few take long, too, it is not for their number: then that may grow until it makes them twice as slow. */

@@ -3,7 +3,7 @@ import { ConnectionKind, STREAM_KINDS } from '../../core/proxy/connections';
 import { nextCloseMs } from '../../core/proxy/drain';
 import { findBucket } from '../../core/proxy/latency-buckets';
 import { MoveFigures, MoveRejection, Moves, narrowMoves } from '../../core/moves/moves';
-import { FIRST_PACE, paceAfter } from '../../core/moves/pace';
+import { FIRST_PACE, findMoveLimit, paceAfter } from '../../core/moves/pace';
 import type { Upstream } from '../data-plane/contract/data-plane';
 import type { Ledger, LedgerEntry, Movable } from '../data-plane/contract/ledger';
 import type { Clock } from '../process/clock';
@@ -282,7 +282,9 @@ export class Mover {
   private findLimit(movable: Movable | undefined): number {
     const { concurrency } = this.options;
     if (this.heldAt !== undefined || movable?.isAway === true) return concurrency;
-    return Math.min(concurrency, Math.floor(this.pace.limit));
+    let waiting = 0;
+    for (const queue of this.queues.values()) waiting += queue.size;
+    return findMoveLimit(this.pace, waiting, concurrency);
   }
 
   private ended(entry: LedgerEntry): void {

@@ -1,4 +1,4 @@
-import { FIRST_PACE, MovePace, paceAfter } from '../../../core/moves/pace';
+import { FIRST_PACE, MovePace, findMoveLimit, paceAfter } from '../../../core/moves/pace';
 
 const MAX = 64;
 const SHORT_MS = 40;
@@ -56,4 +56,17 @@ test('what was usual on a busy machine is forgotten when moves are short again',
   const quiet = follow(busy, times(12, SHORT_MS));
   expect(follow(quiet, [LONG_MS]).limit).toBeLessThan(quiet.limit);
   expect(follow(busy, [LONG_MS]).limit).toBeGreaterThan(busy.limit);
+});
+
+test('so many wait that few at once would take too long: then more are under way, up to what the setting allows', () => {
+  const busy = { ...FIRST_PACE, limit: 4, nowMs: 600 };
+  expect(findMoveLimit(busy, 100, MAX)).toBe(4);
+  expect(findMoveLimit(busy, 1_000, MAX)).toBe(20);
+  expect(findMoveLimit(busy, 100_000, MAX)).toBe(MAX);
+  expect(findMoveLimit({ ...busy, nowMs: 60 }, 1_000, MAX)).toBe(4);
+});
+
+test('what a move takes now follows each, and none that came to nothing', () => {
+  expect(follow(FIRST_PACE, times(200, LONG_MS)).nowMs).toBeCloseTo(LONG_MS, 0);
+  expect(follow(FIRST_PACE, [...times(200, LONG_MS), Infinity]).nowMs).toBeCloseTo(LONG_MS, 0);
 });
