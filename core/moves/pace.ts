@@ -7,7 +7,7 @@ export interface MovePace {
   readonly limit: number;
   /** What a move takes where few are under way, in milliseconds: of a backend that is slow by itself it is long. */
   readonly usualMs: number;
-  /** What a move takes now, in milliseconds, however many are under way. */
+  /** What a whole move takes now, in milliseconds: before its client waits it may wait itself for what is under way. */
   readonly nowMs: number;
   /** No move took long yet: the limit grows fast. */
   readonly isStarting: boolean;
@@ -32,12 +32,13 @@ export const FIRST_PACE: MovePace = { limit: 1, usualMs: 0, nowMs: 0, isStarting
  * The pace after one more move.
  *
  * @param stallMs how long the messages of its client waited; Infinity where a backend was too slow for it
+ * @param tookMs all of the move
  * @param max the most at once
  */
-export function paceAfter(pace: MovePace, stallMs: number, max: number): MovePace {
+export function paceAfter(pace: MovePace, stallMs: number, tookMs: number, max: number): MovePace {
   const min = Math.min(MIN_LIMIT, max);
   const usualMs = learn(pace.usualMs, stallMs, pace.limit <= min);
-  const nowMs = Number.isFinite(stallMs) ? pace.nowMs + (stallMs - pace.nowMs) / LONGER_OF : pace.nowMs;
+  const nowMs = pace.nowMs + (tookMs - pace.nowMs) / LONGER_OF;
   const ignored = Math.max(0, pace.ignored - 1);
   if (stallMs > findBound(usualMs)) {
     if (pace.ignored > 0) return { ...pace, usualMs, nowMs, ignored };

@@ -301,20 +301,21 @@ export class Mover {
   private async move(entry: LedgerEntry, movable: Movable): Promise<void> {
     const { goal } = this;
     const wasAway = movable.isAway;
+    const startMs = performance.now();
     const left = wasAway ? undefined : await movable.leave();
     if (left === undefined && this.heldAt !== undefined) return this.stayAway(entry);
     const upstream = this.wanted;
     const result = left ?? (await movable.join(upstream, this.options.epoch()));
-    if (!wasAway) this.followPace(result);
+    if (!wasAway) this.followPace(result, performance.now() - startMs);
     if (typeof result !== 'string') this.joined(entry, upstream, result.stallMs);
     else if (goal !== undefined && goal === this.goal) this.rejectOnce(entry, result, goal);
     else this.count(result, entry.kind);
   }
 
-  private followPace(result: { readonly stallMs: number } | MoveRejection): void {
+  private followPace(result: { readonly stallMs: number } | MoveRejection, tookMs: number): void {
     const { concurrency } = this.options;
-    if (typeof result !== 'string') this.pace = paceAfter(this.pace, result.stallMs, concurrency);
-    else if (TOO_SLOW.includes(result)) this.pace = paceAfter(this.pace, Infinity, concurrency);
+    if (typeof result !== 'string') this.pace = paceAfter(this.pace, result.stallMs, tookMs, concurrency);
+    else if (TOO_SLOW.includes(result)) this.pace = paceAfter(this.pace, Infinity, tookMs, concurrency);
   }
 
   /** It has no upstream: no one has to wait for it, and its client is here. */
