@@ -24,6 +24,7 @@ const USAGE = `Usage: npm run bench:restart -- [options]
   --requests N             a second (2000)
   --restarts N             of ours, one after the other, with the same connections (5); from 10 on the memory is judged, too
   --shutdown-seconds N     until an old process of a peer cuts what it still has (10)
+  --logs FILE              what the proxies wrote; it is added to the file
   --json FILE              everything that was measured
   --svg FILE               a picture
   --markdown FILE          a table; in an existing file between its markers
@@ -57,6 +58,7 @@ async function main(): Promise<number> {
       requests: { type: 'string', default: '2000' },
       restarts: { type: 'string', default: '5' },
       'shutdown-seconds': { type: 'string', default: '10' },
+      logs: { type: 'string' },
       json: { type: 'string' },
       svg: { type: 'string' },
       markdown: { type: 'string' },
@@ -74,6 +76,7 @@ async function main(): Promise<number> {
     requests: readCount('requests', values.requests),
     restarts: readCount('restarts', values.restarts),
     shutdownSeconds: readCount('shutdown-seconds', values['shutdown-seconds']),
+    logs: values.logs,
   };
   const figures = await measureAll(readPeers(values.only), options);
   const aims = checkAims(figures);

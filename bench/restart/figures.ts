@@ -17,6 +17,8 @@ export interface RestartFigures {
   readonly replacedMs?: number | undefined;
   /** From the order until the peer said that it serves: only of ours. */
   readonly servingMs?: number;
+  /** Processor time from the order until then, with what the load took: of the processes before, and of those behind them. */
+  readonly cpuSeconds: { readonly old: number; readonly new: number };
   readonly stall: Times;
   readonly latency: Times;
   readonly timeline: SocketsReport['timeline'];

@@ -1,6 +1,7 @@
+import { appendFileSync } from 'node:fs';
 import { nextLine, startScript } from '../load/script';
 import { pause } from '../processes/ports';
-import { openFiles, residentBytes } from '../processes/proc';
+import { cpuSeconds, openFiles, residentBytes } from '../processes/proc';
 import type { Workplace } from '../processes/workplace';
 import { allCores, isAlive } from './estate';
 import type { PeerFigures, RestartFigures, Settled } from './figures';
@@ -15,6 +16,8 @@ export interface RestartOptions {
   readonly requests: number;
   readonly restarts: number;
   readonly shutdownSeconds: number;
+  /** A file that gets what the proxies wrote. */
+  readonly logs?: string | undefined;
 }
 
 export type Progress = (line: string) => void;
@@ -53,6 +56,7 @@ export async function measurePeer(
   try {
     return await measureRunning(place, peer, running, options, progress);
   } finally {
+    if (options.logs !== undefined) appendFileSync(options.logs, running.log());
     await running.kill();
     await backend.child.kill();
   }
@@ -124,12 +128,18 @@ async function restartOnce(load: Load, running: RunningPeer, shutdownSeconds: nu
   const old = running.listServing();
   let replacedMs: number | undefined;
   let servingMs = 0;
+  const cpuBefore = cpuSeconds(old);
+  const cpu = { old: 0, new: 0 };
   const [sockets, requests] = await inWindow(load, async () => {
     const startedMs = performance.now();
     await running.restart();
     servingMs = performance.now() - startedMs;
     const limitMs = MAX_REPLACE_MS + shutdownSeconds * 1000;
-    while (old.some(isAlive) && performance.now() - startedMs < limitMs) await pause(POLL_MS);
+    while (old.some(isAlive) && performance.now() - startedMs < limitMs) {
+      cpu.old = Math.max(cpu.old, cpuSeconds(old) - cpuBefore);
+      await pause(POLL_MS);
+    }
+    cpu.new = cpuSeconds(running.listServing().filter((pid) => !old.includes(pid)));
     if (!old.some(isAlive)) replacedMs = performance.now() - startedMs;
   });
   const isOurs = (await running.report()) !== undefined;
@@ -137,9 +147,14 @@ async function restartOnce(load: Load, running: RunningPeer, shutdownSeconds: nu
     ...(replacedMs !== undefined && { replacedMs: Math.round(replacedMs) }),
     ...(isOurs && { servingMs: Math.round(servingMs) }),
     ...{ stall: sockets.stall, latency: requests.latency, timeline: sockets.timeline },
+    cpuSeconds: { old: round(cpu.old), new: round(cpu.new) },
     ...{ closed: sockets.closed - closed, requestErrors: requests.errors - errors },
     after: await settle(running),
   };
+}
+
+function round(seconds: number): number {
+  return Math.round(seconds * 100) / 100;
 }
 
 async function settle(running: RunningPeer): Promise<Settled> {
@@ -155,12 +170,21 @@ async function settle(running: RunningPeer): Promise<Settled> {
   };
 }
 
-function describeRestart({ replacedMs, servingMs, stall, latency, closed, requestErrors }: RestartFigures): string {
+function describeRestart({
+  replacedMs,
+  servingMs,
+  stall,
+  latency,
+  closed,
+  requestErrors,
+  cpuSeconds: cpu,
+}: RestartFigures): string {
   const seconds = (ms: number) => `${(ms / 1000).toFixed(2)} s`;
   const replaced = replacedMs === undefined ? 'old processes are left' : `replaced in ${seconds(replacedMs)}`;
   const serving = servingMs === undefined ? '' : ` (serving after ${seconds(servingMs)})`;
+  const took = `${cpu.old} + ${cpu.new} s of processor time`;
   const messages = `messages p50 ${stall.p50}, p99 ${stall.p99}, max ${stall.max} ms`;
-  return `${replaced}${serving}, ${closed} closed, ${messages}; requests p99 ${latency.p99} ms, ${requestErrors} errors`;
+  return `${replaced}${serving}, ${took}, ${closed} closed, ${messages}; requests p99 ${latency.p99} ms, ${requestErrors} errors`;
 }
 
 function describe({ processes, files, residentBytes: bytes, temporary }: Settled): string {

@@ -7,7 +7,7 @@ const settled: Settled = { processes: 4, files: 20_000, residentBytes: 400 * MIB
 const times = { count: 20_000, p50: 3, p99: 80, max: 400 };
 
 function restart(changes: Partial<RestartFigures> = {}): RestartFigures {
-  const none = { closed: 0, requestErrors: 0, timeline: [[0, 10_000] as const] };
+  const none = { closed: 0, requestErrors: 0, timeline: [[0, 10_000] as const], cpuSeconds: { old: 1, new: 2 } };
   return { replacedMs: 2_500, servingMs: 900, stall: times, latency: times, ...none, after: settled, ...changes };
 }
 
