@@ -9,7 +9,7 @@ import {
   WriteRequest,
   state,
 } from '../data-plane/transport/native';
-import { PipeHandle, createConnectRequest, createPipe, readBytes } from './native-pipe';
+import { PipeHandle, createConnectRequest, createPipe } from './native-pipe';
 
 /** What goes over a pipe at once: plain data, bytes beside it, and handles of TCP connections. */
 export interface PipeMessage {
@@ -29,12 +29,32 @@ export interface PipeUser {
 
 /** A mark, two lengths of 32 bits, and a count of 8. */
 const HEADER_BYTES = 10;
-/** What is in the place of a message's beginning and has another first byte is none. */
+/** What is in the place of a batch's beginning and has another first byte is none. */
 const MARK = 0xd5;
+/** Each handle but the last one of a batch comes with one of these before it. */
+const HANDLE_MARK = 0xd6;
+const HANDLE_TEXT = String.fromCharCode(HANDLE_MARK);
 /** Behind a tunnel's two handles nothing needs as much. */
 const MAX_DATA_BYTES = 1024 * 1024;
 const MAX_BYTES = 16 * 1024 * 1024;
+/** Messages that leave together: their handles must be at most 255. */
+const MAX_BATCH = 16;
+/** With more that waits, a batch leaves: so that it is far from what one may be. */
+const MAX_BATCH_CHARACTERS = 64 * 1024;
 const NOTHING = Buffer.alloc(0);
+/** All pipes of the process read into it, one after the other. Nothing stays in it: it may be keys. */
+const shared = Buffer.allocUnsafeSlow(64 * 1024);
+
+/** One that waits for its batch. */
+interface Queued {
+  /** Of a triple: the data, the lengths of its bytes, the count of its handles. */
+  readonly text: string;
+  readonly bytes: readonly Buffer[];
+  readonly handles: readonly ConnectionHandle[];
+  readonly left: (() => void) | undefined;
+}
+
+type Triple = readonly [data: object, lengths: readonly number[], handles: number];
 
 const IGNORE: PipeUser = { onMessage: () => undefined, onEnd: () => undefined, onFault: () => undefined };
 
@@ -42,11 +62,15 @@ const IGNORE: PipeUser = { onMessage: () => undefined, onEnd: () => undefined, o
  * Messages with handles, in order, over a Unix socket. A handle travels with the first byte of a write, and a read brings one at
  * most: the handles are matched with their messages by their order. The kernel keeps what was written before a process
  * ended, so that its peer reads all of it before the end.
+ *
+ * What is sent in one turn of the event loop leaves in batches: each costs both sides about as much as one message.
  */
 export class HandlePipe {
   user: PipeUser = IGNORE;
   private rest: Buffer = NOTHING;
   private handles: ConnectionHandle[] = [];
+  private queue: Queued[] = [];
+  private queuedCharacters = 0;
   private state: 'open' | 'faulty' | 'closed' = 'open';
 
   private constructor(
@@ -55,7 +79,8 @@ export class HandlePipe {
     protected readonly accepted?: Socket,
   ) {
     pipe.pendingHandle = null;
-    pipe.onread = (bytes) => this.onRead(bytes);
+    pipe.useUserBuffer(shared);
+    pipe.onread = () => this.onRead();
   }
 
   /** Rejects with an error of the system. */
@@ -88,11 +113,6 @@ export class HandlePipe {
     this.pipe.readStart();
   }
 
-  /** Bytes that wait here. */
-  get queuedBytes(): number {
-    return this.state === 'closed' ? 0 : this.pipe.writeQueueSize;
-  }
-
   /**
    * Of its bytes no copy of this process's own is left behind: they may be keys.
    *
@@ -100,31 +120,39 @@ export class HandlePipe {
    */
   send({ data, bytes = [], handles = [] }: PipeMessage, left?: () => void): void {
     if (this.state === 'closed') return left?.();
-    const text = Buffer.from(JSON.stringify({ data, lengths: bytes.map(({ length }) => length) }));
+    const triple: Triple = [data, bytes.map(({ length }) => length), handles.length];
+    const text = JSON.stringify(triple);
+    if (this.queuedCharacters + text.length > MAX_BATCH_CHARACTERS) this.flush();
+    this.queuedCharacters += text.length;
+    if (this.queue.push({ text, bytes, handles, left }) === 1) queueMicrotask(() => this.flush());
+    else if (this.queue.length === MAX_BATCH) this.flush();
+  }
+
+  /** What was sent has left, as far as the kernel takes it at once; the rest is lost. */
+  close(): void {
+    if (this.state === 'closed') return;
+    this.flush();
+    this.shut();
+  }
+
+  private flush(): void {
+    const batch = this.queue;
+    if (batch.length === 0) return;
+    this.queue = [];
+    this.queuedCharacters = 0;
+    const text = Buffer.from(`[${batch.map((one) => one.text).join()}]`);
+    const body = concat(batch.flatMap(({ bytes }) => bytes));
+    const handles = batch.flatMap((one) => one.handles);
     const header = Buffer.alloc(HEADER_BYTES);
     header.writeUInt8(MARK, 0);
     header.writeUInt32LE(text.length, 1);
-    header.writeUInt32LE(
-      bytes.reduce((sum, { length }) => sum + length, 0),
-      5,
-    );
+    header.writeUInt32LE(body?.length ?? 0, 5);
     header.writeUInt8(handles.length, 9);
+    const left = () => batch.forEach((one) => one.left?.());
+    for (const handle of handles.slice(0, -1)) this.write(HANDLE_TEXT, handle);
     const head = Buffer.concat([header, text]).toString('latin1');
-    // All but the last one have a byte each.
-    const before = Math.max(0, handles.length - 1);
-    for (let index = 0; index < before; index += 1) this.write(head[index]!, handles[index]);
-    const body = concat(bytes);
-    this.write(head.slice(before), handles[before], body === undefined ? left : undefined);
+    this.write(head, handles.at(-1), body === undefined ? left : undefined);
     if (body !== undefined) this.writeBytes(body, left);
-  }
-
-  /** At once; what waits is lost. */
-  close(): void {
-    if (this.state === 'closed') return;
-    this.state = 'closed';
-    this.pipe.close();
-    this.dropHandles();
-    this.forget();
   }
 
   private write(text: string, handle: ConnectionHandle | undefined, left?: () => void): void {
@@ -152,51 +180,81 @@ export class HandlePipe {
     if (status !== 0 || state[LAST_WRITE_WAS_ASYNC] === 0) done();
   }
 
-  private onRead(bytes: ArrayBuffer | undefined): void {
+  private onRead(): void {
     const length = state[READ_BYTES_OR_ERROR]!;
     const { pendingHandle } = this.pipe;
     this.pipe.pendingHandle = null;
-    if (this.state === 'closed') return void pendingHandle?.close(() => undefined);
+    if (this.state === 'closed') return void pendingHandle?.close();
     if (pendingHandle) this.handles.push(pendingHandle);
     if (length < 0) return this.end();
-    if (length === 0 || bytes === undefined) return;
-    if (this.state === 'faulty') return this.dropHandles();
-    const read = readBytes(bytes, length);
-    this.rest = this.rest.length === 0 ? read : join(this.rest, read);
+    if (length === 0) return;
     try {
-      this.readMessages();
+      if (this.state === 'open') this.take(shared.subarray(0, length));
+      else this.dropHandles();
     } catch (error) {
       this.state = 'faulty';
       this.forget();
       this.dropHandles();
       this.user.onFault(error as Error);
+    } finally {
+      shared.fill(0, 0, length);
     }
   }
 
-  private readMessages(): void {
-    while (this.state === 'open' && this.rest.length >= HEADER_BYTES) {
-      const { rest } = this;
-      if (rest[0] !== MARK) throw new Error('What came is no message');
-      const textEnd = HEADER_BYTES + rest.readUInt32LE(1);
-      const end = textEnd + rest.readUInt32LE(5);
-      const count = rest.readUInt8(9);
-      if (textEnd > MAX_DATA_BYTES || end - textEnd > MAX_BYTES) throw new Error('A message is longer than any may be');
-      if (rest.length < end) return;
-      if (this.handles.length < count) throw new Error('A message came without its handles');
-      const { data, lengths } = JSON.parse(rest.toString('utf8', HEADER_BYTES, textEnd)) as {
-        data: object;
-        lengths: number[];
-      };
-      const bytes = cut(rest.subarray(textEnd, end), lengths);
-      rest.fill(0, textEnd, end);
-      this.rest = rest.subarray(end);
-      this.user.onMessage({ data, bytes, handles: this.handles.splice(0, count) });
+  private take(read: Buffer): void {
+    const all = this.rest.length === 0 ? read : join(this.rest, read);
+    this.rest = NOTHING;
+    try {
+      const end = this.readBatches(all);
+      if (end < all.length && this.state === 'open') this.rest = Buffer.from(all.subarray(end));
+    } finally {
+      all.fill(0);
+    }
+  }
+
+  /** @returns where the first one begins that is not whole */
+  private readBatches(all: Buffer): number {
+    let at = 0;
+    while (this.state === 'open') {
+      // Their handles are there already.
+      while (all[at] === HANDLE_MARK) at += 1;
+      if (at < all.length && all[at] !== MARK) throw new Error('What came is no message');
+      if (all.length < at + HEADER_BYTES) break;
+      const textAt = at + HEADER_BYTES;
+      const textEnd = textAt + all.readUInt32LE(at + 1);
+      const end = textEnd + all.readUInt32LE(at + 5);
+      if (textEnd - textAt > MAX_DATA_BYTES || end - textEnd > MAX_BYTES)
+        throw new Error('A message is longer than any may be');
+      if (all.length < end) break;
+      if (this.handles.length < all.readUInt8(at + 9)) throw new Error('A message came without its handles');
+      this.tell(JSON.parse(all.toString('utf8', textAt, textEnd)) as Triple[], all.subarray(textEnd, end));
+      at = end;
+    }
+    return at;
+  }
+
+  private tell(batch: readonly Triple[], bytes: Buffer): void {
+    let at = 0;
+    for (const [data, lengths, handles] of batch) {
+      if (this.state !== 'open') return;
+      // Copies: what is cut is kept for longer than what it came in.
+      const pieces = lengths.map((length) => Buffer.from(bytes.subarray(at, (at += length))));
+      this.user.onMessage({ data, bytes: pieces, handles: this.handles.splice(0, handles) });
     }
   }
 
   private end(): void {
-    this.close();
+    this.shut();
     this.user.onEnd();
+  }
+
+  private shut(): void {
+    if (this.state === 'closed') return;
+    this.state = 'closed';
+    this.pipe.close();
+    this.dropHandles();
+    this.forget();
+    for (const { left } of this.queue.splice(0)) left?.();
   }
 
   private forget(): void {
@@ -205,7 +263,7 @@ export class HandlePipe {
   }
 
   private dropHandles(): void {
-    for (const handle of this.handles.splice(0)) handle.close(() => undefined);
+    for (const handle of this.handles.splice(0)) handle.close();
   }
 }
 
@@ -225,12 +283,6 @@ function join(first: Buffer, second: Buffer): Buffer {
   first.fill(0);
   second.fill(0);
   return whole;
-}
-
-/** Copies: what is cut is kept for longer than what it came in. */
-function cut(bytes: Buffer, lengths: readonly number[]): Buffer[] {
-  let at = 0;
-  return lengths.map((length) => Buffer.from(bytes.subarray(at, (at += length))));
 }
 
 function buildError(call: string, status: number): Error {

@@ -1,4 +1,4 @@
-import { Handle, Request, state } from '../data-plane/transport/native';
+import type { Handle, Request } from '../data-plane/transport/native';
 
 /**
  * What is used of Node without its word for it: the native handle of a Unix socket that carries other handles
@@ -11,7 +11,9 @@ export interface PipeHandle {
   readonly writeQueueSize: number;
   /** Set before `onread` where a handle came with the bytes of that read. */
   pendingHandle: Handle | null | undefined;
-  onread: (this: PipeHandle, bytes: ArrayBuffer | undefined) => void;
+  onread: (this: PipeHandle) => void;
+  /** Where all is read into from now on. */
+  useUserBuffer(buffer: Buffer): void;
   open(fd: number): number;
   connect(request: ConnectRequest, path: string): number;
   readStart(): number;
@@ -31,10 +33,6 @@ interface PipeBinding {
   readonly constants: { readonly IPC: number };
 }
 
-interface StreamBinding {
-  readonly kArrayBufferOffset: number;
-}
-
 function loadBinding<T>(name: string): T | undefined {
   try {
     return (process as unknown as { binding(name: string): T }).binding(name);
@@ -44,14 +42,12 @@ function loadBinding<T>(name: string): T | undefined {
 }
 
 const binding = loadBinding<PipeBinding>('pipe_wrap');
-const OFFSET = loadBinding<StreamBinding>('stream_wrap')?.kArrayBufferOffset;
 
 /** False where nothing of this is known to be there; true says no more than that it may be tried. */
 export const hasPipes =
   typeof binding?.Pipe === 'function' &&
   typeof binding.PipeConnectWrap === 'function' &&
-  typeof binding.constants?.IPC === 'number' &&
-  OFFSET !== undefined;
+  typeof binding.constants?.IPC === 'number';
 
 /** One that can carry handles. */
 export function createPipe(): PipeHandle {
@@ -60,9 +56,4 @@ export function createPipe(): PipeHandle {
 
 export function createConnectRequest(): ConnectRequest {
   return new binding!.PipeConnectWrap();
-}
-
-/** The bytes of the read that `onread` was called for. */
-export function readBytes(bytes: ArrayBuffer, length: number): Buffer {
-  return Buffer.from(bytes, state[OFFSET!], length);
 }

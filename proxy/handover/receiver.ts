@@ -97,7 +97,7 @@ class Arrivals {
   private admit({ data, handles }: Required<PipeMessage>): void {
     const message = data as ToReceiver;
     if (handles.length > 0 || message.is !== 'hello' || !this.isSecret(message.secret)) {
-      for (const handle of handles) handle.close(() => undefined);
+      for (const handle of handles) handle.close();
       return this.pipe.close();
     }
     if (message.format !== FORMAT)
@@ -115,7 +115,7 @@ class Arrivals {
     try {
       this.arrivals.set(id, this.handing.arrive({ data: packed, bytes, handles }));
     } catch (error) {
-      for (const handle of handles) handle.close(() => undefined);
+      for (const handle of handles) handle.close();
       return this.send({ is: 'refused', id, why: (error as Error).message });
     }
     // One response to all that came together.

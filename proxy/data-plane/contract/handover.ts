@@ -30,7 +30,7 @@ export type StayReason = (typeof STAY_REASONS)[number];
 /** Of a TCP connection, as one process has it. */
 export interface ConnectionHandle {
   /** Of this process's copy. */
-  close(closed: () => void): void;
+  close(closed?: () => void): void;
 }
 
 /** Of a transport, beside its handle. */

@@ -203,5 +203,5 @@ function wipeAll(states: readonly Buffer[]): void {
 }
 
 function closeAll(handles: readonly ConnectionHandle[]): void {
-  for (const handle of handles) handle.close(() => undefined);
+  for (const handle of handles) handle.close();
 }

@@ -16,8 +16,9 @@ export class InTransit extends LedgerEntry {
 
   private readonly ownPath: string;
   private readonly ownClient: string;
-  private settle: (entry: LedgerEntry | undefined) => void = () => undefined;
-  private readonly settled = new Promise<LedgerEntry | undefined>((resolve) => (this.settle = resolve));
+  /** Absent until it is known. */
+  private found: { readonly entry: LedgerEntry | undefined } | undefined = undefined;
+  private waiting: (() => void)[] | undefined = undefined;
 
   override get path(): string {
     return this.ownPath;
@@ -28,11 +29,13 @@ export class InTransit extends LedgerEntry {
   }
 
   async close(): Promise<void> {
-    await (await this.settled)?.close();
+    if (this.found === undefined) await new Promise<void>((resolve) => (this.waiting ??= []).push(resolve));
+    await this.found?.entry?.close();
   }
 
   /** @param entry what stands for it from now on; undefined when it is in another process */
   arrived(entry: LedgerEntry | undefined): void {
-    this.settle(entry);
+    this.found = { entry };
+    this.waiting?.forEach((resolve) => resolve());
   }
 }

@@ -17,7 +17,7 @@ export interface Handle {
   writeLatin1String(request: Request, text: string): number;
   writeBuffer(request: Request, bytes: Buffer): number;
   shutdown(request: Request): number;
-  close(closed: (this: Handle) => void): void;
+  close(closed?: (this: Handle) => void): void;
   reset(closed: (this: Handle) => void): number;
   setNoDelay(on: boolean): number;
   setKeepAlive(on: boolean, seconds: number): number;

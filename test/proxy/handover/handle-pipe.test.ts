@@ -54,6 +54,24 @@ test('messages of every length arrive whole and in order, and the end behind the
   }
 });
 
+test('many messages of one turn arrive one by one, each with its bytes, and are told to have left in their order', async () => {
+  const [from, to] = await connect();
+  const came: Required<PipeMessage>[] = [];
+  const ended = new Promise<void>((resolve, reject) =>
+    to.start({ onMessage: (message) => came.push(message), onEnd: resolve, onFault: reject }),
+  );
+  const left: number[] = [];
+  for (let number = 0; number < 100; number += 1)
+    from.send({ data: { number, text: 'x'.repeat(500) }, bytes: [Buffer.from([number])] }, () => left.push(number));
+  // What was sent before leaves before the end.
+  from.close();
+  await ended;
+  const numbers = Array.from({ length: 100 }, (_, number) => number);
+  expect(came.map(({ data }) => (data as { number: number }).number)).toEqual(numbers);
+  expect(came.map(({ bytes }) => bytes[0]![0])).toEqual(numbers);
+  expect(left).toEqual(numbers);
+});
+
 test('only this user reaches the socket, and no file of it is left', async () => {
   await connect();
   const { path } = socket!;
