@@ -23,6 +23,10 @@ export abstract class LedgerEntry implements Pick<RealEntry, keyof RealEntry> {
     return undefined;
   }
 
+  get isInTransit() {
+    return false;
+  }
+
   get movable() {
     return undefined;
   }

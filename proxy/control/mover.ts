@@ -99,9 +99,9 @@ export class Mover {
     return this.heldAt === undefined && destination !== undefined && destination !== this.options.own;
   }
 
-  /** Whether a connection is being moved, or waits for that: no one else is to end it. */
+  /** Whether a connection is being moved, or waits for that, or is between two processes: no one else is to end it. */
   hasTaken(entry: LedgerEntry): boolean {
-    if (this.underWay.has(entry) || this.away.has(entry)) return true;
+    if (entry.isInTransit || this.underWay.has(entry) || this.away.has(entry)) return true;
     for (const queue of this.queues.values()) if (queue.has(entry)) return true;
     return false;
   }

@@ -50,6 +50,8 @@ export interface PackedHttp1 {
   readonly ends: readonly [PackedEnd];
   /** For so long it waits for the client. */
   readonly waitedMs: number;
+  /** No request has come on it: the client may still begin with HTTP/2 (RFC 9113 section 3.3). */
+  readonly isFirst: boolean;
 }
 
 /** What the ledger knows. */

@@ -97,6 +97,11 @@ export abstract class LedgerEntry implements Closable {
     return undefined;
   }
 
+  /** It is between two processes: nothing can be asked of it until it is known which of them has it. */
+  get isInTransit(): boolean {
+    return false;
+  }
+
   /** Undefined where its kind cannot be moved. */
   get movable(): Movable | undefined {
     return undefined;

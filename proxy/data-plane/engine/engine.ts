@@ -140,7 +140,7 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
       tunnels: this.tunnels,
       http2: this.http2,
       pools: this.pools,
-      hasRoom: () => this.hasRoom && this.hasFileForClient,
+      hasRoom: () => !this.isClosed && this.hasRoom && this.hasFileForClient,
       tls: this.tls13,
       takeAccepted: (handle) => this.takeAccepted(handle),
     });

@@ -439,8 +439,12 @@ export class Exchange extends LedgerEntry implements ClientExchange, UpstreamEve
     return { packed: { status: status!, silentMs, events, move: move?.pack() }, forward: forward!, held };
   }
 
-  /** Goes on where another one was; the ledger knows it already. */
-  unpack({ status, silentMs, events, move }: PackedExchange, held: Buffer, forward: Forward): void {
+  /** Goes on where another one was; the ledger knows it already. @param upstream where it is connected to */
+  unpack(
+    { status, silentMs, events, move }: PackedExchange,
+    held: Buffer,
+    { forward, upstream }: { readonly forward: Forward; readonly upstream: Upstream },
+  ): void {
     const { moves } = this.context;
     this.state = 'responding';
     this.status = status;
@@ -449,7 +453,7 @@ export class Exchange extends LedgerEntry implements ClientExchange, UpstreamEve
     this.download.continue();
     this.stallDetector.upstreamMoved(this.nowMs - silentMs);
     if (events !== undefined) this.stream = EventStream.unpack(events, held, this);
-    if (move !== undefined && moves !== undefined) this.move = EventStreamMove.unpack(move, this, moves);
+    if (move !== undefined && moves !== undefined) this.move = EventStreamMove.unpack(move, this, moves, upstream);
   }
 
   /** Behind `unpack`: nothing is read before it. */

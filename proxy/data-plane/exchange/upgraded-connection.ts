@@ -20,20 +20,22 @@ export class UpgradedConnection extends LedgerEntry implements TunnelOptions, Tu
   private tunnel: Tunnel | undefined = undefined;
   isOpaque = false;
 
-  private current: Upstream;
   private readonly ownPath: string;
   private readonly ownClient: string;
   private move: Move | undefined = undefined;
 
-  /** `resume`: what a move rests on, or why there can be none. */
+  /**
+   * @param resume what a move rests on, or why there can be none
+   * @param current where it is connected to: of one that has moved, another upstream than its request went to
+   */
   constructor(
     private readonly context: PlaneContext,
     readonly forward: Forward,
     seen: { readonly path: string; readonly clientAddress: string },
     readonly resume: Resume | MoveRejection = 'off',
+    private current: Upstream = forward.upstream,
   ) {
     super();
-    this.current = forward.upstream;
     this.ownPath = seen.path;
     this.ownClient = seen.clientAddress;
   }

@@ -5,12 +5,13 @@ import type {
   Handing,
   Packed,
   PackedEntry,
+  PackedHttp1,
   PackedResume,
   PackedStream,
   PackedUpgrade,
   StayReason,
 } from '../contract/handover';
-import type { Forward } from '../contract/data-plane';
+import type { Forward, Upstream } from '../contract/data-plane';
 import type { LedgerEntry } from '../contract/ledger';
 import type { Transport } from '../contract/transport';
 import { Exchange } from '../exchange/exchange';
@@ -47,6 +48,8 @@ interface Place {
   /** What stands for it in the ledger. */
   readonly place: InTransit;
   readonly forward: Forward;
+  /** Where it is connected to: of one that has moved here, another upstream than that of `forward`. */
+  readonly upstream: Upstream;
 }
 
 interface Resuming extends Place {
@@ -114,13 +117,12 @@ export class PlaneHanding implements Handing {
     if (this.plane.pools.hasLogin(client)) return 'login';
     const taken = takeEnds([transport], this.plane.tls, 1);
     if (typeof taken === 'string') return taken;
-    const { head, waitedMs } = client.pack();
+    const { head, waitedMs, isFirst } = client.pack();
     const { ends, states, handles } = taken;
+    const data: PackedHttp1 = { type: 'http1', ends: [ends[0]!], waitedMs, isFirst };
     return {
-      data: { type: 'http1', ends: [ends[0]!], waitedMs },
-      bytes: [head, ...states],
-      handles,
-      keep: () => this.resumeHttp1(taken.keep()[0]!, head, waitedMs),
+      ...{ data, bytes: [head, ...states], handles },
+      keep: () => this.resumeHttp1(taken.keep()[0]!, head, data),
       release: () => taken.release(),
     };
   }
@@ -129,27 +131,27 @@ export class PlaneHanding implements Handing {
     if (data.type !== 'http1') throw new Error(`A connection must be of HTTP/1.1, got ${data.type}`);
     const ends = openEnds(data.ends, handles, bytes, this.plane.tls);
     return {
-      begin: () => this.resumeHttp1(ends.begin()[0]!, bytes[0]!, data.waitedMs),
+      begin: () => this.resumeHttp1(ends.begin()[0]!, bytes[0]!, data),
       drop: () => ends.drop(),
     };
   }
 
-  private resumeHttp1(transport: Transport, head: Buffer, waitedMs: number): void {
+  private resumeHttp1(transport: Transport, head: Buffer, data: PackedHttp1): void {
     const { context, home, http1 } = this.plane;
     const client = new Http1Client(context, home, transport);
     http1.add(client);
-    client.unpack(head, waitedMs);
+    client.unpack(head, data);
   }
 
   private takeStream(client: Http1Client, exchange: Exchange): Departure | StayReason {
-    const { obstacle, source, forwardRecord } = exchange;
+    const { obstacle, source, forwardRecord, destination } = exchange;
     if (obstacle !== undefined) return obstacle;
     if (!(source instanceof Http1Upstream)) return 'stream';
-    const { responding: upstream } = source;
-    if (upstream === undefined) return 'request';
+    const { responding } = source;
+    if (responding === undefined) return 'request';
     if (this.plane.pools.hasLogin(client)) return 'login';
     if (forwardRecord === undefined) return 'unknown';
-    const taken = takeEnds([client.transport, upstream], this.plane.tls, 2);
+    const taken = takeEnds([client.transport, responding], this.plane.tls, 2);
     if (typeof taken === 'string') return taken;
     const { ledger } = this.plane.context.options;
     const entry = this.packEntry(exchange);
@@ -160,10 +162,11 @@ export class PlaneHanding implements Handing {
       ...{ head, writer, exchange: packed, upstream: source.pack() },
     };
     const place = new InTransit(entry);
+    const upstream = destination ?? forward.upstream;
     ledger.replace(exchange, place, exchange.kind);
     return {
       ...{ data, bytes: [ahead, held, ...taken.states], handles: taken.handles },
-      keep: () => this.resumeStream(data, [ahead, held], taken.keep(), { place, forward }),
+      keep: () => this.resumeStream(data, [ahead, held], taken.keep(), { place, forward, upstream }),
       release: () => {
         taken.release();
         this.leave(place);
@@ -177,7 +180,7 @@ export class PlaneHanding implements Handing {
     const ends = openEnds(data.ends, handles, bytes, this.plane.tls);
     const place = this.enter(data.entry);
     return {
-      begin: () => this.resumeStream(data, bytes, ends.begin(), { place, forward }),
+      begin: () => this.resumeStream(data, bytes, ends.begin(), { place, forward, upstream: forward.upstream }),
       drop: () => {
         ends.drop();
         this.leave(place);
@@ -188,8 +191,8 @@ export class PlaneHanding implements Handing {
   private resumeStream(
     data: PackedStream,
     [ahead, held]: readonly Buffer[],
-    [transport, upstream]: readonly Transport[],
-    { place, forward }: Place,
+    [transport, responding]: readonly Transport[],
+    { place, forward, upstream }: Place,
   ): void {
     const { context, home, http1, pools } = this.plane;
     const { bytesReceived, bytesSent } = data.entry;
@@ -197,11 +200,11 @@ export class PlaneHanding implements Handing {
     const client = new Http1Client(context, home, transport!);
     http1.add(client);
     const exchange = Object.assign(new Exchange(context, client, head), { bytesReceived, bytesSent });
-    exchange.unpack(data.exchange, held!, forward);
+    exchange.unpack(data.exchange, held!, { forward, upstream });
     context.options.ledger.replace(place, exchange, place.kind);
-    exchange.join(pools.adopt(forward.upstream, data.upstream, upstream!, exchange));
+    exchange.join(pools.adopt(upstream, data.upstream, responding!, exchange));
     client.unpackResponding(exchange, head, data.writer, ahead!);
-    upstream!.resume();
+    responding!.resume();
     place.arrived(exchange);
   }
 
@@ -222,10 +225,11 @@ export class PlaneHanding implements Handing {
     };
     const heads = [tunnel.client.head, tunnel.upstream.head];
     const place = new InTransit(entry);
+    const upstream = connection.destination;
     ledger.replace(connection, place, connection.kind);
     return {
       ...{ data, bytes: [...heads, ...taken.states], handles: taken.handles },
-      keep: () => this.resumeUpgraded(data, heads, taken.keep(), { place, forward, resume }),
+      keep: () => this.resumeUpgraded(data, heads, taken.keep(), { place, forward, upstream, resume }),
       release: () => {
         taken.release();
         this.leave(place);
@@ -242,7 +246,7 @@ export class PlaneHanding implements Handing {
     return {
       begin: () => {
         const resume = unpackResume(data.resume);
-        this.resumeUpgraded(data, bytes, ends.begin(), { place, forward, resume });
+        this.resumeUpgraded(data, bytes, ends.begin(), { place, forward, upstream: forward.upstream, resume });
       },
       drop: () => {
         ends.drop();
@@ -255,7 +259,7 @@ export class PlaneHanding implements Handing {
     data: PackedUpgrade,
     heads: readonly Buffer[],
     transports: readonly Transport[],
-    { place, forward, resume }: Resuming,
+    { place, forward, upstream, resume }: Resuming,
   ): void {
     const { context } = this.plane;
     const ends = transports.map((transport, index) => ({
@@ -263,7 +267,7 @@ export class PlaneHanding implements Handing {
       head: heads[index]!,
       past: data.relays[index]!,
     }));
-    const connection = new UpgradedConnection(context, forward, data.entry, resume);
+    const connection = new UpgradedConnection(context, forward, data.entry, resume, upstream);
     context.options.ledger.replace(place, connection, place.kind);
     connection.continue({ client: ends[0]!, upstream: ends[1]!, idleMs: data.idleMs }, data.isOpaque);
     place.arrived(connection);

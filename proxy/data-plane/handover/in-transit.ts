@@ -28,6 +28,10 @@ export class InTransit extends LedgerEntry {
     return this.ownClient;
   }
 
+  override get isInTransit(): boolean {
+    return true;
+  }
+
   async close(): Promise<void> {
     if (this.found === undefined) await new Promise<void>((resolve) => (this.waiting ??= []).push(resolve));
     await this.found?.entry?.close();

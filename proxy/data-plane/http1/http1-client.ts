@@ -1,6 +1,6 @@
 import type { PlaneContext } from '../shared/context';
 import type { Response } from '../contract/data-plane';
-import type { PackedHead, PackedWriter } from '../contract/handover';
+import type { PackedHead, PackedHttp1, PackedWriter } from '../contract/handover';
 import type { ClientExchange, ResponseHead, DownstreamStream, FieldBlock } from '../contract/streams';
 import { CONNECTION_BYTES, EXCHANGE_BYTES, Holder, TLS_BYTES } from '../shared/memory-budget';
 import type { Ticking } from '../shared/ticker';
@@ -117,18 +117,22 @@ export class Http1Client implements DownstreamStream, TransportUser, BodySink, T
     }
   }
 
-  /** Takes it out of this process: it is of no use afterwards. @returns what it has read of a head, and for how long it has waited */
-  pack(): { readonly head: Buffer; readonly waitedMs: number } {
-    const head = this.requests.taken;
+  /**
+   * Takes it out of this process: it is of no use afterwards.
+   *
+   * @returns what it has read of a head, for how long it has waited, and whether no request has come yet
+   */
+  pack(): { readonly head: Buffer; readonly waitedMs: number; readonly isFirst: boolean } {
+    const { taken: head, isFirst } = this.requests;
     const waitedMs = Math.max(0, this.context.ticker.nowMs - this.sinceMs);
     this.leave();
     this.transport.user = NOBODY;
-    return { head, waitedMs };
+    return { head, waitedMs, isFirst };
   }
 
   /** Goes on where another one was. */
-  unpack(head: Buffer, waitedMs: number): void {
-    this.requests.isFirst = false;
+  unpack(head: Buffer, { waitedMs, isFirst }: Pick<PackedHttp1, 'waitedMs' | 'isFirst'>): void {
+    this.requests.isFirst = isFirst;
     if (head.length > 0) this.onData(head, head.length);
     this.sinceMs = this.context.ticker.nowMs - waitedMs;
     if (this.state === 'idle' || this.state === 'head') this.transport.resume();

@@ -34,7 +34,7 @@ type Joined = { readonly stallMs: number } | MoveRejection;
  */
 export class EventStreamMove implements Movable {
   readonly pace = undefined;
-  /** Undefined before the first move. */
+  /** Where it is connected to; undefined before the first move. */
   joined: Upstream | undefined = undefined;
   private awaySinceMs = 0;
   /** Told how a joining ends, while there is one. */
@@ -51,10 +51,16 @@ export class EventStreamMove implements Movable {
     private token: string | undefined,
   ) {}
 
-  /** Of one that was in another process. */
-  static unpack({ token, replaced }: PackedStreamMove, exchange: StreamExchange, rules: MoveRules): EventStreamMove {
+  /** Of one that was in another process, or was to go there. @param joined where it is connected to */
+  static unpack(
+    { token, replaced }: PackedStreamMove,
+    exchange: StreamExchange,
+    rules: MoveRules,
+    joined: Upstream,
+  ): EventStreamMove {
     const fields = Object.entries(replaced ?? {}).map(([name, value]) => [name, value ?? undefined] as const);
-    return new EventStreamMove(exchange, rules, replaced === null ? undefined : Object.fromEntries(fields), token);
+    const set = replaced === null ? undefined : Object.fromEntries(fields);
+    return Object.assign(new EventStreamMove(exchange, rules, set, token), { joined });
   }
 
   /** For another process. */
