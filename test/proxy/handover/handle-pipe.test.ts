@@ -54,7 +54,7 @@ test('messages of every length arrive whole and in order, and the end behind the
   }
 });
 
-test('many messages of one turn arrive one by one, each with its bytes, and are told to have left in their order', async () => {
+test('many messages of one turn arrive one by one, each with its bytes, and leave in their order', async () => {
   const [from, to] = await connect();
   const came: Required<PipeMessage>[] = [];
   const ended = new Promise<void>((resolve, reject) =>
