@@ -1,5 +1,5 @@
 // `npm run bench:move-clients`: unmodified clients of socket.io and graphql-ws behind a real proxy process, moved from one server to
-// another and back, counting for themselves. Exit code 1 when one of them noticed.
+// another and back, with restarts of the proxy between, counting for themselves. Exit code 1 when one of them noticed.
 import { fork, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -16,15 +16,18 @@ import { UsageError } from '../rehearsal/errors/usage-error';
 import { runMain } from './cli/main';
 import { ROOT } from './processes/resolve';
 
-const USAGE = `npm run bench:move-clients -- [--clients socket.io|graphql] [--count N] [--moves N] [--publish-ms N]
+const USAGE = `npm run bench:move-clients -- [--clients socket.io|graphql] [--count N] [--moves N] [--restarts N] [--publish-ms N]
 
   --clients     only these (both; socket.io needs a redis-server or valkey-server)
   --count       how many clients (500)
   --moves       how many times all of them are moved (4)
+  --restarts    how many times the proxy is restarted before each of these (0)
   --publish-ms  socket.io: so often a process of its own publishes an event to all of them (1000)
 `;
 
 const SECRET = 'the secret of this bench';
+/** From one restart to the next: connections go over meanwhile. */
+const RESTART_MS = 3_000;
 /** What a round of moves may take. */
 const ROUND_MS = 120_000;
 const STORE = ['valkey-server', 'redis-server'].find((name) => spawnSync(name, ['--version']).status === 0);
@@ -82,6 +85,8 @@ async function startStore(): Promise<string> {
 interface Proxy {
   readonly port: number;
   retarget(to: 'source' | 'target'): Promise<void>;
+  /** Resolves when the next generation serves. */
+  restart(): Promise<void>;
   report(): Promise<LedgerReport>;
 }
 
@@ -92,7 +97,8 @@ async function startProxy(source: number, target: number): Promise<Proxy> {
     env: { DRAINSHIFT_ADMIN_SECRET: SECRET },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  started.push(() => signalChild(child, 'SIGKILL'));
+  // Killed at once, it would leave its later generations.
+  started.push(() => signalChild(child, 'SIGTERM'));
   let listening: { data: string; admin: string } | undefined;
   const lines = createInterface(child.stdout);
   for await (const line of lines) {
@@ -106,11 +112,12 @@ async function startProxy(source: number, target: number): Promise<Proxy> {
   const call = (method: 'GET' | 'POST', path: string, body?: unknown) =>
     callAdmin({
       ...{ address: '127.0.0.1', port: portIn(listening?.admin), method, path, body },
-      ...{ keys: [SECRET], timeoutMs: 10_000 },
+      ...{ keys: [SECRET], timeoutMs: 60_000 },
     });
   return {
     port: portIn(listening?.data),
     retarget: async (to) => void (await call('POST', ADMIN_PATHS.retarget, { to })),
+    restart: async () => void (await call('POST', ADMIN_PATHS.restart)),
     report: async () => (await call('GET', ADMIN_PATHS.drainStatus)) as LedgerReport,
   };
 }
@@ -134,7 +141,14 @@ interface Run {
   readonly aims: (report: Report) => readonly (readonly [string, unknown])[];
 }
 
-async function run({ servers, clients: script, aims }: Run, count: number, moves: number): Promise<boolean> {
+interface Rounds {
+  readonly count: number;
+  readonly moves: number;
+  /** Before each move. */
+  readonly restarts: number;
+}
+
+async function run({ servers, clients: script, aims }: Run, { count, moves, restarts }: Rounds): Promise<boolean> {
   const [a, b] = servers;
   const proxy = await startProxy(a.message.port!, b.message.port!);
   const clients = await startScript<{ ready?: true }>(
@@ -146,6 +160,10 @@ async function run({ servers, clients: script, aims }: Run, count: number, moves
   await sleep(2_000);
   for (let round = 0; round < moves; round += 1) {
     const to = round % 2 === 0 ? 'target' : 'source';
+    for (let number = 0; number < restarts; number += 1) {
+      await proxy.restart();
+      await sleep(RESTART_MS);
+    }
     const tookMs = await moveAll(proxy, to, to === 'target' ? a : b);
     print(`moved to the ${to} in ${(tookMs / 1000).toFixed(1)} s`);
     await sleep(2_000);
@@ -165,7 +183,7 @@ const part = (report: Report, name: string) => report[name] as Readonly<Record<s
 const listAims = (report: Report, name: string, ...parts: string[]) =>
   parts.map((each) => [`${name}.${each}`, part(report, name)[each]] as const);
 
-async function runSocketIo(count: number, moves: number, publishMs: string): Promise<boolean> {
+async function runSocketIo(rounds: Rounds, publishMs: string): Promise<boolean> {
   const store = await startStore();
   const script = 'socket-io-server.mjs';
   const servers = [await startServer(script, store, 'a'), await startServer(script, store, 'b')] as const;
@@ -177,23 +195,23 @@ async function runSocketIo(count: number, moves: number, publishMs: string): Pro
     ...listAims(report, 'acks', 'missing', 'doubled'),
     ...listAims(report, 'broadcasts', 'missing', 'doubled'),
   ];
-  return run({ servers, clients: 'socket-io-clients.mjs', aims }, count, moves);
+  return run({ servers, clients: 'socket-io-clients.mjs', aims }, rounds);
 }
 
-async function runGraphql(count: number, moves: number): Promise<boolean> {
+async function runGraphql(rounds: Rounds): Promise<boolean> {
   const servers = [await startServer('graphql-server.mjs'), await startServer('graphql-server.mjs')] as const;
   const aims = (report: Report) => [
     ['closes', report.closes] as const,
     ...listAims(report, 'subscriptions', 'ended', 'silent'),
     ...listAims(report, 'mutations', 'missing', 'doubled'),
   ];
-  return run({ servers, clients: 'graphql-clients.mjs', aims }, count, moves);
+  return run({ servers, clients: 'graphql-clients.mjs', aims }, rounds);
 }
 
-function readCount(name: string, given: string): number {
+function readCount(name: string, given: string, min = 1): number {
   const value = Number(given);
-  if (Number.isInteger(value) && value >= 1) return value;
-  throw new UsageError(`'--${name}' must be an integer of 1 or more, got '${given}'`);
+  if (Number.isInteger(value) && value >= min) return value;
+  throw new UsageError(`'--${name}' must be an integer of ${min} or more, got '${given}'`);
 }
 
 async function main(): Promise<number> {
@@ -202,6 +220,7 @@ async function main(): Promise<number> {
       clients: { type: 'string' },
       count: { type: 'string', default: '500' },
       moves: { type: 'string', default: '4' },
+      restarts: { type: 'string', default: '0' },
       'publish-ms': { type: 'string', default: '1000' },
       help: { type: 'boolean', default: false },
     },
@@ -215,10 +234,11 @@ async function main(): Promise<number> {
     throw new UsageError(`'--clients' must be one of socket.io, graphql, got '${clients}'`);
   }
   const [count, moves] = [readCount('count', values.count), readCount('moves', values.moves)];
+  const rounds = { count, moves, restarts: readCount('restarts', values.restarts, 0) };
   const publishMs = `${readCount('publish-ms', values['publish-ms'])}`;
   const results: boolean[] = [];
-  if (clients !== 'graphql') results.push(await runSocketIo(count, moves, publishMs));
-  if (clients !== 'socket.io') results.push(await runGraphql(count, moves));
+  if (clients !== 'graphql') results.push(await runSocketIo(rounds, publishMs));
+  if (clients !== 'socket.io') results.push(await runGraphql(rounds));
   return results.every(Boolean) ? EXIT_CODES.done.code : EXIT_CODES.failed.code;
 }
 

@@ -22,6 +22,15 @@ class PhoenixConnection {
     this.url = url;
   }
 
+  /** For the next process of the proxy, in a restart. */
+  pack() {
+    return { joins: [...this.joins], open: [...this.open] };
+  }
+
+  static unpack({ joins, open }, url) {
+    return Object.assign(new PhoenixConnection(url), { joins: new Map(joins), open: new Set(open) });
+  }
+
   get rejection() {
     return this.joins.size > MAX_TOPICS ? `It has joined over ${MAX_TOPICS} topics` : undefined;
   }
@@ -65,4 +74,5 @@ export const adapter = {
   name: 'phoenix',
   recognizes: ({ url }) => /\/websocket\?(.*&)?vsn=2\.0\.0(&|$)/.test(url),
   follow: ({ url }) => new PhoenixConnection(url),
+  unpack: (state, { url }) => PhoenixConnection.unpack(state, url),
 };

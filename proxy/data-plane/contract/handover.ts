@@ -98,6 +98,8 @@ export interface PackedResume {
   readonly agreed: string;
   readonly token: string;
   readonly isResumable: boolean;
+  /** Of a protocol with an adapter: which of the bytes are what is known of its messages. See `MoveTap.pack`. */
+  readonly tap?: number | undefined;
 }
 
 /** A WebSocket, or what another protocol made of its connection. Its first bytes: what was kept of the client, and of the upstream. */

@@ -3,7 +3,7 @@ import tls, { TLSSocket } from 'node:tls';
 import { FileQuotas, shareFiles } from '../../../core/proxy/file-budget';
 import { AddressList } from '../shared/addresses';
 import type { UpstreamRequest, Upstreams } from '../contract/upstreams';
-import { createTapFinder } from '../moves/find-tap';
+import { TapFinder } from '../moves/find-tap';
 import { MoveRules } from '../moves/move-rules';
 import type { PlaneContext, TunnelEntry } from '../shared/context';
 import type {
@@ -97,12 +97,7 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
     this.timeouts = options.timeouts;
     const { limits, moves } = options;
     const isMoving = moves !== undefined && moves.mode !== 'none';
-    this.moves = isMoving
-      ? new MoveRules(
-          moves,
-          createTapFinder(moves, (error) => this.faulted(error)),
-        )
-      : undefined;
+    this.moves = isMoving ? new MoveRules(moves, new TapFinder(moves, (error) => this.faulted(error))) : undefined;
     this.files = shareFiles(limits.openFiles, limits);
     const { clientConnections, upstreamConnections } = this.files;
     this.limits = { ...limits, clientConnections, upstreamConnections };

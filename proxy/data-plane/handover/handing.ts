@@ -217,9 +217,10 @@ export class PlaneHanding implements Handing {
     const { ledger } = this.plane.context.options;
     const { tunnel, forward, resume, isOpaque } = connection.pack();
     const entry = this.packEntry(connection);
+    const kept = packResume(resume, 2 + taken.states.length);
     const data: PackedUpgrade = {
       ...{ type: 'upgrade', ends: [taken.ends[0]!, taken.ends[1]!], entry, isOpaque, forward: forwardRecord },
-      resume: typeof resume === 'string' ? resume : (resume.pack() ?? 'cannotResume'),
+      resume: kept.resume,
       relays: [tunnel.client.past!, tunnel.upstream.past!],
       idleMs: tunnel.idleMs,
     };
@@ -228,7 +229,7 @@ export class PlaneHanding implements Handing {
     const upstream = connection.destination;
     ledger.replace(connection, place, connection.kind);
     return {
-      ...{ data, bytes: [...heads, ...taken.states], handles: taken.handles },
+      ...{ data, bytes: [...heads, ...taken.states, ...kept.bytes], handles: taken.handles },
       keep: () => this.resumeUpgraded(data, heads, taken.keep(), { place, forward, upstream, resume }),
       release: () => {
         taken.release();
@@ -245,7 +246,7 @@ export class PlaneHanding implements Handing {
     const place = this.enter(data.entry);
     return {
       begin: () => {
-        const resume = unpackResume(data.resume);
+        const resume = this.unpackResume(data.resume, bytes);
         this.resumeUpgraded(data, bytes, ends.begin(), { place, forward, upstream: forward.upstream, resume });
       },
       drop: () => {
@@ -293,6 +294,13 @@ export class PlaneHanding implements Handing {
     place.arrived(undefined);
   }
 
+  private unpackResume(packed: PackedResume | MoveRejection, bytes: readonly Buffer[]): Resume | MoveRejection {
+    if (typeof packed === 'string') return packed;
+    if (packed.tap === undefined) return Resume.unpack(packed, undefined);
+    const tap = this.plane.context.moves?.unpackTap(bytes[packed.tap]!);
+    return tap === undefined ? 'cannotResume' : Resume.unpack(packed, tap);
+  }
+
   private packEntry(entry: LedgerEntry): PackedEntry {
     const { kind, path, clientAddress, enteredMs, bytesReceived, bytesSent } = entry;
     const isCarried = this.plane.context.options.ledger.isCarried(entry);
@@ -300,6 +308,11 @@ export class PlaneHanding implements Handing {
   }
 }
 
-function unpackResume(packed: PackedResume | MoveRejection): Resume | MoveRejection {
-  return typeof packed === 'string' ? packed : Resume.unpack(packed);
+/** @param at the number of the first bytes that come with it */
+function packResume(
+  resume: Resume | MoveRejection,
+  at: number,
+): { readonly resume: PackedResume | MoveRejection; readonly bytes: readonly Buffer[] } {
+  if (typeof resume === 'string') return { resume, bytes: [] };
+  return resume.pack(at) ?? { resume: 'cannotResume', bytes: [] };
 }

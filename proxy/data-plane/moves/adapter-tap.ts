@@ -2,7 +2,7 @@ import type { MoveRejection } from '../../../core/moves/moves';
 import type { Transport, TransportUser } from '../contract/transport';
 import type { Followed, Message, MoveAdapter, Handshake, Replay, ReplayStep } from './adapters/adapter';
 import { encodeFrame } from './adapters/encode-frame';
-import { MessageReader, Piece } from './adapters/message-reader';
+import { MessageReader, PackedReader, Piece } from './adapters/message-reader';
 import type { Conversation, MoveTap, Resumed, UpstreamFilter } from './tap';
 
 /** The longest message that is followed: what servers of socket.io accept by default, and some more. */
@@ -14,6 +14,21 @@ const ONE_TRY = [0] as const;
 const TEXT = 0x1;
 const BINARY = 0x2;
 const CLOSE = 0x8;
+
+/** A longer state is none that an adapter should have. */
+const MAX_STATE_BYTES = 2 ** 20;
+
+/** What another process follows on, as JSON has it. */
+export interface PackedTap {
+  /** Of the adapter. */
+  readonly name: string;
+  readonly url: string;
+  readonly subprotocol?: string | undefined;
+  readonly isDeflated: boolean;
+  readonly state: unknown;
+  readonly client: PackedReader;
+  readonly upstream: PackedReader;
+}
 
 export interface AdapterTapOptions {
   /** Whether permessage-deflate without context takeover was agreed. */
@@ -36,10 +51,17 @@ export class AdapterTap implements MoveTap {
     private readonly adapter: MoveAdapter,
     private readonly handshake: Handshake,
     private readonly options: AdapterTapOptions,
+    packed?: PackedTap,
   ) {
-    this.followed = this.tryAdapter(() => adapter.follow(handshake));
+    this.followed = this.tryAdapter(() =>
+      packed === undefined ? adapter.follow(handshake) : adapter.unpack?.(packed.state, handshake),
+    );
     this.client = this.createReader();
     this.upstream = this.createReader();
+    if (packed !== undefined) {
+      this.client.unpack(packed.client);
+      this.upstream.unpack(packed.upstream);
+    }
     this.dropIfLost();
   }
 
@@ -70,6 +92,19 @@ export class AdapterTap implements MoveTap {
 
   get heldBytes(): number {
     return (this.client?.heldBytes ?? 0) + (this.upstream?.heldBytes ?? 0) + (this.filter?.heldBytes ?? 0);
+  }
+
+  pack(): Buffer | undefined {
+    const { adapter, handshake, client, upstream, followed } = this;
+    if (followed?.pack === undefined || adapter.unpack === undefined) return undefined;
+    if (client === undefined || upstream === undefined) return undefined;
+    const state = this.tryAdapter(() => JSON.stringify(followed.pack!()) as string | undefined);
+    if (state === undefined || state.length > MAX_STATE_BYTES) return undefined;
+    const packed: Omit<PackedTap, 'state'> = {
+      ...{ name: adapter.name, url: handshake.url, subprotocol: handshake.subprotocol },
+      ...{ isDeflated: this.options.isDeflated, client: client.pack(), upstream: upstream.pack() },
+    };
+    return Buffer.from(`${JSON.stringify(packed).slice(0, -1)},"state":${state}}`);
   }
 
   fromClient(bytes: Buffer): void {

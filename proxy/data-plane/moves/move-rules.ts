@@ -5,6 +5,7 @@ import type { FieldBlock } from '../contract/streams';
 import { RESUME_TOKEN_FIELD } from '../fields/field-lines';
 import { listLines, listValues, listed, withoutFields, withoutSpace } from '../fields/lines';
 import { Resume } from './resume';
+import type { TapFinder } from './find-tap';
 import type { MoveTap } from './tap';
 
 const EXTENSIONS = 'sec-websocket-extensions';
@@ -29,10 +30,10 @@ export interface Accepted {
 export class MoveRules {
   private readonly never: readonly ((head: RequestHead) => boolean)[];
 
-  /** `findTap`: what follows a connection whose protocol has to be set up again at another upstream. */
+  /** `taps`: what follows a connection whose protocol has to be set up again at another upstream. */
   constructor(
     readonly settings: MoveSettings,
-    private readonly findTap: (accepted: Accepted) => MoveTap | undefined = () => undefined,
+    private readonly taps: TapFinder,
   ) {
     this.never = settings.never.map(compile);
   }
@@ -40,6 +41,11 @@ export class MoveRules {
   /** Whether a request has what is never moved. */
   isNever(head: RequestHead): boolean {
     return this.never.some((matches) => matches(head));
+  }
+
+  /** What followed a connection in another process. @returns undefined where nothing does here */
+  unpackTap(bytes: Buffer): MoveTap | undefined {
+    return this.taps.unpack(bytes);
   }
 
   /** The fields of a handshake as they go to the upstream. */
@@ -55,7 +61,7 @@ export class MoveRules {
     if (rejection !== undefined) return { fields: toClient, resume: rejection };
     const given = listValues(accepted.fields, RESUME_TOKEN_FIELD).find((token) => token !== '');
     // An application that gave a token needs nothing else.
-    const tap = given === undefined ? this.findTap(accepted) : undefined;
+    const tap = given === undefined ? this.taps.find(accepted) : undefined;
     const isResumable = given !== undefined || tap !== undefined;
     if (!isResumable && this.settings.mode === 'resumable') return { fields: toClient, resume: 'noToken' };
     const { url, sent, token } = accepted;

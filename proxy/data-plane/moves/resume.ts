@@ -38,18 +38,27 @@ export class Resume {
     this.token = flat(token);
   }
 
-  static unpack({ handshake, agreed, token, isResumable }: PackedResume): Resume {
+  /** One of another process. @param tap what follows it here, where it was followed */
+  static unpack({ handshake, agreed, token, isResumable }: PackedResume, tap: MoveTap | undefined): Resume {
     const [name, extensions] = agreed.split('\n');
     const fields = listLines('sec-websocket-protocol', name) + listLines('sec-websocket-extensions', extensions);
     const end = handshake.indexOf('\r\n');
     const [url, sent] = [handshake.slice(0, end), handshake.slice(end + 2)];
-    return new Resume({ url, sent, fields, token, isResumable, tap: undefined });
+    return new Resume({ url, sent, fields, token, isResumable, tap });
   }
 
-  /** For another process. @returns undefined where more is known of its messages than can be said */
-  pack(): PackedResume | undefined {
+  /**
+   * For another process, with what is known of its messages, where it is followed.
+   *
+   * @param at the number that those bytes will have
+   * @returns undefined where more is known of them than can be said
+   */
+  pack(at: number): { readonly resume: PackedResume; readonly bytes: readonly Buffer[] } | undefined {
     const { handshake, agreed, token, isResumable, tap } = this;
-    return tap === undefined ? { handshake, agreed, token, isResumable } : undefined;
+    const resume = { handshake, agreed, token, isResumable };
+    if (tap === undefined) return { resume, bytes: [] };
+    const known = tap.pack();
+    return known && { resume: { ...resume, tap: at }, bytes: [known] };
   }
 
   /** The path and query of the client. */

@@ -23,6 +23,12 @@ export interface MoveTap extends TunnelTap {
   readonly isFiltering: boolean;
   /** What it keeps of messages that are not whole. */
   readonly heldBytes: number;
+  /**
+   * For another process, in the middle of a message, too: see `TapFinder.unpack`. Not while it filters.
+   *
+   * @returns undefined where more is known than can be said
+   */
+  pack(): Buffer | undefined;
   /** The old upstream was read to its end: what to say to the next one. */
   resume(): Conversation;
 }

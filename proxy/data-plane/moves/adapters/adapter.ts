@@ -31,6 +31,13 @@ export interface MoveAdapter {
   /** Whether a connection is one of its own. */
   recognizes(handshake: Handshake): boolean;
   follow(handshake: Handshake): Followed;
+  /**
+   * Follows on a connection of another process, from what its `pack` has said, as JSON has it.
+   *
+   * @returns undefined where it cannot
+   * @default - connections that come from another process in a restart do not move any more
+   */
+  unpack?(state: unknown, handshake: Handshake): Followed | undefined;
 }
 
 /** One connection: it sees every whole message that passed, and keeps a bounded part of it. */
@@ -43,6 +50,13 @@ export interface Followed {
   readonly isLost?: boolean;
   /** Nothing is under way that a move would lose. Asked again after each message. */
   readonly isSettled: boolean;
+  /**
+   * What another process of the proxy needs to follow it on, as JSON has it, up to 1 MiB. It comes behind any message, settled or not, and
+   * may be followed on here all the same.
+   *
+   * @default - it cannot be said
+   */
+  pack?(): unknown;
   /** The old backend has been read to its end: what to ask and say to the new one. */
   replay(): Replay;
 }

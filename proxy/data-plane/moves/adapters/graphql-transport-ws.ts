@@ -15,6 +15,7 @@ export const GRAPHQL_TRANSPORT_WS: MoveAdapter = {
   name: PROTOCOL,
   recognizes: ({ subprotocol }) => subprotocol === PROTOCOL,
   follow: (handshake) => new GraphqlConnection(handshake),
+  unpack: (state, handshake) => GraphqlConnection.unpack(state as PackedGraphql, handshake),
 };
 
 /** The messages of the protocol that matter here, and all others as what they are. */
@@ -39,6 +40,14 @@ function parse({ isText, payload }: Message): Parsed | undefined {
 /** `new`: the client has said nothing. `opening`: it asked to be accepted. */
 type OpeningState = 'new' | 'opening' | 'acknowledged';
 
+interface PackedGraphql {
+  readonly init?: string | undefined;
+  readonly subscriptions: readonly (readonly [string, string])[];
+  readonly calls: readonly string[];
+  readonly state: OpeningState;
+  readonly openPings: number;
+}
+
 class GraphqlConnection implements Followed {
   /** How the client opened. */
   init: string | undefined = undefined;
@@ -53,6 +62,25 @@ class GraphqlConnection implements Followed {
   private fault: string | undefined = undefined;
 
   constructor(private readonly handshake: Handshake) {}
+
+  static unpack({ init, subscriptions, calls, state, openPings }: PackedGraphql, handshake: Handshake): Followed {
+    const connection = new GraphqlConnection(handshake);
+    connection.init = init;
+    for (const [id, said] of subscriptions) connection.subscriptions.set(id, said);
+    for (const id of calls) connection.calls.add(id);
+    connection.state = state;
+    connection.openPings = openPings;
+    connection.keptBytes = [init ?? '', ...connection.subscriptions.values()].reduce(
+      (sum, { length }) => sum + length,
+      0,
+    );
+    return connection;
+  }
+
+  pack(): PackedGraphql {
+    const { init, state, openPings } = this;
+    return { init, subscriptions: [...this.subscriptions], calls: [...this.calls], state, openPings };
+  }
 
   get rejection(): string | undefined {
     return this.fault;

@@ -39,6 +39,15 @@ interface Frame {
   readonly mask: Buffer | undefined;
 }
 
+/** Where a reader is, as JSON has it; bytes are base64. */
+export interface PackedReader {
+  readonly header: string;
+  readonly frame: { readonly first: number; readonly length: number; readonly mask: string | null } | null;
+  readonly payload: string;
+  readonly messageFirst: number | null;
+  readonly fragments: string;
+}
+
 /** Bytes of a frame or a message that are not all there. One store that grows: they may come one by one. */
 class Parts {
   private store = NOTHING;
@@ -53,6 +62,10 @@ class Parts {
     }
     part.copy(this.store, this.bytes);
     this.bytes = needed;
+  }
+
+  get text(): string {
+    return this.store.toString('base64', 0, this.bytes);
   }
 
   /** All of them, and nothing is kept. */
@@ -84,6 +97,31 @@ export class MessageReader {
   private piece: Piece | undefined = undefined;
 
   constructor(private readonly options: MessageReaderOptions) {}
+
+  /** Goes on where one of another process was. */
+  unpack({ header, frame, payload, messageFirst, fragments }: PackedReader): this {
+    this.header = Buffer.from(header, 'base64');
+    if (frame !== null) {
+      const { first, length, mask } = frame;
+      this.frame = { first, length, mask: mask === null ? undefined : Buffer.from(mask, 'base64') };
+    }
+    this.payload.add(Buffer.from(payload, 'base64'));
+    this.messageFirst = messageFirst ?? undefined;
+    this.fragments.add(Buffer.from(fragments, 'base64'));
+    return this;
+  }
+
+  /** Where it is, between two calls of `read` whose piece was taken. */
+  pack(): PackedReader {
+    const { frame } = this;
+    return {
+      header: this.header.toString('base64'),
+      frame: frame === undefined ? null : { ...frame, mask: frame.mask?.toString('base64') ?? null },
+      payload: this.payload.text,
+      messageFirst: this.messageFirst ?? null,
+      fragments: this.fragments.text,
+    };
+  }
 
   /** Neither a frame nor a message in fragments is under way. */
   get isAtBoundary(): boolean {

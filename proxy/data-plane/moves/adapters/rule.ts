@@ -33,7 +33,14 @@ export function createRuleAdapter(rule: MoveRule): MoveAdapter {
       (rule.path === undefined || rule.path === url.split('?', 1)[0]) &&
       (rule.subprotocol === undefined || rule.subprotocol === subprotocol),
     follow: (handshake) => new RuleConnection(rule, handshake),
+    unpack: (state, handshake) => RuleConnection.unpack(state as PackedRule, rule, handshake),
   };
+}
+
+interface PackedRule {
+  readonly rule: MoveRule;
+  readonly remembered: readonly { readonly isText: boolean; readonly base64: string }[];
+  readonly responses: number;
 }
 
 class RuleConnection implements Followed {
@@ -47,6 +54,22 @@ class RuleConnection implements Followed {
     readonly rule: MoveRule,
     private readonly handshake: Handshake,
   ) {}
+
+  /** Another rule of this name has seen other messages. */
+  static unpack(packed: PackedRule, rule: MoveRule, handshake: Handshake): Followed | undefined {
+    if (JSON.stringify(packed.rule) !== JSON.stringify(rule)) return undefined;
+    const connection = new RuleConnection(rule, handshake);
+    for (const { isText, base64 } of packed.remembered)
+      connection.remember({ isText, payload: Buffer.from(base64, 'base64') });
+    connection.responses = packed.responses;
+    return connection;
+  }
+
+  pack(): PackedRule {
+    const { rule, responses } = this;
+    const remembered = this.remembered.map(({ isText, payload }) => ({ isText, base64: payload.toString('base64') }));
+    return { rule, remembered, responses };
+  }
 
   get rejection(): string | undefined {
     return this.fault;
@@ -72,7 +95,10 @@ class RuleConnection implements Followed {
   }
 
   fromClient(message: Message): void {
-    if (this.fault !== undefined || !this.isToRemember(message)) return;
+    if (this.fault === undefined && this.isToRemember(message)) this.remember(message);
+  }
+
+  private remember(message: Message): void {
     this.keptBytes += message.payload.length;
     if (this.keptBytes > MAX_KEPT_BYTES) {
       this.fault = `Its set-up has over ${MAX_KEPT_BYTES} bytes`;

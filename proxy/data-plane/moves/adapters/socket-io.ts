@@ -41,11 +41,29 @@ export const SOCKET_IO: MoveAdapter = {
     return query.get('EIO') === '4' && query.get('transport') === 'websocket';
   },
   follow: (handshake) => new SocketIoConnection(handshake),
+  unpack: (state, handshake) => SocketIoConnection.unpack(state as PackedSocketIo, handshake),
 };
 
 function parseQuery(url: string): URLSearchParams {
   const at = url.indexOf('?');
   return new URLSearchParams(at < 0 ? '' : url.slice(at + 1));
+}
+
+interface PackedNamespace {
+  readonly auth: string;
+  readonly sid?: string | undefined;
+  readonly pid?: string | undefined;
+  readonly offset?: string | undefined;
+  readonly recent: readonly string[];
+  readonly forgottenMs: number;
+  readonly completeMs: number;
+}
+
+interface PackedSocketIo {
+  readonly namespaces: readonly (readonly [string, PackedNamespace])[];
+  readonly heartbeatMs?: number | undefined;
+  readonly openAcks: readonly string[];
+  readonly attachments: Readonly<Record<End, number>>;
 }
 
 /** A namespace that the client is connected to, or asked for. */
@@ -63,6 +81,22 @@ class Namespace {
 
   /** @param auth the JSON that the client connected with, or nothing */
   constructor(readonly auth: string) {}
+
+  static unpack({ auth, sid, pid, offset, recent, forgottenMs, completeMs }: PackedNamespace): Namespace {
+    const namespace = new Namespace(auth);
+    namespace.sid = sid;
+    namespace.pid = pid;
+    namespace.offset = offset;
+    namespace.recent.push(...recent);
+    namespace.forgottenMs = forgottenMs;
+    namespace.completeMs = completeMs;
+    return namespace;
+  }
+
+  pack(): PackedNamespace {
+    const { auth, sid, pid, offset, recent, forgottenMs, completeMs } = this;
+    return { auth, sid, pid, offset, recent, forgottenMs, completeMs };
+  }
 
   saw(offset: string): void {
     this.recent.push(offset);
@@ -107,6 +141,21 @@ class SocketIoConnection implements Followed {
     // Its namespaces were connected by requests that did not pass here.
     if (parseQuery(handshake.url).has('sid'))
       this.fault = 'It began with long polling, so that its session is not known';
+  }
+
+  static unpack({ namespaces, heartbeatMs, openAcks, attachments }: PackedSocketIo, handshake: Handshake): Followed {
+    const connection = new SocketIoConnection(handshake);
+    for (const [name, packed] of namespaces) connection.namespaces.set(name, Namespace.unpack(packed));
+    connection.heartbeatMs = heartbeatMs;
+    for (const ack of openAcks) connection.openAcks.add(ack);
+    Object.assign(connection.attachments, attachments);
+    return connection;
+  }
+
+  pack(): PackedSocketIo {
+    const { heartbeatMs, attachments } = this;
+    const namespaces = [...this.namespaces].map(([name, namespace]) => [name, namespace.pack()] as const);
+    return { namespaces, heartbeatMs, openAcks: [...this.openAcks], attachments: { ...attachments } };
   }
 
   get isLost(): boolean {

@@ -24,8 +24,51 @@ export function say(followed: Followed, ...lines: readonly string[]): Followed {
   return followed;
 }
 
+/** One that goes to another process before each message. */
 export function follow(adapter: MoveAdapter, url: string, subprotocol?: string): Followed {
-  return adapter.follow(handshake(url, subprotocol));
+  return new Traveller(adapter, handshake(url, subprotocol));
+}
+
+class Traveller implements Followed {
+  private followed: Followed;
+
+  constructor(
+    private readonly adapter: MoveAdapter,
+    private readonly asked: Handshake,
+  ) {
+    this.followed = adapter.follow(asked);
+  }
+
+  fromClient(message: Message): void {
+    this.travel().fromClient(message);
+  }
+
+  fromBackend(message: Message): void {
+    this.travel().fromBackend(message);
+  }
+
+  get rejection(): string | undefined {
+    return this.followed.rejection;
+  }
+
+  get isLost(): boolean | undefined {
+    return this.followed.isLost;
+  }
+
+  get isSettled(): boolean {
+    return this.followed.isSettled;
+  }
+
+  replay(): Replay {
+    return this.travel().replay();
+  }
+
+  private travel(): Followed {
+    // What is lost is followed no more, and does not go over.
+    if (this.followed.isLost === true) return this.followed;
+    const state: unknown = JSON.parse(JSON.stringify(this.followed.pack!()));
+    return (this.followed = this.adapter.unpack!(state, this.asked)!);
+  }
 }
 
 const show = (message: Message) => (message.isText ? message.payload.toString() : `(${message.payload.length} bytes)`);
