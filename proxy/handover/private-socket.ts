@@ -1,7 +1,12 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { lstat, mkdtemp, readdir, rm, rmdir, unlink } from 'node:fs/promises';
 import net, { Server, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+
+const SOCKET = 'handover';
+/** A folder has the process in its name. */
+const PREFIX = 'drainshift-handover-';
+const NAME = new RegExp(`^${PREFIX}(\\d+)-[A-Za-z0-9]{6}$`);
 
 /** A Unix socket that only processes of this user reach. */
 export interface PrivateSocket {
@@ -11,10 +16,10 @@ export interface PrivateSocket {
 }
 
 /** @throws Error of the system, where no directory can be made for it */
-export async function listenPrivately(accept: (socket: Socket) => void): Promise<PrivateSocket> {
+export async function listenPrivately(accept: (socket: Socket) => void, folder = tmpdir()): Promise<PrivateSocket> {
   // Made with mode 0700: the socket in it needs no rights of its own.
-  const directory = await mkdtemp(join(tmpdir(), 'drainshift-'));
-  const path = join(directory, 'handover');
+  const directory = await mkdtemp(join(folder, `${PREFIX}${process.pid}-`));
+  const path = join(directory, SOCKET);
   const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true }, accept);
   try {
     await listen(server, path);
@@ -30,6 +35,47 @@ export async function listenPrivately(accept: (socket: Socket) => void): Promise
       await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** Removes what processes of this user that were killed have left. Whatever is in doubt stays. */
+export async function removeLeftSockets(folder = tmpdir()): Promise<void> {
+  const names = await readdir(folder).catch(() => []);
+  await Promise.all(names.map((name) => removeLeft(folder, name).catch(() => undefined)));
+}
+
+async function removeLeft(folder: string, name: string): Promise<void> {
+  const pid = Number(NAME.exec(name)?.[1]);
+  const directory = join(folder, name);
+  if (Number.isNaN(pid) || isAlive(pid) || !(await isOwn(directory))) return;
+  const path = join(directory, SOCKET);
+  // A process of another container has another number here, and listens all the same.
+  if (!(await isRefused(path))) return;
+  await unlink(path);
+  await rmdir(directory);
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
+}
+
+async function isOwn(directory: string): Promise<boolean> {
+  const found = await lstat(directory);
+  return found.isDirectory() && found.uid === process.getuid?.();
+}
+
+/** It is a socket at which no process listens. */
+function isRefused(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = net.connect(path, () => {
+      socket.destroy();
+      resolve(false);
+    });
+    socket.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code === 'ECONNREFUSED'));
+  });
 }
 
 function listen(server: Server, path: string): Promise<void> {

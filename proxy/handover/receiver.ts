@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Arrival, Handing } from '../data-plane/contract/handover';
 import { HandlePipe, PipeMessage } from './handle-pipe';
 import { FORMAT, HandoverAddress, ToReceiver, ToSender } from './messages';
-import { PrivateSocket, listenPrivately } from './private-socket';
+import { PrivateSocket, listenPrivately, removeLeftSockets } from './private-socket';
 
 const SECRET_BYTES = 32;
 
@@ -27,6 +27,7 @@ export class Receiver {
 
   /** @throws Error of the system, where there can be no socket for it */
   static async listen(handing: Handing, log: ReceiverLog): Promise<Receiver> {
+    void removeLeftSockets();
     const receiver = new Receiver(handing, log, randomBytes(SECRET_BYTES).toString('base64url'));
     receiver.socket = await listenPrivately((socket) => receiver.accept(socket));
     return receiver;
