@@ -1,15 +1,11 @@
 import https from 'node:https';
-import { generate } from 'selfsigned';
 import type { CertificatePair } from '../../../proxy/data-plane/tls13/tls13-check';
-import { later, stopAll, until } from '../support/world';
+import { later, selfSigned, stopAll, until } from '../support/world';
 import { Counter, Generation, bundleGeneration, startEcho } from './support/generations';
 
 const bundle = bundleGeneration();
 let certificate: CertificatePair;
-beforeAll(async () => {
-  const { cert, private: key } = await generate([{ name: 'commonName', value: 'localhost' }], { keyType: 'ec' });
-  certificate = { cert, key };
-});
+beforeAll(async () => void (certificate = await selfSigned()));
 afterEach(stopAll);
 afterAll(() => bundle.remove());
 

@@ -1,9 +1,10 @@
-import { stopAll, until } from '../support/world';
+import type { CertificatePair } from '../../../proxy/data-plane/tls13/tls13-check';
+import { selfSigned, stopAll, until } from '../support/world';
 import { Counter, Generation, GenerationReport, Listener, bundleGeneration, startEcho } from './support/generations';
 import type { ToGeneration } from './support/generation';
 
 /**
- * kill -9 of either side at each message of the hand-over. `DRAINSHIFT_TEST_RUNS` repeats all of it, with numbers from
+ * Of connections with TLS and without it, as it comes: kill -9 of either side at each message of the hand-over. `DRAINSHIFT_TEST_RUNS` repeats all of it, with numbers from
  * `DRAINSHIFT_TEST_SEED`.
  */
 const RUNS = Number(process.env.DRAINSHIFT_TEST_RUNS ?? 1);
@@ -11,6 +12,8 @@ const WEBSOCKETS = 5;
 const STREAMS = 3;
 const CONNECTIONS = WEBSOCKETS + STREAMS;
 const bundle = bundleGeneration();
+let certificate: CertificatePair;
+beforeAll(async () => void (certificate = await selfSigned()));
 afterEach(stopAll);
 afterAll(() => bundle.remove());
 
@@ -31,11 +34,16 @@ interface Scene {
 
 const countActive = ({ active }: GenerationReport) => active.websocket + active.serverSentEvents;
 
-async function handOverWithKill(victim: 'old' | 'next', kill: Kill, nth: number): Promise<Scene> {
+async function handOverWithKill(
+  victim: 'old' | 'next',
+  kill: Kill,
+  { nth, isTls }: { readonly nth: number; readonly isTls: boolean },
+): Promise<Scene> {
   const { port } = await startEcho();
-  const [old, next] = await Promise.all([bundle.start(port), bundle.start(port)]);
-  const counters = await Promise.all(Array.from({ length: WEBSOCKETS }, () => Counter.open(old.port)));
-  const listeners = await Promise.all(Array.from({ length: STREAMS }, () => Listener.open(old.port)));
+  const tls = isTls ? certificate : undefined;
+  const [old, next] = await Promise.all([bundle.start(port, tls), bundle.start(port, tls)]);
+  const counters = await Promise.all(Array.from({ length: WEBSOCKETS }, () => Counter.open(old.port, { isTls })));
+  const listeners = await Promise.all(Array.from({ length: STREAMS }, () => Listener.open(old.port, isTls)));
   for (const counter of counters) counter.sayEvery(15, 20);
   await until(() => [...counters, ...listeners].every(({ received }) => received > 2));
   const address = await next.receive();
@@ -86,8 +94,9 @@ function maxGone({ is, when }: Kill, nth: number): number {
 }
 
 /** All are over before any of them fails the test. */
-async function each<T>(cases: readonly T[], run: (one: T) => Promise<void>): Promise<void> {
-  const results = await Promise.allSettled(cases.map(run));
+async function each<T>(cases: readonly T[], run: (one: T, isTls: boolean) => Promise<void>): Promise<void> {
+  const isTls = () => random(2) === 1;
+  const results = await Promise.allSettled(cases.map((one) => run(one, isTls())));
   for (const result of results) if (result.status === 'rejected') throw result.reason;
 }
 
@@ -95,9 +104,9 @@ const isOfOffer = ({ is }: Kill) => is === 'offer';
 
 for (let run = 1; run <= RUNS; run += 1) {
   test(`a receiver that is killed costs what it owned, and nothing before it has taken anything (${run})`, async () => {
-    await each(OF_RECEIVER, async (kill) => {
+    await each(OF_RECEIVER, async (kill, isTls) => {
       const nth = isOfOffer(kill) ? random(CONNECTIONS) : 1;
-      const scene = await handOverWithKill('next', kill, nth);
+      const scene = await handOverWithKill('next', kill, { nth, isTls });
       const { old } = scene;
       await until(async () => (await old.report()).lines.length > 0);
       const report = await old.report();
@@ -110,9 +119,9 @@ for (let run = 1; run <= RUNS; run += 1) {
   });
 
   test(`a sender that is killed costs what it had not sent, and nothing that it had (${run})`, async () => {
-    await each(OF_SENDER, async (kill) => {
+    await each(OF_SENDER, async (kill, isTls) => {
       const nth = isOfOffer(kill) ? random(CONNECTIONS) : 1;
-      const scene = await handOverWithKill('old', kill, nth);
+      const scene = await handOverWithKill('old', kill, { nth, isTls });
       const { next } = scene;
       // Offers of one turn leave together, so that before the last of them none may have left.
       const hasLeft = kill.is !== 'hello' && !(isOfOffer(kill) && kill.when === 'before');

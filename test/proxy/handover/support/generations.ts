@@ -1,6 +1,7 @@
 import { ChildProcess, fork } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import http from 'node:http';
+import https from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -168,16 +169,19 @@ export class Listener {
     later(() => void response.destroy());
   }
 
-  static open(port: number): Promise<Listener> {
+  static open(port: number, isTls = false): Promise<Listener> {
     return new Promise((resolve, reject) => {
-      const options = { host: '127.0.0.1', port, path: '/events', agent: false };
-      http.get(options, (response) => resolve(new Listener(response))).on('error', reject);
+      const options = { host: '127.0.0.1', port, path: '/events', agent: false, rejectUnauthorized: false };
+      (isTls ? https : http).get(options, (response) => resolve(new Listener(response))).on('error', reject);
     });
   }
 }
 
 /** `isTls`: over TLS, whose certificate is not looked at. */
-export interface CounterOptions extends Pick<ClientOptions, 'perMessageDeflate' | 'maxVersion' | 'ciphers'> {
+export interface CounterOptions extends Pick<
+  ClientOptions,
+  'perMessageDeflate' | 'maxVersion' | 'ciphers' | 'createConnection'
+> {
   readonly isTls?: boolean;
 }
 
