@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { DrainOrder, HEALTH_PATH, LedgerReport, UndrainOrder } from '../../core/proxy/admin-api';
@@ -33,6 +33,7 @@ import { openFileLimit } from '../process/file-limit';
 import { memoryBudget } from '../process/memory-limit';
 import { ForwardRecord, ForwardedRequest, Ledgers } from './forwarded-request';
 import { Forwarding, forwardingFields } from '../forwarding/forwarding';
+import { TicketKeys } from '../data-plane/shared/ticket-keys';
 import { giveConnections, shareConnections, takeConnections } from '../handover/generations';
 import type { HandoverAddress, ShareOrder } from '../handover/messages';
 import type { Receiver } from '../handover/receiver';
@@ -136,7 +137,7 @@ export interface ProxyOptions {
   readonly started?: StartedUnder;
   /** Called just before the data port is open: the first request finds what is ordered here in force. */
   readonly before?: (target: AdminTarget) => void;
-  /** The keys of session tickets; see `PlaneTls`. */
+  /** The keys of session tickets of another process; see `TicketKeys.pack`. @default - new ones */
   readonly ticketKeys?: Uint8Array;
   /** What the admin API acts on in place of this proxy alone. */
   readonly wrap?: (own: AdminTarget) => AdminTarget;
@@ -162,9 +163,6 @@ const NO_PAGE: WorkerPage = { connections: [], hasMore: false };
 /** Why it follows no order. The hold of a switch it does follow. */
 export const SHUTTING_DOWN = 'The proxy shuts down, and its drain is its own';
 
-/** @see https://nodejs.org/api/tls.html#serversetticketkeyskeys */
-export const TICKET_KEY_BYTES = 48;
-
 const DOT = HEALTH_PATH.charCodeAt(1);
 
 /** One proxy: ledger, data plane, drain and admin API, wired. @throws Error of `listen`, with `code` `EADDRINUSE` for a busy port. */
@@ -186,7 +184,7 @@ export async function stageProxy(
   const pair = await certificate(config.tls);
   const tls = pair && {
     ...pair,
-    ticketKeys: ticketKeys ?? randomBytes(TICKET_KEY_BYTES),
+    ticketKeys: TicketKeys.unpack(ticketKeys, Date.now()),
     isHandedOver: config.tlsHandover === 'auto',
   };
   return new Proxy(config, log, lifecycleLog, clock, tls, store, wrap);
@@ -231,7 +229,7 @@ class Proxy implements StagedProxy {
     /** The course of a drain and of the shutdown. */
     private readonly lifecycleLog: DrainLog,
     private readonly clock: Clock,
-    private readonly tls: PlaneTls | undefined,
+    private readonly tls: (PlaneTls & { readonly ticketKeys: TicketKeys }) | undefined,
     store: DecisionStore | 'primary' | undefined,
     private readonly wrap: ProxyOptions['wrap'],
   ) {
@@ -468,7 +466,7 @@ class Proxy implements StagedProxy {
   }
 
   get ticketKeys(): Uint8Array | undefined {
-    return this.tls?.ticketKeys;
+    return this.tls?.ticketKeys.pack(Date.now());
   }
 
   async takeConnections(): Promise<HandoverAddress | undefined> {

@@ -1,5 +1,4 @@
 import type { Logger } from 'pino';
-import { randomBytes } from 'node:crypto';
 import type { LedgerReport } from '../../core/proxy/admin-api';
 import { activeSum, carriedSum } from '../../core/proxy/merge-reports';
 import { Snapshot, taskSnapshot } from '../../core/proxy/task-protection';
@@ -12,7 +11,8 @@ import type { Integrations } from '../aws/snapshot';
 import { Clock, SYSTEM_CLOCK } from '../process/clock';
 import type { HostPort } from '../../core/validation/host-port';
 import type { ProxyConfig } from '../config/config';
-import { Descriptors, OrdersInForce, StartedUnder, TICKET_KEY_BYTES } from '../control/proxy';
+import { TicketKeys } from '../data-plane/shared/ticket-keys';
+import { Descriptors, OrdersInForce, StartedUnder } from '../control/proxy';
 import { listUpstreams } from '../control/retarget';
 import { warnAtStart } from '../control/start-warnings';
 import { certificate } from '../control/tls';
@@ -128,7 +128,7 @@ export interface StagedGroup extends WorkerGroup {
 }
 
 class Group implements StagedGroup {
-  readonly ticketKeys: Uint8Array;
+  private readonly tickets: TicketKeys;
   adminServer: AdminServer | undefined;
   readonly target: GroupTarget;
   private readonly members: Members;
@@ -155,7 +155,7 @@ class Group implements StagedGroup {
     this.adminPort = adminPort;
     this.clock = clock;
     this.wrap = wrap;
-    this.ticketKeys = ticketKeys ?? randomBytes(TICKET_KEY_BYTES);
+    this.tickets = TicketKeys.unpack(ticketKeys, Date.now());
     const running = new GroupState(config, started?.under);
     this.running = running;
     this.members = new Members({
@@ -168,11 +168,10 @@ class Group implements StagedGroup {
         const { isStaged } = this;
         const orders = isStaged ? [] : running.forNewcomer(worker, clock.nowMs());
         const known = running.knownEpochs;
-        const keys = this.ticketKeys;
         const share = configShare(config);
         return {
           ...{ type: 'start', config: share, running: orders, known },
-          ...{ ticketKeys: keys, isStaged, proveUntilMs: proveUntilMs ?? 0 },
+          ...{ ticketKeys: this.ticketKeys, isStaged, proveUntilMs: proveUntilMs ?? 0 },
         };
       },
       listens: (member) => this.tellShare(member),
@@ -248,6 +247,10 @@ class Group implements StagedGroup {
     const target = this.wrap?.(this.target) ?? this.target;
     const at = { ...admin.at, ...(this.adminPort && { fd: this.adminPort.fd }) };
     this.adminServer = await startAdminServer(at, findAdminKeys(admin, this.clock, this.log), target, { nonces });
+  }
+
+  get ticketKeys(): Uint8Array {
+    return this.tickets.pack(Date.now());
   }
 
   get descriptors(): Descriptors {

@@ -7,6 +7,7 @@ import type { LimitSettings, Timeouts } from '../../../core/proxy/settings/setti
 
 import type { Departure, Handing } from './handover';
 import type { Ledger } from './ledger';
+import type { TicketKeyRing } from './ticket-keys';
 import type { Deviation } from './deviations';
 import type { Upstream } from './upstream';
 
@@ -78,8 +79,8 @@ export interface PlaneTls {
   /** PEM. */
   readonly cert: string;
   readonly key: string;
-  /** The keys of session tickets, 48 bytes that every process has which is to resume a session. @default - its own */
-  readonly ticketKeys?: Uint8Array;
+  /** The keys of session tickets, which every process has that is to resume a session. @default - its own */
+  readonly ticketKeys?: TicketKeyRing;
   /** Whether its connections go over to other processes of this host, and come from them: see `Handing`. @default false */
   readonly isHandedOver?: boolean;
 }

@@ -29,6 +29,7 @@ import { CONNECTION_BYTES, Holder, MemoryBudget, TLS_BYTES } from '../shared/mem
 import { Overflow } from './overflow';
 import { ProxyHeaderReaders } from './proxy-header-reader';
 import { PlaneHanding } from '../handover/handing';
+import { useTicketKeys } from '../shared/ticket-keys';
 import { Ticker } from '../shared/ticker';
 import { ACCEPT_OPTIONS, Accepting, setOptions } from '../transport/accepting';
 import { HandleTransport } from '../transport/handle-transport';
@@ -45,6 +46,8 @@ import type { Peer, Transport } from '../contract/transport';
 /** How late a deadline may be noticed: a quarter of the shortest, within these. */
 const TICK_MS = { min: 5, max: 250 };
 const BACKLOG = 4_096;
+/** Of sessions that several processes may resume. */
+const SESSION_CONTEXT = 'drainshift';
 const NO_ROOM = 'Too many connections';
 const NO_MEMORY = 'Too little memory';
 const FAST_PATH_OFF =
@@ -367,13 +370,15 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
     const server = tls.createServer({
       cert,
       key,
-      ...(ticketKeys && { ticketKeys: Buffer.from(ticketKeys) }),
+      // Node.js would make it of the command line, which another process has another one of.
+      ...(ticketKeys && { sessionIdContext: SESSION_CONTEXT }),
       minVersion: 'TLSv1.2',
       ALPNProtocols: ['h2', 'http/1.1'],
       // Half of a connection is of no use before its handshake; `StreamTransport` allows it later.
       handshakeTimeout: this.timeouts.headMs,
       ...ACCEPT_OPTIONS,
     });
+    if (ticketKeys !== undefined) useTicketKeys(server, ticketKeys);
     server.on('connection', (socket: Socket) => {
       if (this.isClosed) return void socket.destroy();
       if (!this.hasRoom || this.isMemoryTight) return this.turnAway(socket);

@@ -37,7 +37,7 @@ export async function tryTls13(certificate: CertificatePair, limitMs = CHECK_MS)
   // What the validated module computed would go on in code without validation.
   if (getFips() === 1) return wrong('FIPS mode is on');
   if (!hasBinding) return wrong('this Node.js has no such handles');
-  const server = tls.createServer({ ...certificate, minVersion: 'TLSv1.3' });
+  const server = tls.createServer({ cert: certificate.cert, key: certificate.key, minVersion: 'TLSv1.3' });
   watchTls13(server);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

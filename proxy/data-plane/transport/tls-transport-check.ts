@@ -25,7 +25,7 @@ export function tlsFastPath(pair: CertificatePair): SelfCheck {
 export async function tryTlsTransport(pair: CertificatePair, limitMs = CHECK_MS): Promise<Verdict> {
   if (!hasBinding) return wrong('this Node.js has no such handles');
   const sockets: { destroy(): void }[] = [];
-  const server = tls.createServer({ ...pair, minVersion: 'TLSv1.2' });
+  const server = tls.createServer({ cert: pair.cert, key: pair.key, minVersion: 'TLSv1.2' });
   server.on('connection', (socket: TLSSocket) => sockets.push(socket));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
