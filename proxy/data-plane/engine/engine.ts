@@ -236,6 +236,8 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
   }
 
   async openTrial(): Promise<Trial> {
+    // It is known when connections come.
+    void this.tls13?.check.start();
     await fastPath.start();
     const server = net.createServer({ pauseOnConnect: !this.isTlsFirst, allowHalfOpen: !this.isTlsFirst });
     server.on('connection', (socket) => this.server.emit('connection', socket));

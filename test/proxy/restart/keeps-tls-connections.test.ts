@@ -45,7 +45,11 @@ class Secrets {
 test(`unmodified clients with TLS 1.3 notice nothing of restarts: ${['ws', ...found.map(({ name }) => name)].join(', ')}`, async () => {
   const echo = await startEcho();
   const upstream = `http://127.0.0.1:${echo.port}`;
-  const { proxy, port, admin } = await startRestartable(bundle, { tls: 'self-signed', upstream });
+  const { proxy, port, admin } = await startRestartable(bundle, {
+    ...{ tls: 'self-signed', upstream },
+    // Whatever a slow machine makes late goes over all the same.
+    grace_period_seconds: 60,
+  });
   const clients = await Promise.all(found.map(({ start }) => start(port)));
   const secrets = new Secrets();
   const { createConnection } = secrets;
