@@ -96,8 +96,7 @@ export class Drain {
 
   /**
    * The same call again changes the order and not the start: a caller that repeats it because a response was lost gets no
-   * more
-   * time.
+   * more time.
    */
   start(order: DrainOrder): Promise<DrainResult> {
     const { run } = this;

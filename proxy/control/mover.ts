@@ -106,6 +106,11 @@ export class Mover {
     return false;
   }
 
+  /** Whether an order moves a connection, or closes it, in this process: it is of no use in another one until then. */
+  isAwaited(entry: LedgerEntry): boolean {
+    return this.toClose.has(entry) || this.hasTaken(entry);
+  }
+
   /** All connections go to where requests go now. */
   retarget(upstream: Upstream, asked: Moves | undefined): void {
     this.wanted = upstream;

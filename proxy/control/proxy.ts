@@ -284,6 +284,7 @@ class Proxy implements StagedProxy {
       faulted: (error) => log.error({ err: error }, 'Unexpected error, one exchange was given up'),
       noticed: ({ level, message, figures }) => log[level](figures, message),
       resumeForward: (record) => ForwardedRequest.resume(this.ledgers, record as ForwardRecord, this.upstreams),
+      isAwaited: (entry) => this.mover.isAwaited(entry),
       timeouts: config.timeouts,
       limits: {
         openFiles: openFileLimit(),

@@ -1,3 +1,4 @@
+import { fstatSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import type { ConnectionHandle } from '../data-plane/contract/handover';
@@ -47,20 +48,21 @@ const shared = Buffer.allocUnsafeSlow(64 * 1024);
 
 /** One that waits for its batch. */
 interface Queued {
-  /** Of a triple: the data, the lengths of its bytes, the count of its handles. */
+  /** Of a triple: the data, the lengths of its bytes, which sockets its handles are of. */
   readonly text: string;
   readonly bytes: readonly Buffer[];
   readonly handles: readonly ConnectionHandle[];
   readonly left: (() => void) | undefined;
 }
 
-type Triple = readonly [data: object, lengths: readonly number[], handles: number];
+type Triple = readonly [data: object, lengths: readonly number[], sockets: readonly number[]];
 
 const IGNORE: PipeUser = { onMessage: () => undefined, onEnd: () => undefined, onFault: () => undefined };
 
 /**
  * Messages with handles, in order, over a Unix socket. A handle travels with the first byte of a write, and a read brings one at
- * most: the handles are matched with their messages by their order. The kernel keeps what was written before a process
+ * most: the handles are matched with their messages by their order, and by which sockets they are. A process that has no file left
+ * loses a handle without a word, and none may be taken for another one. The kernel keeps what was written before a process
  * ended, so that its peer reads all of it before the end.
  *
  * What is sent in one turn of the event loop leaves in batches: each costs both sides about as much as one message.
@@ -120,7 +122,7 @@ export class HandlePipe {
    */
   send({ data, bytes = [], handles = [] }: PipeMessage, left?: () => void): void {
     if (this.state === 'closed') return left?.();
-    const triple: Triple = [data, bytes.map(({ length }) => length), handles.length];
+    const triple: Triple = [data, bytes.map(({ length }) => length), handles.map(identify)];
     const text = JSON.stringify(triple);
     if (this.queuedCharacters + text.length > MAX_BATCH_CHARACTERS) this.flush();
     this.queuedCharacters += text.length;
@@ -235,11 +237,16 @@ export class HandlePipe {
 
   private tell(batch: readonly Triple[], bytes: Buffer): void {
     let at = 0;
-    for (const [data, lengths, handles] of batch) {
+    for (const [data, lengths, sockets] of batch) {
       if (this.state !== 'open') return;
+      const handles = this.handles.splice(0, sockets.length);
+      if (handles.some((handle, index) => identify(handle) !== sockets[index])) {
+        for (const handle of handles) handle.close();
+        throw new Error('A message came with other handles than its own');
+      }
       // Copies: what is cut is kept for longer than what it came in.
       const pieces = lengths.map((length) => Buffer.from(bytes.subarray(at, (at += length))));
-      this.user.onMessage({ data, bytes: pieces, handles: this.handles.splice(0, handles) });
+      this.user.onMessage({ data, bytes: pieces, handles });
     }
   }
 
@@ -265,6 +272,11 @@ export class HandlePipe {
   private dropHandles(): void {
     for (const handle of this.handles.splice(0)) handle.close();
   }
+}
+
+/** What the system calls a socket, in every process that has it. */
+function identify(handle: ConnectionHandle): number {
+  return fstatSync((handle as Handle).fd).ino;
 }
 
 /** Of its own memory, which nothing else has a part of. */

@@ -40,7 +40,6 @@ export interface WorkerGroup extends Integrations {
   readonly inForce: OrdersInForce;
   readonly adminServer: AdminServer | undefined;
   readonly ticketKeys: Uint8Array | undefined;
-  /** As for `RunningProxy`. */
   /** Where its workers take connections of the generation before. */
   readonly handover: readonly HandoverAddress[];
   share(order: ShareOrder): Promise<void>;

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { WebSocket, WebSocketServer } from 'ws';
 import { Mover } from '../../proxy/control/mover';
 import type { Forward, Upstream } from '../../proxy/data-plane/contract/data-plane';
+import type { LedgerEntry } from '../../proxy/data-plane/contract/ledger';
 import { type Departure, STAY_REASONS, type StayReason } from '../../proxy/data-plane/contract/handover';
 import { SYSTEM_CLOCK } from '../../proxy/process/clock';
 import { findPort, later, startEngine, stopAll, until } from '../proxy/support/world';
@@ -27,6 +28,38 @@ async function startNamed(name: string): Promise<Upstream> {
   });
   return { protocol: 'http', host: '127.0.0.1', port: findPort(server) };
 }
+
+test('a connection that a retarget is to move stays for that: it goes over when it has moved', async () => {
+  const [source, target] = [await startNamed('source'), await startNamed('target')];
+  const forward = (): Forward => ({ upstream: source, record: (upstream) => ({ upstream }) });
+  const moves = { mode: 'all' as const, timeoutMs: 10_000, never: [], dropsContextTakeover: false };
+  const found: { mover?: Mover } = {};
+  const isAwaited = (entry: LedgerEntry) => found.mover!.isAwaited(entry);
+  const options = { decide: () => ({ forward: forward() }), resumeForward: forward, moves, isAwaited };
+  const { ledger, plane, port } = await startEngine(0, options);
+  await until(() => plane.fastPath === 'on');
+  const mover = new Mover({
+    ...{ ledger, clock: SYSTEM_CLOCK, mode: 'all', concurrency: 1, closeRatePerSecond: 1_000, own: source },
+    ...{ epoch: () => undefined, rejected: () => undefined, faulted: () => undefined },
+  });
+  found.mover = mover;
+  later(() => mover.stop());
+  const clients = [0, 1].map(() => new WebSocket(`ws://127.0.0.1:${port}/`));
+  later(() => clients.forEach((client) => client.terminate()));
+  const messages: string[] = [];
+  for (const client of clients) client.on('message', (bytes: Buffer) => messages.push(bytes.toString()));
+  await until(() => messages.length === 2);
+  mover.retarget(target, undefined);
+  // One is on its way, the other one waits for its turn.
+  const stays = noStays();
+  expect([...plane.handing.departures(stays)]).toEqual([]);
+  expect(stays.moving).toBe(2);
+  await until(() => messages.length === 4);
+  expect(messages.slice(2)).toEqual(['target', 'target']);
+  let departures: Departure[] = [];
+  await until(() => (departures = [...departures, ...plane.handing.departures(noStays())]).length === 2);
+  for (const departure of departures) departure.keep();
+});
 
 test.each(['retarget', 'hold'] as const)(
   'a connection that is between two processes at a %s is moved when it is known where it is, and not closed',

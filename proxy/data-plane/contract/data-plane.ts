@@ -6,7 +6,7 @@ import type { MoveAdapter } from '../moves/adapters/adapter';
 import type { LimitSettings, Timeouts } from '../../../core/proxy/settings/setting-names';
 
 import type { Departure, Handing } from './handover';
-import type { Ledger } from './ledger';
+import type { Ledger, LedgerEntry } from './ledger';
 import type { TicketKeyRing } from './ticket-keys';
 import type { Deviation } from './deviations';
 import type { Upstream } from './upstream';
@@ -114,6 +114,11 @@ export interface DataPlaneOptions {
    * @default - no upgraded connection comes from another process
    */
   readonly resumeForward?: (record: object) => Forward;
+  /**
+   * Whether an order is about to move a connection to another upstream, or to close it: it stays in this process for that.
+   * @default - none is
+   */
+  readonly isAwaited?: (entry: LedgerEntry) => boolean;
   /**
    * Whether a request is sent again when a kept-alive upstream connection turned out to be stale. A proxy does; an
    * Application Load Balancer responds with 502.

@@ -9,7 +9,8 @@ import type { Peer } from './transport';
 
 /**
  * Why a connection stays in its process. For a while: `request` a request is under way; `pending` one end has not taken all that was
- * written, or a record of TLS has not come whole; `moving` its upstream is being replaced. For good: `closing` it ends anyway; `http2`;
+ * written, or a record of TLS has not come whole; `moving` its upstream is being replaced, or an order is about to
+ * move or to close it. For good: `closing` it ends anyway; `http2`;
  * `tls` and `upstreamTls` the state of TLS cannot go; `stream` its response has no form that another process could go on with; `login` its upstream connection
  * is logged in for it; `unknown` it has no native handle, or a proxy does not say what another one needs.
  */

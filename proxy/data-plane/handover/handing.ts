@@ -146,6 +146,7 @@ export class PlaneHanding implements Handing {
   private takeStream(client: Http1Client, exchange: Exchange): Departure | StayReason {
     const { obstacle, source, forwardRecord, destination } = exchange;
     if (obstacle !== undefined) return obstacle;
+    if (this.isAwaited(exchange)) return 'moving';
     if (!(source instanceof Http1Upstream)) return 'stream';
     const { responding } = source;
     if (responding === undefined) return 'request';
@@ -211,6 +212,7 @@ export class PlaneHanding implements Handing {
   private takeUpgraded(connection: UpgradedConnection): Departure | StayReason {
     const { ends, obstacle, forwardRecord } = connection;
     if (obstacle !== undefined || ends === undefined) return obstacle ?? 'closing';
+    if (this.isAwaited(connection)) return 'moving';
     if (forwardRecord === undefined) return 'unknown';
     const taken = takeEnds(ends, this.plane.tls, 2);
     if (typeof taken === 'string') return taken;
@@ -272,6 +274,11 @@ export class PlaneHanding implements Handing {
     context.options.ledger.replace(place, connection, place.kind);
     connection.continue({ client: ends[0]!, upstream: ends[1]!, idleMs: data.idleMs }, data.isOpaque);
     place.arrived(connection);
+  }
+
+  /** The other process does not know of the order. */
+  private isAwaited(entry: LedgerEntry): boolean {
+    return this.plane.context.options.isAwaited?.(entry) === true;
   }
 
   private findForward(record: object): Forward {

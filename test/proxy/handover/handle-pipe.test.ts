@@ -1,4 +1,5 @@
-import type { Socket } from 'node:net';
+import net, { type AddressInfo, type Socket } from 'node:net';
+import { takeHandle } from '../../../proxy/data-plane/transport/native';
 import { HandlePipe, PipeMessage } from '../../../proxy/handover/handle-pipe';
 import { tryHandlePipe } from '../../../proxy/handover/handle-pipe-check';
 import { PrivateSocket, listenPrivately } from '../../../proxy/handover/private-socket';
@@ -96,4 +97,33 @@ test('what is no message is reported once, and the end behind it', async () => {
   from.close();
   await ended;
   expect(told).toEqual(['What came is no message']);
+});
+
+test('a handle that was lost on its way is never taken for that of the next message', async () => {
+  const [from, to] = await connect();
+  const server = net.createServer({ pauseOnConnect: true });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const accepting = new Promise<Socket>((resolve) => server.once('connection', resolve));
+  const client = net.connect((server.address() as AddressInfo).port, '127.0.0.1');
+  const handle = takeHandle(await accepting);
+  const told: unknown[] = [];
+  const ended = new Promise<void>((resolve) => {
+    const user = { onMessage: ({ data }: PipeMessage) => told.push(data), onEnd: resolve };
+    // All of it is there when it is read.
+    setImmediate(() => to.start({ ...user, onFault: ({ message }) => told.push(message) }));
+  });
+  // As of a process that has no file left for the handle.
+  const text = JSON.stringify([[{ is: 'first' }, [], [1]]]);
+  const header = Buffer.alloc(10);
+  header.writeUInt8(0xd5, 0);
+  header.writeUInt32LE(text.length, 1);
+  header.writeUInt8(1, 9);
+  (from as unknown as { write(text: string): void }).write(header.toString('latin1') + text);
+  from.send({ data: { is: 'second' }, handles: [handle] });
+  from.close();
+  await ended;
+  expect(told).toEqual(['A message came with other handles than its own']);
+  handle.close(() => undefined);
+  client.destroy();
+  server.close();
 });

@@ -74,7 +74,7 @@ test('the handshake of a move is the first one, with the token and without the o
   expect(fields).not.toHaveProperty('x-drainshift-resume-token');
 });
 
-test('another backend is told of the epoch of its move, and of no earlier one', async () => {
+test('another backend gets the epoch of its move, and of no earlier one', async () => {
   const sessions = new Map<string, Session>();
   const [source, target] = [await startApplication(sessions), await startApplication(sessions)];
   const engine = await startEngine(source.port, { moves: MOVES });
