@@ -51,12 +51,24 @@ interface Goal {
   readonly counted: WeakSet<LedgerEntry>;
 }
 
+/** What a connection that leaves for another process has yet to follow. */
+export interface PendingMove extends Pick<Goal, 'by' | 'upstream' | 'moves'> {
+  /** It cannot be moved, and that was counted. */
+  readonly isRejected: boolean;
+}
+
 /**
  * Moves live connections between upstreams, so many at a time. An order sets a goal, and each one replaces that before:
  * a connection that is under way goes to where the last one says.
  */
 export class Mover {
   private goal: Goal | undefined;
+  /** The goal, or the last one, which all have reached: who comes from another process may not have. */
+  private last: Goal | undefined;
+  /** No order has come since the start: what the other process was ordered is in force. */
+  private followsPending = true;
+  /** How far ahead the next look was when it was set. */
+  private lookMs = Infinity;
   /** Where who is away goes, unless a later order says otherwise. */
   private wanted: Upstream;
   /** Those that wait for their turn, by the name of their pace. */
@@ -123,14 +135,41 @@ export class Mover {
   drain(other: Upstream | undefined, asked: Moves | undefined): void {
     const moves = narrowMoves(this.options.mode, asked);
     if (other !== undefined && moves !== 'none') this.aim('drain', other, moves);
-    else if (this.goal?.by === 'drain') this.forget();
+    else if (this.last?.by === 'drain') this.forget();
   }
 
   /** What was moved comes back; with none it stays where it is. */
   undrain(upstream: Upstream, asked: Moves | undefined): void {
     const moves = narrowMoves(this.options.mode, asked);
     if (moves !== 'none') this.aim('undrain', upstream, moves);
-    else if (this.goal?.by === 'drain') this.forget();
+    else if (this.last?.by === 'drain') this.forget();
+  }
+
+  /** What was ordered until now says where requests go. Who comes from another process comes with what is ordered of it there. */
+  started(): void {
+    if (this.last?.by !== 'drain') this.forget();
+    this.followsPending = true;
+  }
+
+  /** Undefined where there is nothing left to do with it. */
+  findPending(entry: LedgerEntry): PendingMove | undefined {
+    const { last } = this;
+    if (last === undefined || entry.destination === last.upstream) return undefined;
+    const { by, upstream, moves, counted } = last;
+    return { by, upstream, moves, isRejected: counted.has(entry) };
+  }
+
+  /** It goes on here. An order that has come here is as new as that of the process that it comes from, or newer. */
+  arrived(entry: LedgerEntry, pending: PendingMove | undefined): void {
+    if (pending !== undefined && this.followsPending && !isSameGoal(this.last, pending)) this.setGoal(pending);
+    const { last } = this;
+    if (last === undefined || entry.destination === last.upstream) return;
+    if (pending?.isRejected && isSameGoal(last, pending)) {
+      last.counted.add(entry);
+      if (leavesNone(last)) this.toClose.add(entry);
+    }
+    this.goal = last;
+    if (this.lookMs > LOOK_MS) this.lookIn(LOOK_MS);
   }
 
   /** Who has left its upstream stays away until the end of the hold. */
@@ -201,20 +240,29 @@ export class Mover {
 
   /** The same goal again goes on. */
   private aim(by: Reason, upstream: Upstream, moves: Moves): void {
+    this.setGoal({ by, upstream, moves });
+    this.followsPending = false;
+    this.look();
+  }
+
+  private setGoal(next: Pick<Goal, 'by' | 'upstream' | 'moves'>): void {
+    const { by, upstream, moves } = next;
     const { goal } = this;
-    const isSame = goal?.by === by && goal.upstream === upstream && goal.moves === moves;
-    const counted = isSame ? goal.counted : new WeakSet<LedgerEntry>();
+    const isSame = isSameGoal(goal, next);
+    const counted = goal && isSame ? goal.counted : new WeakSet<LedgerEntry>();
     this.forget();
     this.goal = { by, upstream, moves, sinceMs: performance.now(), counted };
+    this.last = this.goal;
     if (!isSame) this.pace = FIRST_PACE;
     this.wanted = upstream;
-    this.look();
   }
 
   /** Those that have not begun stay where they are. */
   private forget(): void {
-    this.cancelLook();
+    this.stopLooking();
     this.goal = undefined;
+    this.last = undefined;
+    this.followsPending = false;
     this.toClose.clear();
     for (const queue of this.queues.values()) {
       for (const entry of queue) if (entry.movable?.isAway !== true) queue.delete(entry);
@@ -224,7 +272,7 @@ export class Mover {
   private look(): void {
     const { goal } = this;
     if (goal === undefined) return;
-    const { clock, ledger } = this.options;
+    const { ledger } = this.options;
     let isThrough = true;
     for (const kind of STREAM_KINDS) {
       for (const entry of this.listCandidates(kind, goal)) isThrough = this.consider(entry, goal) && isThrough;
@@ -234,7 +282,21 @@ export class Mover {
     const isBusy = this.underWay.size > 0 || this.toClose.size > 0;
     const nowMs = performance.now();
     if (isThrough && !isBusy && ledger.oldestMs(nowMs).http < nowMs - goal.sinceMs) this.goal = undefined;
-    else this.cancelLook = clock.after(isBusy ? LOOK_MS : IDLE_LOOK_MS, () => this.look());
+    else this.lookIn(isBusy ? LOOK_MS : IDLE_LOOK_MS);
+  }
+
+  private lookIn(ms: number): void {
+    this.stopLooking();
+    this.lookMs = ms;
+    this.cancelLook = this.options.clock.after(ms, () => {
+      this.lookMs = Infinity;
+      this.look();
+    });
+  }
+
+  private stopLooking(): void {
+    this.cancelLook();
+    this.lookMs = Infinity;
   }
 
   private *listCandidates(kind: ConnectionKind, goal: Goal): Generator<LedgerEntry> {
@@ -257,7 +319,7 @@ export class Mover {
     if (goal.counted.has(entry)) return;
     goal.counted.add(entry);
     this.count(rejection, entry.kind);
-    if (goal.by === 'retarget' || goal.by === 'undrain') this.toClose.add(entry);
+    if (leavesNone(goal)) this.toClose.add(entry);
   }
 
   private enqueue(entry: LedgerEntry): void {
@@ -356,6 +418,15 @@ export class Mover {
       this.closeNext();
     });
   }
+}
+
+/** What cannot be moved is closed. */
+function leavesNone({ by }: Goal): boolean {
+  return by === 'retarget' || by === 'undrain';
+}
+
+function isSameGoal(goal: Goal | undefined, other: Pick<Goal, 'by' | 'upstream' | 'moves'>): boolean {
+  return goal?.by === other.by && goal.upstream === other.upstream && goal.moves === other.moves;
 }
 
 function findRejection(entry: LedgerEntry, moves: Moves): MoveRejection | undefined {

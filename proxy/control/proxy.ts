@@ -42,7 +42,7 @@ import { Health } from './health';
 import type { Moves } from '../../core/moves/moves';
 import type { Hold, RetargetOrder } from '../../core/proxy/hold';
 import { HoldGate } from './hold';
-import { Mover } from './mover';
+import { Mover, PendingMove } from './mover';
 import { Ledger } from '../data-plane/contract/ledger';
 import { LoopGuard } from '../forwarding/loop-guard';
 import { failureResponse, loopDetected, retryLater } from './error-responses';
@@ -117,6 +117,11 @@ export interface StagedProxy extends RunningProxy {
 export interface Descriptors {
   readonly data: number | undefined;
   readonly admin: number | undefined;
+}
+
+/** A `PendingMove`, for the other process. */
+interface PackedMove extends Omit<PendingMove, 'upstream'> {
+  readonly isOwn: boolean;
 }
 
 /** What a generation hands on of its orders. Times are milliseconds of the clock that `nowMs` is of. */
@@ -283,6 +288,8 @@ class Proxy implements StagedProxy {
       deviated: (what, upstream) => this.ledgers.upstreams.deviated(what, upstream),
       faulted: (error) => log.error({ err: error }, 'Unexpected error, one exchange was given up'),
       noticed: ({ level, message, figures }) => log[level](figures, message),
+      pendingOrder: (entry) => this.packPending(this.mover.findPending(entry)),
+      arrived: (entry, order) => this.mover.arrived(entry, this.unpackPending(order as PackedMove | undefined)),
       resumeForward: (record) => ForwardedRequest.resume(this.ledgers, record as ForwardRecord, this.upstreams),
       isAwaited: (entry) => this.mover.isAwaited(entry),
       timeouts: config.timeouts,
@@ -294,6 +301,19 @@ class Proxy implements StagedProxy {
       ...(tls && { tls }),
       ...(config.moves && { moves: { ...config.moves, adapters: loadMoveAdapters(config.moves.adapters) } }),
     });
+  }
+
+  private packPending(pending: PendingMove | undefined): PackedMove | undefined {
+    if (pending === undefined) return undefined;
+    const { upstream, ...rest } = pending;
+    return { ...rest, isOwn: upstream === this.config.upstream };
+  }
+
+  private unpackPending(packed: PackedMove | undefined): PendingMove | undefined {
+    if (packed === undefined) return undefined;
+    const { isOwn, ...rest } = packed;
+    const upstream = isOwn ? this.config.upstream : this.config.otherUpstream;
+    return upstream && { ...rest, upstream };
   }
 
   /** Those of the configuration. */
@@ -324,6 +344,7 @@ class Proxy implements StagedProxy {
     this.hasOrders = true;
     if (known) this.gate.startAs({ state: 'none', ...known, releasedTo: undefined }, this.config.side);
     before?.(this.target);
+    this.mover.started();
   }
 
   async prove(untilMs: number): Promise<void> {

@@ -120,6 +120,13 @@ export interface DataPlaneOptions {
    */
   readonly isAwaited?: (entry: LedgerEntry) => boolean;
   /**
+   * An order that a connection has yet to follow when it leaves for another process, as JSON has it.
+   * @default - none has
+   */
+  readonly pendingOrder?: (entry: LedgerEntry) => object | undefined;
+  /** Told of each connection that goes on here after it was between two processes, with that order. */
+  readonly arrived?: (entry: LedgerEntry, order: object | undefined) => void;
+  /**
    * Whether a request is sent again when a kept-alive upstream connection turned out to be stale. A proxy does; an
    * Application Load Balancer responds with 502.
    * @default true

@@ -64,6 +64,8 @@ export interface PackedEntry {
   readonly bytesReceived: number;
   readonly bytesSent: number;
   readonly isCarried: boolean;
+  /** What it has yet to follow: see `DataPlaneOptions.pendingOrder`. */
+  readonly order?: object | undefined;
 }
 
 /** A header of a frame that is not whole: see `FrameScanner`. */

@@ -207,6 +207,7 @@ export class PlaneHanding implements Handing {
     client.unpackResponding(exchange, head, data.writer, ahead!);
     responding!.resume();
     place.arrived(exchange);
+    context.options.arrived?.(exchange, data.entry.order);
   }
 
   private takeUpgraded(connection: UpgradedConnection): Departure | StayReason {
@@ -274,6 +275,7 @@ export class PlaneHanding implements Handing {
     context.options.ledger.replace(place, connection, place.kind);
     connection.continue({ client: ends[0]!, upstream: ends[1]!, idleMs: data.idleMs }, data.isOpaque);
     place.arrived(connection);
+    context.options.arrived?.(connection, data.entry.order);
   }
 
   /** The other process does not know of the order. */
@@ -310,8 +312,9 @@ export class PlaneHanding implements Handing {
 
   private packEntry(entry: LedgerEntry): PackedEntry {
     const { kind, path, clientAddress, enteredMs, bytesReceived, bytesSent } = entry;
-    const isCarried = this.plane.context.options.ledger.isCarried(entry);
-    return { kind, path, clientAddress, ageMs: performance.now() - enteredMs, bytesReceived, bytesSent, isCarried };
+    const { ledger, pendingOrder } = this.plane.context.options;
+    const known = { kind, path, clientAddress, ageMs: performance.now() - enteredMs, bytesReceived, bytesSent };
+    return { ...known, isCarried: ledger.isCarried(entry), order: pendingOrder?.(entry) };
   }
 }
 
