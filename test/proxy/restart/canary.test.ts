@@ -197,6 +197,8 @@ test('when the generation in charge is killed, its canary takes over, with its c
   await callAdmin(admin, { method: 'POST', path: '/retarget', body: '{"to":"source"}' });
   const sockets = await openSockets(port, SOCKETS);
   const pid = findCanary(proxy);
+  const drain = JSON.stringify({ perKindSeconds: { websocket: 600 }, moves: 'none' });
+  expect((await callAdmin(admin, { method: 'POST', path: '/drain', body: drain })).status).toBe(202);
   proxy.child.kill('SIGKILL');
   await until(
     () => findPid(proxy, 2) !== undefined && sockets.filter(({ isClosed }) => isClosed).length === SOCKETS / 2,
@@ -204,7 +206,8 @@ test('when the generation in charge is killed, its canary takes over, with its c
   await ask(port, 4);
   await talk(sockets.filter(({ isClosed }) => !isClosed));
   expect(await findReport(admin)).toMatchObject({
-    ...{ upstream: 'source', active: { websocket: SOCKETS / 2 }, generations: { number: 2, live: 1, restart: 'none' } },
+    ...{ state: 'draining', upstream: 'source' },
+    ...{ active: { websocket: SOCKETS / 2 }, generations: { number: 2, live: 1, restart: 'none' } },
     requests: { total: 4 + SOCKETS / 2, errors: 0 },
   });
   expect(findPid(proxy, 2)).toBe(pid);
