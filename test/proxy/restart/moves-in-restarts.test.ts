@@ -35,7 +35,7 @@ test('WebSockets that a retarget finds on their way to the next generation are m
   const random = createRandom(SEED);
   const backends = { source: await startEcho(), target: await startEcho() };
   const { proxy, port, admin } = await startRestartable(bundle, {
-    ...{ upstream: `http://127.0.0.1:${backends.source.port}`, moves: 'all' },
+    ...{ upstream: `http://127.0.0.1:${backends.source.port}`, moves: 'all', move_timeout_seconds: 60 },
     other_upstream: `http://127.0.0.1:${backends.target.port}`,
   });
   const left = (side: 'source' | 'target') => backends[side].sockets.size;
