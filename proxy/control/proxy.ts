@@ -34,8 +34,9 @@ import { memoryBudget } from '../process/memory-limit';
 import { ForwardRecord, ForwardedRequest, Ledgers } from './forwarded-request';
 import { Forwarding, forwardingFields } from '../forwarding/forwarding';
 import { TicketKeys } from '../data-plane/shared/ticket-keys';
-import { giveConnections, shareConnections, takeConnections } from '../handover/generations';
 import type { HandoverAddress, ShareOrder } from '../handover/messages';
+import { findObstacle, giveConnections, shareConnections, takeConnections } from '../handover/generations';
+import type { HandOver } from '../handover/hand-over';
 import type { Receiver } from '../handover/receiver';
 import type { Sharing } from '../handover/sharing';
 import { Health } from './health';
@@ -224,6 +225,8 @@ class Proxy implements StagedProxy {
   /** From when it begins: it may be asked for again before it has. */
   private sharing: Promise<Sharing> | undefined;
   private hasOrders = false;
+  private handOver: HandOver | undefined;
+  private isDrainOwn = false;
   private isStoreAsked = false;
   private lastRequestMs = 0;
   private listening: HostPort;
@@ -257,7 +260,13 @@ class Proxy implements StagedProxy {
     this.gate = this.createGate(store);
     this.plane = this.createPlane(tls);
     const changed = (isDraining: boolean) => this.plane.setDraining(isDraining);
-    this.drain = new Drain(this.ledger, clock, lifecycleLog, changed, (entry) => this.mover.hasTaken(entry));
+    this.drain = new Drain(
+      this.ledger,
+      clock,
+      lifecycleLog,
+      changed,
+      (entry) => this.mover.hasTaken(entry) || this.waitsForSuccessor,
+    );
     const { sessionStore } = config;
     this.sessionStore = sessionStore && new SessionStore(sessionStore, clock, log);
     this.health = new Health({
@@ -349,6 +358,7 @@ class Proxy implements StagedProxy {
 
   async prove(untilMs: number): Promise<void> {
     this.askStore();
+    await findObstacle(this.plane.handing);
     const trial = await this.plane.openTrial();
     const { config, sessionStore } = this;
     const checked = { port: trial.port, isTls: this.tls !== undefined, hasHeader: config.proxyProtocol === 'required' };
@@ -524,7 +534,7 @@ class Proxy implements StagedProxy {
     this.stopSharing();
     await this.plane.stopAccepting();
     const { plane, clock, log } = this;
-    const handOver = await giveConnections(handover, { plane, clock, log });
+    this.handOver = await giveConnections(handover, { plane, clock, log });
     this.plane.setDraining(true);
     // One that was ordered goes on.
     if (this.drain.state === 'serving') this.startOwnDrain();
@@ -535,7 +545,7 @@ class Proxy implements StagedProxy {
       return this.clock.nowMs() < deadlineMs ? live + this.plane.clients : live;
     };
     await quiet(this.watchStillness(active), Infinity, this.clock);
-    handOver?.stop();
+    this.handOver?.stop();
     await this.close();
   }
 
@@ -544,8 +554,14 @@ class Proxy implements StagedProxy {
     return { past: this.report(), samples: await this.samples(), recent };
   }
 
+  /** Its processes live, and take no connection now: one that could go is not closed for that. */
+  private get waitsForSuccessor(): boolean {
+    return this.isDrainOwn && !this.isShuttingDown && this.handOver?.isLate === true;
+  }
+
   /** Of a generation that ends: no one waits for it, and no order ends it. */
   private startOwnDrain(): void {
+    this.isDrainOwn = true;
     const { whole } = this.ledger;
     void this.drain.startAfresh(shutdownOrder(this.config, whole.total), Infinity, whole);
   }
@@ -650,6 +666,7 @@ class Proxy implements StagedProxy {
   }
 
   private startDrain(order: DrainOrder): undefined {
+    this.isDrainOwn = false;
     const { side, upstream, otherUpstream } = this.config;
     const upstreams = listUpstreams(side, upstream, otherUpstream);
     // What is taken for a move is not for the drain to close.

@@ -7,7 +7,7 @@ import { Receiver, ReceiverLog } from './receiver';
 import { Sharing, SharingOptions } from './sharing';
 
 /** The generation before connects within this, or never. */
-const LISTEN_MS = 120_000;
+const LISTEN_MS = 3_600_000;
 
 /** Takes connections over, where this process can. */
 export async function takeConnections(handing: Handing, log: ReceiverLog, clock: Clock): Promise<Receiver | undefined> {
@@ -62,15 +62,14 @@ export async function shareConnections(
   options: SharingOptions,
 ): Promise<Sharing> {
   // Nothing was read of what is given: no state of a connection has to go.
-  await handlePipes.start();
-  const { result, why = 'Handles do not go over to another process as is known' } = handlePipes.verdict;
+  const { result, why = 'Handles do not go over to another process as is known' } = await handlePipes.settled();
   if (result !== 'right') throw new Error(why);
   if (addresses.length === 0) throw new Error('The new generation takes no connections over');
   return Sharing.start(addresses, options);
 }
 
-async function findObstacle(handing: Handing): Promise<string | undefined> {
-  await Promise.all([handlePipes.start(), handing.ready()]);
-  const { result, why } = handlePipes.verdict;
+/** A trial that takes long is waited for: a slow machine costs time, not connections. @returns why nothing can go over */
+export async function findObstacle(handing: Handing): Promise<string | undefined> {
+  const [{ result, why }] = await Promise.all([handlePipes.settled(), handing.ready()]);
   return result === 'right' ? undefined : why;
 }

@@ -26,16 +26,25 @@ const COUNTED_AS = { http1: 'idle', upgrade: 'upgraded', stream: 'streams', acce
 const LOOK_MS = 50;
 /** A process that has no room for one may have it later. */
 const REFUSED_MS = 1_000;
+const LATE = 'A process of the new generation does not respond: connections go on here until one does';
 
 /**
  * Gives the connections of this process to those of the next generation, while there are both: at first all that wait for nothing, and
  * later each when its request has ended.
  */
 export class HandOver implements SenderEvents {
-  /** Resolves when all connections were looked at once, and none is under way. */
+  /**
+   * Resolves when all connections were looked at once, and none is under way. While the other side does not respond, none of them has
+   * been: they go on here.
+   */
   readonly swept: Promise<HandOverFigures>;
   private tellSwept: (figures: HandOverFigures) => void = () => undefined;
-  private senders: readonly Sender[] = [];
+  private readonly senders: Sender[] = [];
+  private connecting = 0;
+  private isStarted = false;
+  /** Some came back, and have not been looked at since. */
+  private isOwed = false;
+  private isLateTold = false;
   private walk: Iterator<Departure> | undefined;
   private stays = noStays();
   private lastStays = noStays();
@@ -53,19 +62,42 @@ export class HandOver implements SenderEvents {
   /** @returns undefined where no process takes them: they end here */
   static async start(addresses: readonly HandoverAddress[], options: HandOverOptions): Promise<HandOver | undefined> {
     const handOver = new HandOver(options);
-    const connected = await Promise.allSettled(
-      addresses.map((address) => Sender.connect(address, options.clock, handOver)),
-    );
-    handOver.senders = connected.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
-    for (const one of connected) {
-      if (one.status === 'fulfilled') continue;
-      const why = (one.reason as Error).message;
-      options.log.warn({ why }, 'A process of the new generation takes no connections over');
-    }
-    if (handOver.senders.length === 0) return undefined;
+    // One that stands still keeps none of the others waiting.
+    const connected = addresses.map((address) => handOver.connect(address));
+    const isConnected = await Promise.any(connected).catch(() => false);
+    if (!isConnected) return undefined;
+    handOver.isStarted = true;
     options.plane.setHandingOver(true);
     handOver.ready();
     return handOver;
+  }
+
+  private async connect(address: HandoverAddress): Promise<true> {
+    const { clock, log } = this.options;
+    this.connecting += 1;
+    try {
+      this.senders.push(await Sender.connect(address, clock, this));
+      return true;
+    } catch (error) {
+      log.warn({ why: (error as Error).message }, 'A process of the new generation takes no connections over');
+      throw error;
+    } finally {
+      this.connecting -= 1;
+      this.connected();
+    }
+  }
+
+  /** One more, or one less to wait for, of those that were not the first. */
+  private connected(): void {
+    if (this.state === 'stopped') for (const sender of this.senders) if (sender.size === 0) sender.close();
+    if (this.isStarted) this.ready();
+  }
+
+  /** No process that lives takes any now: what could go is not to end here. */
+  get isLate(): boolean {
+    if (this.state === 'stopped') return false;
+    const living = this.senders.filter(({ isOver }) => !isOver);
+    return living.length === 0 ? this.connecting > 0 : living.every((sender) => sender.isLate);
   }
 
   get figures(): HandOverFigures {
@@ -93,6 +125,15 @@ export class HandOver implements SenderEvents {
     this.counts[COUNTED_AS[departure.data.type]] += 1;
   }
 
+  late(): void {
+    if (!this.isLateTold) this.options.log.warn({}, LATE);
+    this.isLateTold = true;
+  }
+
+  kept(): void {
+    this.isOwed = true;
+  }
+
   refused(_: Departure, why: string): void {
     this.refusedUntilMs = this.options.clock.nowMs() + REFUSED_MS;
     if (why !== this.lastRejection) this.options.log.warn({ why }, 'The new generation did not take a connection over');
@@ -101,14 +142,15 @@ export class HandOver implements SenderEvents {
 
   ready(): void {
     if (this.state !== 'waiting') return;
-    if (this.senders.every(({ isOver }) => isOver)) return this.giveUp();
+    if (this.connecting === 0 && this.senders.every(({ isOver }) => isOver)) return this.giveUp();
     this.state = 'offering';
     try {
       while (this.offerNext());
     } finally {
       this.state = 'waiting';
     }
-    if (this.walk === undefined && this.underWay === 0) this.tellSwept(this.figures);
+    const isSwept = this.walk === undefined && this.underWay === 0 && !this.isOwed;
+    if (isSwept && !this.isLate) this.tellSwept(this.figures);
   }
 
   private get underWay(): number {
@@ -144,6 +186,7 @@ export class HandOver implements SenderEvents {
 
   private begin(): Iterator<Departure> {
     this.stays = noStays();
+    this.isOwed = false;
     return this.options.plane.handing.departures(this.stays)[Symbol.iterator]();
   }
 

@@ -1,6 +1,6 @@
 import net, { AddressInfo, Server, Socket } from 'node:net';
 import { NOBODY } from '../data-plane/contract/transport';
-import { SelfCheck, Verdict, reachVerdict } from '../data-plane/shared/self-check';
+import { SelfCheck, Verdict, reachVerdict, withinTime } from '../data-plane/shared/self-check';
 import { HandleTransport } from '../data-plane/transport/handle-transport';
 import type { Handle } from '../data-plane/transport/native';
 import { HandlePipe, PipeMessage } from './handle-pipe';
@@ -117,13 +117,4 @@ class Trial {
       from!.end();
     });
   }
-}
-
-/** A busy machine is no proof of anything. */
-function withinTime(trial: Promise<Verdict>, limitMs: number): Promise<Verdict> {
-  return new Promise((resolve, reject) => {
-    const late: Verdict = { result: 'untried', why: `it came to no result within ${limitMs / 1000} s` };
-    const timer = setTimeout(() => resolve(late), limitMs);
-    trial.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
 }

@@ -7,12 +7,14 @@ import { FORMAT, HandoverAddress, ToReceiver, ToSender } from './messages';
 const MAX_UNDER_WAY = 32;
 /** A receiver that does not respond within this gets nothing more until it does: its process stands still, and clients wait. */
 const RESPONSE_MS = 2_000;
-/** Nothing waits for it. */
-const ADMISSION_MS = 30_000;
 
 export interface SenderEvents {
   /** Another process owns it. */
   handedOver(departure: Departure): void;
+  /** It does not respond in time: what was under way goes on here, and may go when it responds. */
+  late(): void;
+  /** Connections that were under way go on here. */
+  kept(): void;
   /** It goes on here, and will not be taken there. */
   refused(departure: Departure, why: string): void;
   /** There is room for more. */
@@ -43,12 +45,20 @@ export class Sender {
     private readonly events: SenderEvents,
   ) {}
 
-  /** @throws Error that says why there is no way */
-  static async connect({ path, secret }: HandoverAddress, clock: Clock, events: SenderEvents): Promise<Sender> {
+  /**
+   * @param admissionMs it has to be let in within this. Default: for as long as the receiver lives
+   * @throws Error that says why there is no way
+   */
+  static async connect(
+    { path, secret }: HandoverAddress,
+    clock: Clock,
+    events: SenderEvents,
+    admissionMs?: number,
+  ): Promise<Sender> {
     const pipe = await HandlePipe.connect(path);
     const sender = new Sender(pipe, clock, events);
     try {
-      await sender.admit(secret);
+      await sender.admit(secret, admissionMs);
     } catch (error) {
       pipe.close();
       throw error;
@@ -62,6 +72,10 @@ export class Sender {
 
   get isOver(): boolean {
     return this.state === 'over';
+  }
+
+  get isLate(): boolean {
+    return this.state === 'late';
   }
 
   get size(): number {
@@ -83,9 +97,14 @@ export class Sender {
     this.pipe.close();
   }
 
-  private admit(secret: string): Promise<void> {
+  private admit(secret: string, admissionMs = Infinity): Promise<void> {
     return new Promise((resolve, reject) => {
-      const cancel = this.clock.after(ADMISSION_MS, () => reject(new Error('It does not respond')));
+      // It may stand still: for as long as it lives it may let this process in.
+      let cancel = this.clock.after(Math.min(RESPONSE_MS, admissionMs), () => {
+        this.events.late();
+        if (admissionMs === Infinity) return;
+        cancel = this.clock.after(admissionMs, () => reject(new Error('It does not respond')));
+      });
       const heard = (by: () => void) => {
         cancel();
         by();
@@ -153,6 +172,7 @@ export class Sender {
   private onEnd(): void {
     this.stop('It is gone');
     for (const id of [...this.underWay.keys()]) this.keep(id);
+    this.events.kept();
     this.events.ready();
   }
 
@@ -176,8 +196,10 @@ export class Sender {
     if (ids.length === 0) return this.events.ready();
     const departures = ids.map((id) => this.underWay.get(id)!.departure);
     this.underWay.clear();
+    this.events.kept();
     this.send({ is: 'back', ids }, {}, () => {
       for (const departure of departures) departure.keep();
+      this.events.kept();
       this.events.ready();
     });
   }
@@ -196,6 +218,7 @@ export class Sender {
       if (this.state !== 'open' || first === undefined) return;
       if (this.clock.nowMs() - first.sinceMs < RESPONSE_MS) return this.watch();
       this.state = 'late';
+      this.events.late();
       this.callBack();
     });
   }

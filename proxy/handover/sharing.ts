@@ -10,6 +10,9 @@ export interface SharingOptions {
   readonly log: { warn(figures: object, message: string): void };
 }
 
+/** A canary that does not respond within this gets no share. */
+const ADMISSION_MS = 30_000;
+
 /**
  * Gives a share of the connections that this process accepts to processes of another generation, before anything of them is read. One
  * that no process takes is served here: a canary that hangs or has died costs no connection that it has not taken.
@@ -26,7 +29,7 @@ export class Sharing implements SenderEvents {
   static async start(addresses: readonly HandoverAddress[], options: SharingOptions): Promise<Sharing> {
     const sharing = new Sharing(options);
     const connected = await Promise.allSettled(
-      addresses.map((address) => Sender.connect(address, options.clock, sharing)),
+      addresses.map((address) => Sender.connect(address, options.clock, sharing, ADMISSION_MS)),
     );
     sharing.senders = connected.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
     const failed = connected.find((one) => one.status === 'rejected');
@@ -64,6 +67,14 @@ export class Sharing implements SenderEvents {
 
   handedOver(): void {
     return;
+  }
+
+  late(): void {
+    // Its share is accepted here meanwhile.
+  }
+
+  kept(): void {
+    // It is accepted here.
   }
 
   refused(_: Departure, why: string): void {

@@ -109,13 +109,18 @@ export function openEnds(
 /** Why one of them has to stay, as far as that is known without touching it. */
 function findObstacle(transports: readonly Transport[], tls: Tls13Connections | undefined): StayReason | undefined {
   for (const [index, transport] of transports.entries()) {
-    if (transport instanceof HandleTransport || transport instanceof Tls13Transport) {
+    if (isPlain(transport) || transport instanceof Tls13Transport) {
       if (!transport.isQuiet) return 'pending';
     } else if (!transport.isTls) return 'unknown';
     else if (index > 0) return 'upstreamTls';
     else if (!isNative(transport) || tls?.isRight !== true) return 'tls';
   }
   return undefined;
+}
+
+/** What was accepted while the fast path had not been tried is a stream of Node's. */
+function isPlain(transport: Transport): transport is HandleTransport | StreamTransport {
+  return transport instanceof HandleTransport || (transport instanceof StreamTransport && !transport.isTls);
 }
 
 function isNative(transport: Transport): transport is TlsTransport | StreamTransport {
@@ -143,7 +148,7 @@ function takeNatives(transports: readonly Transport[], tls: Tls13Connections | u
 }
 
 function takeEnd(transport: Transport, natives: readonly TakenNative[], tls: Tls13Connections | undefined): TakenEnd {
-  if (transport instanceof HandleTransport) {
+  if (isPlain(transport)) {
     const { handle, ...end } = transport.pack();
     return {
       ...{ end, handle },

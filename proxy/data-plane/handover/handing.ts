@@ -63,7 +63,7 @@ export class PlaneHanding implements Handing {
   constructor(private readonly plane: HandingPlane) {}
 
   async ready(): Promise<void> {
-    await this.plane.tls?.check.start();
+    await this.plane.tls?.check.settled();
   }
 
   /** The long-lived ones first: who is idle comes again, or not, and a request that it sends waits in the kernel. */

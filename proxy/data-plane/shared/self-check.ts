@@ -5,6 +5,8 @@ export interface Verdict {
   readonly result: 'right' | 'wrong' | 'untried';
   /** Why it is not right. */
   readonly why?: string;
+  /** It took too long, which is no more than a busy machine. */
+  readonly isLate?: boolean;
 }
 
 /** The network or the machine was in the way: that says nothing of what was to be tried. */
@@ -32,6 +34,20 @@ export class SelfCheck {
   /** Resolves when the first attempt has ended, with whatever result. */
   start(): Promise<void> {
     return (this.first ??= this.try());
+  }
+
+  /** Resolves when there is a result, or another reason than the time why there is none. */
+  async settled(): Promise<Verdict> {
+    await this.start();
+    while (this.verdict.isLate === true) {
+      await new Promise<void>((resolve) => {
+        const end = this.watch(() => {
+          end();
+          resolve();
+        });
+      });
+    }
+    return this.verdict;
   }
 
   /** `told` is called with each verdict from now on that is another one than before. @returns ends it */
@@ -68,7 +84,7 @@ export function reachVerdict(error: unknown): Verdict {
 /** A trial that takes longer comes to no result: a busy machine is no proof of anything. */
 export function withinTime(trial: Promise<Verdict>, limitMs: number): Promise<Verdict> {
   return new Promise((resolve, reject) => {
-    const late: Verdict = { result: 'untried', why: `it came to no result within ${limitMs / 1000} s` };
+    const late: Verdict = { result: 'untried', why: `it came to no result within ${limitMs / 1000} s`, isLate: true };
     const timer = setTimeout(() => resolve(late), limitMs);
     trial.then(resolve, reject).finally(() => clearTimeout(timer));
   });

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { tlsHandle } from './native';
+import type { PackedTransport } from './handle-transport';
+import { takeHandle, tlsHandle } from './native';
 import { NOBODY, Peer, Transport, TransportUser, describePeer } from '../contract/transport';
 
 /** A transport on a socket as Node documents it: for TLS, and wherever the fast one cannot be used. */
@@ -98,6 +99,22 @@ export class StreamTransport implements Transport {
   /** An end of either direction is known. */
   get hasEnded(): boolean {
     return this.socket.readableEnded || this.socket.writableEnded;
+  }
+
+  /** Nothing of it is under way in this process: `pack` may be called where it is not TLS. */
+  get isQuiet(): boolean {
+    const { socket } = this;
+    const { ended } = (socket as unknown as { _readableState: { readonly ended: boolean } })._readableState;
+    if (this.error || ended || socket.destroyed || socket.connecting || socket.writableEnded) return false;
+    return this.pendingWrites === 0 && socket.writableLength === 0 && socket.readableLength === 0;
+  }
+
+  /** Takes the connection out, for `HandleTransport.unpack`. The transport is of no use afterwards. */
+  pack(): PackedTransport {
+    const socket = this.giveUp(Buffer.alloc(0));
+    const handle = takeHandle(socket);
+    handle.readStop();
+    return { handle, hasReadEnd: false, isShutDown: false, peer: this.knownPeer };
   }
 
   stopReading(): Buffer {

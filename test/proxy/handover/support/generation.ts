@@ -15,14 +15,20 @@ import { SYSTEM_CLOCK } from '../../../../proxy/process/clock';
  * says. It kills itself at a message of the hand-over where it is asked to.
  */
 export type ToGeneration =
-  | { readonly do: 'serve'; readonly upstreamPort: number }
+  | { readonly do: 'serve'; readonly upstreamPort: number; readonly isUntried?: boolean }
   | { readonly do: 'receive' }
   | { readonly do: 'handOver'; readonly addresses: readonly HandoverAddress[] }
   | { readonly do: 'hold'; readonly isHolding: boolean }
   | { readonly do: 'drain'; readonly isDraining: boolean }
   | { readonly do: 'closeAll' }
   /** At the nth message of this name, before or behind it. */
-  | { readonly do: 'killAt'; readonly is: string; readonly nth: number; readonly when: 'before' | 'behind' }
+  | {
+      readonly do: 'killAt';
+      readonly is: string;
+      readonly nth: number;
+      readonly when: 'before' | 'behind';
+      readonly signal?: 'SIGSTOP';
+    }
   | { readonly do: 'report' };
 
 const ledger = new Ledger();
@@ -61,9 +67,9 @@ function pass({ is }: { readonly is?: string }): () => void {
   if (kill === undefined || is !== kill.is) return () => undefined;
   seen += 1;
   const isIt = seen === kill.nth;
-  const end = () => process.kill(process.pid, 'SIGKILL');
+  const end = () => process.kill(process.pid, kill!.signal ?? 'SIGKILL');
   if (isIt && kill.when === 'before') end();
-  return () => isIt && end();
+  return () => isIt && kill?.when === 'behind' && end();
 }
 
 /** Every message, sent or received, passes here. */
@@ -99,6 +105,7 @@ async function follow(order: ToGeneration): Promise<unknown> {
       // What was accepted on Node's streams would stay: a busy machine may need several attempts to see that it need not.
       while ((await fastPath.start(), fastPath.verdict.result) === 'untried')
         await new Promise<void>((resolve) => fastPath.watch(() => resolve()));
+      if (order.isUntried === true) fastPath.verdict = { result: 'untried', why: 'as on a machine that is too busy' };
       return plane.listen({ host: '127.0.0.1', port: 0 });
     case 'receive':
       await plane.handing.ready();

@@ -29,7 +29,8 @@ const EVENT_MS = 7;
 
 /** Made once a test file. */
 export function bundleGeneration(): {
-  start(upstreamPort?: number, tls?: CertificatePair): Promise<Generation>;
+  /** `isUntried`: it accepts as before its fast path was tried. */
+  start(upstreamPort?: number, tls?: CertificatePair, isUntried?: boolean): Promise<Generation>;
   remove(): void;
 } {
   const folder = mkdtempSync(path.join(tmpdir(), 'drainshift-generation-'));
@@ -42,7 +43,7 @@ export function bundleGeneration(): {
     outfile: bundle,
   });
   return {
-    start: (upstreamPort, tls) => Generation.start(bundle, upstreamPort, tls),
+    start: (upstreamPort, tls, isUntried) => Generation.start(bundle, upstreamPort, tls, isUntried),
     remove: () => rmSync(folder, { recursive: true }),
   };
 }
@@ -67,7 +68,12 @@ export class Generation {
     });
   }
 
-  static async start(bundle: string, upstreamPort?: number, tls?: CertificatePair): Promise<Generation> {
+  static async start(
+    bundle: string,
+    upstreamPort?: number,
+    tls?: CertificatePair,
+    isUntried = false,
+  ): Promise<Generation> {
     const child = fork(bundle, tls === undefined ? [] : [JSON.stringify(tls)], {
       serialization: 'advanced',
       execArgv: ['--no-deprecation'],
@@ -75,7 +81,7 @@ export class Generation {
     later(() => void child.kill('SIGKILL'));
     const generation = new Generation(child);
     if (upstreamPort !== undefined)
-      generation.port = (await generation.call<{ port: number }>({ do: 'serve', upstreamPort })).port;
+      generation.port = (await generation.call<{ port: number }>({ do: 'serve', upstreamPort, isUntried })).port;
     return generation;
   }
 
