@@ -44,7 +44,7 @@ export class HandOver implements SenderEvents {
   private isStarted = false;
   /** Some came back, and have not been looked at since. */
   private isOwed = false;
-  private isLateTold = false;
+  private hasWarnedOfLate = false;
   private walk: Iterator<Departure> | undefined;
   private stays = noStays();
   private lastStays = noStays();
@@ -126,8 +126,8 @@ export class HandOver implements SenderEvents {
   }
 
   late(): void {
-    if (!this.isLateTold) this.options.log.warn({}, LATE);
-    this.isLateTold = true;
+    if (!this.hasWarnedOfLate) this.options.log.warn({}, LATE);
+    this.hasWarnedOfLate = true;
   }
 
   kept(): void {
