@@ -25,7 +25,7 @@ const COUNTED_AS = { http1: 'idle', upgrade: 'upgraded', stream: 'streams', acce
 /** Requests end in this process; their connections are looked at again so often. */
 const LOOK_MS = 50;
 /** A process that has no room for one may have it later. */
-const REFUSED_MS = 1_000;
+const REJECTED_MS = 1_000;
 const LATE = 'A process of the new generation does not respond: connections go on here until one does';
 
 /**
@@ -49,7 +49,7 @@ export class HandOver implements SenderEvents {
   private stays = noStays();
   private lastStays = noStays();
   private readonly counts = { idle: 0, upgraded: 0, streams: 0 };
-  private refusedUntilMs = -Infinity;
+  private rejectedUntilMs = -Infinity;
   private lastRejection = '';
   private sweeps = 0;
   private state: 'waiting' | 'offering' | 'stopped' = 'waiting';
@@ -134,8 +134,8 @@ export class HandOver implements SenderEvents {
     this.isOwed = true;
   }
 
-  refused(_: Departure, why: string): void {
-    this.refusedUntilMs = this.options.clock.nowMs() + REFUSED_MS;
+  rejected(_: Departure, why: string): void {
+    this.rejectedUntilMs = this.options.clock.nowMs() + REJECTED_MS;
     if (why !== this.lastRejection) this.options.log.warn({ why }, 'The new generation did not take a connection over');
     this.lastRejection = why;
   }
@@ -193,7 +193,7 @@ export class HandOver implements SenderEvents {
   private lookAgain(): void {
     this.cancelLook();
     const { clock } = this.options;
-    const afterMs = Math.max(LOOK_MS, this.refusedUntilMs - clock.nowMs());
+    const afterMs = Math.max(LOOK_MS, this.rejectedUntilMs - clock.nowMs());
     this.cancelLook = clock.after(afterMs, () => {
       if (this.state === 'stopped') return;
       this.walk ??= this.begin();

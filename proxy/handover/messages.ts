@@ -1,7 +1,7 @@
 import type { PackedData } from '../data-plane/contract/handover';
 
 /** Another number is another format, of a generation with other code: nothing is handed over between them. */
-export const FORMAT = 4;
+export const FORMAT = 5;
 
 /** Where a process takes connections over, and what is to be said first. */
 export interface HandoverAddress {
@@ -29,10 +29,10 @@ export type ToReceiver =
 export type ToSender =
   | { readonly is: 'admitted' }
   /** It takes nothing from this sender. */
-  | { readonly is: 'rejected'; readonly why: string }
+  | { readonly is: 'notAdmitted'; readonly why: string }
   /** It has all of these, and could go on with them. */
   | { readonly is: 'taken'; readonly ids: readonly number[] }
   /** It has closed its copies. */
-  | { readonly is: 'refused'; readonly id: number; readonly why: string }
+  | { readonly is: 'rejected'; readonly id: number; readonly why: string }
   /** It understands nothing any more, and has closed its copies of all that it did not own. */
   | { readonly is: 'fault'; readonly why: string };

@@ -102,7 +102,7 @@ class Arrivals {
       return this.pipe.close();
     }
     if (message.format !== FORMAT)
-      return this.send({ is: 'rejected', why: `It must speak format ${FORMAT}, got ${message.format}` });
+      return this.send({ is: 'notAdmitted', why: `It must speak format ${FORMAT}, got ${message.format}` });
     this.isKnown = true;
     this.send({ is: 'admitted' });
   }
@@ -117,7 +117,7 @@ class Arrivals {
       this.arrivals.set(id, this.handing.arrive({ data: packed, bytes, handles }));
     } catch (error) {
       for (const handle of handles) handle.close();
-      return this.send({ is: 'refused', id, why: (error as Error).message });
+      return this.send({ is: 'rejected', id, why: (error as Error).message });
     }
     // One response to all that came together.
     if (this.taken.push(id) > 1) return;

@@ -16,7 +16,7 @@ export interface SenderEvents {
   /** Connections that were under way go on here. */
   kept(): void;
   /** It goes on here, and will not be taken there. */
-  refused(departure: Departure, why: string): void;
+  rejected(departure: Departure, why: string): void;
   /** There is room for more. */
   ready(): void;
 }
@@ -120,7 +120,9 @@ export class Sender {
             };
             heard(resolve);
           } else
-            heard(() => reject(new Error(message.is === 'rejected' ? message.why : 'It does not let this process in')));
+            heard(() =>
+              reject(new Error(message.is === 'notAdmitted' ? message.why : 'It does not let this process in')),
+            );
         },
         onEnd: () => heard(() => reject(new Error('It does not let this process in'))),
         onFault: (error) => heard(() => reject(error)),
@@ -135,12 +137,12 @@ export class Sender {
     switch (message.is) {
       case 'taken':
         return this.release(message.ids);
-      case 'refused':
-        return this.refused(message.id, message.why);
+      case 'rejected':
+        return this.rejected(message.id, message.why);
       case 'fault':
         return this.onFault(new Error(message.why));
       case 'admitted':
-      case 'rejected':
+      case 'notAdmitted':
         return;
     }
   }
@@ -159,12 +161,12 @@ export class Sender {
     this.events.ready();
   }
 
-  private refused(id: number, why: string): void {
+  private rejected(id: number, why: string): void {
     const offered = this.underWay.get(id);
     if (offered === undefined) return;
     this.underWay.delete(id);
     offered.departure.keep();
-    this.events.refused(offered.departure, why);
+    this.events.rejected(offered.departure, why);
     this.events.ready();
   }
 

@@ -77,7 +77,7 @@ export class Sharing implements SenderEvents {
     // It is accepted here.
   }
 
-  refused(_: Departure, why: string): void {
+  rejected(_: Departure, why: string): void {
     if (why !== this.lastRejection) this.options.log.warn({ why }, 'The canary did not take a connection');
     this.lastRejection = why;
   }
