@@ -224,6 +224,7 @@ class Proxy implements StagedProxy {
   private receiver: Receiver | undefined;
   /** From when it begins: it may be asked for again before it has. */
   private sharing: Promise<Sharing> | undefined;
+  private sharingOver: Promise<void> = Promise.resolve();
   private hasOrders = false;
   private handOver: HandOver | undefined;
   private isDrainOwn = false;
@@ -516,13 +517,17 @@ class Proxy implements StagedProxy {
   async share({ share, handover }: ShareOrder): Promise<void> {
     if (share === 0) return this.stopSharing();
     const { plane, clock, log } = this;
-    const sharing = (this.sharing ??= shareConnections(handover, { plane, clock, log }));
-    sharing.catch(() => (this.sharing = undefined));
+    // The one before may still be starting: when it ends, the plane gives nothing to whichever is there.
+    const sharing = (this.sharing ??= this.sharingOver.then(() => shareConnections(handover, { plane, clock, log })));
+    sharing.catch(() => {
+      if (this.sharing === sharing) this.sharing = undefined;
+    });
     (await sharing).setShare(share);
   }
 
   private stopSharing(): void {
-    this.sharing?.then(
+    if (this.sharing === undefined) return;
+    this.sharingOver = this.sharing.then(
       (sharing) => sharing.stop(),
       () => undefined,
     );

@@ -40,8 +40,8 @@ const MAX_DATA_BYTES = 1024 * 1024;
 const MAX_BYTES = 16 * 1024 * 1024;
 /** Messages that leave together: their handles must be at most 255. */
 const MAX_BATCH = 16;
-/** With more that waits, a batch leaves: so that it is far from what one may be. */
-const MAX_BATCH_CHARACTERS = 64 * 1024;
+/** With more that waits, a batch leaves: so that it is far from what one may be. Of its data and the bytes beside it. */
+const MAX_BATCH_LENGTH = 64 * 1024;
 const NOTHING = Buffer.alloc(0);
 /** All pipes of the process read into it, one after the other. Nothing stays in it: it may be keys. */
 const shared = Buffer.allocUnsafeSlow(64 * 1024);
@@ -72,7 +72,7 @@ export class HandlePipe {
   private rest: Buffer = NOTHING;
   private handles: ConnectionHandle[] = [];
   private queue: Queued[] = [];
-  private queuedCharacters = 0;
+  private queuedLength = 0;
   private state: 'open' | 'faulty' | 'closed' = 'open';
 
   private constructor(
@@ -122,10 +122,12 @@ export class HandlePipe {
    */
   send({ data, bytes = [], handles = [] }: PipeMessage, left?: () => void): void {
     if (this.state === 'closed') return left?.();
-    const triple: Triple = [data, bytes.map(({ length }) => length), handles.map(identify)];
+    const lengths = bytes.map(({ length }) => length);
+    const triple: Triple = [data, lengths, handles.map(identify)];
     const text = JSON.stringify(triple);
-    if (this.queuedCharacters + text.length > MAX_BATCH_CHARACTERS) this.flush();
-    this.queuedCharacters += text.length;
+    const all = lengths.reduce((sum, length) => sum + length, text.length);
+    if (this.queuedLength + all > MAX_BATCH_LENGTH) this.flush();
+    this.queuedLength += all;
     if (this.queue.push({ text, bytes, handles, left }) === 1) queueMicrotask(() => this.flush());
     else if (this.queue.length === MAX_BATCH) this.flush();
   }
@@ -141,7 +143,7 @@ export class HandlePipe {
     const batch = this.queue;
     if (batch.length === 0) return;
     this.queue = [];
-    this.queuedCharacters = 0;
+    this.queuedLength = 0;
     const text = Buffer.from(`[${batch.map((one) => one.text).join()}]`);
     const body = concat(batch.flatMap(({ bytes }) => bytes));
     const handles = batch.flatMap((one) => one.handles);

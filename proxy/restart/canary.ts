@@ -25,6 +25,8 @@ export class Canary {
   share: number;
   lastReport: LedgerReport | undefined;
   isGone = false;
+  /** It serves its share, and was not told to take over: what fails here is no reason to end it. */
+  isSettled = false;
   readonly successor: Successor;
   readonly number: number;
   private readonly startedMs: number;

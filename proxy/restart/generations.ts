@@ -287,6 +287,8 @@ export class Generations implements AdminTarget, Integrations {
       case 'complete':
         return this.attempt('the canary takes over', () => this.replaceBy(this.canary!.successor, own));
       case 'takeBack':
+        // At once: what is ordered next must not have it take over.
+        this.canary!.share = 0;
         return this.inTurn(() => this.takeBack(own));
     }
   }
@@ -303,9 +305,12 @@ export class Generations implements AdminTarget, Integrations {
     } catch (error) {
       this.state = 'serving';
       const { message } = error as Error;
-      // Its counters are lost with it.
-      this.loseCanary(message);
-      this.successor?.kill();
+      // One that was not told of a takeover goes on with its share.
+      if (this.canary?.isSettled !== true) {
+        // Its counters are lost with it.
+        this.loseCanary(message);
+        this.successor?.kill();
+      }
       this.failed = message;
       settled?.();
       log.error(`The restart failed, and this generation goes on: ${message}`);
@@ -333,6 +338,8 @@ export class Generations implements AdminTarget, Integrations {
       if ((await canary.report()) === undefined) throw new Error(successor.why());
       this.canary = canary;
       await own.share({ share, handover: successor.handover });
+      if (canary.isGone) throw new Error(successor.why());
+      canary.isSettled = true;
     });
     this.state = 'serving';
     settled?.();
@@ -341,24 +348,24 @@ export class Generations implements AdminTarget, Integrations {
 
   private async changeShare(own: OwnGeneration, share: number): Promise<string | undefined> {
     const { canary } = this;
-    if (!canary) return 'There must be a canary to give a share to, got one that has just ended';
+    if (!canary || canary.share === 0) return 'There must be a canary to give a share to, got one that has just ended';
     await own.share({ share, handover: canary.successor.handover });
-    canary.share = share;
+    if (canary.share > 0) canary.share = share;
     this.options.log.info({ share, canary: canary.successor.pid }, 'The canary has another share');
     return undefined;
   }
 
   private async takeBack(own: OwnGeneration): Promise<string | undefined> {
-    const { canary } = this;
+    const { canary, options } = this;
+    const { log } = options;
     if (!canary) return 'There must be a canary to take back, got one that has just ended';
-    canary.share = 0;
-    await own.share({ share: 0, handover: [] });
+    // A worker that is late gives nothing any more as soon as it hears of it; the canary must not wait for that.
+    await own
+      .share({ share: 0, handover: [] })
+      .catch((err: unknown) => log.warn({ err }, 'A worker is late to end a share'));
     // Where none come back, all end there.
     canary.successor.takeBack(await own.receive().catch(() => []));
-    this.options.log.info(
-      { canary: canary.successor.pid },
-      'The canary is taken back, and gets no connection any more',
-    );
+    log.info({ canary: canary.successor.pid }, 'The canary is taken back, and gets no connection any more');
     return undefined;
   }
 
@@ -461,6 +468,7 @@ export class Generations implements AdminTarget, Integrations {
     const integrations = await handOver();
     const { identity, instance } = this;
     const nonces = own.adminServer?.nonces ?? [];
+    if (this.canary) this.canary.isSettled = false;
     try {
       await successor.takeOver({ identity, instance, inForce: own.inForce, nonces, integrations }, timeoutMs);
     } catch (error) {

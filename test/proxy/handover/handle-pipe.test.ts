@@ -55,6 +55,23 @@ test('messages of every length arrive whole and in order, and the end behind the
   }
 });
 
+test('messages of one turn that are too long together arrive all the same', async () => {
+  const [from, to] = await connect();
+  const came: number[] = [];
+  const ended = new Promise<void>((resolve, reject) =>
+    to.start({ onMessage: ({ bytes }) => came.push(bytes[0]!.length), onEnd: resolve, onFault: reject }),
+  );
+  const length = 1_100_000;
+  const left = Array.from(
+    { length: 16 },
+    () => new Promise<void>((resolve) => from.send({ data: {}, bytes: [Buffer.alloc(length)] }, resolve)),
+  );
+  await Promise.all(left);
+  from.close();
+  await ended;
+  expect(came).toEqual(left.map(() => length));
+});
+
 test('many messages of one turn arrive one by one, each with its bytes, and leave in their order', async () => {
   const [from, to] = await connect();
   const came: Required<PipeMessage>[] = [];

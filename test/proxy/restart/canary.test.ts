@@ -131,7 +131,11 @@ test('a canary that is taken back returns its connections; one that dies costs i
   ]);
   const first = findCanary(proxy);
   const before = await findReport(admin);
-  expect((await restart({ admin }, { share: 0 })).status).toBe(202);
+  // Each report waits for both generations, and an order for the reports: the second one must not wait for the first.
+  const reports = Array.from({ length: 10 }, () => findReport(admin));
+  const orders = await Promise.all([restart({ admin }, { share: 0 }), restart({ admin }, { share: 0 })]);
+  await Promise.all(reports);
+  expect(orders.map(({ status }) => status).sort()).toEqual([202, 409]);
   await until(async () => (await findGenerations(admin)).restart === 'none');
   await until(() => !isAlive(first));
   await talk(sockets);
