@@ -45,9 +45,12 @@ export class Receiver {
 
   private accept(socket: Socket): void {
     try {
-      const channel = new Arrivals(HandlePipe.accept(socket), this.handing, this.secret, (why) => {
-        if (why !== undefined) this.log.warn({ why }, 'Connections of the generation before are not taken over');
-        this.channels.delete(channel);
+      const channel = new Arrivals(HandlePipe.accept(socket), this.handing, this.secret, {
+        ended: (why) => {
+          if (why !== undefined) this.log.warn({ why }, 'Connections of the generation before are not taken over');
+          this.channels.delete(channel);
+        },
+        lost: (why) => this.log.warn({ why }, 'A connection of the generation before was lost as it was taken over'),
       });
       this.channels.add(channel);
     } catch (error) {
@@ -55,6 +58,13 @@ export class Receiver {
       this.log.warn({ why: (error as Error).message }, 'Connections of the generation before are not taken over');
     }
   }
+}
+
+interface ArrivalsEvents {
+  /** @param why undefined where it was in order */
+  ended(why: string | undefined): void;
+  /** An error of our own: the others go on. */
+  lost(why: string): void;
 }
 
 /**
@@ -70,7 +80,7 @@ class Arrivals {
     private readonly pipe: HandlePipe,
     private readonly handing: Handing,
     private readonly secret: string,
-    private readonly ended: (why: string | undefined) => void,
+    private readonly events: ArrivalsEvents,
   ) {
     pipe.start({
       onMessage: (message) => this.onMessage(message),
@@ -131,20 +141,24 @@ class Arrivals {
   private settle(id: number, how: (arrival: Arrival) => void): void {
     const arrival = this.arrivals.get(id);
     this.arrivals.delete(id);
-    if (arrival !== undefined) how(arrival);
+    try {
+      if (arrival !== undefined) how(arrival);
+    } catch (error) {
+      this.events.lost((error as Error).message);
+    }
   }
 
   /** It is gone, and read none of what it had not called back. */
   private onEnd(): void {
     for (const id of [...this.arrivals.keys()]) this.settle(id, (arrival) => arrival.begin());
-    this.ended(undefined);
+    this.events.ended(undefined);
   }
 
   /** Which of them are released is not known any more: none may have two readers. */
   private onFault(error: Error): void {
     for (const id of [...this.arrivals.keys()]) this.settle(id, (arrival) => arrival.drop());
     this.send({ is: 'fault', why: error.message });
-    this.ended(error.message);
+    this.events.ended(error.message);
   }
 
   private send(data: ToSender): void {
