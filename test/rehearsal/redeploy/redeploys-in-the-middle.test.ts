@@ -98,6 +98,12 @@ function liveRule() {
   return action.forward;
 }
 
+/** Why the cutover is over already; undefined while it is not. */
+async function findEnd(): Promise<unknown> {
+  const ended = cutover.then(({ evidence: { outcome, rollback, failure } }) => ({ outcome, rollback, failure }));
+  return Promise.race([ended, new Promise((resolve) => setImmediate(resolve))]);
+}
+
 test('the rule was created by its own function, and everything refers to it by the ARN that it has there', () => {
   const { elb, config } = running.cloud.model;
   expect(elb.rule(config.weightedRuleArn)).toMatchObject({ priority: 1000, listenerArn: config.weightedListenerArn });
@@ -111,6 +117,7 @@ test('another certificate in the first bake: the listeners have it, and the weig
 });
 
 test('an unrelated change, of the functions themselves, touches neither the rule nor the cutover', async () => {
+  expect(await findEnd()).toBeUndefined();
   const before = liveRule();
   const other = changedApp(app, 'unrelated', (type, properties) => {
     if (type === 'AWS::Lambda::Function') properties.Description = 'as redeployed';
@@ -123,6 +130,7 @@ test('an unrelated change, of the functions themselves, touches neither the rule
   expect(redeployed.applied.join()).toContain('(AWS::Lambda::Function)');
   expect(redeployed.applied.join()).not.toContain('Custom::');
   expect(liveRule()).toEqual(before);
+  expect(await findEnd()).toBeUndefined();
   expect(await readBackWeights(running.cloud)).toEqual(HALF);
 });
 
