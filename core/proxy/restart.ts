@@ -1,6 +1,4 @@
 import type { Problems } from '../validation/problems';
-import type { LedgerReport } from './admin-api';
-import { addKinds, NO_CONNECTIONS, total } from './connections';
 
 /** What a new generation may have a share of. The admin port stays with the generation that is in charge. */
 export const CANARY_LISTENERS = ['data'] as const;
@@ -46,10 +44,12 @@ export interface CanaryReport {
   readonly generations: readonly [GenerationFigures, GenerationFigures];
 }
 
-export interface GenerationFigures extends Pick<LedgerReport, 'requests'> {
+export interface GenerationFigures {
   readonly number: number;
   /** Live ones, and those that are carried. */
   readonly connections: number;
+  /** As in a `LedgerReport`. */
+  readonly requests: { readonly total: number; readonly responded: number; readonly errors: number };
 }
 
 /** What a restart order comes to. */
@@ -98,21 +98,6 @@ function readListeners(value: unknown, problems: Problems): readonly CanaryListe
   }
   problems.add('listeners', `a list of ${CANARY_LISTENERS.join(', ')}`, value);
   return undefined;
-}
-
-/** @param since a report of the same counters; absent: from their start */
-export function countGeneration(number: number, now: LedgerReport, since?: LedgerReport): GenerationFigures {
-  const { active, carried = NO_CONNECTIONS, requests } = now;
-  const before = since?.instance === now.instance ? since.requests : { total: 0, responded: 0, errors: 0 };
-  return {
-    number,
-    connections: total(addKinds(active, carried)),
-    requests: {
-      total: requests.total - before.total,
-      responded: requests.responded - before.responded,
-      errors: requests.errors - before.errors,
-    },
-  };
 }
 
 const MILLION = 1_000_000;

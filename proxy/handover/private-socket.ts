@@ -46,7 +46,7 @@ export async function removeLeftSockets(folder = tmpdir()): Promise<void> {
 async function removeLeft(folder: string, name: string): Promise<void> {
   const pid = Number(NAME.exec(name)?.[1]);
   const directory = join(folder, name);
-  if (Number.isNaN(pid) || isAlive(pid) || !(await isOwn(directory))) return;
+  if (!(pid > 0) || isAlive(pid) || !(await isOwn(directory))) return;
   const path = join(directory, SOCKET);
   // A process of another container has another number here, and listens all the same.
   if (!(await isRefused(path))) return;

@@ -1,5 +1,6 @@
 import type { LedgerReport } from '../../core/proxy/admin-api';
-import { CanaryReport, countGeneration } from '../../core/proxy/restart';
+import { countGeneration } from '../../core/proxy/count-generation';
+import type { CanaryReport } from '../../core/proxy/restart';
 import type { Clock } from '../process/clock';
 import type { Order, ResponseTo, RpcRequest } from '../workers/messages';
 import { WorkerGone, WorkerLate } from '../workers/rpc';

@@ -13,6 +13,7 @@ const MAX_FLAGS = 1;
 /** Classes with more flags than that, and what the flags say independently of each other. */
 const INDEPENDENT: Readonly<Record<string, string>> = {
   Addresses: 'a lookup is under way; the last one failed',
+  Canary: 'it has ended; what fails here is no reason to end it',
   Download: 'the client has to read; the response is of a kind that may be silent',
   Engine: 'a plane drains, holds and closes',
   Elder: 'it has ended; this one was its canary, and was told to end',
@@ -24,6 +25,7 @@ const INDEPENDENT: Readonly<Record<string, string>> = {
   FrameScanner: 'a parser: inside of a message; a Close frame came',
   Group: 'its workers wait for their port; what was ordered before is in force',
   GrpcWatch: 'the upload has ended; it is a stream, for good',
+  HandOver: 'it has begun; some came back and were not looked at since; it has warned of a late receiver',
   HandleTransport: 'reading is paused; the peer has ended its direction',
   Http1Client: 'its upload is paused; a loop is running, which must not be entered again',
   Http1Upstream: 'a client has logged in on it; it served before; something of the request has left',
