@@ -27,7 +27,8 @@ export async function quiet(still: Stillness, deadlineMs: number, clock: Clock):
   for (;;) {
     const nowMs = clock.nowMs();
     const sinceMs = Math.max(beganMs, still.lastRequestMs());
-    const isQuiet = () => still.clients() === 0 || nowMs - sinceMs >= QUIET_MS;
+    // What the last requests came to is still being reported then, even if none can come any more.
+    const isQuiet = () => nowMs - (still.clients() === 0 ? still.lastRequestMs() : sinceMs) >= QUIET_MS;
     if (nowMs >= deadlineMs || (still.active() === 0 && isQuiet())) return;
     await new Promise<void>((resolve) => clock.after(LOOK_MS, resolve));
   }
