@@ -345,7 +345,7 @@ export class Mover {
     }
   }
 
-  /** In a hold all clients wait, whether their connections are under way or not: it is over the sooner, the more are. */
+  /** In a hold all clients wait, whether their connections are under way or not: the more are, the sooner all have moved. */
   private findLimit(movable: Movable | undefined): number {
     const { concurrency } = this.options;
     if (this.heldAt !== undefined || movable?.isAway === true) return concurrency;

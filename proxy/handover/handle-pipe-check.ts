@@ -1,5 +1,5 @@
 import net, { AddressInfo, Server, Socket } from 'node:net';
-import { NOBODY } from '../data-plane/contract/transport';
+import { NO_USER } from '../data-plane/contract/transport';
 import { SelfCheck, Verdict, reachVerdict, withinTime } from '../data-plane/shared/self-check';
 import { HandleTransport } from '../data-plane/transport/handle-transport';
 import type { Handle } from '../data-plane/transport/native';
@@ -107,7 +107,7 @@ class Trial {
     return new Promise((resolve) => {
       let text = '';
       to!.user = {
-        ...NOBODY,
+        ...NO_USER,
         onData: (bytes, length) => (text += bytes.toString('latin1', 0, length)),
         onEnd: () => resolve(text === BYTES.toString('latin1') ? RIGHT : wrong('bytes are lost on the way')),
         onClose: (error) => resolve(error ? reachVerdict(error) : wrong('a connection closes with its copy')),

@@ -5,7 +5,7 @@ import { trustingLimits } from '../../proxy/data-plane/contract/limits';
 import { Exchange } from '../../proxy/data-plane/exchange/exchange';
 import { Http1Client } from '../../proxy/data-plane/http1/http1-client';
 import { StreamTransport } from '../../proxy/data-plane/transport/stream-transport';
-import { NOBODY } from '../../proxy/data-plane/contract/transport';
+import { NO_USER } from '../../proxy/data-plane/contract/transport';
 import { Ledger } from '../../proxy/data-plane/contract/ledger';
 import type { DownstreamStream, EngineHead } from '../../proxy/data-plane/contract/streams';
 import { later, stopAll, until } from '../proxy/support/world';
@@ -25,7 +25,7 @@ test('a wire over a stream has something pending until the kernel has all of it'
   await new Promise((resolve) => socket.once('connect', resolve));
   const transport = new StreamTransport(socket);
   let drains = 0;
-  transport.user = { ...NOBODY, onDrain: () => (drains += 1) };
+  transport.user = { ...NO_USER, onDrain: () => (drains += 1) };
   transport.write('x');
   expect([transport.hasPending, transport.isBackedUp]).toEqual([true, false]);
   await until(() => drains === 1);

@@ -61,7 +61,7 @@ export interface TransportUser {
 }
 
 /** For a transport that is not in use: what arrives is dropped. */
-export const NOBODY: TransportUser = {
+export const NO_USER: TransportUser = {
   onData: () => undefined,
   onDrain: () => undefined,
   onError: () => undefined,

@@ -2,7 +2,7 @@ import type { RejectedRequest } from '../contract/data-plane';
 import { CONNECTION_BYTES, Holder } from '../shared/memory-budget';
 import { ProxyHeaderFault, readProxyHeader } from './proxy-protocol';
 import type { Ticker, Ticking } from '../shared/ticker';
-import { NOBODY, Transport, TransportUser } from '../contract/transport';
+import { NO_USER, Transport, TransportUser } from '../contract/transport';
 
 export interface HeaderReaderContext {
   readonly ticker: Ticker;
@@ -103,7 +103,7 @@ class HeaderReader implements TransportUser, Ticking, Holder {
   }
 
   private leave(): void {
-    this.transport.user = NOBODY;
+    this.transport.user = NO_USER;
     this.context.ticker.remove(this);
     this.left();
   }

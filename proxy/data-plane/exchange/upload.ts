@@ -115,5 +115,5 @@ class NoUpload extends Upload {
   }
 }
 
-const NOBODY = { pauseUpload: () => undefined, holdUpload: () => undefined, resumeUpload: () => undefined };
-export const NO_UPLOAD: Upload = new NoUpload(NOBODY, { bodyLength: 0, expectsContinue: false });
+const NO_USER = { pauseUpload: () => undefined, holdUpload: () => undefined, resumeUpload: () => undefined };
+export const NO_UPLOAD: Upload = new NoUpload(NO_USER, { bodyLength: 0, expectsContinue: false });

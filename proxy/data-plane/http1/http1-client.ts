@@ -4,7 +4,7 @@ import type { PackedHead, PackedHttp1, PackedWriter } from '../contract/handover
 import type { ClientExchange, ResponseHead, DownstreamStream, FieldBlock } from '../contract/streams';
 import { CONNECTION_BYTES, EXCHANGE_BYTES, Holder, TLS_BYTES } from '../shared/memory-budget';
 import type { Ticking } from '../shared/ticker';
-import { NOBODY, Transport, TransportUser } from '../contract/transport';
+import { NO_USER, Transport, TransportUser } from '../contract/transport';
 import { Ahead } from './message/read-ahead';
 import { ResponseWriter } from './response-writer';
 import { BodyReader } from './message/body-reader';
@@ -126,7 +126,7 @@ export class Http1Client implements DownstreamStream, TransportUser, BodySink, T
     const { taken: head, isFirst } = this.requests;
     const waitedMs = Math.max(0, this.context.ticker.nowMs - this.sinceMs);
     this.leave();
-    this.transport.user = NOBODY;
+    this.transport.user = NO_USER;
     return { head, waitedMs, isFirst };
   }
 
@@ -149,7 +149,7 @@ export class Http1Client implements DownstreamStream, TransportUser, BodySink, T
     const packed = { head: this.head!.pack(), writer: this.responseWriter.pack()!, ahead: this.ahead.takeAll() };
     this.exchange = undefined;
     this.leave();
-    this.transport.user = NOBODY;
+    this.transport.user = NO_USER;
     return packed;
   }
 
@@ -293,7 +293,7 @@ export class Http1Client implements DownstreamStream, TransportUser, BodySink, T
 
   detach(): { transport: Transport; head: Buffer } {
     this.leave();
-    this.transport.user = NOBODY;
+    this.transport.user = NO_USER;
     if (this.transport.isPaused) this.transport.resume();
     return { transport: this.transport, head: this.ahead.takeAll() };
   }

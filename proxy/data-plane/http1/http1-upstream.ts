@@ -6,7 +6,7 @@ import type { Deviation } from '../contract/deviations';
 import type { PackedUpstream } from '../contract/handover';
 import type { ResponseHead, FieldBlock, Seen, UpstreamEvents, UpstreamStream } from '../contract/streams';
 import { upgradeLines } from '../exchange/upgrade';
-import { NOBODY, Transport, TransportUser } from '../contract/transport';
+import { NO_USER, Transport, TransportUser } from '../contract/transport';
 import type { Http1ResponseHead } from './message/response-head';
 import { ResponseReader, ResponseSink } from './message/response-reader';
 import { isBoundLogin } from './message/bound-logins';
@@ -162,7 +162,7 @@ export class Http1Upstream implements UpstreamStream, TransportUser, ResponseSin
     if (transport === undefined || this.state === 'gone') return undefined;
     this.events = undefined;
     this.state = 'gone';
-    transport.user = NOBODY;
+    transport.user = NO_USER;
     this.keeper.lost(this);
     return { transport, head: this.detached };
   }
@@ -180,7 +180,7 @@ export class Http1Upstream implements UpstreamStream, TransportUser, ResponseSin
     const response = this.response.pack()!;
     this.events = undefined;
     this.state = 'gone';
-    transport!.user = NOBODY;
+    transport!.user = NO_USER;
     this.keeper.lost(this);
     return { response, keptMs, address, isBound, expiresInMs };
   }

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { NOBODY, Peer, Transport, TransportUser } from '../contract/transport';
+import { NO_USER, Peer, Transport, TransportUser } from '../contract/transport';
 import { TransportStream } from '../transport/transport-stream';
 
 /** A byte for its kind and four for its length come before each frame. */
@@ -20,7 +20,7 @@ export interface Hello {
  * connection that goes away without one was lost, or cut.
  */
 export class FramedTransport implements Transport, TransportUser {
-  user: TransportUser = NOBODY;
+  user: TransportUser = NO_USER;
   isPaused = false;
   peer: Peer = { address: '', port: 0 };
   isTls = false;

@@ -2,7 +2,7 @@ import { getFips } from 'node:crypto';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import tls, { Server, TLSSocket } from 'node:tls';
-import { NOBODY } from '../contract/transport';
+import { NO_USER } from '../contract/transport';
 import { SelfCheck, Verdict, withinTime } from '../shared/self-check';
 import { hasBinding } from '../transport/native';
 import { StreamTransport } from '../transport/stream-transport';
@@ -99,10 +99,10 @@ async function tryOne(
 
 /** One message in each direction, over Node's own TLS. */
 async function exchange(client: TLSSocket, source: StreamTransport): Promise<void> {
-  const received = new Promise<void>((resolve) => (source.user = { ...NOBODY, onData: () => resolve() }));
+  const received = new Promise<void>((resolve) => (source.user = { ...NO_USER, onData: () => resolve() }));
   client.write('to the server');
   await received;
-  const written = new Promise<void>((resolve) => (source.user = { ...NOBODY, onDrain: () => resolve() }));
+  const written = new Promise<void>((resolve) => (source.user = { ...NO_USER, onDrain: () => resolve() }));
   source.write('to the client');
   await Promise.all([once(client, 'data'), written]);
 }
@@ -111,7 +111,7 @@ async function exchange(client: TLSSocket, source: StreamTransport): Promise<voi
 function continues(client: TLSSocket, transport: Tls13Transport, suite: string): Promise<Verdict> {
   return new Promise((resolve) => {
     transport.user = {
-      ...NOBODY,
+      ...NO_USER,
       onData: (bytes, length) => transport.writeBytes(bytes.subarray(0, length)),
       onEnd: () => transport.end(),
       onClose: (error) => resolve(error ? wrong(`a connection with ${suite} does not go on: ${error.message}`) : RIGHT),

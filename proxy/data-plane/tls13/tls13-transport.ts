@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { ALERTS, AlertName, TlsAlertReceived, TlsFault, formatAlert, readAlert } from './record-layer/alerts';
-import { NOBODY, Peer, Transport, TransportUser } from '../contract/transport';
+import { NO_USER, Peer, Transport, TransportUser } from '../contract/transport';
 import { PostHandshakeReader, formatKeyUpdate } from './record-layer/post-handshake';
 import { RecordSplitter } from './record-layer/record-splitter';
 import {
@@ -57,7 +57,7 @@ export interface PackedTls13 {
  * the user that was not authenticated.
  */
 export class Tls13Transport implements Transport, TransportUser {
-  user: TransportUser = NOBODY;
+  user: TransportUser = NO_USER;
   isPaused = false;
   readonly isTls = true;
   private readonly readKeys: TrafficKeys;

@@ -3,7 +3,7 @@ import { Accepting } from './accepting';
 import { SelfCheck, Verdict, reachVerdict, withinTime } from '../shared/self-check';
 import { HandleTransport } from './handle-transport';
 import { Handle, hasBinding } from './native';
-import { NOBODY, Transport } from '../contract/transport';
+import { NO_USER, Transport } from '../contract/transport';
 
 /**
  * Whether this Node.js handles sockets as `FastWire` knows: tried once a process, and again while there is no result. Until then,
@@ -100,7 +100,7 @@ function passesBytes(transport: Transport, client: Socket): Promise<Verdict> {
         resolve(reader.isRight ? RIGHT : wrong('other bytes arrive than were written'));
     };
     transport.user = {
-      ...NOBODY,
+      ...NO_USER,
       onData: (bytes, length) => {
         if (transport.isPaused) resolve(wrong('a paused handle reads'));
         else if (bytes.toString('latin1', 0, length) !== TEXT) resolve(wrong('other bytes are read than arrive'));
@@ -127,7 +127,7 @@ async function ends(transport: Transport, client: Socket): Promise<Verdict> {
   const clientEnded = new Promise((resolve) => client.once('end', resolve));
   const closed = new Promise<Verdict>((resolve) => {
     transport.user = {
-      ...NOBODY,
+      ...NO_USER,
       onData: (bytes, length) => (received += bytes.toString('latin1', 0, length)),
       onEnd: () => transport.end(),
       onClose: (error) => {

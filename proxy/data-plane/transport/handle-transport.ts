@@ -12,7 +12,7 @@ import {
   state,
   takeHandle,
 } from './native';
-import { NOBODY, Peer, Transport, TransportUser, plainAddress } from '../contract/transport';
+import { NO_USER, Peer, Transport, TransportUser, plainAddress } from '../contract/transport';
 
 /** As much as one read takes. */
 const READ_BYTES = 256 * 1024;
@@ -73,7 +73,7 @@ export interface PackedTransport {
 
 /** A transport straight on a TCP socket's native handle, without a socket or stream of Node's in between. */
 export class HandleTransport implements Transport, HandleOwner {
-  user: TransportUser = NOBODY;
+  user: TransportUser = NO_USER;
   isPaused = false;
   readonly isTls = false;
   /** Undefined once it is closed or given up. */

@@ -2,11 +2,11 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { PackedTransport } from './handle-transport';
 import { takeHandle, tlsHandle } from './native';
-import { NOBODY, Peer, Transport, TransportUser, describePeer } from '../contract/transport';
+import { NO_USER, Peer, Transport, TransportUser, describePeer } from '../contract/transport';
 
 /** A transport on a socket as Node documents it: for TLS, and wherever the fast one cannot be used. */
 export class StreamTransport implements Transport {
-  user: TransportUser = NOBODY;
+  user: TransportUser = NO_USER;
   isPaused = false;
   private pendingWrites = 0;
   private error: Error | undefined;

@@ -21,7 +21,7 @@ import {
   state,
   tlsHandle,
 } from './native';
-import { NOBODY, Peer, Transport, TransportUser, describePeer } from '../contract/transport';
+import { NO_USER, Peer, Transport, TransportUser, describePeer } from '../contract/transport';
 
 /** More than this waits behind a write: no more should be written. */
 const QUEUE_BYTES = 64 * 1024;
@@ -34,7 +34,7 @@ const QUEUE_BYTES = 64 * 1024;
  * the same turn at the earliest, so all that is written meanwhile waits here, and leaves as one.
  */
 export class TlsTransport implements Transport, HandleOwner {
-  user: TransportUser = NOBODY;
+  user: TransportUser = NO_USER;
   isPaused = false;
   readonly isTls = true;
   /** Undefined once it is closed or given up. */

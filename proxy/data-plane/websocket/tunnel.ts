@@ -1,7 +1,7 @@
 import type { Ending } from '../../../core/proxy/connections';
 import type { Ticker, Ticking } from '../shared/ticker';
 import type { PackedRelay } from '../contract/handover';
-import { NOBODY, Transport } from '../contract/transport';
+import { NO_USER, Transport } from '../contract/transport';
 import type { TunnelTap, UpstreamFilter } from '../moves/tap';
 import { FrameScanner, Scanner, TappedScanner, UNFRAMED } from './frame-scanner';
 import { Closing, OrderlyClose } from './orderly-close';
@@ -114,7 +114,7 @@ export class Tunnel implements Closing, RelayOwner, Ticking {
     const idleMs = this.bytesAtMove === UNKNOWN ? 0 : Math.max(0, options.ticker.nowMs - this.movedMs);
     const [client, upstream] = [this.toUpstream, this.toClient].map((relay) => {
       const { past, held } = relay.pack();
-      relay.from.user = NOBODY;
+      relay.from.user = NO_USER;
       return { transport: relay.from, head: held, past };
     });
     return { client: client!, upstream: upstream!, idleMs };
@@ -179,7 +179,7 @@ export class Tunnel implements Closing, RelayOwner, Ticking {
   /** Takes the upstream's transport away: nothing goes to it any more, and what it still sends goes nowhere. */
   detachUpstream(): Transport {
     const { from } = this.toClient;
-    from.user = NOBODY;
+    from.user = NO_USER;
     this.toUpstream.flow();
     return from;
   }
@@ -200,7 +200,7 @@ export class Tunnel implements Closing, RelayOwner, Ticking {
   closeWithoutUpstream(): Promise<void> {
     this.mover = undefined;
     const { from } = this.toClient;
-    from.user = NOBODY;
+    from.user = NO_USER;
     from.destroy();
     this.closing ??= new OrderlyClose(this, true);
     this.closedEnds += 1;

@@ -98,7 +98,7 @@ function liveRule() {
   return action.forward;
 }
 
-/** Why the cutover is over already; undefined while it is not. */
+/** Why the cutover has ended already; undefined while it has not. */
 async function findEnd(): Promise<unknown> {
   const ended = cutover.then(({ evidence: { outcome, rollback, failure } }) => ({ outcome, rollback, failure }));
   return Promise.race([ended, new Promise((resolve) => setImmediate(resolve))]);

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { Accepting, ACCEPT_OPTIONS } from '../../../../proxy/data-plane/transport/accepting';
 import { HandleTransport } from '../../../../proxy/data-plane/transport/handle-transport';
 import { Handle } from '../../../../proxy/data-plane/transport/native';
-import { NOBODY } from '../../../../proxy/data-plane/contract/transport';
+import { NO_USER } from '../../../../proxy/data-plane/contract/transport';
 import { later, stopAll, until } from '../../support/world';
 
 afterEach(stopAll);
@@ -92,7 +92,7 @@ test('what is taken is read and written without a socket', async () => {
     const transport = new HandleTransport(handle);
     later(() => transport.destroy());
     const echo = (bytes: Buffer, length: number) => transport.writeBytes(bytes.subarray(0, length));
-    transport.user = { ...NOBODY, onData: echo };
+    transport.user = { ...NO_USER, onData: echo };
     return true;
   });
   const client = await connect(server);

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import tls, { TLSSocket } from 'node:tls';
 import { generate } from 'selfsigned';
-import { NOBODY, Transport, TransportUser } from '../../../../proxy/data-plane/contract/transport';
+import { NO_USER, Transport, TransportUser } from '../../../../proxy/data-plane/contract/transport';
 import { BytePump } from '../../../../proxy/data-plane/pump/byte-pump';
 import { FramedTransport, Hello } from '../../../../proxy/data-plane/pump/framed-transport';
 import { HandleTransport } from '../../../../proxy/data-plane/transport/handle-transport';
@@ -288,7 +288,7 @@ describe('a client of TLS 1.2', () => {
     const { socket, received, served, isClosed } = await connectSecured();
     expect(served.isTls).toBe(true);
     served.user = {
-      ...NOBODY,
+      ...NO_USER,
       onData: (bytes, length) => served.writeBytes(bytes.subarray(0, length)),
       onEnd: () => served.end(),
     };

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import net, { AddressInfo, Socket } from 'node:net';
 import tls, { TLSSocket, TlsOptions } from 'node:tls';
 import { generate } from 'selfsigned';
-import { NOBODY } from '../../../../proxy/data-plane/contract/transport';
+import { NO_USER } from '../../../../proxy/data-plane/contract/transport';
 import { continueHere } from '../../../../proxy/data-plane/tls13/continue-here';
 import { NOTE, findTlsWrap } from '../../../../proxy/data-plane/tls13/native-tls';
 import { TLS13_REJECTIONS } from '../../../../proxy/data-plane/tls13/rejections';
@@ -109,7 +109,7 @@ function taken(socket: TLSSocket): TakenTls13 {
 function echo(transport: Tls13Transport): void {
   open.push(transport);
   transport.user = {
-    ...NOBODY,
+    ...NO_USER,
     onData: (bytes, length) => transport.writeBytes(bytes.subarray(0, length)),
     onEnd: () => transport.end(),
   };

@@ -3,7 +3,7 @@ import { ChildProcess, fork } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import tls, { TLSSocket } from 'node:tls';
-import { NOBODY, Transport } from '../../../../../proxy/data-plane/contract/transport';
+import { NO_USER, Transport } from '../../../../../proxy/data-plane/contract/transport';
 import { TLS13_REJECTIONS } from '../../../../../proxy/data-plane/tls13/rejections';
 import { TlsSource, takeTls13 } from '../../../../../proxy/data-plane/tls13/take-tls13';
 import { decodeState, encodeState, tryState, wipeState } from '../../../../../proxy/data-plane/tls13/tls13-state';
@@ -24,7 +24,7 @@ class LineServer {
     private pushed = -1,
   ) {
     transport.user = {
-      ...NOBODY,
+      ...NO_USER,
       onData: (bytes, length) => this.take(bytes.toString('latin1', 0, length)),
       onEnd: () => transport.end(),
     };

@@ -1,7 +1,7 @@
 import { createCipheriv } from 'node:crypto';
 import { once } from 'node:events';
 import net, { AddressInfo, Socket } from 'node:net';
-import { NOBODY } from '../../../../../proxy/data-plane/contract/transport';
+import { NO_USER } from '../../../../../proxy/data-plane/contract/transport';
 import {
   CONTENT,
   ContentType,
@@ -95,7 +95,7 @@ export class Recorder {
 
   constructor(readonly transport: Tls13Transport) {
     transport.user = {
-      ...NOBODY,
+      ...NO_USER,
       onData: (bytes, length) => {
         const piece = bytes.toString('latin1', 0, length);
         this.text += piece;

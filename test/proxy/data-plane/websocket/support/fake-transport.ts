@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
-import { NOBODY, Transport, TransportUser } from '../../../../../proxy/data-plane/contract/transport';
+import { NO_USER, Transport, TransportUser } from '../../../../../proxy/data-plane/contract/transport';
 
 /** A wire that a test plays: it notes what it is asked, and tells what the test says. */
 export class FakeTransport implements Transport {
-  user: TransportUser = NOBODY;
+  user: TransportUser = NO_USER;
   isBackedUp = false;
   isPaused = false;
   isDestroyed = false;

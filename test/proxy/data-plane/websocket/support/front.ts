@@ -6,7 +6,7 @@ import { connectFirst } from '../../../../../proxy/data-plane/transport/connect'
 import { HandleTransport } from '../../../../../proxy/data-plane/transport/handle-transport';
 import { fastPath } from '../../../../../proxy/data-plane/transport/handle-transport-check';
 import { StreamTransport } from '../../../../../proxy/data-plane/transport/stream-transport';
-import { NOBODY, Transport } from '../../../../../proxy/data-plane/contract/transport';
+import { NO_USER, Transport } from '../../../../../proxy/data-plane/contract/transport';
 import { later, findPort, until } from '../../../support/world';
 
 /** Both wires that there are: on Node's streams, and on its handles. */
@@ -109,7 +109,7 @@ function collectHead(transport: Transport, whole: (head: string) => void): () =>
   let bytes = Buffer.alloc(0);
   let end = -1;
   transport.user = {
-    ...NOBODY,
+    ...NO_USER,
     onData: (more, length) => {
       bytes = Buffer.concat([bytes, more.subarray(0, length)]);
       if (end >= 0) return;
