@@ -13,6 +13,7 @@ import type { CutoverConfig } from '../../core/cutover/cutover-config';
 import { findDirection } from '../../core/plan/direction';
 import { findStageBehind } from '../../core/approval/approval';
 import { formatWeights } from '../../core/traffic/weights';
+import { findAskedGate } from '../../core/cutover/escalation';
 import { ExecutionLook, findEnd } from '../../core/cutover/execution-look';
 import type * as Operator from '../../lambda/operator';
 import type { ApprovalPorts } from '../../lambda/operator';
@@ -123,7 +124,9 @@ function isUnreadable({ name }: Error): boolean {
 
 function findWaiting(look: ExecutionLook): GateName | undefined {
   const isOver = findEnd(look) !== undefined || look.run?.verdict === 'rollBack';
-  return isOver ? undefined : look.run?.approval?.gate;
+  const { state, run } = look;
+  if (isOver || run === undefined) return undefined;
+  return run.approval?.gate ?? (state === undefined ? undefined : findAskedGate(state, run));
 }
 
 /** @throws Error where it waits at no gate, or at another one than that which was named */

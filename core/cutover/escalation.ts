@@ -32,6 +32,19 @@ export function findGateName({ plan, asked = {}, approved = [], escalation, stag
   return formatGateName(gate, (asked[gate] ?? 0) + 1);
 }
 
+/** The states in which a cutover asks a person. */
+const ASKING: readonly string[] = ['Approve', 'ApproveLastStage', 'Ask'];
+
+/**
+ * What a state asks a person, by the run that it was given: from its beginning, while the run says so only when the first look of that state
+ * has ended.
+ *
+ * @returns undefined where it asks nothing
+ */
+export function findAskedGate(state: string, run: CutoverRun): GateName | undefined {
+  return ASKING.includes(state) ? (run.approval?.gate ?? findGateName(run)) : undefined;
+}
+
 /** The run that has asked it. */
 export function countAsked(run: CutoverRun, { gate: name }: ApprovalProgress): CutoverRun {
   const gate = findGate(name);

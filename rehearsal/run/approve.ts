@@ -2,20 +2,15 @@ import { GateName, approvalKey, buildStatement, findGate } from '../../core/appr
 import { STATEMENT_SECONDS, Statement } from '../../core/approval/statement';
 import type { ProgressReporter } from '../progress/progress-reporter';
 import { shellWord } from '../report/shell-word';
-import { findGateName } from '../../core/cutover/escalation';
+import { findAskedGate } from '../../core/cutover/escalation';
 import type { CutoverRun } from '../../core/cutover/run';
 import type { ExecutionDescription, StateVisit } from '../state-machine/model';
 import type { LocalCloud } from '../cloud/local-cloud';
 import { OPERATOR_KEY_ID } from '../cloud/operator-key';
 
-/** The states in which a cutover asks a person. */
-const ASKING = ['Approve', 'ApproveLastStage', 'Ask'];
-
 /** What a state asks, by the run that it was given. */
 function findAsked({ state, input }: StateVisit): GateName | undefined {
-  if (!ASKING.includes(state) || input === undefined) return undefined;
-  const run = JSON.parse(input) as CutoverRun;
-  return run.approval?.gate ?? findGateName(run);
+  return input === undefined ? undefined : findAskedGate(state, JSON.parse(input) as CutoverRun);
 }
 
 /** Told of every state that is entered: approves for the person who is asked at AWS, or says how a person here does. */

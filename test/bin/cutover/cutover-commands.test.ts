@@ -280,6 +280,13 @@ test('an approval finds the gate that the cutover waits at, and shows a person w
   });
 });
 
+test('an approval counts from the beginning of the state that asks, while its first look lasts', async () => {
+  const { state } = await baking();
+  night.put('night', 'ApproveLastStage', { ...state, verdict: 'approve' });
+  const { code, output } = await run(['approve', '--stack', 'shop', '--yes', '--gate', 'lastStage']);
+  expect([code, output]).toEqual([0, expect.stringContaining("approved 'lastStage' of 'night'")]);
+});
+
 test('a response that nothing waits for is not written, whether or not it is named', async () => {
   const { memory, state } = await baking();
   night.put('night', 'Bake', state);
