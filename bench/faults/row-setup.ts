@@ -102,3 +102,8 @@ export async function clientSeen({ client }: RowSetup, order: 'tell' | 'stop'): 
 function forkFile(name: string, argument: string): ChildProcess {
   return fork(join(__dirname, `${name}.js`), [argument], { execArgv: [], stdio: 'inherit' });
 }
+
+/** Why it failed, or where it goes on. @returns empty where it succeeded */
+export function findCause({ cause, status, entered }: ExecutionDescription): string {
+  return cause ?? (status === 'RUNNING' ? `it goes on in ${entered.at(-1)?.state}` : '');
+}

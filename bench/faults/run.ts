@@ -11,7 +11,7 @@ import { findEnding, findFault, type AskedFault } from '../../rehearsal/faults/t
 import { machineTime } from '../../rehearsal/processes/machine-time';
 import { readBackWeights } from '../../rehearsal/run/read-back';
 import { isLost, type Seen, type SeenRequest } from './seen';
-import { clientSeen, startRow, type RowSetup } from './row-setup';
+import { clientSeen, findCause, startRow, type RowSetup } from './row-setup';
 
 export interface RowResult {
   readonly fault: string;
@@ -62,7 +62,7 @@ const PACE = { steps: [50], lookSeconds: 10 };
 
 const WARM_UP_MS = 1_500;
 const AFTERWARDS_MS = 2_000;
-/** A task that hangs in a drain is replaced within some six minutes; a row waits no longer for its execution. */
+/** A task that hangs in a drain is replaced within some six minutes; a row waits no longer for its execution, in the time that this machine had. */
 const MAX_MS = 720_000;
 const READ_BACK_EVERY_MS = 100;
 /** A moment for the first request by the new weights. */
@@ -98,9 +98,9 @@ async function attack(row: RowSetup, asked: AskedFault): Promise<RowResult> {
   row.onState = (execution) => injector.see(execution);
   const execution = cloud.states.start(cloud.model.machine.arn, `row-${Date.now()}`, '{}');
   const restored = watchWeights(row, injector);
-  const limitMs = Date.now() + MAX_MS;
+  const limitMs = machineTime.nowMs + MAX_MS;
   const isOver = () => execution.status !== 'RUNNING' && !isUnderWay(row) && !isRedriving(asked, execution);
-  while (!isOver() && Date.now() < limitMs) await pause(50);
+  while (!isOver() && machineTime.nowMs < limitMs) await pause(50);
   injector.finish();
   const hasEnded = isOver();
   await pause(AFTERWARDS_MS);
@@ -109,7 +109,7 @@ async function attack(row: RowSetup, asked: AskedFault): Promise<RowResult> {
   const weights = await readBackWeights(cloud);
   return judge(asked, {
     ...left(row, execution.name),
-    cause: execution.cause ?? '',
+    cause: findCause(execution),
     weights: weights ? formatWeights(weights) : 'none',
     injectedMs: injector.beganMs,
     ...{ restoredAtMs, leftMs, seen, hasEnded },
@@ -238,8 +238,11 @@ function findWrong(asked: AskedFault, row: Omit<RowResult, 'wrong'>, found: Foun
     if (!holds) wrong.push(text);
   };
   must(injectedMs !== undefined, 'the phase was never reached');
-  must(hasEnded, `the cutover must end within ${MAX_MS / 1000} s, got one that goes on`);
-  must(outcomes.includes(row.outcome as Outcome), `outcome must be ${outcomes.join(' or ')}, got ${row.outcome}`);
+  must(hasEnded, `the cutover must end within ${MAX_MS / 1000} s, got: ${row.cause}`);
+  must(
+    outcomes.includes(row.outcome as Outcome),
+    `outcome must be ${outcomes.join(' or ')}, got ${row.outcome}: ${row.cause}`,
+  );
   const { weights, lock } = findLeft(row.outcome, asked, given);
   must(row.weights === weights, `weights must be ${weights}, got ${row.weights}`);
   must(row.lock === lock, `lock must be ${lock}, got ${row.lock}`);

@@ -2,11 +2,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { eachKind } from '../../core/proxy/connections';
 import { readBackWeights } from '../../rehearsal/run/read-back';
+import { machineTime } from '../../rehearsal/processes/machine-time';
 import { judgeWrites, type WritesTally } from '../../rehearsal/writes/judge-writes';
 import { SwitchInjector } from '../../rehearsal/faults/switch-injector';
 import type { SwitchFault, SwitchPart } from '../../rehearsal/faults/switch-table';
 import type { ClientRecord } from '../switch/messages';
 import type { RowResult } from './run';
+import { findCause } from './row-setup';
 import { SwitchRowSetup } from './switch-setup';
 
 const PLAN = {
@@ -33,7 +35,7 @@ function choosePlan({ freeze }: SwitchFault): object {
 
 const WARM_UP_MS = 1_000;
 const AFTERWARDS_MS = 1_000;
-/** The end of a stuck rollback is five minutes away at most; a row waits no longer for its execution. */
+/** The end of a stuck rollback is five minutes away at most; a row waits no longer for its execution, in the time that this machine had. */
 const MAX_MS = 420_000;
 
 export async function runSwitchRow(app: string, fault: SwitchFault, part: SwitchPart): Promise<RowResult> {
@@ -51,10 +53,11 @@ async function attack(setup: SwitchRowSetup, fault: SwitchFault, part: SwitchPar
   const injector = new SwitchInjector({ name: fault.name, part }, setup);
   setup.onState = (execution) => injector.see(execution);
   const execution = cloud.states.start(cloud.model.machine.arn, `row-${Date.now()}`, '{}');
-  const limitMs = Date.now() + MAX_MS;
-  while (execution.status === 'RUNNING' && Date.now() < limitMs) await pause(50);
+  machineTime.start();
+  const limitMs = machineTime.nowMs + MAX_MS;
+  while (execution.status === 'RUNNING' && machineTime.nowMs < limitMs) await pause(50);
   const isUnderWay = () => cloud.statusRules.calls.some(({ state }) => state === 'underWay');
-  while (isUnderWay() && Date.now() < limitMs) await pause(50);
+  while (isUnderWay() && machineTime.nowMs < limitMs) await pause(50);
   await pause(AFTERWARDS_MS);
   const record = await setup.stopWriters();
   const { storeBucket } = cloud.model.config;
@@ -62,7 +65,7 @@ async function attack(setup: SwitchRowSetup, fault: SwitchFault, part: SwitchPar
   const weights = await readBackWeights(cloud);
   return judge(fault, part, {
     outcome: evidence ? (JSON.parse(evidence.body.toString()) as { outcome: string }).outcome : 'none',
-    cause: execution.cause ?? '',
+    cause: findCause(execution),
     weights: weights ? `${weights.source}/${weights.target}` : 'none',
     lock: cloud.objects.find(storeBucket, 'lock.json') ? 'kept' : 'free',
     regime: setup.regime,
@@ -100,7 +103,7 @@ function judge(fault: SwitchFault, part: SwitchPart, found: Found): RowResult {
 
 /** No row may have two writers, lose or double a write, or end undecided. */
 function findWrong(fault: SwitchFault, found: Found, failed: string | undefined): string[] {
-  const { outcome, weights, lock, regime, metMs, writes } = found;
+  const { outcome, cause, weights, lock, regime, metMs, writes } = found;
   const { overlaps, lost, doubled, staleEpochs } = writes;
   const wrong: string[] = [];
   const must = (holds: boolean, text: string) => {
@@ -113,7 +116,7 @@ function findWrong(fault: SwitchFault, found: Found, failed: string | undefined)
   must(regime.switching === undefined, 'the switch must end decided, got one that is under way');
   const serves = { completed: 'target', 'rolled-back': 'source' } as const;
   const ended = fault.ends.find((each) => each === outcome);
-  must(ended !== undefined, `outcome must be ${fault.ends.join(' or ')}, got ${outcome}`);
+  must(ended !== undefined, `outcome must be ${fault.ends.join(' or ')}, got ${outcome}: ${cause}`);
   if (ended) {
     const expected = ended === 'completed' ? '0/100' : '100/0';
     must(weights === expected, `weights must be ${expected}, got ${weights}`);

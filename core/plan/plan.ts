@@ -534,7 +534,7 @@ export function gatePollSeconds(plan: Plan, gate: ApprovalGate): number {
 }
 
 /** Of a bake that goes on because the target is not proven, however fast a rehearsal is. */
-const GRACE_SECONDS = 15;
+const GRACE_SECONDS = 60;
 
 /**
  * The same plan with its bakes, polls, waits for approvals and drain deadlines divided by `speed`, each at least one second. Weights,

@@ -43,7 +43,27 @@ async function retarget({ adminPort }: ProxyCommand, to: 'source' | 'target'): P
   expect(status).toBe(202);
 }
 
-async function connect(port: number, path = '/'): Promise<{ socket: WebSocket; texts: string[]; codes: number[] }> {
+interface Client {
+  readonly socket: WebSocket;
+  readonly texts: string[];
+  readonly codes: number[];
+}
+
+/** Messages that wait for their response at once: a backend that is slow is moved with work before it, and not with ever more. */
+const MAX_AHEAD = 8;
+
+function talk({ socket, texts }: Client): { readonly sent: number; stop(): void } {
+  const count = { sent: 0, stop: () => clearInterval(timer) };
+  const timer = setInterval(() => {
+    if (count.sent - texts.length >= MAX_AHEAD) return;
+    count.sent += 1;
+    socket.send(`message ${count.sent}`);
+  }, 3);
+  later(count.stop);
+  return count;
+}
+
+async function connect(port: number, path = '/'): Promise<Client> {
   const socket = new WebSocket(`ws://127.0.0.1:${port}${path}`);
   later(() => socket.terminate());
   const [texts, codes]: [string[], number[]] = [[], []];
@@ -57,25 +77,23 @@ withRedis('the count goes on when clients are moved under messages, there and ba
   const store = await startStore();
   const proxy = await startProxy(await startBackend('blue', store), await startBackend('green', store));
   const clients = await Promise.all(Array.from({ length: 20 }, () => connect(proxy.port)));
-  const senders = new Set<string>();
-  let sent = 0;
-  const talk = setInterval(() => {
-    sent += 1;
-    for (const { socket } of clients) socket.send(`message ${sent}`);
-  }, 3);
-  later(() => clearInterval(talk));
+  const counts = clients.map((client) => talk(client));
+  const isAnyClosed = () => clients.flatMap(({ codes }) => codes).map((code) => `a close with ${code}`)[0];
   for (const to of ['target', 'source', 'target'] as const) {
     await retarget(proxy, to);
     const by = to === 'target' ? 'green' : 'blue';
-    const from = sent;
-    await until(() => clients.every(({ texts }) => texts.length > from && texts.at(-1)!.includes(by)));
-    senders.add(by);
+    const from = counts.map(({ sent }) => sent);
+    await until(
+      () => clients.every(({ texts }, index) => texts.length > from[index]! && texts.at(-1)!.includes(by)),
+      isAnyClosed,
+    );
   }
-  clearInterval(talk);
-  await until(() => clients.every(({ texts }) => texts.length >= sent));
-  for (const { texts, codes } of clients) {
+  for (const { stop } of counts) stop();
+  await until(() => clients.every(({ texts }, index) => texts.length >= counts[index]!.sent), isAnyClosed);
+  for (const [index, { texts, codes }] of clients.entries()) {
+    const { sent } = counts[index]!;
     const responses = texts.map((text) => JSON.parse(text) as { count: number; message: string });
-    expect(responses.map(({ count }) => count)).toEqual(Array.from({ length: sent }, (_, index) => index + 1));
+    expect(responses.map(({ count }) => count)).toEqual(Array.from({ length: sent }, (_, nth) => nth + 1));
     expect(responses.every(({ count, message }) => message === `message ${count}`)).toBe(true);
     expect(codes).toEqual([]);
   }

@@ -14,6 +14,8 @@ import { run, synthesize, temporaryFolder } from '../command';
 
 const CERTIFICATE = 'arn:aws:acm:eu-central-1:111122223333:certificate/99999999-0000-0000-0000-000000000000';
 const HALF = { source: 50, target: 50 };
+/** While functions are redeployed under other tests, a look may find tasks that do not respond in time: it looks again. */
+const PATIENT = { maximumBakeSeconds: 60_000 };
 const never = new AbortController().signal;
 
 let folder: string;
@@ -56,8 +58,8 @@ afterAll(async () => {
 function heldOptions(redeployed: string): RehearsalOptions {
   const plan = join(folder, 'plan.json');
   const stages = [
-    { weights: HALF, bakeSeconds: 300 },
-    { weights: { source: 0, target: 100 }, bakeSeconds: 120 },
+    { weights: HALF, bakeSeconds: 300, ...PATIENT },
+    { weights: { source: 0, target: 100 }, bakeSeconds: 120, ...PATIENT },
   ];
   writeFileSync(
     plan,

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { HandOver } from '../../../../proxy/handover/hand-over';
 import { HandlePipe, PipeMessage } from '../../../../proxy/handover/handle-pipe';
 import type { HandoverAddress } from '../../../../proxy/handover/messages';
@@ -61,13 +62,20 @@ const plane = createDataPlane({
 
 let kill: Extract<ToGeneration, { do: 'killAt' }> | undefined;
 let seen = 0;
+/** Those that the kernel has: `Generation.offersLeft` reads it when this process has killed itself. */
+let offersLeft = 0;
+/** Other processes of the hand-over that are gone. */
+let ends = 0;
 
 /** @returns what to call behind the message */
 function pass({ is }: { readonly is?: string }): () => void {
   if (kill === undefined || is !== kill.is) return () => undefined;
   seen += 1;
   const isIt = seen === kill.nth;
-  const end = () => process.kill(process.pid, kill!.signal ?? 'SIGKILL');
+  const end = () => {
+    writeFileSync(`${__filename}.${process.pid}`, String(offersLeft));
+    process.kill(process.pid, kill!.signal ?? 'SIGKILL');
+  };
   if (isIt && kill.when === 'before') end();
   return () => isIt && kill?.when === 'behind' && end();
 }
@@ -77,6 +85,7 @@ const { send, start } = HandlePipe.prototype;
 HandlePipe.prototype.send = function (this: HandlePipe, message: PipeMessage, left?: () => void) {
   const behind = pass(message.data);
   send.call(this, message, () => {
+    if ((message.data as { is: string }).is === 'offer') offersLeft += 1;
     behind();
     left?.();
   });
@@ -90,7 +99,10 @@ HandlePipe.prototype.start = function (this: HandlePipe, user) {
       current.onMessage(message);
       behind();
     },
-    onEnd: () => current.onEnd(),
+    onEnd: () => {
+      current.onEnd();
+      ends += 1;
+    },
     onFault: (error) => current.onFault(error),
   };
   Object.defineProperty(this, 'user', { get: () => watched, set: (next: typeof user) => (current = next) });
@@ -133,6 +145,7 @@ async function follow(order: ToGeneration): Promise<unknown> {
         oldestMs: ledger.oldestMs(performance.now()),
         figures: handOver?.figures,
         settled,
+        ends,
         lines,
       };
   }

@@ -1,5 +1,5 @@
 import { ChildProcess, fork } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
@@ -22,6 +22,8 @@ export interface GenerationReport {
   readonly oldestMs: KindCounts;
   readonly figures?: HandOverFigures;
   readonly settled: number;
+  /** Other processes of a hand-over that are gone, with what they had sent worked off. */
+  readonly ends: number;
   readonly lines: readonly { readonly message: string }[];
 }
 
@@ -54,7 +56,10 @@ export class Generation {
   private lastId = 0;
   private readonly pending = new Map<number, { resolve(value: never): void; reject(error: Error): void }>();
 
-  private constructor(readonly child: ChildProcess) {
+  private constructor(
+    readonly child: ChildProcess,
+    private readonly bundle: string,
+  ) {
     child.on('message', ({ id, value, error }: { id: number; value: never; error?: string }) => {
       const call = this.pending.get(id);
       this.pending.delete(id);
@@ -79,7 +84,7 @@ export class Generation {
       execArgv: ['--no-deprecation'],
     });
     later(() => void child.kill('SIGKILL'));
-    const generation = new Generation(child);
+    const generation = new Generation(child, bundle);
     if (upstreamPort !== undefined)
       generation.port = (await generation.call<{ port: number }>({ do: 'serve', upstreamPort, isUntried })).port;
     return generation;
@@ -103,6 +108,11 @@ export class Generation {
 
   report(): Promise<GenerationReport> {
     return this.call({ do: 'report' });
+  }
+
+  /** How many connections it had offered when it killed itself, by its own count: at least these have left. */
+  get offersLeft(): number {
+    return Number(readFileSync(`${this.bundle}.${this.child.pid}`, 'utf8'));
   }
 
   kill(): Promise<void> {
