@@ -63,7 +63,12 @@ function heldOptions(redeployed: string): RehearsalOptions {
   ];
   writeFileSync(
     plan,
-    JSON.stringify({ stages, approval: { beforeLastStage: true, timeoutSeconds: 600_000 }, drain: { moves: 'none' } }),
+    JSON.stringify({
+      stages,
+      pollSeconds: 140,
+      approval: { beforeLastStage: true, timeoutSeconds: 600_000 },
+      drain: { moves: 'none' },
+    }),
   );
   const ports = new Map([443, 9201, 9202].map((port) => [port, 0]));
   return {

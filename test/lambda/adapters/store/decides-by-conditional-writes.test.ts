@@ -17,6 +17,16 @@ let before: (key: string) => void;
 /** After it, and before its response. */
 let after: (key: string) => void;
 
+// What the SDK loads for its first call takes seconds in a test, and is none of the time that a call may take.
+beforeAll(async () => {
+  const first = await startLocalCloud();
+  callEndpoint(first.url);
+  await Promise.allSettled([
+    switchStorePort('store').readRegime(),
+    openS3Store('store').then((one) => one.readRegime()),
+  ]);
+  await first.stop();
+});
 beforeEach(async () => {
   [puts, seen, before, after] = [[], [], () => undefined, () => undefined];
   cloud = await startLocalCloud();
