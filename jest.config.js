@@ -15,8 +15,8 @@ module.exports = {
   },
   transformIgnorePatterns: [`/node_modules/(?!(?:${OUTSIDE_THE_SANDBOX})/)`],
   testSequencer: '<rootDir>/test/support/sequencer.mjs',
-  // Twice the cores of the smallest machine: the tests that take longest mostly wait.
-  maxWorkers: 4,
+  // One more than the cores of the smallest machine: the tests that take longest mostly wait, and start processes of their own.
+  maxWorkers: 3,
   // The one limit of all tests. It names a test that hangs, and decides nothing else: far more than any takes on a slow machine.
   testTimeout: 900_000,
 };

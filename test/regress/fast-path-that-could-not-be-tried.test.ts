@@ -41,9 +41,11 @@ test('a process that is too busy for the trial serves without the fast path, say
       return socket;
     };`);
   expect(await get({ port })).toMatchObject({ status: 200, body: 'ok' });
-  expect(fastPathLines(proxy)).toMatchObject([
-    { level: 40, msg: expect.stringContaining('is tried again') as string, why: 'it came to no result within 2 s' },
-  ]);
+  expect(fastPathLines(proxy)[0]).toMatchObject({
+    level: 40,
+    msg: expect.stringContaining('is tried again') as string,
+    why: 'it came to no result within 2 s',
+  });
   await logged(proxy, /^The fast path is on$/);
   expect(await findReport(admin)).toMatchObject({ fastPath: 'on' });
   expect((await callAdmin(admin, { path: '/metrics' })).body).toContain(

@@ -128,7 +128,7 @@ test('of more targets than are asked at a time each has its turn once half of th
   for (const list of asked) await addTarget(proxy(200, list));
   const smoke = port();
   while (asked.some(({ length }) => length === 0)) {
-    expect(await smoke.probe('source', REQUEST, { quorum: 'half', maxAtOnce: 1 })).toEqual({ got: 200, attempts: 1 });
+    expect((await smoke.probe('source', REQUEST, { quorum: 'half', maxAtOnce: 1 })).got).toBe(200);
   }
 });
 

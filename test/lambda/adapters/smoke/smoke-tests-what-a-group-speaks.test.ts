@@ -131,8 +131,8 @@ describe('which it is', () => {
     const smoke = smokePort(config);
     const request = { path: '/', expectedStatus: 200 };
     const sample = { quorum: 'every', maxAtOnce: 1 } as const;
-    expect(await smoke.probe('source', request, sample)).toEqual({ got: 200, attempts: 1 });
-    expect(await smoke.probe('target', request, sample)).toEqual({ got: 200, attempts: 1 });
+    expect((await smoke.probe('source', request, sample)).got).toBe(200);
+    expect((await smoke.probe('target', request, sample)).got).toBe(200);
     expect(asked).toEqual(['GET 1.1', 'GET 2.0']);
   });
 });
