@@ -69,6 +69,11 @@ export interface LedgerReport {
   /** Where the next request goes. */
   readonly upstream: Side;
   readonly fastPath: FastPath;
+  /**
+   * Connections that a generation serves while their bytes pass through the process of an older one, which could not hand them over. A
+   * client and an upstream count each. Absent where there are none.
+   */
+  readonly pumped?: number;
   /** Absent of an older proxy, and of one that cannot be restarted. */
   readonly generations?: GenerationsReport;
 }

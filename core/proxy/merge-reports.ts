@@ -67,6 +67,7 @@ export function mergeReports(
     holds: reports.reduce((sum, { holds }) => combineHoldFigures(sum, holds, (a, b) => a + b), NO_HOLD_FIGURES),
     upstream: first.upstream,
     fastPath: slowestPath(reports.map(({ fastPath }) => fastPath)),
+    ...mergePumped(reports),
   };
 }
 
@@ -203,6 +204,11 @@ function findState(reports: readonly LedgerReport[]): LedgerReport['state'] {
 function sumOfTesters(reports: readonly LedgerReport[]): Pick<LedgerReport, 'ofTesters'> {
   const ofTesters = reports.reduce((sum, report) => sum + (report.ofTesters ?? 0), 0);
   return ofTesters > 0 ? { ofTesters } : {};
+}
+
+function mergePumped(reports: readonly LedgerReport[]): Pick<LedgerReport, 'pumped'> {
+  const sum = reports.reduce((all, { pumped = 0 }) => all + pumped, 0);
+  return sum > 0 ? { pumped: sum } : {};
 }
 
 function mergeAbandoned(reports: readonly Pick<LedgerReport, 'abandoned'>[]): LedgerReport['abandoned'] {

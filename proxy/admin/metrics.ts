@@ -34,6 +34,8 @@ export interface MetricSources {
   readonly moves: () => MoveFigures;
   readonly fastPath: () => FastPath;
   readonly memory: () => DataPlane['memory'];
+  /** See `DataPlane.pumped`. */
+  readonly pumped: () => number;
   /** The clock that the ledger's entries came in by. */
   readonly nowMs: () => number;
 }
@@ -49,6 +51,7 @@ export function createMetrics(side: Side, sources: MetricSources): Registry {
   addRequests(registry, side, sources);
   addHolds(registry, side, sources);
   addMoves(registry, side, sources);
+  addPumps(registry, side, sources);
   addPlane(registry, side, sources);
   return registry;
 }
@@ -170,6 +173,18 @@ function addHolds(registry: Registry, side: Side, { held, holds }: MetricSources
       this.reset();
       const { rejected } = holds();
       for (const reason of HOLD_REJECTIONS) this.inc({ side, reason }, rejected[reason]);
+    },
+  });
+}
+
+function addPumps(registry: Registry, side: Side, { pumped }: MetricSources): void {
+  new Gauge({
+    name: 'drainshift_connections_pumped',
+    help: 'Connections that another generation serves, and whose bytes pass through this one.',
+    labelNames: ['side'],
+    registers: [registry],
+    collect() {
+      this.set({ side }, pumped());
     },
   });
 }

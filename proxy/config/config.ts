@@ -73,6 +73,8 @@ export interface ProxyConfig {
   readonly restart?: RestartLimits;
   /** Whether connections of TLS go over to another process in a restart. Absent: they do not. */
   readonly tlsHandover?: SettingValue<'tls_handover'>;
+  /** For how long this process passes on bytes of connections that another generation serves. Absent, 0: it does not. */
+  readonly pumpSeconds?: SettingValue<'pump_seconds'>;
   readonly accessLog: SettingValue<'access_log'>;
   /** What becomes of an `X-Forwarded-For` that came. */
   readonly forwardedFor?: SettingValue<'forwarded_for'>;
@@ -125,6 +127,7 @@ export function readConfig(sources: ConfigSources): ProxyConfig {
     },
     restart: { maxGenerations: read('max_generations'), timeoutSeconds: read('restart_timeout_seconds') },
     tlsHandover: read('tls_handover'),
+    pumpSeconds: read('pump_seconds'),
     ...metrics(values, problems),
     protectsTask: read('task_protection'),
     ...switchStore(read('switch_store')),

@@ -53,6 +53,7 @@ import { Retarget, listUpstreams } from './retarget';
 import type { DecisionStore } from '../../core/switch/decision-store';
 import type { startUnder } from '../../core/switch/regime';
 import { SessionStore } from '../session-store/session-store';
+import { endPumps } from './pump-end';
 import { Stillness, lastSeconds, quiet, shutdownOrder } from './shutdown';
 import { warnAtStart } from './start-warnings';
 import { proveHealth } from './self-test';
@@ -229,6 +230,8 @@ class Proxy implements StagedProxy {
   private handOver: HandOver | undefined;
   private isDrainOwn = false;
   private isStoreAsked = false;
+  /** Of a canary that did not take over it is false. */
+  private hasListened = false;
   private lastRequestMs = 0;
   private listening: HostPort;
 
@@ -308,6 +311,8 @@ class Proxy implements StagedProxy {
         ...config.limits,
         memoryBytes: memoryBudget(config.limits.memoryBytes),
       },
+      // A canary that is taken back is to end soon.
+      isPumping: () => this.pumpSeconds > 0 && this.hasListened,
       ...(tls && { tls }),
       ...(config.moves && { moves: { ...config.moves, adapters: loadMoveAdapters(config.moves.adapters) } }),
     });
@@ -379,6 +384,7 @@ class Proxy implements StagedProxy {
   private async listen(shared: SharedPort | undefined): Promise<void> {
     const { admin, listen } = this.config;
     this.listening = await this.plane.listen(shared ? { shared } : listen);
+    this.hasListened = true;
     this.forwarding = { ...this.forwarding, port: String(this.listening.port) };
     this.askStore();
     if (!shared) warnAtStart(this.config, this.log);
@@ -421,6 +427,7 @@ class Proxy implements StagedProxy {
       upstream: retarget.side,
       abandoned: ledgers.traffic.abandonedAt(this.clock.nowMs()),
       fastPath: this.plane.fastPath,
+      ...(this.plane.pumped > 0 && { pumped: this.plane.pumped }),
     };
   }
 
@@ -473,7 +480,7 @@ class Proxy implements StagedProxy {
     await this.drain.startAfresh(shutdownOrder(this.config, whole.total), lastSeconds(this.config), whole);
     // Closing destroys idle connections, and with them a request that is just on its way.
     await quiet(
-      this.watchStillness(() => whole.total + this.gate.waiting),
+      this.watchStillness(() => whole.total + this.gate.waiting + this.plane.pumped),
       deadlineMs,
       this.clock,
     );
@@ -543,7 +550,8 @@ class Proxy implements StagedProxy {
     this.plane.setDraining(true);
     // One that was ordered goes on.
     if (this.drain.state === 'serving') this.startOwnDrain();
-    const deadlineMs = this.clock.nowMs() + 1000 * this.config.gracePeriodSeconds;
+    const startedMs = this.clock.nowMs();
+    const deadlineMs = startedMs + 1000 * this.config.gracePeriodSeconds;
     // A connection that is idle ends with its next response: to close it could cut a request that is on its way.
     const active = () => {
       const live = this.ledger.whole.total + this.gate.waiting;
@@ -551,7 +559,20 @@ class Proxy implements StagedProxy {
     };
     await quiet(this.watchStillness(active), Infinity, this.clock);
     this.handOver?.stop();
+    await this.endPumps(startedMs + 1000 * this.pumpSeconds);
     await this.close();
+  }
+
+  private get pumpSeconds(): number {
+    return this.config.pumpSeconds ?? 0;
+  }
+
+  private endPumps(fromMs: number): Promise<void> {
+    const { plane, config, clock, log } = this;
+    const { closeRatePerSecond: ratePerSecond, gracefulShutdownTimeoutSeconds } = config;
+    const begins = (pumped: number) =>
+      log.info({ pumped }, 'The time of pumped connections has passed: they are closed');
+    return endPumps(plane, { fromMs, ratePerSecond, lastMs: 1000 * gracefulShutdownTimeoutSeconds, begins }, clock);
   }
 
   async finalRecord(): Promise<FinalRecord> {
@@ -640,6 +661,7 @@ class Proxy implements StagedProxy {
       holds: () => this.gate.totals,
       fastPath: () => this.plane.fastPath,
       memory: () => this.plane.memory,
+      pumped: () => this.plane.pumped,
       nowMs: () => performance.now(),
     });
   }

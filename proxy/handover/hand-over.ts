@@ -15,6 +15,8 @@ export interface HandOverOptions {
 /** What has left this process, and why the rest has not. */
 export interface HandOverFigures {
   readonly handedOver: { readonly idle: number; readonly upgraded: number; readonly streams: number };
+  /** Of these, those whose bytes pass through this process, or an older one, for as long as they are open. */
+  readonly pumped: number;
   /** As of the last look, but for those that are 0. */
   readonly stays: Readonly<Partial<Record<StayReason, number>>>;
   /** For how long one that was handed over had no reader at most. */
@@ -48,6 +50,7 @@ export class HandOver implements SenderEvents {
   private walk: Iterator<Departure> | undefined;
   private stays = noStays();
   private lastStays = noStays();
+  private pumped = 0;
   private readonly counts = { idle: 0, upgraded: 0, streams: 0 };
   private rejectedUntilMs = -Infinity;
   private lastRejection = '';
@@ -104,6 +107,7 @@ export class HandOver implements SenderEvents {
     const stays = Object.entries(this.sweeps > 0 ? this.lastStays : this.stays).filter(([, count]) => count > 0);
     return {
       handedOver: { ...this.counts },
+      pumped: this.pumped,
       stays: Object.fromEntries(stays),
       longestMs: Math.round(Math.max(0, ...this.senders.map(({ longestMs }) => longestMs))),
     };
@@ -122,7 +126,9 @@ export class HandOver implements SenderEvents {
   // What the senders tell.
 
   handedOver(departure: Departure): void {
-    this.counts[COUNTED_AS[departure.data.type]] += 1;
+    const { type, ends } = departure.data;
+    this.counts[COUNTED_AS[type]] += 1;
+    if ([...ends].some(({ pumped }) => pumped !== undefined)) this.pumped += 1;
   }
 
   late(): void {
@@ -149,7 +155,8 @@ export class HandOver implements SenderEvents {
     } finally {
       this.state = 'waiting';
     }
-    const isSwept = this.walk === undefined && this.underWay === 0 && !this.isOwed;
+    const isAtEnd = this.walk === undefined && this.underWay === 0 && !this.isOwed;
+    const isSwept = isAtEnd && !this.options.plane.handing.isPreparing;
     if (isSwept && !this.isLate) this.tellSwept(this.figures);
   }
 

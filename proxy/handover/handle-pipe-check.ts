@@ -5,7 +5,7 @@ import { HandleTransport } from '../data-plane/transport/handle-transport';
 import type { Handle } from '../data-plane/transport/native';
 import { HandlePipe, PipeMessage } from './handle-pipe';
 import { hasPipes } from './native-pipe';
-import { PrivateSocket, listenPrivately } from './private-socket';
+import { PrivateSocket, listenPrivately } from '../data-plane/shared/private-socket';
 
 /** Whether connections can be given to another process here. Where they cannot, none is, and all end where they are. */
 export const handlePipes = new SelfCheck(tryHandlePipe);

@@ -1,7 +1,7 @@
 import type { PackedData } from '../data-plane/contract/handover';
 
 /** Another number is another format, of a generation with other code: nothing is handed over between them. */
-export const FORMAT = 5;
+export const FORMAT = 6;
 
 /** Where a process takes connections over, and what is to be said first. */
 export interface HandoverAddress {

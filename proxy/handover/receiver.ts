@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Arrival, Handing } from '../data-plane/contract/handover';
 import { HandlePipe, PipeMessage } from './handle-pipe';
 import { FORMAT, HandoverAddress, ToReceiver, ToSender } from './messages';
-import { PrivateSocket, listenPrivately, removeLeftSockets } from './private-socket';
+import { PrivateSocket, listenPrivately, removeLeftSockets } from '../data-plane/shared/private-socket';
 
 const SECRET_BYTES = 32;
 

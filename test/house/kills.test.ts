@@ -15,7 +15,7 @@ const GUARDED = [
   'bench/restart/estate.ts',
   'bench/soak/upstream/outages.ts',
   'bench/soak/proxy/proxy.ts',
-  'proxy/handover/private-socket.ts',
+  'proxy/data-plane/shared/private-socket.ts',
   'proxy/restart/keeper.ts',
 ];
 

@@ -19,8 +19,7 @@ const INDEPENDENT: Readonly<Record<string, string>> = {
   Elder: 'it has ended; this one was its canary, and was told to end',
   EventScanner: 'a parser: where in a line and in an event it is',
   Exchange: 'it was repeated; it has a tick of its own',
-  FramedTransport:
-    'reading is paused; the client speaks TLS; a frame came; what was kept is given soon; the end below is yet to be told; it is live',
+  FramedTransport: 'reading is paused; what was kept is given soon; the end below is yet to be told; it is live',
   FrameGuard: 'a parser: what comes is dropped; the peer sent what cannot be read',
   FrameScanner: 'a parser: inside of a message; a Close frame came',
   Group: 'its workers wait for their port; what was ordered before is in force',
@@ -32,7 +31,7 @@ const INDEPENDENT: Readonly<Record<string, string>> = {
   Http2UpstreamStream: 'the upload is whole; reading is paused; the upstream said its end; what came was no HTTP/2',
   Member: 'its process was told to start; it has ended, whether it was told or not',
   Proxy:
-    'it shuts down; the next generation has taken over; its session store was asked; its first orders are in force',
+    'it shuts down; the next generation has taken over; its session store was asked; its first orders are in force; it has listened',
   ResponseWriter: 'how the response is framed; the connection ends with it',
   Successor: 'it knows all there is to know; it has served',
   Tls13Transport: 'reading is paused; what was kept is given soon; the peer owes new keys; we owe them',

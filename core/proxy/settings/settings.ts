@@ -243,8 +243,19 @@ const GENERAL = {
     values: ['auto', 'off'],
     default: 'auto',
     sentence:
-      'Whether connections of TLS 1.3 go over to the next generation in a restart, with their keys; off: they end in their own.',
+      'Whether connections of TLS 1.3 go over to the next generation in a restart, with their keys; off: their keys stay in their own.',
     more: 'In FIPS mode it is off. See [Hot restart](#hot-restart).',
+  },
+  pump_seconds: {
+    kind: 'number',
+    group: 'general',
+    min: 0,
+    max: DAY,
+    default: 3_600,
+    unit: 's',
+    sentence:
+      'For how long an old generation passes on the bytes of connections that it cannot hand over, as those with TLS 1.2; then they are closed in order. 0: they end in their own generation.',
+    more: 'See [what is pumped](#connections-that-are-pumped).',
   },
   close_rate_per_second: {
     kind: 'integer',

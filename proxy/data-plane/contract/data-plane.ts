@@ -39,6 +39,10 @@ export interface DataPlane {
   readonly handing: Handing;
   /** While true, a connection stays open after its response in a drain, too: it has somewhere to go on. */
   setHandingOver(isHandingOver: boolean): void;
+  /** Connections that another process has, and whose bytes pass here: see `isPumping`. */
+  readonly pumped: number;
+  /** Asks the processes that serve them for the orderly end of so many. @returns how many were not asked yet */
+  askPumpedToLeave(count: number): number;
   /**
    * Offers each connection that is accepted from now on to `give`, before anything of it is read. What that returns false for is served
    * here. Undefined ends it.
@@ -55,7 +59,7 @@ export interface DataPlane {
    * process that tries itself.
    */
   openTrial(): Promise<Trial>;
-  /** Connections of clients, idle ones too, and those that are turned away. */
+  /** Connections of clients, idle ones too, and those that are turned away; not those that another process serves. */
   readonly clients: number;
   /** The descriptor of the socket that it listens at, for another process to listen at; undefined where it is not known. */
   readonly descriptor: number | undefined;
@@ -124,6 +128,11 @@ export interface DataPlaneOptions {
    * @default - none has
    */
   readonly pendingOrder?: (entry: LedgerEntry) => object | undefined;
+  /**
+   * Whether the bytes of a connection whose TLS cannot go to another process are passed on to it from here, for as long as it is open.
+   * @default - none: it ends here
+   */
+  readonly isPumping?: () => boolean;
   /** Told of each connection that goes on here after it was between two processes, with that order. */
   readonly arrived?: (entry: LedgerEntry, order: object | undefined) => void;
   /**

@@ -9,9 +9,9 @@ import type { Peer } from './transport';
 
 /**
  * Why a connection stays in its process. For a while: `request` a request is under way; `pending` one end has not taken all that was
- * written, or a record of TLS has not come whole; `moving` its upstream is being replaced, or an order is about to
+ * written, a record of TLS has not come whole, or the sockets of its pump are being made; `moving` its upstream is being replaced, or an order is about to
  * move or to close it. For good: `closing` it ends anyway; `http2`;
- * `tls` and `upstreamTls` the state of TLS cannot go; `stream` its response has no form that another process could go on with; `login` its upstream connection
+ * `tls` and `upstreamTls` the state of TLS cannot go, and its bytes are not pumped; `stream` its response has no form that another process could go on with; `login` its upstream connection
  * is logged in for it; `unknown` it has no native handle, or a proxy does not say what another one needs.
  */
 export const STAY_REASONS = [
@@ -42,6 +42,18 @@ export interface PackedEnd {
   readonly peer?: Peer | undefined;
   /** Of TLS: which of the bytes are its state, with its keys. See `encodeState`. */
   readonly tls?: number | undefined;
+  /** Of one whose bytes another process passes on: its handle leads there. */
+  readonly pumped?: PackedFrames | undefined;
+}
+
+/** Where a `FramedTransport` is. */
+export interface PackedFrames {
+  readonly isTls: boolean;
+  /** Latin1. */
+  readonly header: string;
+  readonly left: number;
+  /** Which of the bytes were read of its frames, and not used. */
+  readonly unread: number;
 }
 
 /** An HTTP/1.1 connection between two requests, or within the head of one, which is the first of its bytes. */
@@ -280,4 +292,6 @@ export interface Handing {
   departures(stays: Record<StayReason, number>): Iterable<Departure>;
   /** @throws Error of what is none that this data plane knows; its handles are the caller's */
   arrive(packed: Packed): Arrival;
+  /** Some stayed at the last look because the sockets of their pumps are being made. */
+  readonly isPreparing: boolean;
 }

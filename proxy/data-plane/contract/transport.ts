@@ -37,6 +37,8 @@ export interface Transport {
   /** Whom the socket is connected to, unless a PROXY header says otherwise. */
   peer: Peer;
   readonly isTls: boolean;
+  /** Another process has the connection, and lives for as long as it is open. */
+  readonly isPumped?: boolean;
   /** Gives the socket away, `bytes` before whatever it reads next; the transport is of no use afterwards. */
   giveUp(bytes: Buffer): Socket;
 }

@@ -29,6 +29,7 @@ import { CONNECTION_BYTES, Holder, MemoryBudget, TLS_BYTES } from '../shared/mem
 import { Overflow } from './overflow';
 import { ProxyHeaderReaders } from './proxy-header-reader';
 import { PlaneHanding } from '../handover/handing';
+import { Pumps } from '../pump/pumps';
 import { useTicketKeys } from '../shared/ticket-keys';
 import { Ticker } from '../shared/ticker';
 import { ACCEPT_OPTIONS, Accepting, setOptions } from '../transport/accepting';
@@ -52,7 +53,7 @@ const NO_ROOM = 'Too many connections';
 const NO_MEMORY = 'Too little memory';
 const FAST_PATH_OFF =
   'The fast path is off: this Node.js does not handle sockets as is known, and its streams are used';
-const TLS_STAYS = 'In a restart connections of TLS end in their own generation';
+const TLS_STAYS = 'In a restart no connection of TLS goes over with its keys';
 const FAST_PATH_UNTRIED = "The fast path could not be tried, and is tried again; Node.js' streams are used until then";
 
 /** A data plane: HTTP/1.1 on sockets, HTTP/2 and gRPC on `node:http2`. */
@@ -83,6 +84,8 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
   private readonly overflow: Overflow;
   /** Absent where no connection of TLS goes to another process, or comes from one. */
   private readonly tls13: Tls13Connections | undefined;
+  /** Absent where a connection whose TLS cannot go to another process ends here. */
+  private readonly pumps: Pumps | undefined;
   readonly memory: MemoryBudget;
   /** The TCP connections under TLS, from before their handshake on. */
   private readonly secured = new Set<Socket>();
@@ -131,6 +134,7 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
     this.server = options.tls ? this.createTlsServer(options.tls) : this.createPlainServer();
     this.server.on('error', () => undefined);
     this.tls13 = options.tls?.isHandedOver === true ? this.createTls13(options.tls) : undefined;
+    this.pumps = options.isPumping && new Pumps(options.isPumping);
     this.handing = new PlaneHanding({
       context: this,
       home: this,
@@ -140,6 +144,7 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
       pools: this.pools,
       hasRoom: () => !this.isClosed && this.hasRoom && this.hasFileForClient,
       tls: this.tls13,
+      pumps: this.pumps,
       takeAccepted: (handle) => this.takeAccepted(handle),
     });
   }
@@ -228,6 +233,15 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
 
   setHandingOver(isHandingOver: boolean): void {
     this.isHandingOver = isHandingOver;
+    if (!isHandingOver) void this.pumps?.closePairs();
+  }
+
+  get pumped(): number {
+    return this.pumps?.size ?? 0;
+  }
+
+  askPumpedToLeave(count: number): number {
+    return this.pumps?.askToLeave(count) ?? 0;
   }
 
   setHolding(holding: boolean): void {
@@ -253,7 +267,7 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
   }
 
   get clients(): number {
-    return this.clientConnections + this.overflow.size;
+    return this.clientConnections + this.overflow.size - (this.pumps?.clients ?? 0);
   }
 
   /** A connection begins with its handshake: no PROXY header stands before it. */
@@ -279,7 +293,7 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
     this.pools.destroy();
     this.http2Upstreams.destroy();
     this.ticker.stop();
-    return Promise.resolve();
+    return this.pumps?.close() ?? Promise.resolve();
   }
 
   createExchange(client: DownstreamStream, head: EngineHead): Exchange {

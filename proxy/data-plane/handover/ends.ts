@@ -1,5 +1,7 @@
-import type { ConnectionHandle, PackedEnd, StayReason } from '../contract/handover';
-import type { Transport } from '../contract/transport';
+import type { ConnectionHandle, PackedEnd, PackedFrames, StayReason } from '../contract/handover';
+import type { Peer, Transport } from '../contract/transport';
+import { FramedTransport, PackedFramed } from '../pump/framed-transport';
+import type { Pumps } from '../pump/pumps';
 import { TLS13_REJECTIONS } from '../tls13/rejections';
 import type { TakenTls13 } from '../tls13/take-tls13';
 import type { Tls13Connections } from '../tls13/tls13-connections';
@@ -10,11 +12,14 @@ import type { Handle } from '../transport/native';
 import { StreamTransport } from '../transport/stream-transport';
 import { TlsTransport } from '../transport/tls-transport';
 
+const NOTHING = Buffer.alloc(0);
+const UNKNOWN_PEER: Peer = { address: '', port: 0 };
+
 /** Transports that were taken out of this process: their handles, and what else the other process needs of them. */
 export interface TakenEnds {
   readonly ends: readonly PackedEnd[];
   readonly handles: readonly ConnectionHandle[];
-  /** The states of TLS, by the numbers in `ends`. */
+  /** What goes beside them, by the numbers in `ends`. */
   readonly states: readonly Buffer[];
   /** They go on here. @returns those that do, paused */
   keep(): Transport[];
@@ -30,41 +35,58 @@ export interface ArrivedEnds {
   drop(): void;
 }
 
-/** One that Node's TLS has: it alone can turn out to have to stay when it is taken. */
-interface TakenNative {
-  readonly transport: TlsTransport | StreamTransport;
-  readonly wasPaused: boolean;
-  readonly taken: TakenTls13;
+/** How a connection of TLS leaves this process. */
+export interface WaysOut {
+  /** Absent where no connection of TLS goes, or comes. */
+  readonly tls?: Tls13Connections | undefined;
+  /** Absent where none is pumped. */
+  readonly pumps?: Pumps | undefined;
+}
+
+/** Bytes beside an end, and what says which of all bytes they are. */
+interface Beside {
+  readonly bytes: Buffer;
+  name(at: number): Pick<PackedEnd, 'tls' | 'pumped'>;
 }
 
 interface TakenEnd {
-  readonly end: Omit<PackedEnd, 'tls'>;
+  readonly end: PackedEnd;
   readonly handle: ConnectionHandle;
-  readonly state?: Tls13State;
+  readonly beside?: Beside;
   keep(): Transport;
   release(): void;
 }
+
+/** One that Node's TLS has: it alone can turn out to have to stay when it is taken. */
+interface TakenNative {
+  readonly transport: NativeTls;
+  readonly wasPaused: boolean;
+  readonly taken: TakenEnd;
+  /** As if nothing had been; it is paused. */
+  undo(): void;
+}
+
+type NativeTls = TlsTransport | StreamTransport;
 
 /**
  * Takes the transports of one connection out of this process, all of them or none.
  *
  * @param transports of the client, and of the upstream where there is one
- * @param firstState the number of the first state of TLS among the bytes that go over
+ * @param first the number of the first bytes that go over with an end
  */
-export function takeEnds(
-  transports: readonly Transport[],
-  tls: Tls13Connections | undefined,
-  firstState: number,
-): TakenEnds | StayReason {
-  const obstacle = findObstacle(transports, tls);
+export function takeEnds(transports: readonly Transport[], ways: WaysOut, first: number): TakenEnds | StayReason {
+  const obstacle = findObstacle(transports);
   if (obstacle !== undefined) return obstacle;
-  const natives = takeNatives(transports, tls);
+  const natives = takeNatives(transports, ways);
   if (typeof natives === 'string') return natives;
-  const taken = transports.map((transport) => takeEnd(transport, natives, tls));
-  const states = taken.flatMap(({ state }) => (state === undefined ? [] : [encodeState(state)]));
-  let next = firstState;
+  const taken = transports.map((transport) => {
+    const native = natives.find((one) => one.transport === transport);
+    return native?.taken ?? takeOwn(transport, ways.tls);
+  });
+  const states = taken.flatMap(({ beside }) => beside?.bytes ?? []);
+  let next = first;
   return {
-    ends: taken.map(({ end, state }) => (state === undefined ? end : { ...end, tls: next++ })),
+    ends: taken.map(({ end, beside }) => ({ ...end, ...beside?.name(next++) })),
     handles: taken.map(({ handle }) => handle),
     states,
     keep: () => {
@@ -92,13 +114,15 @@ export function openEnds(
     for (const state of states) if (state !== undefined) wipeState(state);
     throw error;
   }
+  const begin = (end: PackedEnd, index: number): Transport => {
+    const handle = handles[index]!;
+    if (end.pumped !== undefined) return FramedTransport.unpack(unpackFramed(end, end.pumped, handle, bytes));
+    const packed = unpackEnd(end, handle);
+    const state = states[index];
+    return state === undefined ? HandleTransport.unpack(packed) : tls!.continue(packed, state);
+  };
   return {
-    begin: () =>
-      ends.map((end, index) => {
-        const packed = unpackEnd(end, handles[index]!);
-        const state = states[index];
-        return state === undefined ? HandleTransport.unpack(packed) : tls!.continue(packed, state);
-      }),
+    begin: () => ends.map(begin),
     drop: () => {
       for (const state of states) if (state !== undefined) wipeState(state);
       closeAll(handles);
@@ -107,13 +131,11 @@ export function openEnds(
 }
 
 /** Why one of them has to stay, as far as that is known without touching it. */
-function findObstacle(transports: readonly Transport[], tls: Tls13Connections | undefined): StayReason | undefined {
-  for (const [index, transport] of transports.entries()) {
-    if (isPlain(transport) || transport instanceof Tls13Transport) {
+function findObstacle(transports: readonly Transport[]): StayReason | undefined {
+  for (const transport of transports) {
+    if (isPlain(transport) || transport instanceof Tls13Transport || transport instanceof FramedTransport) {
       if (!transport.isQuiet) return 'pending';
-    } else if (!transport.isTls) return 'unknown';
-    else if (index > 0) return 'upstreamTls';
-    else if (!isNative(transport) || tls?.isRight !== true) return 'tls';
+    } else if (!isNative(transport)) return transport.isTls ? 'tls' : 'unknown';
   }
   return undefined;
 }
@@ -123,31 +145,78 @@ function isPlain(transport: Transport): transport is HandleTransport | StreamTra
   return transport instanceof HandleTransport || (transport instanceof StreamTransport && !transport.isTls);
 }
 
-function isNative(transport: Transport): transport is TlsTransport | StreamTransport {
+function isNative(transport: Transport): transport is NativeTls {
   return transport instanceof TlsTransport || (transport instanceof StreamTransport && transport.isTls);
 }
 
-function takeNatives(transports: readonly Transport[], tls: Tls13Connections | undefined): TakenNative[] | StayReason {
+function takeNatives(transports: readonly Transport[], ways: WaysOut): TakenNative[] | StayReason {
   const natives: TakenNative[] = [];
-  for (const transport of transports) {
+  for (const [index, transport] of transports.entries()) {
     if (!isNative(transport)) continue;
     const wasPaused = transport.isPaused;
     transport.pause();
-    const taken = tls!.take(transport);
-    if (typeof taken !== 'string') natives.push({ transport, wasPaused, taken });
-    else {
-      if (!wasPaused) transport.resume();
-      for (const one of natives) {
-        one.taken.restore();
-        if (!one.wasPaused) one.transport.resume();
-      }
-      return TLS13_REJECTIONS[taken].mayPass ? 'pending' : 'tls';
+    const taken = takeNative(transport, index > 0, ways);
+    if (typeof taken !== 'string') {
+      natives.push({ ...taken, transport, wasPaused });
+      continue;
     }
+    if (!wasPaused) transport.resume();
+    for (const one of natives) {
+      one.undo();
+      if (!one.wasPaused) one.transport.resume();
+    }
+    return taken;
   }
   return natives;
 }
 
-function takeEnd(transport: Transport, natives: readonly TakenNative[], tls: Tls13Connections | undefined): TakenEnd {
+/** With its keys, if that is possible; else its bytes are passed on from here. */
+function takeNative(
+  transport: NativeTls,
+  isUpstream: boolean,
+  { tls, pumps }: WaysOut,
+): Pick<TakenNative, 'taken' | 'undo'> | StayReason {
+  if (!isUpstream && tls?.isRight === true) {
+    const taken = tls.take(transport);
+    if (typeof taken !== 'string') return takeWithKeys(transport, taken);
+    if (TLS13_REJECTIONS[taken].mayPass) return 'pending';
+  }
+  const staying = isUpstream ? 'upstreamTls' : 'tls';
+  if (pumps === undefined) return staying;
+  const { past } = transport;
+  if (transport.isLost || (past.hasReadEnd && past.isShutDown)) return 'closing';
+  const pump = pumps.take(transport, !isUpstream, past);
+  if (pump === 'later') return 'pending';
+  if (pump === 'none') return staying;
+  const { handle, state, release } = pump;
+  const keep = () => {
+    pump.keep();
+    // Who had it meanwhile was told of a loss, or no one.
+    if (transport.isDestroyed) setImmediate(() => transport.user.onClose(undefined));
+    return transport;
+  };
+  return { taken: { ...packFramed({ state, unread: NOTHING }), handle, release, keep }, undo: pump.keep };
+}
+
+function takeWithKeys(transport: NativeTls, taken: TakenTls13): Pick<TakenNative, 'taken' | 'undo'> {
+  const keep = () => {
+    taken.restore();
+    return transport;
+  };
+  const end = { hasReadEnd: false, isShutDown: false, peer: transport.peer };
+  return {
+    taken: { end, handle: taken.handle, beside: besideKeys(taken.state), keep, release: () => taken.release() },
+    undo: () => taken.restore(),
+  };
+}
+
+/** @param leave ends their connection in order: the process that pumps one asks for it when its time has passed */
+export function followPumps(transports: readonly Transport[], leave: () => void): void {
+  for (const transport of transports) if (transport instanceof FramedTransport) transport.askedToLeave = leave;
+}
+
+/** Of those that are this process's own; see `findObstacle`. */
+function takeOwn(transport: Transport, tls: Tls13Connections | undefined): TakenEnd {
   if (isPlain(transport)) {
     const { handle, ...end } = transport.pack();
     return {
@@ -156,29 +225,48 @@ function takeEnd(transport: Transport, natives: readonly TakenNative[], tls: Tls
       release: () => closeAll([handle]),
     };
   }
-  if (transport instanceof Tls13Transport) {
-    const { below, state } = transport.pack();
-    const { handle, ...end } = below;
+  if (transport instanceof FramedTransport) {
+    const packed = transport.pack();
+    const { handle } = packed;
     return {
-      ...{ end, handle, state },
-      keep: () => tls!.continue(below, state),
-      release: () => {
-        wipeState(state);
-        closeAll([handle]);
-      },
+      ...{ ...packFramed(packed), handle },
+      keep: () => FramedTransport.unpack(packed),
+      release: () => closeAll([handle]),
     };
   }
-  const { taken } = natives.find((native) => native.transport === transport)!;
+  const { below, state } = (transport as Tls13Transport).pack();
+  const { handle, ...end } = below;
   return {
-    end: { hasReadEnd: false, isShutDown: false, peer: transport.peer },
-    handle: taken.handle,
-    state: taken.state,
-    keep: () => {
-      taken.restore();
-      return transport;
+    ...{ end, handle, beside: besideKeys(state) },
+    keep: () => tls!.continue(below, state),
+    release: () => {
+      wipeState(state);
+      closeAll([handle]);
     },
-    release: () => taken.release(),
   };
+}
+
+function besideKeys(state: Tls13State): Beside {
+  return { bytes: encodeState(state), name: (tls) => ({ tls }) };
+}
+
+function packFramed({ state, unread }: Pick<PackedFramed, 'state' | 'unread'>): Pick<TakenEnd, 'end' | 'beside'> {
+  const { hasReadEnd, isShutDown, peer, isTls, header, left } = state;
+  return {
+    end: { hasReadEnd, isShutDown, peer },
+    // A copy, which is wiped as keys are.
+    beside: { bytes: Buffer.from(unread), name: (at) => ({ pumped: { isTls, header, left, unread: at } }) },
+  };
+}
+
+function unpackFramed(
+  { hasReadEnd, isShutDown, peer }: PackedEnd,
+  { isTls, header, left, unread }: PackedFrames,
+  handle: ConnectionHandle,
+  bytes: readonly Buffer[],
+): PackedFramed {
+  const state = { hasReadEnd, isShutDown, peer: peer ?? UNKNOWN_PEER, isTls, header, left };
+  return { handle: handle as Handle, state, unread: bytes[unread] ?? NOTHING };
 }
 
 function openState(
@@ -200,7 +288,10 @@ function unpackEnd({ hasReadEnd, isShutDown, peer }: PackedEnd, handle: Connecti
 
 /** Of what came with these ends: nothing goes on with it. */
 export function wipeStates(ends: readonly PackedEnd[], bytes: readonly Buffer[]): void {
-  for (const { tls } of ends) if (tls !== undefined) bytes[tls]?.fill(0);
+  for (const { tls, pumped } of ends) {
+    const at = tls ?? pumped?.unread;
+    if (at !== undefined) bytes[at]?.fill(0);
+  }
 }
 
 function wipeAll(states: readonly Buffer[]): void {

@@ -4,11 +4,13 @@ import type {
   Departure,
   Handing,
   Packed,
+  PackedEnd,
   PackedEntry,
   PackedHttp1,
   PackedResume,
   PackedStream,
   PackedUpgrade,
+  PackedUpstream,
   StayReason,
 } from '../contract/handover';
 import type { Forward, Upstream } from '../contract/data-plane';
@@ -24,12 +26,11 @@ import type { UpstreamPools } from '../http1/upstream-pools';
 import type { PlaneContext, TunnelEntry } from '../shared/context';
 import { Resume } from '../moves/resume';
 import type { Handle } from '../transport/native';
-import type { Tls13Connections } from '../tls13/tls13-connections';
-import { openEnds, takeEnds, wipeStates } from './ends';
+import { WaysOut, followPumps, openEnds, takeEnds, wipeStates } from './ends';
 import { InTransit } from './in-transit';
 
 /** What the engine has of its connections. */
-export interface HandingPlane {
+export interface HandingPlane extends WaysOut {
   readonly context: PlaneContext;
   readonly home: ClientHome;
   readonly http1: Set<Http1Client>;
@@ -39,8 +40,6 @@ export interface HandingPlane {
   hasRoom(): boolean;
   /** What nothing was read of. */
   takeAccepted(handle: Handle): void;
-  /** Absent where no connection of TLS goes, or comes. */
-  readonly tls?: Tls13Connections | undefined;
 }
 
 /** Where a connection goes on, beside its ends. */
@@ -68,6 +67,7 @@ export class PlaneHanding implements Handing {
 
   /** The long-lived ones first: who is idle comes again, or not, and a request that it sends waits in the kernel. */
   *departures(stays: Stays): Generator<Departure> {
+    this.plane.pumps?.beginLook();
     stays.http2 += this.plane.http2.size;
     for (const tunnel of [...this.plane.tunnels]) {
       const taken = tunnel instanceof UpgradedConnection ? this.takeUpgraded(tunnel) : 'unknown';
@@ -79,6 +79,10 @@ export class PlaneHanding implements Handing {
       if (typeof taken === 'string') stays[taken] += 1;
       else yield taken;
     }
+  }
+
+  get isPreparing(): boolean {
+    return this.plane.pumps?.isMaking === true;
   }
 
   arrive(packed: Packed): Arrival {
@@ -115,7 +119,7 @@ export class PlaneHanding implements Handing {
     if (responding instanceof Exchange) return this.takeStream(client, responding);
     if (obstacle !== undefined) return obstacle;
     if (this.plane.pools.hasLogin(client)) return 'login';
-    const taken = takeEnds([transport], this.plane.tls, 1);
+    const taken = takeEnds([transport], { tls: this.plane.tls }, 1);
     if (typeof taken === 'string') return taken;
     const { head, waitedMs, isFirst } = client.pack();
     const { ends, states, handles } = taken;
@@ -152,15 +156,16 @@ export class PlaneHanding implements Handing {
     if (responding === undefined) return 'request';
     if (this.plane.pools.hasLogin(client)) return 'login';
     if (forwardRecord === undefined) return 'unknown';
-    const taken = takeEnds([client.transport, responding], this.plane.tls, 2);
+    const taken = takeEnds([client.transport, responding], this.plane, 2);
     if (typeof taken === 'string') return taken;
     const { ledger } = this.plane.context.options;
     const entry = this.packEntry(exchange);
     const { packed, forward, held } = exchange.pack();
     const { head, writer, ahead } = client.packResponding();
+    const [ofClient, ofUpstream] = [taken.ends[0]!, taken.ends[1]!];
     const data: PackedStream = {
-      ...{ type: 'stream', ends: [taken.ends[0]!, taken.ends[1]!], entry, forward: forwardRecord },
-      ...{ head, writer, exchange: packed, upstream: source.pack() },
+      ...{ type: 'stream', ends: [ofClient, ofUpstream], entry, forward: forwardRecord },
+      ...{ head, writer, exchange: packed, upstream: packUpstream(source, ofUpstream) },
     };
     const place = new InTransit(entry);
     const upstream = destination ?? forward.upstream;
@@ -203,6 +208,7 @@ export class PlaneHanding implements Handing {
     const exchange = Object.assign(new Exchange(context, client, head), { bytesReceived, bytesSent });
     exchange.unpack(data.exchange, held!, { forward, upstream });
     context.options.ledger.replace(place, exchange, place.kind);
+    followPumps([transport!, responding!], () => close(exchange));
     exchange.join(pools.adopt(upstream, data.upstream, responding!, exchange));
     client.unpackResponding(exchange, head, data.writer, ahead!);
     responding!.resume();
@@ -215,7 +221,7 @@ export class PlaneHanding implements Handing {
     if (obstacle !== undefined || ends === undefined) return obstacle ?? 'closing';
     if (this.isAwaited(connection)) return 'moving';
     if (forwardRecord === undefined) return 'unknown';
-    const taken = takeEnds(ends, this.plane.tls, 2);
+    const taken = takeEnds(ends, this.plane, 2);
     if (typeof taken === 'string') return taken;
     const { ledger } = this.plane.context.options;
     const { tunnel, forward, resume, isOpaque } = connection.pack();
@@ -273,6 +279,7 @@ export class PlaneHanding implements Handing {
     }));
     const connection = new UpgradedConnection(context, forward, data.entry, resume, upstream);
     context.options.ledger.replace(place, connection, place.kind);
+    followPumps(transports, () => close(connection));
     connection.continue({ client: ends[0]!, upstream: ends[1]!, idleMs: data.idleMs }, data.isOpaque);
     place.arrived(connection);
     context.options.arrived?.(connection, data.entry.order);
@@ -316,6 +323,17 @@ export class PlaneHanding implements Handing {
     const known = { kind, path, clientAddress, ageMs: performance.now() - enteredMs, bytesReceived, bytesSent };
     return { ...known, isCarried: ledger.isCarried(entry), order: pendingOrder?.(entry) };
   }
+}
+
+function close(entry: LedgerEntry): void {
+  void entry.close().catch(() => undefined);
+}
+
+/** One that is pumped serves no other request: a process lives for it. */
+function packUpstream(source: Http1Upstream, { pumped }: PackedEnd): PackedUpstream {
+  const packed = source.pack();
+  if (pumped === undefined) return packed;
+  return { ...packed, response: { ...packed.response, keepsAlive: false } };
 }
 
 /** @param at the number of the first bytes that come with it */

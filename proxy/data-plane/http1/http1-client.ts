@@ -427,7 +427,8 @@ export class Http1Client implements DownstreamStream, TransportUser, BodySink, T
   }
 
   private get isClosing(): boolean {
-    return this.context.isDraining && !this.context.isHandingOver;
+    // A process lives for one that is pumped: its client is to connect anew.
+    return (this.context.isDraining && !this.context.isHandingOver) || this.transport.isPumped === true;
   }
 
   private responseSent(exchange: ClientExchange): void {

@@ -1,18 +1,34 @@
 import type { Socket } from 'node:net';
 import { NO_USER, Peer, Transport, TransportUser } from '../contract/transport';
+import { HandleTransport } from '../transport/handle-transport';
+import type { Handle } from '../transport/native';
 import { TransportStream } from '../transport/transport-stream';
 
 /** A byte for its kind and four for its length come before each frame. */
 const HEADER_BYTES = 5;
-const FRAME = { hello: 1, data: 2, end: 3 } as const;
-const MAX_HELLO_BYTES = 65_536;
+/** Those of one generation may be read by a later one: another form of them is another `FORMAT` of a hand-over. */
+const FRAME = { probe: 1, data: 2, end: 3, leave: 4 } as const;
+const NOTHING = Buffer.alloc(0);
 
-/** What the process that has a client's connection says of it to the one that serves it. */
-export interface Hello {
+/** What is known of the connection whose bytes are in the frames, and where they are. */
+export interface FramedState {
   readonly peer: Peer;
   readonly isTls: boolean;
-  /** Of the connection, in words of those two processes; JSON. */
-  readonly state?: unknown;
+  /** Its end was read. */
+  readonly hasReadEnd: boolean;
+  /** Our end was written. */
+  readonly isShutDown: boolean;
+  /** Latin1: of a frame's header, where it has not come whole. */
+  readonly header: string;
+  /** Of the data in the frame that is being read. */
+  readonly left: number;
+}
+
+/** One that was taken out of this process: what of its frames was read, and not used, has to go with it. */
+export interface PackedFramed {
+  readonly handle: Handle;
+  readonly state: FramedState;
+  readonly unread: Buffer;
 }
 
 /**
@@ -22,17 +38,17 @@ export interface Hello {
 export class FramedTransport implements Transport, TransportUser {
   user: TransportUser = NO_USER;
   isPaused = false;
-  peer: Peer = { address: '', port: 0 };
-  isTls = false;
+  readonly isPumped = true;
+  /** The other process asks that the connection ends in order. */
+  askedToLeave: () => void = () => undefined;
+  peer: Peer;
+  readonly isTls: boolean;
   private readonly header = Buffer.alloc(HEADER_BYTES);
   private headerBytes = 0;
   /** Of the data in the frame that is being read. */
   private left = 0;
   /** Came in while its user was not reading. */
   private kept: Buffer | undefined = undefined;
-  /** Of the frame that says hello, until it is whole. */
-  private hello: Buffer | undefined = undefined;
-  private hasStarted = false;
   private readState: 'open' | 'ended' = 'open';
   private writeState: 'open' | 'ended' = 'open';
   private isLive = true;
@@ -41,20 +57,47 @@ export class FramedTransport implements Transport, TransportUser {
   private isFlushing = false;
   private error: Error | undefined = undefined;
 
-  /** @param greeted called with the hello of the other process, at which the user is to be set; where this one says it, not at all */
+  /** @param unread what was read before, of its frames */
   constructor(
     private readonly below: Transport,
-    private readonly greeted: (hello: Hello) => void = () => undefined,
+    { peer, isTls, hasReadEnd, isShutDown, header, left }: FramedState,
+    unread: Buffer = NOTHING,
   ) {
+    this.peer = peer;
+    this.isTls = isTls;
+    if (hasReadEnd) this.readState = 'ended';
+    if (isShutDown) this.writeState = 'ended';
+    this.headerBytes = this.header.write(header, 'latin1');
+    this.left = left;
+    if (unread.length > 0) this.kept = unread;
+    this.isPaused = below.isPaused;
     below.user = this;
   }
 
-  /** The first word, before any other. */
-  greet(hello: Hello): void {
-    this.peer = hello.peer;
-    this.isTls = hello.isTls;
-    const bytes = Buffer.from(JSON.stringify(hello));
-    this.below.writeBytes(bytes, formatHeader(FRAME.hello, bytes.length));
+  /** Goes on with one of another process, or of another transport. It is paused. */
+  static unpack({ handle, state, unread }: PackedFramed): FramedTransport {
+    const below = HandleTransport.unpack({ handle, hasReadEnd: false, isShutDown: false, peer: undefined });
+    return new FramedTransport(below, state, unread);
+  }
+
+  /** Nothing of it is under way in this process: `pack` may be called. */
+  get isQuiet(): boolean {
+    const { below } = this;
+    if (!this.isLive || this.hasEndBelow || this.error !== undefined || this.isOver) return false;
+    return below instanceof HandleTransport && below.isQuiet;
+  }
+
+  /** Takes it out; nothing is read any more. The transport is of no use afterwards. */
+  pack(): PackedFramed {
+    const { handle } = (this.below as HandleTransport).pack();
+    const { peer, isTls, left, kept = NOTHING } = this;
+    this.isLive = false;
+    this.kept = undefined;
+    const state = {
+      ...{ peer, isTls, left, header: this.header.toString('latin1', 0, this.headerBytes) },
+      ...{ hasReadEnd: this.readState === 'ended', isShutDown: this.writeState === 'ended' },
+    };
+    return { handle, state, unread: kept };
   }
 
   write(text: string): void {
@@ -64,6 +107,16 @@ export class FramedTransport implements Transport, TransportUser {
   writeBytes(bytes: Buffer, before = ''): void {
     const length = bytes.length + before.length;
     if (this.isWritable && length > 0) this.below.writeBytes(bytes, formatHeader(FRAME.data, length) + before);
+  }
+
+  /** Asks the other process to end the connection in order. */
+  askToLeave(): void {
+    if (this.isLive) this.below.write(formatHeader(FRAME.leave, 0));
+  }
+
+  /** Says nothing: `onError` follows where there is no other process any more. */
+  probe(): void {
+    if (this.isLive && !this.below.hasPending) this.below.write(formatHeader(FRAME.probe, 0));
   }
 
   get hasFailed(): boolean {
@@ -198,20 +251,14 @@ export class FramedTransport implements Transport, TransportUser {
   }
 
   private begin(kind: number, length: number): void {
-    const isFirst = !this.hasStarted;
-    this.hasStarted = true;
+    if (kind === FRAME.probe) return;
+    if (kind === FRAME.leave) return this.askedToLeave();
+    if (this.readState === 'ended') return this.fail();
     switch (kind) {
-      case FRAME.hello:
-        if (length === 0 || length > MAX_HELLO_BYTES || !isFirst) return this.fail();
-        this.hello = Buffer.alloc(0);
-        this.left = length;
-        return;
       case FRAME.data:
-        if (this.readState === 'ended') return this.fail();
         this.left = length;
         return;
       case FRAME.end:
-        if (this.readState === 'ended') return this.fail();
         this.readState = 'ended';
         this.user.onEnd();
         return this.closeWhenOver();
@@ -224,20 +271,8 @@ export class FramedTransport implements Transport, TransportUser {
     const end = Math.min(length, at + this.left);
     const piece = at === 0 && end === length ? bytes : bytes.subarray(at, end);
     this.left -= end - at;
-    if (this.hello === undefined) this.user.onData(piece, end - at);
-    else this.takeHello(piece);
+    this.user.onData(piece, end - at);
     return end;
-  }
-
-  private takeHello(piece: Buffer): void {
-    this.hello = Buffer.concat([this.hello!, piece]);
-    if (this.left > 0) return;
-    const hello = readHello(this.hello);
-    this.hello = undefined;
-    if (hello === undefined) return this.fail();
-    this.peer = hello.peer;
-    this.isTls = hello.isTls;
-    this.greeted(hello);
   }
 
   /** What is no frame comes from another version of this. */
@@ -246,16 +281,12 @@ export class FramedTransport implements Transport, TransportUser {
     this.destroy();
   }
 
-  private closeWhenOver(): void {
-    if (this.readState === 'ended' && this.writeState === 'ended') this.below.end();
+  private get isOver(): boolean {
+    return this.readState === 'ended' && this.writeState === 'ended';
   }
-}
 
-function readHello(bytes: Buffer): Hello | undefined {
-  try {
-    return JSON.parse(bytes.toString()) as Hello;
-  } catch {
-    return undefined;
+  private closeWhenOver(): void {
+    if (this.isOver) this.below.end();
   }
 }
 

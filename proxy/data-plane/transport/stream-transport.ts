@@ -101,6 +101,15 @@ export class StreamTransport implements Transport {
     return this.socket.readableEnded || this.socket.writableEnded;
   }
 
+  get isLost(): boolean {
+    return this.error !== undefined || this.isDestroyed || this.socket.connecting;
+  }
+
+  /** Which ends have passed, as far as its user knows. */
+  get past(): { readonly hasReadEnd: boolean; readonly isShutDown: boolean } {
+    return { hasReadEnd: this.socket.readableEnded, isShutDown: this.socket.writableEnded };
+  }
+
   /** Nothing of it is under way in this process: `pack` may be called where it is not TLS. */
   get isQuiet(): boolean {
     const { socket } = this;

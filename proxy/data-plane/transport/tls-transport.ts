@@ -127,6 +127,16 @@ export class TlsTransport implements Transport, HandleOwner {
     return this.hasReadEnd || this.heldEnd !== undefined || this.writeState !== 'open';
   }
 
+  /** Nothing more can be written, and that is no end of ours; or it is gone. */
+  get isLost(): boolean {
+    return this.isDestroyed || this.hasFailed;
+  }
+
+  /** Which ends have passed, as far as its user knows. */
+  get past(): { readonly hasReadEnd: boolean; readonly isShutDown: boolean } {
+    return { hasReadEnd: this.hasReadEnd, isShutDown: this.writeState !== 'open' };
+  }
+
   /** Reads no more of the connection. @returns what came in, and its user has not got */
   stopReading(): Buffer {
     this.wasPaused = this.isPaused;

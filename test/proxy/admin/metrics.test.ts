@@ -24,6 +24,7 @@ function cloud() {
     held: () => 3,
     moves: () => NO_MOVES,
     holds: () => NO_HOLD_FIGURES,
+    pumped: () => 4,
     nowMs: () => 10_000,
   });
   return { ledger, traffic, registry };
@@ -83,6 +84,7 @@ test('requests by class, held ones, and failures of the upstream', async () => {
   const failures = await listValues(registry, 'drainshift_upstream_failures_total');
   expect(failures).toMatchObject({ 'side="source",failure="reset"': 1, 'side="source",failure="full"': 0 });
   expect(await listValues(registry, 'drainshift_held_requests')).toEqual({ 'side="source"': 3 });
+  expect(await listValues(registry, 'drainshift_connections_pumped')).toEqual({ 'side="source"': 4 });
 });
 
 test('durations are a histogram by class of status, in seconds', async () => {

@@ -26,6 +26,7 @@ function cloud() {
     held: () => 0,
     moves: () => NO_MOVES,
     holds: () => NO_HOLD_FIGURES,
+    pumped: () => 0,
     nowMs: () => 0,
   });
   const state: { report: LedgerReport | Error } = { report: REPORT };

@@ -56,6 +56,7 @@ test('an upstream is enough; the rest has defaults', () => {
     },
     restart: { maxGenerations: 3, timeoutSeconds: 30 },
     tlsHandover: 'auto',
+    pumpSeconds: 3_600,
     protectsTask: false,
     forwardedFor: 'append',
     smokeTestPorts: [],

@@ -2,7 +2,7 @@ import net, { type AddressInfo, type Socket } from 'node:net';
 import { takeHandle } from '../../../proxy/data-plane/transport/native';
 import { HandlePipe, PipeMessage } from '../../../proxy/handover/handle-pipe';
 import { tryHandlePipe } from '../../../proxy/handover/handle-pipe-check';
-import { PrivateSocket, listenPrivately } from '../../../proxy/handover/private-socket';
+import { PrivateSocket, listenPrivately } from '../../../proxy/data-plane/shared/private-socket';
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { existsSync } from 'node:fs';

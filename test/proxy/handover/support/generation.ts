@@ -55,6 +55,7 @@ const plane = createDataPlane({
   failureResponse: (failure) => ({ status: 502, body: failure }),
   ledger,
   ...(tls && { tls: { ...tls, isHandedOver: true } }),
+  isPumping: () => true,
   route: () => ({ forward: forward() }),
   resumeForward: (record) => forward(record as { opened: number }),
   faulted: (error) => void lines.push({ message: String((error as Error).stack) }),
@@ -145,6 +146,7 @@ async function follow(order: ToGeneration): Promise<unknown> {
         oldestMs: ledger.oldestMs(performance.now()),
         figures: handOver?.figures,
         settled,
+        pumped: plane.pumped,
         ends,
         lines,
       };

@@ -22,6 +22,7 @@ export interface GenerationReport {
   readonly oldestMs: KindCounts;
   readonly figures?: HandOverFigures;
   readonly settled: number;
+  readonly pumped: number;
   /** Other processes of a hand-over that are gone, with what they had sent worked off. */
   readonly ends: number;
   readonly lines: readonly { readonly message: string }[];
@@ -185,9 +186,9 @@ export class Listener {
     later(() => void response.destroy());
   }
 
-  static open(port: number, isTls = false): Promise<Listener> {
+  static open(port: number, isTls = false, maxVersion?: 'TLSv1.2'): Promise<Listener> {
     return new Promise((resolve, reject) => {
-      const options = { host: '127.0.0.1', port, path: '/events', agent: false, rejectUnauthorized: false };
+      const options = { host: '127.0.0.1', port, path: '/events', agent: false, rejectUnauthorized: false, maxVersion };
       (isTls ? https : http).get(options, (response) => resolve(new Listener(response))).on('error', reject);
     });
   }
@@ -208,6 +209,8 @@ export class Counter {
   /** What came that was not the next number. */
   wrong = 0;
   isClosed = false;
+  /** Of its Close. */
+  code: number | undefined;
   /** The longest time between a number and its echo. */
   longestMs = 0;
   private readonly sentMs: number[] = [];
@@ -219,7 +222,10 @@ export class Counter {
       if (Number(bytes.toString().split(' ')[0]) !== this.received) this.wrong += 1;
       this.longestMs = Math.max(this.longestMs, performance.now() - this.sentMs[this.received]!);
     });
-    socket.on('close', () => (this.isClosed = true));
+    socket.on('close', (code) => {
+      this.isClosed = true;
+      this.code = code;
+    });
     socket.on('error', () => undefined);
     later(() => {
       clearInterval(this.timer);

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { listenPrivately, removeLeftSockets } from '../../../proxy/handover/private-socket';
+import { listenPrivately, removeLeftSockets } from '../../../../proxy/data-plane/shared/private-socket';
 
 let folder: string;
 beforeEach(() => void (folder = mkdtempSync(path.join(tmpdir(), 'drainshift-test-'))));

@@ -1,0 +1,105 @@
+import type { ConnectionHandle } from '../contract/handover';
+import type { Transport } from '../contract/transport';
+import { BytePump, PumpPast } from './byte-pump';
+import { FramedState, FramedTransport } from './framed-transport';
+import { SocketPairs } from './socket-pairs';
+
+/** A connection that will be pumped, if another process takes its other end. */
+export interface TakenPump {
+  /** What that process gets in the connection's place. */
+  readonly handle: ConnectionHandle;
+  readonly state: FramedState;
+  /** Another process has it: its copy is closed here, and the pump begins. */
+  release(): void;
+  /** There will be no pump. */
+  keep(): void;
+}
+
+/** What this process passes on for others. */
+export class Pumps {
+  private readonly live = new Set<BytePump>();
+  private readonly unasked = new Set<BytePump>();
+  private readonly pairs = new SocketPairs();
+  private clientCount = 0;
+
+  /** @param isOn whether more may come */
+  constructor(private readonly isOn: () => boolean) {}
+
+  /** How many of them are connections of clients; the others are connections to upstreams. */
+  get clients(): number {
+    return this.clientCount;
+  }
+
+  /** How many connections it passes on. */
+  get size(): number {
+    return this.live.size;
+  }
+
+  /** Some connections wait for the sockets of their pump. */
+  get isMaking(): boolean {
+    return this.pairs.isMaking;
+  }
+
+  /** Looks at all connections anew. */
+  beginLook(): void {
+    this.pairs.beginCount();
+  }
+
+  /**
+   * @param isClient whether it is the connection of a client
+   * @param transport paused, and of no use to anyone else until `keep`
+   * @returns `later`: there is nothing to pump into yet; `none`: nor will there be
+   */
+  take(transport: Transport, isClient: boolean, past: PumpPast): TakenPump | 'later' | 'none' {
+    if (!this.isOn()) return 'none';
+    const pair = this.pairs.take();
+    if (pair === undefined) return this.pairs.isFailing ? 'none' : 'later';
+    const { near, far } = pair;
+    const { peer, isTls } = transport;
+    const known = { peer, isTls, header: '', left: 0 };
+    return {
+      handle: far,
+      state: { ...known, ...past },
+      release: () => {
+        far.close(() => undefined);
+        // Here the ends are the other way round.
+        const framed = { ...known, hasReadEnd: past.isShutDown, isShutDown: past.hasReadEnd };
+        const ended = () => {
+          this.live.delete(pump);
+          this.unasked.delete(pump);
+          if (isClient) this.clientCount -= 1;
+        };
+        const pump = new BytePump(transport, new FramedTransport(near, framed), ended, { past });
+        if (isClient) this.clientCount += 1;
+        this.live.add(pump);
+        this.unasked.add(pump);
+      },
+      keep: () => {
+        near.destroy();
+        far.close(() => undefined);
+      },
+    };
+  }
+
+  /** Asks the processes that serve them for the orderly end of so many. @returns how many were not asked yet */
+  askToLeave(count: number): number {
+    let left = count;
+    for (const pump of this.unasked) {
+      if (left <= 0) break;
+      left -= 1;
+      this.unasked.delete(pump);
+      pump.askToLeave();
+    }
+    return this.unasked.size;
+  }
+
+  /** None is to come. */
+  closePairs(): Promise<void> {
+    return this.pairs.close();
+  }
+
+  async close(): Promise<void> {
+    for (const pump of [...this.live]) pump.destroy();
+    await this.pairs.close();
+  }
+}
