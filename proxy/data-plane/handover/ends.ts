@@ -176,18 +176,25 @@ function takeNative(
   isUpstream: boolean,
   { tls, pumps }: WaysOut,
 ): Pick<TakenNative, 'taken' | 'undo'> | StayReason {
-  if (!isUpstream && tls?.isRight === true) {
-    const taken = tls.take(transport);
-    if (typeof taken !== 'string') return takeWithKeys(transport, taken);
-    if (TLS13_REJECTIONS[taken].mayPass) return 'pending';
-  }
-  const staying = isUpstream ? 'upstreamTls' : 'tls';
-  if (pumps === undefined) return staying;
+  if (!isUpstream && tls?.isUntried === true) return 'pending';
+  const taken = isUpstream || tls?.isRight !== true ? 'off' : tls.take(transport);
+  if (typeof taken !== 'string') return takeWithKeys(transport, taken);
+  if (TLS13_REJECTIONS[taken].mayPass) return 'pending';
+  const pumped = pumps === undefined ? 'none' : takePumped(transport, isUpstream, pumps);
+  if (pumped !== 'none') return pumped;
+  return isUpstream ? 'upstreamTls' : 'tls';
+}
+
+function takePumped(
+  transport: NativeTls,
+  isUpstream: boolean,
+  pumps: Pumps,
+): Pick<TakenNative, 'taken' | 'undo'> | 'closing' | 'pending' | 'none' {
   const { past } = transport;
   if (transport.isLost || (past.hasReadEnd && past.isShutDown)) return 'closing';
   const pump = pumps.take(transport, !isUpstream, past);
   if (pump === 'later') return 'pending';
-  if (pump === 'none') return staying;
+  if (pump === 'none') return 'none';
   const { handle, state, release } = pump;
   const keep = () => {
     pump.keep();

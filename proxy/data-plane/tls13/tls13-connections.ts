@@ -36,6 +36,11 @@ export class Tls13Connections {
     return this.check.verdict.result === 'right';
   }
 
+  /** It is not known yet whether they can. */
+  get isUntried(): boolean {
+    return this.check.verdict.result === 'untried';
+  }
+
   /** Of those that came: each is open. */
   get size(): number {
     return this.continued.size;

@@ -126,6 +126,7 @@ async function follow(order: ToGeneration): Promise<unknown> {
     case 'handOver': {
       await plane.stopAccepting();
       plane.setDraining(true);
+      await plane.handing.ready();
       handOver = await HandOver.start(order.addresses, { plane, clock: SYSTEM_CLOCK, log });
       return handOver?.swept;
     }
