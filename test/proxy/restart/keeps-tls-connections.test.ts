@@ -72,7 +72,11 @@ test(`unmodified clients with TLS 1.3 notice nothing of restarts: ${['ws', ...fo
     await endOf(proxy, generation);
     await goOn(3);
     const { ended } = await findReport(admin);
-    expect(ended.websocket).toEqual({ completed: 0, moved: 0, closed: 0, forced: 0 });
+    const nothing = { completed: 0, moved: 0, closed: 0, forced: 0 };
+    expect({ websocket: ended.websocket, events: ended.serverSentEvents }).toEqual({
+      websocket: nothing,
+      events: nothing,
+    });
     const { body: listed } = await callAdmin(admin, { path: '/connections' });
     expect(listed).toContain('websocket');
     expect(secrets.isIn(listed)).toBe(false);

@@ -155,7 +155,7 @@ export async function startEcho(
 
 /** A number every few milliseconds, in two pieces that are no lines. */
 function sendEvents(response: http.ServerResponse): void {
-  response.writeHead(200, { 'content-type': 'text/event-stream' });
+  response.writeHead(200, { 'content-type': 'text/event-stream', 'access-control-allow-origin': '*' });
   let number = 0;
   const timer = setInterval(() => {
     number += 1;

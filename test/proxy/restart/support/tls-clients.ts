@@ -10,11 +10,11 @@ import { later } from '../../support/world';
 
 /**
  * A client that somebody else wrote, with one WebSocket over TLS 1.3 to an echo: it sends numbers, and knows which one comes
- * next. Or one that asks again and again over one connection.
+ * next. Or one with an event stream, whose events have numbers; or one that asks again and again over one connection.
  */
 export interface TlsClient {
   readonly name: string;
-  /** Echoes, or responses, that came in their turn. */
+  /** Echoes, events or responses that came in their turn. */
   readonly received: number;
   /** What it noticed. */
   readonly fault: string | undefined;
@@ -43,6 +43,23 @@ while True:
     number += 1
     print(number, flush=True)
     time.sleep(${PAUSE_MS / 1000})
+`;
+
+/** Its own reader of chunks. */
+const PYTHON_EVENTS = `
+import http.client, ssl, sys
+context = ssl.create_default_context()
+context.check_hostname = False
+context.verify_mode = ssl.CERT_NONE
+connection = http.client.HTTPSConnection('127.0.0.1', int(sys.argv[1]), context=context)
+connection.request('GET', '/events', headers={'Accept': 'text/event-stream'})
+response = connection.getresponse()
+number = 0
+while True:
+    number += 1
+    event = [response.readline().decode().strip() for _ in range(3)]
+    if event != [f'id: {number}', f'data: {number}', '']: sys.exit(f'expected event {number}, got {event}')
+    print(number, flush=True)
 `;
 
 const GO = `package main
@@ -84,6 +101,13 @@ socket.onmessage = ({ data }) => {
   setTimeout(say, ${PAUSE_MS});
 };
 socket.onclose = ({ code }) => tell('fault/closed-' + code);
+let event = 0;
+const events = new EventSource('https://127.0.0.1:${port}/events');
+events.onmessage = ({ data, lastEventId }) => {
+  event += 1;
+  if (data !== String(event) || lastEventId !== data) tell('fault/event-' + data + '-for-' + event);
+};
+events.onerror = () => tell('fault/events-interrupted');
 </script>`;
 
 /** One that prints how much it has received, a line each. */
@@ -155,6 +179,22 @@ function startCurl(port: number): TlsClient {
   return client;
 }
 
+/** Buffers nothing, and ends with the stream. */
+function startCurlEvents(port: number): TlsClient {
+  const child = spawn('curl', [
+    ...['-sSkN', '--http1.1', '--tlsv1.3', '--noproxy', '*', `https://127.0.0.1:${port}/events`],
+  ]);
+  const client = { name: 'curl -N', received: 0, fault: undefined as string | undefined, stop: () => stop(child) };
+  createInterface(child.stdout).on('line', (line) => {
+    if (!line.startsWith('data: ')) return;
+    client.received += 1;
+    if (line !== `data: ${client.received}`) client.fault ??= `expected event ${client.received}, got ${line}`;
+  });
+  child.on('exit', (code) => (client.fault ??= `exit code ${code}`));
+  later(client.stop);
+  return client;
+}
+
 async function startGo(port: number): Promise<TlsClient> {
   const folder = mkdtempSync(path.join(tmpdir(), 'drainshift-go-'));
   later(() => rmSync(folder, { recursive: true, force: true }));
@@ -174,7 +214,15 @@ async function startChromium(port: number): Promise<TlsClient> {
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const child = spawn('chromium', [
-    ...['--headless=new', '--no-sandbox', '--disable-gpu', '--ignore-certificate-errors', '--no-proxy-server'],
+    // An event stream of HTTP/2 ends with its connection, and the browser asks for it again.
+    ...[
+      '--headless=new',
+      '--no-sandbox',
+      '--disable-http2',
+      '--disable-gpu',
+      '--ignore-certificate-errors',
+      '--no-proxy-server',
+    ],
     ...[`--user-data-dir=${folder}`, `http://127.0.0.1:${(server.address() as AddressInfo).port}/`],
   ]);
   child.on('exit', (code) => (client.fault ??= `exit code ${code}`));
@@ -201,8 +249,14 @@ const CLIENTS: readonly {
     ask: ['--version'],
     start: (port) => follow('python3', spawn('python3', ['-c', PYTHON, `${port}`])),
   },
+  {
+    name: 'python3',
+    ask: ['--version'],
+    start: (port) => follow('python3 with events', spawn('python3', ['-c', PYTHON_EVENTS, `${port}`])),
+  },
   { name: 'openssl', ask: ['version'], start: startOpenssl },
   { name: 'curl', ask: ['--version'], start: startCurl },
+  { name: 'curl', ask: ['--version'], start: startCurlEvents },
   { name: 'go', ask: ['version'], start: startGo },
   { name: 'chromium', ask: ['--version'], start: startChromium },
 ];
