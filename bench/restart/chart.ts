@@ -1,19 +1,19 @@
 import { median, type PeerFigures, type RestartFigures } from './figures';
 
-const [WIDTH, LEFT, RIGHT, TOP, HEIGHT] = [860, 60, 330, 70, 230];
+const [WIDTH, LEFT, RIGHT, TOP, HEIGHT] = [860, 60, 330, 70, 270];
 const BOTTOM = TOP + HEIGHT;
-const CLASSES = ['ours', 'one', 'two', 'three', 'four'];
+const CLASSES = ['ours', 'one', 'two', 'three', 'four', 'five'];
 
 const STYLE = `
   text { font: 12px system-ui, -apple-system, 'Segoe UI', sans-serif; fill: #1f2328; }
   .title { font-size: 16px; font-weight: 600; } .small { font-size: 11px; fill: #59636e; } .axis { stroke: #d1d9e0; }
   path { fill: none; stroke-width: 2.5; } rect { stroke: none; }
-  path.ours { stroke: #0969da; } path.one { stroke: #8c959f; } path.two { stroke: #b6a16b; } path.three { stroke: #cf7a6b; } path.four { stroke: #54aeff; }
-  rect.ours { fill: #0969da; } rect.one { fill: #8c959f; } rect.two { fill: #b6a16b; } rect.three { fill: #cf7a6b; } rect.four { fill: #54aeff; }
+  path.ours { stroke: #0969da; } path.one { stroke: #8c959f; } path.two { stroke: #b6a16b; } path.three { stroke: #cf7a6b; } path.four { stroke: #54aeff; } path.five { stroke: #6639ba; }
+  rect.ours { fill: #0969da; } rect.one { fill: #8c959f; } rect.two { fill: #b6a16b; } rect.three { fill: #cf7a6b; } rect.four { fill: #54aeff; } rect.five { fill: #6639ba; }
   @media (prefers-color-scheme: dark) {
     text { fill: #e6edf3; } .small { fill: #9198a1; } .axis { stroke: #3d444d; }
-    path.ours { stroke: #58a6ff; } path.one { stroke: #6e7681; } path.two { stroke: #8f7f52; } path.three { stroke: #b5675a; } path.four { stroke: #79c0ff; }
-    rect.ours { fill: #58a6ff; } rect.one { fill: #6e7681; } rect.two { fill: #8f7f52; } rect.three { fill: #b5675a; } rect.four { fill: #79c0ff; }
+    path.ours { stroke: #58a6ff; } path.one { stroke: #6e7681; } path.two { stroke: #8f7f52; } path.three { stroke: #b5675a; } path.four { stroke: #79c0ff; } path.five { stroke: #a475f9; }
+    rect.ours { fill: #58a6ff; } rect.one { fill: #6e7681; } rect.two { fill: #8f7f52; } rect.three { fill: #b5675a; } rect.four { fill: #79c0ff; } rect.five { fill: #a475f9; }
   }`;
 
 /** What share of the WebSockets is open, second by second after the order to restart. */

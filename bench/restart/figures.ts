@@ -39,6 +39,8 @@ export interface PeerFigures {
   readonly requestsPerSecond: number;
   /** Of messages that were due before the first restart. */
   readonly quiet: Times;
+  /** Of all processors, in that time: what a restart can have (0–1). */
+  readonly idleShare: number;
   readonly before: Settled;
   readonly restarts: readonly RestartFigures[];
   readonly sockets: SocketsReport;

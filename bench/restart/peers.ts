@@ -34,6 +34,8 @@ export interface RestartPeer {
   readonly how: string;
   readonly isOurs: boolean;
   readonly isTls: boolean;
+  /** Of the messages and requests that the others have. @default 1 */
+  readonly loadShare?: number;
   readonly missing: () => string | undefined;
   readonly start: (place: Workplace, job: RestartJob) => Promise<RunningPeer>;
 }
@@ -56,12 +58,11 @@ export interface RunningPeer {
 
 const WORKERS = 2;
 
-function ours(isTls: boolean): RestartPeer {
+function ours(row: Pick<RestartPeer, 'name' | 'isTls' | 'loadShare'>): RestartPeer {
   return {
-    name: isTls ? 'drainshift-tls' : 'drainshift',
+    ...row,
     how: 'POST /restart',
     isOurs: true,
-    isTls,
     missing: drainshift.missing,
     start: async (place, job) => {
       const admin = await freePort();
@@ -189,7 +190,9 @@ function gather(all: readonly One[]): Pick<RunningPeer, 'ports' | 'listProcesses
 }
 
 export const RESTART_PEERS: readonly RestartPeer[] = [
-  ours(false),
+  ours({ name: 'drainshift', isTls: false }),
+  // Where the load leaves the processors something.
+  ours({ name: 'drainshift-tenth', isTls: false, loadShare: 0.1 }),
   signalled(nginx, { how: 'nginx -s reload (SIGHUP)', signal: 'SIGHUP', instances: 1, hasMaster: true }),
   signalled(haproxy, { how: 'seamless reload (SIGUSR2)', signal: 'SIGUSR2', instances: WORKERS, hasMaster: true }),
   signalled(listenerHandover, {
@@ -198,5 +201,5 @@ export const RESTART_PEERS: readonly RestartPeer[] = [
     instances: WORKERS,
     hasMaster: false,
   }),
-  ours(true),
+  ours({ name: 'drainshift-tls', isTls: true }),
 ];

@@ -1,4 +1,5 @@
 import { appendFileSync } from 'node:fs';
+import { cpus } from 'node:os';
 import { nextLine, startScript } from '../load/script';
 import { pause } from '../processes/ports';
 import { cpuSeconds, openFiles, residentBytes } from '../processes/proc';
@@ -64,19 +65,23 @@ export async function measurePeer(
 
 async function measureRunning(
   place: Workplace,
-  { name, how, isOurs, isTls }: RestartPeer,
+  { name, how, isOurs, isTls, loadShare = 1 }: RestartPeer,
   running: RunningPeer,
   options: RestartOptions,
   progress: Progress,
 ): Promise<PeerFigures> {
-  const { messagesPerSecond: perSecond, requests: requestsPerSecond } = options;
+  const perSecond = options.messagesPerSecond * loadShare;
+  const requestsPerSecond = options.requests * loadShare;
   const connections = isTls ? options.tlsConnections : options.connections;
   const load = await startLoad(place, running, { connections, perSecond, isTls }, requestsPerSecond);
   progress(`${name}: ${connections} WebSockets are open`);
   await pause(WARM_UP_MS);
+  const times = sumTimes();
   const [{ stall: quiet }] = await inWindow(load, () => pause(QUIET_MS));
+  const idleShare = findIdleShare(times, sumTimes());
   const before = await settle(running);
-  progress(`${name}: a message takes ${quiet.p50} ms, p99 ${quiet.p99} ms; ${describe(before)}`);
+  const idle = `${Math.round(idleShare * 100)} % of the processors idle`;
+  progress(`${name}: a message takes ${quiet.p50} ms, p99 ${quiet.p99} ms; ${idle}; ${describe(before)}`);
   const restarts: RestartFigures[] = [];
   for (let number = 1; number <= (isOurs ? options.restarts : 1); number += 1) {
     const figures = await restartOnce(load, running, options.shutdownSeconds);
@@ -90,8 +95,19 @@ async function measureRunning(
   const messagesPerSecond = connections * perSecond;
   return {
     ...{ peer: name, how, isOurs, connections, messagesPerSecond, requestsPerSecond },
-    ...{ quiet, before, restarts, sockets, requests },
+    ...{ quiet, idleShare, before, restarts, sockets, requests },
   };
+}
+
+/** Of all processors since the machine began, in milliseconds. */
+function sumTimes(): { readonly idle: number; readonly all: number } {
+  const times = cpus().map((one) => one.times);
+  const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+  return { idle: sum(times.map(({ idle }) => idle)), all: sum(times.flatMap((one) => Object.values(one) as number[])) };
+}
+
+function findIdleShare(before: ReturnType<typeof sumTimes>, after: ReturnType<typeof sumTimes>): number {
+  return (after.idle - before.idle) / Math.max(1, after.all - before.all);
 }
 
 async function startLoad(

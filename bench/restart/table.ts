@@ -2,7 +2,7 @@ import { median, type PeerFigures } from './figures';
 
 const HEAD = [
   ...['', 'restart', 'WebSockets', 'closed', 'messages lost', 'doubled', 'requests failed'],
-  ...['until one generation is left', 'message p99: before', 'in the restart', 'worst'],
+  ...['until one generation is left', 'idle before', 'message p99: before', 'in the restart', 'worst'],
 ];
 
 /** The figures as Markdown: a line for each peer. */
@@ -11,13 +11,14 @@ export function drawTable(figures: readonly PeerFigures[]): string {
   return [`| ${HEAD.join(' | ')} |`, rule, ...figures.map(drawLine)].join('\n');
 }
 
-function drawLine({ peer, how, connections, sockets, requests, restarts, quiet }: PeerFigures): string {
+function drawLine({ peer, how, connections, sockets, requests, restarts, quiet, idleShare }: PeerFigures): string {
   const { closed, lost, waiting, doubled, outOfOrder } = sockets;
   const stalls = restarts.map(({ stall }) => stall);
   const cells = [
     ...[peer, `${how}${restarts.length > 1 ? ` × ${restarts.length}` : ''}`],
     ...[connections, closed, lost + waiting, doubled + outOfOrder, requests.errors].map(formatCount),
     describeReplaced(restarts),
+    `${Math.round(idleShare * 100)} %`,
     formatMs(quiet.p99),
     formatMs(median(stalls.map(({ p99 }) => p99))),
     formatMs(Math.max(...stalls.map(({ max }) => max))),

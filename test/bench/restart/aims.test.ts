@@ -15,7 +15,12 @@ function measured(changes: Partial<PeerFigures> = {}): PeerFigures {
   const rates = { connections: 10_000, messagesPerSecond: 10_000, requestsPerSecond: 2_000 };
   return {
     ...{ peer: 'drainshift', how: 'POST /restart', isOurs: true, ...rates },
-    ...{ quiet: { ...times, p99: 12 }, before: { ...settled, processes: 3, temporary: 0 }, restarts: [restart()] },
+    ...{
+      quiet: { ...times, p99: 12 },
+      idleShare: 0.25,
+      before: { ...settled, processes: 3, temporary: 0 },
+      restarts: [restart()],
+    },
     sockets: {
       ...{ open: 10_000, closed: 0, closeFrames: 0, sent: 50_000, received: 50_000, waiting: 0 },
       ...{ lost: 0, doubled: 0, outOfOrder: 0, foreign: 0, stall: times, timeline: [] },
@@ -97,7 +102,7 @@ test('the table has a line for each peer, with what it lost and how long two gen
   const ours = measured({ restarts: [restart({ replacedMs: 2_000 }), restart(), restart({ replacedMs: 2_600 })] });
   const [, , ...lines] = drawTable([ours, nginx]).split('\n');
   expect(lines).toEqual([
-    '| drainshift | POST /restart × 3 | 10,000 | 0 | 0 | 0 | 0 | 2.5 s (2.0–2.6) | 12 ms | 80 ms | 400 ms |',
-    '| nginx | reload | 10,000 | 10,000 | 250 | 0 | 0 | 10.0 s | 12 ms | 80 ms | 400 ms |',
+    '| drainshift | POST /restart × 3 | 10,000 | 0 | 0 | 0 | 0 | 2.5 s (2.0–2.6) | 25 % | 12 ms | 80 ms | 400 ms |',
+    '| nginx | reload | 10,000 | 10,000 | 250 | 0 | 0 | 10.0 s | 25 % | 12 ms | 80 ms | 400 ms |',
   ]);
 });
