@@ -103,7 +103,10 @@ async function measureRunning(
 function sumTimes(): { readonly idle: number; readonly all: number } {
   const times = cpus().map((one) => one.times);
   const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
-  return { idle: sum(times.map(({ idle }) => idle)), all: sum(times.flatMap((one) => Object.values(one) as number[])) };
+  return {
+    idle: sum(times.map(({ idle }) => idle)),
+    all: sum(times.flatMap(({ user, nice, sys, idle, irq }) => [user, nice, sys, idle, irq])),
+  };
 }
 
 function findIdleShare(before: ReturnType<typeof sumTimes>, after: ReturnType<typeof sumTimes>): number {
