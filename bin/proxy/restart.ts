@@ -8,8 +8,8 @@ import { EXIT, WrongUse, asJson, report, runOperator } from '../shared/operator-
 import { Stop, untilStopped } from '../shared/stop';
 import { KeyFlags, ProxyFlags, callProxy, proxyCommand } from './proxy-command';
 
-/** Longer than a new generation may take to prove itself. */
-const RESTART_MS = 1000 * PROXY_SETTINGS.restart_timeout_seconds.max + 10_000;
+/** Longer than a new generation may take to prove itself, and the report behind that. */
+const RESTART_MS = 1000 * PROXY_SETTINGS.restart_timeout_seconds.max + 40_000;
 
 interface RestartFlags extends ProxyFlags {
   readonly share?: number;

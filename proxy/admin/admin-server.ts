@@ -53,7 +53,8 @@ export interface AdminTarget {
   connections(query: ConnectionQuery): ConnectionPage | Promise<ConnectionPage>;
   /** Why nothing may be changed now; undefined when it may. */
   rejection(): string | undefined;
-  drain(order: DrainOrder): Notified;
+  /** @param agoMs when it was ordered first, of another process: from there its times count */
+  drain(order: DrainOrder, agoMs?: number): Notified;
   undrain(order: UndrainOrder): Notified;
   hold(order: HoldOrder): Notified;
   release(order: ReleaseOrder): Notified;
@@ -97,6 +98,9 @@ type Handler = (target: AdminTarget, body: string, query: string) => Reply | Pro
 
 const MAX_BODY_BYTES = 64 * 1024;
 const MAX_RESTART_MS = 1000 * PROXY_SETTINGS.restart_timeout_seconds.max;
+/** So long a worker may be late behind a restart: it is done, and its caller should hear that. */
+const MAX_REPORT_MS = 30_000;
+const LOOK_AGAIN_MS = 500;
 const NO_RESTART = 'This proxy cannot be restarted: it is a part of another process';
 /**
  * For a whole call, from the connection or the end of the call before on, and how late its end may be noticed: Node.js looks
@@ -142,8 +146,10 @@ const CALLS: ReadonlyMap<string, Call> = new Map(
       ...{ decidesItself: true, maxMs: MAX_CALL_MS + TIMES.callMs },
     },
     [ADMIN_PATHS.restart]: {
-      ...order(readRestartOrder, (target, asked) => target.restart?.(asked) ?? NO_RESTART),
-      maxMs: MAX_RESTART_MS + TIMES.callMs,
+      ...reading(readRestartOrder, (target, asked) =>
+        outcome(target, target.restart?.(asked) ?? NO_RESTART, insistOnReport),
+      ),
+      maxMs: MAX_RESTART_MS + MAX_REPORT_MS + TIMES.callMs,
     },
     [ADMIN_PATHS.metrics]: { method: 'GET', handle: async (target) => ({ status: 200, ...(await target.metrics()) }) },
   }),
@@ -284,6 +290,19 @@ function findCall({ path, method }: { readonly path: string; readonly method: st
   return call.method === method ? call : { ...text(405, `Only ${call.method}`), headers: { allow: call.method } };
 }
 
+/** Generations and their workers may have their hands full. */
+async function insistOnReport(target: AdminTarget): Promise<LedgerReport> {
+  const untilMs = performance.now() + MAX_REPORT_MS;
+  for (;;) {
+    try {
+      return await target.report();
+    } catch (error) {
+      if (performance.now() >= untilMs) throw error;
+      await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+    }
+  }
+}
+
 /** See `LookReport`. */
 async function look(target: AdminTarget, asked: WindowOrder): Promise<LookReport> {
   const [window, report] = await Promise.all([target.window(asked), target.report()]);
@@ -338,10 +357,14 @@ function parse(body: string): { readonly value: unknown } | { readonly problem: 
   return isObject ? { value } : { problem: `'body' must be an object, got ${JSON.stringify(value)}` };
 }
 
-async function outcome(target: AdminTarget, notified: Notified): Promise<Reply> {
+async function outcome(
+  target: AdminTarget,
+  notified: Notified,
+  report: (target: AdminTarget) => LedgerReport | Promise<LedgerReport> = (one) => one.report(),
+): Promise<Reply> {
   const conflict = await notified;
   if (conflict !== undefined) return json(409, { problems: [conflict] });
-  return json(202, await target.report());
+  return json(202, await report(target));
 }
 
 function failure(error: unknown): Reply {

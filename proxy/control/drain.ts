@@ -81,6 +81,11 @@ export class Drain {
     return this.run?.order;
   }
 
+  /** By the clock; undefined where there is no drain. */
+  get startedMs(): number | undefined {
+    return this.run?.startedMs;
+  }
+
   /** Until every connection that is live now is gone at the latest; 0 where there is no drain. */
   get remainingSeconds(): number {
     const { run } = this;
@@ -97,10 +102,12 @@ export class Drain {
   /**
    * The same call again changes the order and not the start: a caller that repeats it because a response was lost gets no
    * more time.
+   *
+   * @param agoMs when it started in another process, which this one succeeds
    */
-  start(order: DrainOrder): Promise<DrainResult> {
+  start(order: DrainOrder, agoMs = 0): Promise<DrainResult> {
     const { run } = this;
-    if (!run) return this.startAfresh(order);
+    if (!run) return this.startAfresh(order, Infinity, this.ledger, agoMs);
     run.order = order;
     run.limitMs = this.startLimitMs(order);
     // What the order before had nothing to close of may be over its time now, and others go first.
@@ -115,11 +122,11 @@ export class Drain {
    * @param lastSeconds after which the time of everything has passed, whenever it came
    * @param ledger what is to end. Default: what had to before
    */
-  startAfresh(order: DrainOrder, lastSeconds = Infinity, ledger = this.ledger): Promise<DrainResult> {
+  startAfresh(order: DrainOrder, lastSeconds = Infinity, ledger = this.ledger, agoMs = 0): Promise<DrainResult> {
     this.ledger = ledger;
     this.cancelLook();
     this.run?.settle('cancelled');
-    this.run = this.begin(order, lastSeconds);
+    this.run = this.begin(order, lastSeconds, agoMs);
     this.changed(true);
     const { result } = this.run;
     this.look();
@@ -141,21 +148,22 @@ export class Drain {
     this.cancelLook();
   }
 
-  private begin(order: DrainOrder, lastSeconds: number): Run {
-    const startedMs = this.clock.nowMs();
+  private begin(order: DrainOrder, lastSeconds: number, agoMs: number): Run {
+    const nowMs = this.clock.nowMs();
+    const startedMs = nowMs - agoMs;
     let settle: (result: DrainResult) => void = () => undefined;
     const result = new Promise<DrainResult>((resolve) => (settle = resolve));
     return {
       startedMs,
       movedBefore: this.moved,
-      lastMs: startedMs + lastSeconds * 1000,
+      lastMs: nowMs + lastSeconds * 1000,
       lines: new DrainLines(this.log, startedMs),
       order,
       limitMs: this.startLimitMs(order),
       asked: new WeakSet(),
       due: [],
       nextListMs: { full: 0, empty: 0 },
-      nextCloseMs: startedMs,
+      nextCloseMs: nowMs,
       forced: eachKind(() => 0),
       result,
       settle,

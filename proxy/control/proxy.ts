@@ -99,6 +99,8 @@ export interface RunningProxy extends Integrations {
    * is left alone.
    */
   retire(handover: readonly HandoverAddress[]): Promise<void>;
+  /** After `retire`: where its connections can go now. */
+  handOverTo(handover: readonly HandoverAddress[]): Promise<void>;
   /** What the generation that goes on reports of this one, which has ended. */
   finalRecord(): Promise<FinalRecord>;
   /** Lets every connection finish in the configured times, then closes. Resolves when nothing is left. */
@@ -109,7 +111,7 @@ export interface RunningProxy extends Integrations {
 
 /** One that has everything but its port: it tries itself, and then listens. */
 export interface StagedProxy extends RunningProxy {
-  /** @param untilMs since the epoch. @throws Error that says what is wrong with it */
+  /** @param untilMs of the clock. @throws Error that says what is wrong with it */
   prove(untilMs: number): Promise<void>;
   open(options: Pick<ProxyOptions, 'shared' | 'known' | 'started' | 'before'>): Promise<void>;
   /** Serves what the generation before gives it. `open` has it listen later, under the orders that it has by then. */
@@ -131,6 +133,8 @@ export interface OrdersInForce {
   readonly hold: Hold;
   readonly side: Side;
   readonly drain: DrainOrder | undefined;
+  /** When that began. */
+  readonly drainSinceMs?: number | undefined;
   readonly nowMs: number;
 }
 
@@ -228,6 +232,8 @@ class Proxy implements StagedProxy {
   private sharingOver: Promise<void> = Promise.resolve();
   private hasOrders = false;
   private handOver: HandOver | undefined;
+  /** One after the other: two would give the same connection. */
+  private handingOver: Promise<void> = Promise.resolve();
   private isDrainOwn = false;
   private isStoreAsked = false;
   /** Of a canary that did not take over it is false. */
@@ -369,8 +375,7 @@ class Proxy implements StagedProxy {
     const { config, sessionStore } = this;
     const checked = { port: trial.port, isTls: this.tls !== undefined, hasHeader: config.proxyProtocol === 'required' };
     try {
-      const atMs = this.clock.nowMs() + untilMs - Date.now();
-      await proveHealth(checked, () => sessionStore?.isConnected !== false, atMs, this.clock);
+      await proveHealth(checked, () => sessionStore?.isConnected !== false, untilMs, this.clock);
     } finally {
       trial.close();
     }
@@ -501,6 +506,7 @@ class Proxy implements StagedProxy {
       hold: this.gate.held,
       side: this.retarget.side,
       drain: this.drain.order,
+      drainSinceMs: this.drain.startedMs,
       nowMs: this.clock.nowMs(),
     };
   }
@@ -545,8 +551,8 @@ class Proxy implements StagedProxy {
     this.isRetired = true;
     this.stopSharing();
     await this.plane.stopAccepting();
-    const { plane, clock, log } = this;
-    this.handOver = await giveConnections(handover, { plane, clock, log });
+    await this.handOverTo(handover);
+    await this.handOver?.swept;
     this.plane.setDraining(true);
     // One that was ordered goes on.
     if (this.drain.state === 'serving') this.startOwnDrain();
@@ -573,6 +579,15 @@ class Proxy implements StagedProxy {
     const begins = (pumped: number) =>
       log.info({ pumped }, 'The time of pumped connections has passed: they are closed');
     return endPumps(plane, { fromMs, ratePerSecond, lastMs: 1000 * gracefulShutdownTimeoutSeconds, begins }, clock);
+  }
+
+  handOverTo(handover: readonly HandoverAddress[]): Promise<void> {
+    const { plane, clock, log } = this;
+    this.handingOver = this.handingOver.then(async () => {
+      if (!this.isRetired || this.handOver?.add(handover) === true) return;
+      this.handOver = await giveConnections(handover, { plane, clock, log });
+    });
+    return this.handingOver;
   }
 
   async finalRecord(): Promise<FinalRecord> {
@@ -675,7 +690,7 @@ class Proxy implements StagedProxy {
       report: () => this.report(),
       connections: (query) => this.connections(query),
       rejection: () => (this.isShuttingDown ? SHUTTING_DOWN : undefined),
-      drain: (order) => this.startDrain(order),
+      drain: (order, agoMs) => this.startDrain(order, agoMs),
       undrain: (order) => {
         this.cancelDrain(order);
         if (!this.isRetired) return undefined;
@@ -692,13 +707,13 @@ class Proxy implements StagedProxy {
     };
   }
 
-  private startDrain(order: DrainOrder): undefined {
+  private startDrain(order: DrainOrder, agoMs: number | undefined): undefined {
     this.isDrainOwn = false;
     const { side, upstream, otherUpstream } = this.config;
     const upstreams = listUpstreams(side, upstream, otherUpstream);
     // What is taken for a move is not for the drain to close.
     this.mover.drain(upstreams[side === 'source' ? 'target' : 'source'], order.moves);
-    void this.drain.start(order);
+    void this.drain.start(order, agoMs);
   }
 
   private cancelDrain(order: UndrainOrder): undefined {

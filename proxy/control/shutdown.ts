@@ -42,6 +42,12 @@ export function lastSeconds({ gracePeriodSeconds, gracefulShutdownTimeoutSeconds
   return gracePeriodSeconds + Math.max(0, gracefulShutdownTimeoutSeconds - CLOSE_HANDSHAKE_SECONDS);
 }
 
+/** From SIGTERM on, until a process has ended, if it does not hang. */
+export function longestShutdownMs(config: ProxyConfig): number {
+  const { propagationSeconds, gracePeriodSeconds, gracefulShutdownTimeoutSeconds } = config;
+  return 1000 * (propagationSeconds + gracePeriodSeconds + gracefulShutdownTimeoutSeconds + CLOSE_HANDSHAKE_SECONDS);
+}
+
 /** Every kind has the grace period; what is left is closed as fast as the shutdown timeout asks, and no slower than configured. */
 export function shutdownOrder(config: ProxyConfig, active: number): DrainOrder {
   const { gracePeriodSeconds: seconds, gracefulShutdownTimeoutSeconds, closeRatePerSecond } = config;

@@ -28,8 +28,8 @@ export async function takeConnections(handing: Handing, log: ReceiverLog, clock:
 }
 
 /**
- * Gives the connections of this process to those of the next generation. Resolves when all have been looked at once; what has a request
- * under way goes later.
+ * Gives the connections of this process to those of the next generation: all as soon as they are in turn, and what has a request under
+ * way later.
  *
  * @returns undefined where none goes: all end here
  */
@@ -44,11 +44,12 @@ export async function giveConnections(
     return undefined;
   }
   const startedMs = options.clock.nowMs();
-  const handOver = await HandOver.start(addresses, options);
-  if (handOver === undefined) return undefined;
-  const figures = await handOver.swept;
-  const ms = Math.round(options.clock.nowMs() - startedMs);
-  options.log.info({ ...figures, ms }, 'Connections were handed over to the next generation');
+  const handOver = new HandOver(addresses, options);
+  void handOver.swept.then((figures) => {
+    const ms = Math.round(options.clock.nowMs() - startedMs);
+    if (handOver.hasStarted)
+      options.log.info({ ...figures, ms }, 'Connections were handed over to the next generation');
+  });
   return handOver;
 }
 

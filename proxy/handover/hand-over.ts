@@ -42,8 +42,10 @@ export class HandOver implements SenderEvents {
   readonly swept: Promise<HandOverFigures>;
   private tellSwept: (figures: HandOverFigures) => void = () => undefined;
   private readonly senders: Sender[] = [];
+  private readonly known = new Set<string>();
   private connecting = 0;
-  private isStarted = false;
+  /** A process of the new generation has let this one in. */
+  hasStarted = false;
   /** Some came back, and have not been looked at since. */
   private isOwed = false;
   private hasWarnedOfLate = false;
@@ -58,42 +60,47 @@ export class HandOver implements SenderEvents {
   private state: 'waiting' | 'offering' | 'stopped' = 'waiting';
   private cancelLook: () => void = () => undefined;
 
-  private constructor(private readonly options: HandOverOptions) {
+  constructor(
+    addresses: readonly HandoverAddress[],
+    private readonly options: HandOverOptions,
+  ) {
     this.swept = new Promise((resolve) => (this.tellSwept = resolve));
+    this.add(addresses);
   }
 
-  /** @returns undefined where no process takes them: they end here */
-  static async start(addresses: readonly HandoverAddress[], options: HandOverOptions): Promise<HandOver | undefined> {
-    const handOver = new HandOver(options);
+  /**
+   * Further processes that take them, in the place of others.
+   *
+   * @returns whether they are tried; false when it has stopped
+   */
+  add(addresses: readonly HandoverAddress[]): boolean {
+    if (this.state === 'stopped') return false;
     // One that stands still keeps none of the others waiting.
-    const connected = addresses.map((address) => handOver.connect(address));
-    const isConnected = await Promise.any(connected).catch(() => false);
-    if (!isConnected) return undefined;
-    handOver.isStarted = true;
-    options.plane.setHandingOver(true);
-    handOver.ready();
-    return handOver;
+    for (const address of addresses) if (!this.known.has(address.path)) void this.connect(address);
+    return true;
   }
 
-  private async connect(address: HandoverAddress): Promise<true> {
+  private async connect(address: HandoverAddress): Promise<void> {
     const { clock, log } = this.options;
+    this.known.add(address.path);
     this.connecting += 1;
     try {
       this.senders.push(await Sender.connect(address, clock, this));
-      return true;
+      this.start();
     } catch (error) {
       log.warn({ why: (error as Error).message }, 'A process of the new generation takes no connections over');
-      throw error;
     } finally {
       this.connecting -= 1;
-      this.connected();
     }
+    if (this.state === 'stopped') for (const sender of this.senders) if (sender.size === 0) sender.close();
+    this.ready();
   }
 
-  /** One more, or one less to wait for, of those that were not the first. */
-  private connected(): void {
-    if (this.state === 'stopped') for (const sender of this.senders) if (sender.size === 0) sender.close();
-    if (this.isStarted) this.ready();
+  /** There is a process that takes them. */
+  private start(): void {
+    if (this.state === 'stopped' || this.hasStarted) return;
+    this.hasStarted = true;
+    this.options.plane.setHandingOver(true);
   }
 
   /** No process that lives takes any now: what could go is not to end here. */
@@ -181,7 +188,7 @@ export class HandOver implements SenderEvents {
   /** Undefined at the end of a walk, and until the next one begins. */
   private next(): Departure | undefined {
     if (this.walk === undefined && this.sweeps > 0) return undefined;
-    this.walk ??= this.begin();
+    this.walk ??= this.beginWalk();
     const step = this.walk.next();
     if (step.done !== true) return step.value;
     this.walk = undefined;
@@ -191,7 +198,7 @@ export class HandOver implements SenderEvents {
     return undefined;
   }
 
-  private begin(): Iterator<Departure> {
+  private beginWalk(): Iterator<Departure> {
     this.stays = noStays();
     this.isOwed = false;
     return this.options.plane.handing.departures(this.stays)[Symbol.iterator]();
@@ -203,14 +210,15 @@ export class HandOver implements SenderEvents {
     const afterMs = Math.max(LOOK_MS, this.rejectedUntilMs - clock.nowMs());
     this.cancelLook = clock.after(afterMs, () => {
       if (this.state === 'stopped') return;
-      this.walk ??= this.begin();
+      this.walk ??= this.beginWalk();
       this.ready();
     });
   }
 
   private giveUp(): void {
     const [why] = this.senders.flatMap((sender) => sender.why ?? []);
-    this.options.log.warn({ why, ...this.figures }, 'The new generation takes no more connections over');
+    if (this.hasStarted)
+      this.options.log.warn({ why, ...this.figures }, 'The new generation takes no more connections over');
     this.stop();
   }
 }

@@ -97,6 +97,10 @@ export class Elder {
     if (this.isGone) events.ended(this.words);
   }
 
+  tellHandover(handover: readonly HandoverAddress[]): void {
+    this.send({ type: 'handover', handover });
+  }
+
   /** @throws CallFailed when it does not respond in time; WorkerGone when it has ended */
   async ask<Q extends RpcRequest>(prompt: Q): Promise<ResponseTo<Q>> {
     try {

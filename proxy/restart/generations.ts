@@ -31,6 +31,7 @@ import type { IntegrationsRecord } from '../aws/integrations';
 import type { Integrations } from '../aws/snapshot';
 import type { ProxyConfig } from '../config/config';
 import type { Descriptors, OrdersInForce } from '../control/proxy';
+import { longestShutdownMs } from '../control/shutdown';
 import type { Clock } from '../process/clock';
 import type { HandoverAddress, ShareOrder } from '../handover/messages';
 import type { FinalRecord } from '../telemetry/final-record';
@@ -38,6 +39,7 @@ import { Estate } from '../workers/estate';
 import type { Order, ResponseTo, RpcRequest } from '../workers/messages';
 import { drainQuotas } from '../workers/quotas';
 import { follow } from '../workers/follow';
+import { endOrHang } from '../workers/end-or-hang';
 import { WorkerGone } from '../workers/rpc';
 import { Canary } from './canary';
 import type { Elder } from './elder';
@@ -47,8 +49,8 @@ import type { HostPort } from '../../core/validation/host-port';
 
 /** So often a zero is looked at again; see `isSameZero`. */
 const MAX_LOOKS = 5;
-/** In which a new generation says why it did not prove itself. */
-const MARGIN_MS = 1_000;
+/** At a worker that is late. */
+const LOOK_AGAIN_MS = 100;
 
 /** What a generation is by itself: one process, or a group of them. */
 export interface OwnGeneration extends Integrations {
@@ -64,6 +66,8 @@ export interface OwnGeneration extends Integrations {
   share(order: ShareOrder): Promise<void>;
   receive(): Promise<readonly HandoverAddress[]>;
   retire(handover: readonly HandoverAddress[]): Promise<void>;
+  /** After `retire`: where its connections can go now. */
+  handOverTo(handover: readonly HandoverAddress[]): void;
   finalRecord(): Promise<FinalRecord>;
   shutDown(): Promise<void>;
   close(): Promise<void>;
@@ -387,7 +391,7 @@ export class Generations implements AdminTarget, Integrations {
   private forgetCanary(canary: Canary): void {
     canary.isGone = true;
     this.canary = undefined;
-    canary.successor.kill();
+    canary.successor.killAll();
     void this.own?.share({ share: 0, handover: [] }).catch(() => undefined);
     this.tellCanaryGone();
   }
@@ -404,8 +408,22 @@ export class Generations implements AdminTarget, Integrations {
 
   private async end(): Promise<void> {
     if (this.state === 'starting') this.successor?.kill();
-    this.elder?.shutDown();
-    await Promise.all([this.own?.shutDown(), this.elderGone, this.endCanary()]);
+    const parts = [this.own?.shutDown() ?? Promise.resolve(), this.endElder(), this.endCanary()];
+    // What is wrong with one is no reason to leave another alone.
+    const wrong = (await Promise.allSettled(parts)).find(({ status }) => status === 'rejected');
+    if (wrong) throw (wrong as PromiseRejectedResult).reason;
+  }
+
+  private async endElder(): Promise<void> {
+    const { elder, elderGone } = this;
+    if (!elder || elder.isGone) return;
+    elder.shutDown();
+    if (await endOrHang(elderGone, () => elder.report(), this.endTimes)) return;
+    throw new Error('The generation before must have ended by now, got no response of it: it is not waited for');
+  }
+
+  private get endTimes() {
+    return { longestMs: longestShutdownMs(this.options.config), clock: this.options.clock };
   }
 
   /** With the proxy: its connections have the same times. */
@@ -415,7 +433,11 @@ export class Generations implements AdminTarget, Integrations {
     const gone = new Promise<void>((resolve) => (this.tellCanaryGone = resolve));
     await this.own?.share({ share: 0, handover: [] }).catch(() => undefined);
     canary.successor.shutDown();
+    // A report that does not come ends it.
+    await endOrHang(gone, () => canary.report(), this.endTimes);
     await gone;
+    const { isInOrder } = canary.successor;
+    if (!isInOrder) throw new Error(`The canary must end in order, got one that did not: ${canary.successor.why()}`);
   }
 
   async close(): Promise<void> {
@@ -434,13 +456,15 @@ export class Generations implements AdminTarget, Integrations {
         admin: config.admin && own.admin && { configured: config.admin.at, at: own.admin },
         side: config.side,
         ticketKeys: own.ticketKeys,
-        proveUntilMs: Date.now() + timeoutMs - Math.min(MARGIN_MS, timeoutMs / 4),
       },
       timeoutMs,
       clock,
       respond: (prompt) => this.respondAsElder(prompt),
       shutDown: () =>
         void this.shutDown().catch((err: unknown) => this.options.log.error({ err }, 'The end was not in order')),
+      takes: (handover) => {
+        if (this.state === 'retired' && this.successor === successor) own.handOverTo(handover);
+      },
       gone: () => this.successorGone(successor),
     });
     this.successor = successor;
@@ -463,8 +487,8 @@ export class Generations implements AdminTarget, Integrations {
 
   private async handOver(successor: Successor, own: OwnGeneration, timeoutMs: number): Promise<void> {
     const { handOver, goOn } = this.options;
-    // Another worker may have been lost since the last report.
-    await this.ownReport();
+    // Another worker may have been lost since the last report. One that is late is no reason not to go on.
+    await this.insistOnReport(timeoutMs);
     const integrations = await handOver();
     const { identity, instance } = this;
     const nonces = own.adminServer?.nonces ?? [];
@@ -479,6 +503,20 @@ export class Generations implements AdminTarget, Integrations {
     // What it has counted it says for itself now.
     this.canary = undefined;
     own.adminServer?.divert((call) => successor.call(call));
+  }
+
+  private async insistOnReport(withinMs: number): Promise<void> {
+    const { clock } = this.options;
+    const untilMs = clock.nowMs() + withinMs;
+    for (;;) {
+      try {
+        return void (await this.ownReport());
+      } catch (error) {
+        const isLate = error instanceof CallFailed && error.status === 504;
+        if (!isLate || clock.nowMs() >= untilMs) throw error;
+        await new Promise<void>((resolve) => clock.after(LOOK_AGAIN_MS, resolve));
+      }
+    }
   }
 
   private async retire(successor: Successor, own: OwnGeneration): Promise<void> {

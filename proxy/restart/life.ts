@@ -93,12 +93,13 @@ async function takeOver(
 ): Promise<StartedGeneration> {
   const number = Number(process.env[GENERATION_VARIABLE]);
   const inheritance = await elder.inheritance;
-  const { side, ticketKeys, proveUntilMs } = inheritance;
+  const { side, ticketKeys, proveWithinMs } = inheritance;
+  const proveUntilMs = SYSTEM_CLOCK.nowMs() + proveWithinMs;
   if (side !== config.side) throw new Error(`'side' must be ${side}, as in the generation before, got ${config.side}`);
   const ports = await takePorts(config, inheritance);
   const found: { generations?: Generations } = {};
   const wrap = () => found.generations!;
-  const group = await stageWorkers(config, { ...ports, ticketKeys, proveUntilMs }, log, { started, wrap });
+  const group = await stageWorkers(config, { ...ports, ticketKeys, proveUntilMs }, log, { started, wrap, elder });
   const failed = group.failed.then((error) => Promise.reject(error));
   const takeover = await Promise.race([elder.ready(canaryEvents(group, log)), failed]);
   if (!takeover) log.error('The generation before ended before this one took over: it starts with no orders');

@@ -27,8 +27,8 @@ export interface Inheritance {
   readonly admin: Socket | undefined;
   readonly side: Side;
   readonly ticketKeys: Uint8Array | undefined;
-  /** Until when it has to prove itself, milliseconds since the epoch: a little before the elder gives it up, so that it can say why not. */
-  readonly proveUntilMs: number;
+  /** In which it has to prove itself, from now: a little before the elder gives it up, so that it can say why not. */
+  readonly proveWithinMs: number;
 }
 
 /** What it is told when it has: from here on it is the proxy. */
@@ -71,6 +71,8 @@ export type ToElder =
   | { readonly type: 'finalRecord'; readonly words: FinalRecord }
   /** It accepts connections and calls, and takes connections of the one before. */
   | { readonly type: 'serving'; readonly handover: readonly HandoverAddress[] }
+  /** It serves, and takes them at these from now on: a worker has taken the place of another. */
+  | { readonly type: 'handover'; readonly handover: readonly HandoverAddress[] }
   | { readonly type: 'reply'; readonly id: number; readonly reply: Reply }
   | { readonly type: 'ask'; readonly id: number; readonly prompt: RpcRequest }
   | RpcResponse

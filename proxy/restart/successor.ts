@@ -2,7 +2,8 @@ import { ChildProcess, spawn } from 'node:child_process';
 import type { Reply } from '../admin/admin-server';
 import type { ReceivedCall } from '../admin/signature';
 import { CallFailed } from '../admin/admin-server';
-import { signalChild } from '../../core/errors/signals';
+import { EXIT_CODES } from '../../core/errors/exit-codes';
+import { isProcess, signalChild } from '../../core/errors/signals';
 import type { Clock } from '../process/clock';
 import type { HandoverAddress } from '../handover/messages';
 import type { OrdersInForce } from '../control/proxy';
@@ -13,6 +14,8 @@ import { GENERATION_VARIABLE, INHERITED_FDS, Inheritance, Takeover, ToElder, ToS
 
 /** Longer than it waits for its own workers. */
 const RESPONSE_MS = 5_000;
+/** In which a new generation says why it did not prove itself. */
+const MARGIN_MS = 1_000;
 
 export interface SuccessorOptions {
   readonly number: number;
@@ -20,7 +23,7 @@ export interface SuccessorOptions {
   readonly sockets: { readonly data: number; readonly admin: number | undefined };
   /** Of the first generation a pipe is made; later ones pass on what they have. */
   readonly keeper: number | 'pipe';
-  readonly inheritance: Inheritance;
+  readonly inheritance: Omit<Inheritance, 'proveWithinMs'>;
   /** For its proof. */
   readonly timeoutMs: number;
   readonly clock: Clock;
@@ -28,6 +31,8 @@ export interface SuccessorOptions {
   readonly respond: (prompt: RpcRequest) => Promise<unknown>;
   /** The whole proxy is to end. */
   readonly shutDown: () => void;
+  /** It takes connections at other addresses than it said before. */
+  readonly takes: (handover: readonly HandoverAddress[]) => void;
   /** It has ended, or its channel has. */
   readonly gone: () => void;
 }
@@ -41,6 +46,7 @@ export type SuccessorState = 'loading' | 'proving' | 'ready' | 'canary' | 'servi
 /** The next generation, as the one sees it that starts it. */
 export class Successor {
   private readonly child: ChildProcess;
+  private readonly startedMs: number;
   private readonly rpc: Rpc;
   private readonly calls = new Map<number, { resolve(reply: Reply): void; reject(error: Error): void }>();
   private lastId = 0;
@@ -49,6 +55,7 @@ export class Successor {
   private isLeft = false;
   private problem: string | undefined;
   private hasServed = false;
+  private wasToTakeOver = false;
   /** Where its processes take the connections of this one, once it serves. */
   handover: readonly HandoverAddress[] = [];
   /** What a canary left that has ended in order. */
@@ -57,6 +64,7 @@ export class Successor {
 
   constructor(private readonly options: SuccessorOptions) {
     const { number, sockets, keeper, clock } = options;
+    this.startedMs = clock.nowMs();
     this.rpc = new Rpc(number, (id, prompt) => this.send({ type: 'ask', id, prompt }), clock, RESPONSE_MS);
     const stdio: (number | 'pipe' | 'ignore' | 'inherit' | 'ipc')[] = ['inherit', 'inherit', 'inherit', 'ipc'];
     stdio[INHERITED_FDS.data] = sockets.data;
@@ -115,6 +123,7 @@ export class Successor {
 
   /** Resolves when it accepts. @throws Error that says why it does not */
   takeOver(takeover: Takeover, timeoutMs: number): Promise<void> {
+    this.wasToTakeOver = true;
     const serving = this.wait('serving', timeoutMs);
     this.send({ type: 'takeOver', takeover });
     return serving;
@@ -143,9 +152,21 @@ export class Successor {
     });
   }
 
-  /** At once. Its workers drain what they may have accepted. */
+  /** At once. The workers of one that was to take over drain what they may have accepted. */
   kill(): void {
-    signalChild(this.child, 'SIGKILL');
+    if (this.wasToTakeOver) signalChild(this.child, 'SIGKILL');
+    else this.killAll();
+  }
+
+  /** With its workers, and their connections: orders do not reach them without it. They are a group of processes. */
+  killAll(): void {
+    const { pid } = this.child;
+    if (!isProcess(pid)) return;
+    try {
+      process.kill(-pid, 'SIGKILL');
+    } catch {
+      // None of them is left.
+    }
   }
 
   /** This process ends, and does not wait for it. */
@@ -179,7 +200,7 @@ export class Successor {
     switch (message.type) {
       case 'loaded':
         this.state = 'proving';
-        return this.send({ type: 'inheritance', inheritance: this.options.inheritance });
+        return this.sendInheritance();
       case 'failed':
         this.problem = message.problem;
         return;
@@ -187,6 +208,9 @@ export class Successor {
       case 'serving':
         this.handover = message.handover;
         return this.reach(message.type);
+      case 'handover':
+        this.handover = message.handover;
+        return this.options.takes(message.handover);
       case 'ready':
         return this.reach(message.type);
       case 'reply':
@@ -203,6 +227,14 @@ export class Successor {
       case 'shutDown':
         return this.options.shutDown();
     }
+  }
+
+  /** The time that is left, and not until when: the clock of the machine may be set meanwhile. */
+  private sendInheritance(): void {
+    const { inheritance, timeoutMs, clock } = this.options;
+    const leftMs = this.startedMs + timeoutMs - clock.nowMs();
+    const proveWithinMs = leftMs - Math.min(MARGIN_MS, timeoutMs / 4);
+    this.send({ type: 'inheritance', inheritance: { ...inheritance, proveWithinMs } });
   }
 
   private reach(state: 'ready' | 'canary' | 'serving'): void {
@@ -231,6 +263,11 @@ export class Successor {
     for (const { reject } of this.calls.values()) reject(goneAway());
     this.calls.clear();
     if (!this.isLeft) this.options.gone();
+  }
+
+  /** Whether it has ended as it should. */
+  get isInOrder(): boolean {
+    return this.child.exitCode === EXIT_CODES.done.code;
   }
 
   /** Why it has ended. */

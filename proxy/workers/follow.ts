@@ -5,7 +5,7 @@ import type { Order } from './messages';
 export function follow(target: AdminTarget, order: Order): string | undefined | Promise<string | undefined> {
   switch (order.kind) {
     case 'drain':
-      return target.drain(order.order);
+      return target.drain(order.order, order.agoMs);
     case 'undrain':
       return target.undrain(order.order);
     case 'hold':

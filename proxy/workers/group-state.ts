@@ -29,7 +29,7 @@ export class GroupState {
   private readonly workers: number;
   private readonly hasStore: boolean;
   private held: Hold = NEVER_HELD;
-  private drainOrder: DrainOrder | undefined;
+  private draining: { readonly order: DrainOrder; readonly sinceMs: number } | undefined;
 
   /** @param start as the regime says; without one it serves its own side */
   constructor({ side, upstream, otherUpstream, workers }: ProxyConfig, start?: { hold: Hold; side: Side }) {
@@ -42,10 +42,10 @@ export class GroupState {
   }
 
   /** What another generation had ordered, and still holds. @throws Error when there is no such upstream here */
-  inherit({ hold, side, drain, nowMs }: OrdersInForce, ownNowMs: number): void {
+  inherit({ hold, side, drain, drainSinceMs, nowMs }: OrdersInForce, ownNowMs: number): void {
     const problem = this.upstreams.rejection(side);
     if (problem !== undefined) throw new Error(problem);
-    this.drainOrder = drain;
+    this.draining = drain && { order: drain, sinceMs: ownNowMs - nowMs + (drainSinceMs ?? nowMs) };
     // What the regime says of a later epoch is newer than what that generation was told.
     if (hold.epoch < this.held.epoch) return;
     this.held = moveClock(hold, ownNowMs - nowMs);
@@ -53,7 +53,7 @@ export class GroupState {
   }
 
   inForce(nowMs: number): OrdersInForce {
-    return { hold: this.heldAt(nowMs), side: this.side, drain: this.drainOrder, nowMs };
+    return { hold: this.heldAt(nowMs), side: this.side, ...this.drainInForce, nowMs };
   }
 
   /** Where requests go, or would go when a hold ended by itself. */
@@ -61,12 +61,17 @@ export class GroupState {
     return this.upstreams.side;
   }
 
-  drain(order: DrainOrder): void {
-    this.drainOrder = order;
+  private get drainInForce(): Pick<OrdersInForce, 'drain' | 'drainSinceMs'> {
+    return { drain: this.draining?.order, drainSinceMs: this.draining?.sinceMs };
+  }
+
+  /** The same order again does not begin anew, as at each worker. */
+  drain(order: DrainOrder, nowMs: number): void {
+    this.draining = { order, sinceMs: this.draining?.sinceMs ?? nowMs };
   }
 
   undrain(): void {
-    this.drainOrder = undefined;
+    this.draining = undefined;
   }
 
   /** The hold in force, or the last one; its lease may have expired. */
@@ -149,16 +154,23 @@ export class GroupState {
 
   /** For a worker that starts now, in the order in which it has to follow. */
   forNewcomer(worker: number, nowMs: number): Order[] {
-    const { workers, drainOrder: order, side: to } = this;
+    const { workers, draining, side: to } = this;
     this.heldAt(nowMs);
     const renewal = this.renewal(0, nowMs);
     return [
       { kind: 'retarget', order: { to } },
       ...(renewal ? [{ kind: 'hold' as const, order: holdShare(renewal, worker, workers) }] : []),
-      ...(order
-        ? [{ kind: 'drain' as const, order: { ...order, closeRatePerSecond: order.closeRatePerSecond / workers } }]
-        : []),
+      ...(draining ? [this.shareDrain(draining, workers, nowMs)] : []),
     ];
+  }
+
+  private shareDrain(
+    { order, sinceMs }: { order: DrainOrder; sinceMs: number },
+    workers: number,
+    nowMs: number,
+  ): Order {
+    const own = { ...order, closeRatePerSecond: order.closeRatePerSecond / workers };
+    return { kind: 'drain', order: own, agoMs: nowMs - sinceMs };
   }
 
   private endWith(next: Hold): void {

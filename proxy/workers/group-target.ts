@@ -168,7 +168,7 @@ export class GroupTarget implements AdminTarget {
   drain(order: DrainOrder): Promise<string | undefined> {
     const { members, running, watch } = this.options;
     return this.inTurn(async () => {
-      running.drain(order);
+      running.drain(order, this.options.clock.nowMs());
       // A worker that does not respond is no reason for the others to wait; the order itself fails then, and says who.
       await members.reports().catch(() => undefined);
       const started = members.started;

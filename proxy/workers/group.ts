@@ -14,6 +14,7 @@ import type { ProxyConfig } from '../config/config';
 import { TicketKeys } from '../data-plane/shared/ticket-keys';
 import { Descriptors, OrdersInForce, StartedUnder } from '../control/proxy';
 import { listUpstreams } from '../control/retarget';
+import { longestShutdownMs } from '../control/shutdown';
 import { warnAtStart } from '../control/start-warnings';
 import { certificate } from '../control/tls';
 import { BoundPort, bindPort } from './bound-port';
@@ -24,6 +25,7 @@ import { Members } from './members';
 import type { ToWorker } from './messages';
 import { WorkerLate } from './rpc';
 import { configShare } from './quotas';
+import { endOrHang } from './end-or-hang';
 import { GroupState } from './group-state';
 
 /** For all workers to have a way to a canary. */
@@ -45,6 +47,8 @@ export interface WorkerGroup extends Integrations {
   share(order: ShareOrder): Promise<void>;
   receive(): Promise<readonly HandoverAddress[]>;
   retire(handover: readonly HandoverAddress[]): Promise<void>;
+  /** After `retire`: where its connections can go now. */
+  handOverTo(handover: readonly HandoverAddress[]): void;
   finalRecord(): Promise<FinalRecord>;
   /** Resolves with the reason when a worker ends again and again as it starts. The others still serve. */
   readonly failed: Promise<Error>;
@@ -58,11 +62,19 @@ export interface WorkerGroup extends Integrations {
   close(): Promise<void>;
 }
 
+/** The generation whose connections these workers take. */
+export interface GivingGeneration {
+  readonly isGone: boolean;
+  /** @param handover where they can go now */
+  tellHandover(handover: readonly HandoverAddress[]): void;
+}
+
 export interface GroupOptions {
   readonly clock?: Clock;
   readonly started?: StartedUnder | undefined;
   /** What the admin API acts on in place of this group alone. */
   readonly wrap?: ((own: AdminTarget) => AdminTarget) | undefined;
+  readonly elder?: GivingGeneration | undefined;
   /** That another process has taken already. */
   readonly ports?: Pick<Inherited, 'port' | 'adminPort'> | undefined;
 }
@@ -73,7 +85,7 @@ export interface Inherited {
   readonly port: BoundPort;
   readonly adminPort: BoundPort | undefined;
   readonly ticketKeys: Uint8Array | undefined;
-  /** Milliseconds since the epoch. */
+  /** By the clock of this process. */
   readonly proveUntilMs: number;
 }
 
@@ -146,7 +158,7 @@ class Group implements StagedGroup {
     private readonly config: ProxyConfig,
     { port, adminPort, ticketKeys, proveUntilMs }: Pick<Inherited, 'port'> & Partial<Inherited>,
     private readonly log: Logger,
-    { clock = SYSTEM_CLOCK, started, wrap }: GroupOptions,
+    { clock = SYSTEM_CLOCK, started, wrap, elder }: GroupOptions,
   ) {
     const { workers } = config;
     this.isStaged = proveUntilMs !== undefined;
@@ -170,10 +182,14 @@ class Group implements StagedGroup {
         const share = configShare(config);
         return {
           ...{ type: 'start', config: share, running: orders, known },
-          ...{ ticketKeys: this.ticketKeys, isStaged, proveUntilMs: proveUntilMs ?? 0 },
+          ...{ ticketKeys: this.ticketKeys, isStaged, proveWithinMs: (proveUntilMs ?? 0) - clock.nowMs() },
+          takes: elder?.isGone === false,
         };
       },
-      listens: (member) => this.tellShare(member),
+      listens: (member) => {
+        this.tellShare(member);
+        elder?.tellHandover(this.handover);
+      },
       ended: (member) => this.target.ended(member),
     });
     this.watch = new DrainWatch(clock, log, () => this.target.report());
@@ -299,6 +315,10 @@ class Group implements StagedGroup {
     if (!isInOrder) throw new Error('All workers must end in order, got one that did not');
   }
 
+  handOverTo(handover: readonly HandoverAddress[]): void {
+    this.members.handOverTo(handover);
+  }
+
   finalRecord(): Promise<FinalRecord> {
     return this.target.finalRecord();
   }
@@ -344,7 +364,10 @@ class Group implements StagedGroup {
     // The workers stop listening by themselves; with this one open a late client would wait in vain.
     this.port.close();
     const cancel = this.clock.after(1000 * propagationSeconds, () => this.watch.startAfresh());
-    const isInOrder = await this.members.shutDown();
+    const ended = this.members.shutDown();
+    const hanging = () => this.members.killHanging();
+    await endOrHang(ended, hanging, { longestMs: longestShutdownMs(this.config), clock: this.clock });
+    const isInOrder = await ended;
     cancel();
     if (isInOrder) this.watch.finish();
     this.watch.stop();

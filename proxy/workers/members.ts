@@ -106,6 +106,20 @@ export class Members {
     return this.end((member) => member.kill());
   }
 
+  /** Those that do not respond. */
+  async killHanging(): Promise<void> {
+    const late = await this.reports().then(
+      (): readonly number[] => [],
+      (error: unknown) => (error instanceof WorkerLate ? error.workers : []),
+    );
+    for (const member of this.current.values()) {
+      if (!late.includes(member.worker)) continue;
+      const { worker, pid } = member;
+      this.options.log.error({ worker, pid }, 'A worker does not respond, and is killed: it should have ended');
+      member.kill();
+    }
+  }
+
   /** Another generation accepts: resolves when the connections of all have ended, and with them the workers. */
   async retire(handover: readonly HandoverAddress[]): Promise<boolean> {
     await this.end((member) => {
@@ -113,6 +127,11 @@ export class Members {
       else member.kill();
     });
     return this.areInOrder;
+  }
+
+  /** Another generation takes over: tells them where their connections can go now. */
+  handOverTo(handover: readonly HandoverAddress[]): void {
+    for (const member of this.started) member.send({ type: 'handover', handover });
   }
 
   /** Has those that are staged listen. */

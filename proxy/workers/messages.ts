@@ -9,7 +9,8 @@ import type { KnownEpochs, LiveCounts } from '../control/proxy';
 
 /** An order that each worker follows by itself. */
 export type Order =
-  | { readonly kind: 'drain'; readonly order: DrainOrder }
+  /** `agoMs`: when it was ordered first; absent: now. */
+  | { readonly kind: 'drain'; readonly order: DrainOrder; readonly agoMs?: number }
   | { readonly kind: 'undrain'; readonly order: UndrainOrder }
   | { readonly kind: 'hold'; readonly order: HoldOrder }
   | { readonly kind: 'release'; readonly order: ReleaseOrder }
@@ -57,8 +58,10 @@ export type ToWorker =
       readonly ticketKeys: Uint8Array;
       /** It proves itself first, and waits for its `open`. */
       readonly isStaged: boolean;
-      /** Until when it has to; milliseconds since the epoch. */
-      readonly proveUntilMs: number;
+      /** In which it has to, from now. */
+      readonly proveWithinMs: number;
+      /** It takes connections of the generation before as soon as it listens. A staged one always does. */
+      readonly takes: boolean;
     }
   /** The response to `proven`; what is ordered then is in force before the port is opened. */
   | { readonly type: 'open'; readonly running: readonly Order[]; readonly known: KnownEpochs }
@@ -69,6 +72,8 @@ export type ToWorker =
   | ({ readonly type: 'others' } & LiveCounts)
   /** Another generation accepts: the connections of this one end as in a drain, and with them the worker. */
   | { readonly type: 'retire'; readonly handover: readonly HandoverAddress[] }
+  /** Where they can go now: a process of the other generation may have taken the place of one that was there. */
+  | { readonly type: 'handover'; readonly handover: readonly HandoverAddress[] }
   | { readonly type: 'shutDown' };
 
 export type RpcResponse =

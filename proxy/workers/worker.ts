@@ -51,18 +51,20 @@ class Worker {
   private readonly target: Promise<AdminTarget>;
   private readonly found: (target: AdminTarget) => void;
   private readonly proxy: Promise<StagedProxy>;
-  private readonly isStaged: boolean;
+  private readonly takes: boolean;
   private isOpen = false;
   private isRetired = false;
   private isNotifying = false;
   private opened: Promise<void> = Promise.resolve();
   private isEnding = false;
 
-  constructor({ config, running, known, isStaged, proveUntilMs, ticketKeys }: Extract<ToWorker, { type: 'start' }>) {
+  constructor(start: Extract<ToWorker, { type: 'start' }>) {
+    const { config, running, known, isStaged, proveWithinMs, ticketKeys } = start;
+    const proveUntilMs = SYSTEM_CLOCK.nowMs() + proveWithinMs;
     const worker = Number(process.env[WORKER_VARIABLE]);
     const log = createLog({ level: config.logLevel, base: { side: config.side, pid: process.pid, worker } });
     this.log = log;
-    this.isStaged = isStaged;
+    this.takes = isStaged || start.takes;
     this.isOfSwitch = config.switchStore !== undefined;
     process.on('uncaughtException', (error) => crash(log, error));
     process.on('unhandledRejection', (error) => crash(log, error));
@@ -80,6 +82,7 @@ class Worker {
     if (message.type === 'open') return this.open(message);
     if (message.type === 'canary') return this.openUnlistened(message);
     if (message.type === 'retire') return void this.retire(message.handover);
+    if (message.type === 'handover') return void this.proxy.then((proxy) => proxy.handOverTo(message.handover));
     const { id, prompt } = message;
     this.respond(prompt).then(
       (value) => tell({ type: 'response', id, value }),
@@ -115,7 +118,7 @@ class Worker {
     try {
       const proxy = await this.proxy;
       await proxy.open({ shared: SHARED, known, before: this.before(running) });
-      const handover = this.isStaged ? await proxy.takeConnections() : undefined;
+      const handover = this.takes ? await proxy.takeConnections() : undefined;
       void tell({ type: 'listening', handover });
       this.notify(proxy);
     } catch (error) {

@@ -17,6 +17,7 @@ const GUARDED = [
   'bench/soak/proxy/proxy.ts',
   'proxy/data-plane/shared/private-socket.ts',
   'proxy/restart/keeper.ts',
+  'proxy/restart/successor.ts',
 ];
 
 test('a process that could not be started gets no signal, which would go to the whole group of ours', () => {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { lstat, mkdtemp, readdir, rm, rmdir, unlink } from 'node:fs/promises';
 import net, { Server, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -15,12 +16,39 @@ export interface PrivateSocket {
   close(): Promise<void>;
 }
 
-/** @throws Error of the system, where no directory can be made for it */
+/**
+ * Where there can be no file for it (the folder is full, is read-only, has a path that is too long), Linux has sockets without one:
+ * other users can connect to these, and have to know a secret all the same.
+ *
+ * @throws Error of the system, where there can be neither
+ * @see https://man7.org/linux/man-pages/man7/unix.7.html
+ */
 export async function listenPrivately(accept: (socket: Socket) => void, folder = tmpdir()): Promise<PrivateSocket> {
+  try {
+    return await listenInFolder(accept, folder);
+  } catch (error) {
+    if (process.platform !== 'linux') throw error;
+    return listenWithoutFile(accept).catch(() => Promise.reject(error as Error));
+  }
+}
+
+async function listenWithoutFile(accept: (socket: Socket) => void): Promise<PrivateSocket> {
+  const path = `\0${PREFIX}${process.pid}-${randomUUID()}`;
+  const server = createServer(accept);
+  await listen(server, path);
+  server.unref();
+  return { path, close: async () => void (server.listening && server.close()) };
+}
+
+function createServer(accept: (socket: Socket) => void): Server {
+  return net.createServer({ pauseOnConnect: true, allowHalfOpen: true }, accept);
+}
+
+async function listenInFolder(accept: (socket: Socket) => void, folder: string): Promise<PrivateSocket> {
   // Made with mode 0700: the socket in it needs no rights of its own.
   const directory = await mkdtemp(join(folder, `${PREFIX}${process.pid}-`));
   const path = join(directory, SOCKET);
-  const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true }, accept);
+  const server = createServer(accept);
   try {
     await listen(server, path);
   } catch (error) {

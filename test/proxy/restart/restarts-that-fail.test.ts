@@ -178,7 +178,6 @@ test('an old generation that is killed after the new one serves takes its own co
   await new Promise((resolve) => hanging.once('data', resolve));
   const before = await findReport(admin);
   expect((await restart({ admin })).status).toBe(202);
-  const second = findPid(proxy, 2)!;
   kill(proxy.child.pid);
   await new Promise((resolve) => hanging.once('close', resolve));
   await until(async () => (await findReport(admin)).instance !== before.instance);
@@ -191,7 +190,6 @@ test('an old generation that is killed after the new one serves takes its own co
   // And it can be restarted again, without the process that was the first.
   expect((await restart({ admin })).status).toBe(202);
   expect((await get({ port, path: '/' })).body).toBe('source');
-  expect(isAlive(second)).toBe(true);
 });
 
 test('an old generation that is killed while the new one starts is succeeded all the same', async () => {

@@ -106,12 +106,13 @@ export function findDescendants({ pid }: Pick<ChildProcess, 'pid'>): number[] {
   return [...children, ...children.flatMap((child) => findDescendants({ pid: child }))];
 }
 
+/** One that has ended and that no process has collected lives no more. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
+    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' && process.platform !== 'linux';
   }
 }
 

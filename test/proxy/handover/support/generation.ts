@@ -127,7 +127,7 @@ async function follow(order: ToGeneration): Promise<unknown> {
       await plane.stopAccepting();
       plane.setDraining(true);
       await plane.handing.ready();
-      handOver = await HandOver.start(order.addresses, { plane, clock: SYSTEM_CLOCK, log });
+      handOver = new HandOver(order.addresses, { plane, clock: SYSTEM_CLOCK, log });
       return handOver?.swept;
     }
     case 'hold':
