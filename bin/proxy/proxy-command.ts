@@ -53,8 +53,13 @@ export function proxyCommand(command: Command, description: string, exits: reado
     .option('--json', 'print JSON', false);
 }
 
+/** Of `HOST:PORT`, or `http://HOST:PORT`, which is what it speaks. */
+export function parseAdmin(text: string): HostPort | undefined {
+  return parseHostPort(text.replace(/^http:\/\//i, '').replace(/\/$/, ''));
+}
+
 function admin(text: string): HostPort {
-  const at = parseHostPort(text);
+  const at = parseAdmin(text);
   if (at !== undefined) return at;
   throw new InvalidArgumentError(`must be ${HOST_PORT_RULE}, got '${text}'`);
 }
@@ -89,7 +94,7 @@ async function findAddress(host: string): Promise<string> {
 }
 
 /** The key, and on a second line the one before it, as a proxy reads them. @throws WrongUse that shows none of them */
-function readKeys(flag: string | undefined): readonly string[] {
+export function readKeys(flag: string | undefined): readonly string[] {
   const file = flag ?? (process.env[SECRET] === undefined ? process.env[SECRET_FILE] : undefined);
   const text =
     file === undefined ? (process.env[SECRET] ?? '') : readFile(file, flag ? '--admin-secret-file' : SECRET_FILE);

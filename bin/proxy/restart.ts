@@ -95,7 +95,9 @@ function announce({ share }: RestartOrder): string {
 }
 
 function describeResult(after: LedgerReport, { share }: RestartOrder, at: string): string {
-  const { canary } = after.generations ?? {};
+  const { canary, restart: state } = after.generations ?? {};
+  if (share === 0 && state === 'ending')
+    return `${describeGeneration(after)} gets all new connections at ${at}; some of the canary have not ended\n`;
   if (share === 0) return `${describeGeneration(after)} serves alone at ${at}\n`;
   if (!canary) return `${describeGeneration(after)} serves at ${at}\n`;
   const lines = canary.generations.map(describeFigures);

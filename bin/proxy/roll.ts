@@ -4,15 +4,17 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { ADMIN_PATHS, LedgerReport } from '../../core/proxy/admin-api';
 import { oneLine } from '../../core/text/one-line';
 import { parseDuration } from '../../core/validation/duration';
-import { HOST_PORT_RULE, HostPort, formatHostPort, parseHostPort } from '../../core/validation/host-port';
+import { HOST_PORT_RULE, HostPort, formatHostPort } from '../../core/validation/host-port';
 import { readDecimal } from '../shared/numbers';
 import { EXIT, WrongUse, report, runOperator } from '../shared/operator-command';
 import type { Stop } from '../shared/stop';
-import { KeyFlags, callProxy, keyCommand } from './proxy-command';
+import { KeyFlags, callProxy, keyCommand, parseAdmin, readKeys } from './proxy-command';
 import { describeGeneration, restart } from './restart';
 
 const LOOK_MS = 500;
 const MAX_BATCH = 1_000;
+/** Hosts that are asked at once whether they are there. */
+const MAX_ASKED = 100;
 
 interface RollFlags extends KeyFlags {
   readonly hosts: string;
@@ -41,7 +43,10 @@ export function addRollCommand(proxy: Command, done: (exitCode: number) => void)
 
 async function roll(flags: RollFlags, { signal, endInOrder }: Stop): Promise<number> {
   const hosts = readHosts(flags.hosts);
+  readKeys(flags.adminSecretFile);
   endInOrder();
+  const missing = await findMissing(hosts, flags);
+  if (missing !== undefined) return stopped(0, hosts.length, missing);
   let restarted = 0;
   for (let first = 0; first < hosts.length; first += flags.batch) {
     if (signal.aborted) return stopped(restarted, hosts.length, 'it was stopped');
@@ -55,6 +60,20 @@ async function roll(flags: RollFlags, { signal, endInOrder }: Stop): Promise<num
   }
   process.stdout.write(`all ${hosts.length} hosts were restarted\n`);
   return EXIT.done;
+}
+
+/** A host that is not there, or has another key, is known before the first one is restarted. */
+async function findMissing(hosts: readonly HostPort[], flags: RollFlags): Promise<string | undefined> {
+  for (let first = 0; first < hosts.length; first += MAX_ASKED) {
+    const asked = hosts.slice(first, first + MAX_ASKED);
+    const call = { method: 'GET', path: ADMIN_PATHS.identity } as const;
+    const results = await Promise.allSettled(asked.map((admin) => callProxy({ ...flags, admin }, call)));
+    const at = results.findIndex(({ status }) => status === 'rejected');
+    if (at < 0) continue;
+    const { reason } = results[at] as { readonly reason: Error };
+    return `${formatHostPort(asked[at]!)}: ${oneLine(reason.message)}`;
+  }
+  return undefined;
 }
 
 function stopped(restarted: number, all: number, why: string): number {
@@ -94,7 +113,7 @@ function readHosts(file: string): HostPort[] {
   const hosts = lines.flatMap((line, index) => {
     const text = line.replace(/#.*/, '').trim();
     if (text === '') return [];
-    const host = parseHostPort(text);
+    const host = parseAdmin(text);
     if (!host) throw new WrongUse(`line ${index + 1} of '--hosts' must be ${HOST_PORT_RULE}, got '${text}'`);
     return [host];
   });

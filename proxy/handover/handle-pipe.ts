@@ -42,7 +42,6 @@ const MAX_BYTES = 16 * 1024 * 1024;
 const MAX_BATCH = 16;
 /** With more that waits, a batch leaves: so that it is far from what one may be. Of its data and the bytes beside it. */
 const MAX_BATCH_LENGTH = 64 * 1024;
-const NOTHING = Buffer.alloc(0);
 /** All pipes of the process read into it, one after the other. Nothing stays in it: it may be keys. */
 const shared = Buffer.allocUnsafeSlow(64 * 1024);
 
@@ -69,7 +68,11 @@ const IGNORE: PipeUser = { onMessage: () => undefined, onEnd: () => undefined, o
  */
 export class HandlePipe {
   user: PipeUser = IGNORE;
-  private rest: Buffer = NOTHING;
+  /** What came of a batch that is not whole. */
+  private pieces: Buffer[] = [];
+  private heldLength = 0;
+  /** How much must be there for another look at them; they are not joined for less. */
+  private neededLength = 0;
   private handles: ConnectionHandle[] = [];
   private queue: Queued[] = [];
   private queuedLength = 0;
@@ -206,14 +209,21 @@ export class HandlePipe {
   }
 
   private take(read: Buffer): void {
-    const all = this.rest.length === 0 ? read : join(this.rest, read);
-    this.rest = NOTHING;
+    const isMore = this.heldLength > 0;
+    if (isMore && this.heldLength + read.length < this.neededLength) return this.keep(read);
+    const all = isMore ? join([...this.pieces, read]) : read;
+    this.forget();
     try {
       const end = this.readBatches(all);
-      if (end < all.length && this.state === 'open') this.rest = Buffer.from(all.subarray(end));
+      if (end < all.length && this.state === 'open') this.keep(all.subarray(end));
     } finally {
       all.fill(0);
     }
+  }
+
+  private keep(piece: Buffer): void {
+    this.pieces.push(Buffer.from(piece));
+    this.heldLength += piece.length;
   }
 
   /** @returns where the first one begins that is not whole */
@@ -223,12 +233,14 @@ export class HandlePipe {
       // Their handles are there already.
       while (all[at] === HANDLE_MARK) at += 1;
       if (at < all.length && all[at] !== MARK) throw new Error('What came is no message');
+      this.neededLength = HEADER_BYTES;
       if (all.length < at + HEADER_BYTES) break;
       const textAt = at + HEADER_BYTES;
       const textEnd = textAt + all.readUInt32LE(at + 1);
       const end = textEnd + all.readUInt32LE(at + 5);
       if (textEnd - textAt > MAX_DATA_BYTES || end - textEnd > MAX_BYTES)
         throw new Error('A message is longer than any may be');
+      this.neededLength = end - at;
       if (all.length < end) break;
       if (this.handles.length < all.readUInt8(at + 9)) throw new Error('A message came without its handles');
       this.tell(JSON.parse(all.toString('utf8', textAt, textEnd)) as Triple[], all.subarray(textEnd, end));
@@ -267,8 +279,8 @@ export class HandlePipe {
   }
 
   private forget(): void {
-    this.rest.fill(0);
-    this.rest = NOTHING;
+    for (const piece of this.pieces.splice(0)) piece.fill(0);
+    this.heldLength = 0;
   }
 
   private dropHandles(): void {
@@ -291,11 +303,10 @@ function concat(bytes: readonly Buffer[]): Buffer | undefined {
   return whole;
 }
 
-/** What was read in two, of which nothing is left. */
-function join(first: Buffer, second: Buffer): Buffer {
-  const whole = Buffer.concat([first, second]);
-  first.fill(0);
-  second.fill(0);
+/** Of its own memory. Of what was read in pieces nothing is left. */
+function join(pieces: readonly Buffer[]): Buffer {
+  const whole = concat(pieces) ?? Buffer.alloc(0);
+  for (const piece of pieces) piece.fill(0);
   return whole;
 }
 

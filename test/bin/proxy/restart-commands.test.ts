@@ -31,7 +31,7 @@ test('restart and roll restart proxies, and roll stops at the first that does no
     await startRestartable(bundle),
   ];
   const at = ({ admin }: { admin: number }) => `127.0.0.1:${admin}`;
-  expect(await run('restart', '--admin', at(good))).toEqual({
+  expect(await run('restart', '--admin', `http://${at(good)}/`)).toEqual({
     code: 0,
     stdout: `generation 2 serves at ${at(good)}\n`,
     stderr: `${at(good)}: a new generation starts and proves itself\n`,
@@ -43,7 +43,14 @@ test('restart and roll restart proxies, and roll stops at the first that does no
   expect(unknown.stderr).not.toContain('starts and proves itself');
   broken.write({ workers: 0 });
   const hosts = path.join(bundle.folder, 'hosts');
-  writeFileSync(hosts, `# the fleet\n${at(good)}\n${at(broken)}  # the second\n\n${at(last)}\n`);
+  // What cannot be restarted is known before the first one is.
+  writeFileSync(hosts, `${at(good)}\n127.0.0.1:1\n`);
+  const missing = await run('roll', '--hosts', hosts);
+  expect(missing).toMatchObject({ code: 1, stdout: '0 of 2 hosts were restarted\n' });
+  expect(missing.stderr).toContain('stopped at 127.0.0.1:1: ');
+  const noKey = await run('roll', '--hosts', hosts, '--admin-secret-file', path.join(bundle.folder, 'none'));
+  expect(noKey).toMatchObject({ code: 64, stdout: '' });
+  writeFileSync(hosts, `# the fleet\n${at(good)}\n${at(broken)}  # the second\n\nhttp://${at(last)}\n`);
   const rolled = await run('roll', '--hosts', hosts, '--wait', 'drained');
   expect(rolled).toMatchObject({ code: 1, stdout: '1 of 3 hosts were restarted\n' });
   expect(rolled.stderr).toMatch(/generation 3 serves\n.*all connections of the generation before have ended\n/);
@@ -57,7 +64,11 @@ test('restart and roll restart proxies, and roll stops at the first that does no
 });
 
 test('restart gives a share first, says how both do, takes it back or gives everything', async () => {
-  const { proxy, port, admin } = await startRestartable(bundle);
+  const waiting: (() => void)[] = [];
+  const { proxy, port, admin } = await startRestartable(bundle, { grace_period_seconds: 60 }, (request, response) => {
+    if (request.url === '/slow') waiting.push(() => response.end());
+    else response.end();
+  });
   const at = ['--admin', `127.0.0.1:${admin}`];
   const early = await run('restart', ...at, '--share', '1');
   expect(early).toMatchObject({ code: 1, stdout: '' });
@@ -71,8 +82,13 @@ test('restart gives a share first, says how both do, takes it back or gives ever
     /^a share of 0.25 .*\n.*1: 0 connections, 2 requests, 0 errors\n.*2: 0 .*, 2 requests, 0/,
   );
   expect((await run('restart', ...at)).stderr).toContain('A canary is under way');
+  const slow = Array.from({ length: 4 }, () => get({ port, path: '/slow' }));
+  await until(() => waiting.length === 4);
   const back = await run('restart', ...at, '--back');
-  expect(back).toMatchObject({ code: 0, stdout: `generation 1 serves alone at ${at[1]}\n` });
+  const some = `generation 1 gets all new connections at ${at[1]}; some of the canary have not ended\n`;
+  expect(back).toMatchObject({ code: 0, stdout: some });
+  for (const respond of waiting) respond();
+  await Promise.all(slow);
   await until(() => proxy.lines.some(({ msg }) => msg.startsWith('The canary has ended')));
   await run('restart', ...at, '--share', '0.5');
   const whole = await run('restart', ...at, '--share', '1');

@@ -30,7 +30,7 @@ test('this Node.js gives connections over a pipe, and nothing of the trial is le
 
 test('messages of every length arrive whole and in order, and the end behind them', async () => {
   const [from, to] = await connect();
-  const lengths = [0, 1, 100, 65_535, 65_536, 1_000_000];
+  const lengths = [0, 1, 100, 65_535, 65_536, 1_000_000, 15_000_000];
   const came: Required<PipeMessage>[] = [];
   const ended = new Promise<void>((resolve, reject) =>
     to.start({ onMessage: (message) => came.push(message), onEnd: resolve, onFault: reject }),
