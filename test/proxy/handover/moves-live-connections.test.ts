@@ -44,3 +44,25 @@ test('WebSockets and event streams go on in the next generation: none is closed,
   expect(bytes).toBe(texts.reduce((sum, length) => sum + length, 0) + 6 * sent);
   expect(end.lines).toEqual([]);
 });
+
+test('compressed messages go on with the dictionaries of both ends, or without', async () => {
+  const perMessageDeflate = { threshold: 0 };
+  const { port } = await startEcho({ perMessageDeflate });
+  const [old, next] = await Promise.all([bundle.start(port), bundle.start(port)]);
+  const without = { ...perMessageDeflate, clientNoContextTakeover: true, serverNoContextTakeover: true };
+  const counters = await Promise.all(
+    Array.from({ length: 10 }, (_, n) =>
+      Counter.open(old.port, { perMessageDeflate: n % 2 === 0 ? perMessageDeflate : without }),
+    ),
+  );
+  expect(counters.map(({ socket }) => socket.extensions)).toEqual(counters.map(() => 'permessage-deflate'));
+  for (const counter of counters) counter.sayEvery(5, 200);
+  await until(() => counters.every(({ received }) => received > 5));
+  expect(await old.handOver(await next.receive())).toMatchObject({ handedOver: { upgraded: 10 } });
+  await old.kill();
+  const mark = counters.map(({ received }) => received);
+  await until(() => counters.every(({ received }, index) => received > mark[index]! + 5));
+  for (const counter of counters) counter.stop();
+  await until(() => counters.every(({ sent, received }) => received === sent));
+  expect(counters.filter(({ isWhole }) => !isWhole)).toEqual([]);
+});

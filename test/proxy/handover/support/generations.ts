@@ -6,7 +6,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { buildSync } from 'esbuild';
-import { ClientOptions, WebSocket, WebSocketServer } from 'ws';
+import { ClientOptions, ServerOptions, WebSocket, WebSocketServer } from 'ws';
 import type { HandOverFigures } from '../../../../proxy/handover/hand-over';
 import type { CertificatePair } from '../../../../proxy/data-plane/tls13/tls13-check';
 import type { HandoverAddress } from '../../../../proxy/handover/messages';
@@ -124,7 +124,7 @@ export class Generation {
 
 /** Echoes each message of a WebSocket, and responds to requests with what they are; to `/events` with numbered events. */
 export async function startEcho(
-  options: { perMessageDeflate?: boolean } = {},
+  options: Pick<ServerOptions, 'perMessageDeflate'> = {},
 ): Promise<{ port: number; sockets: Set<WebSocket> }> {
   const server = http.createServer((request, response) => {
     if (request.url?.startsWith('/events')) return sendEvents(response);
