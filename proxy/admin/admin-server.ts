@@ -290,14 +290,15 @@ function findCall({ path, method }: { readonly path: string; readonly method: st
   return call.method === method ? call : { ...text(405, `Only ${call.method}`), headers: { allow: call.method } };
 }
 
-/** Generations and their workers may have their hands full. */
+/** Generations and their workers may have their hands full; one that has ended responds no more. */
 async function insistOnReport(target: AdminTarget): Promise<LedgerReport> {
   const untilMs = performance.now() + MAX_REPORT_MS;
   for (;;) {
     try {
       return await target.report();
     } catch (error) {
-      if (performance.now() >= untilMs) throw error;
+      const isGone = error instanceof CallFailed && error.status !== 504;
+      if (isGone || performance.now() >= untilMs) throw error;
       await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
     }
   }

@@ -155,8 +155,16 @@ export class Generations implements AdminTarget, Integrations {
   }
 
   report(): Promise<LedgerReport> {
-    if (this.state === 'retired') return this.successor!.ask({ kind: 'report' });
+    if (this.state === 'retired') return this.askSuccessor();
     return this.inTurn(() => this.ownReport());
+  }
+
+  private async askSuccessor(): Promise<LedgerReport> {
+    try {
+      return await this.successor!.ask({ kind: 'report' });
+    } catch (error) {
+      throw error instanceof WorkerGone ? new CallFailed('The generation that serves has ended') : error;
+    }
   }
 
   window(order: WindowOrder): Promise<WindowReport> {

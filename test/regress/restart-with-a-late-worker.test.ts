@@ -35,3 +35,23 @@ require(${JSON.stringify(kept())});`,
   expect({ status, body }).toMatchObject({ status: 202 });
   expect(messages(proxy)).toContain('A call to the workers failed');
 });
+
+// It was asked for its report for half a minute.
+test('a new generation that ends before its first report is said to have ended', async () => {
+  const { admin } = await startRestartable(bundle);
+  writeFileSync(
+    code(),
+    `const isPrimary = process.env.DRAINSHIFT_WORKER_NUMBER === undefined;
+const on = process.on.bind(process);
+process.on = (name, hear) => on(name, name !== 'message' || !isPrimary ? hear : (message) => {
+  if (message.type === 'ask' && message.prompt.kind === 'report') process.exit(5);
+  hear(message);
+});
+require(${JSON.stringify(kept())});`,
+  );
+  const { status, body } = await restart({ admin });
+  expect({ status, body }).toMatchObject({
+    status: 500,
+    body: expect.stringContaining('The generation that serves has ended') as unknown,
+  });
+});
