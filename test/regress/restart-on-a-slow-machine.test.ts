@@ -9,7 +9,7 @@ afterAll(() => bundle.remove());
 
 async function begin(isUntried: boolean) {
   const { port } = await startEcho();
-  const [old, next] = await Promise.all([bundle.start(port, undefined, isUntried), bundle.start(port)]);
+  const [old, next] = await Promise.all([bundle.start(port, undefined, { isUntried }), bundle.start(port)]);
   const counters = await Promise.all(Array.from({ length: 10 }, () => Counter.open(old.port)));
   for (const counter of counters) counter.sayEvery(15, 20);
   const more = async () => {

@@ -140,6 +140,11 @@ function findObstacle(transports: readonly Transport[]): StayReason | undefined 
   return undefined;
 }
 
+/** What was written and has not left is passed on with the rest. */
+export function canGoPending(transports: readonly Transport[], { pumps }: WaysOut): boolean {
+  return pumps !== undefined && transports.every((transport) => !transport.hasPending || isNative(transport));
+}
+
 /** What was accepted while the fast path had not been tried is a stream of Node's. */
 function isPlain(transport: Transport): transport is HandleTransport | StreamTransport {
   return transport instanceof HandleTransport || (transport instanceof StreamTransport && !transport.isTls);
@@ -179,7 +184,7 @@ function takeNative(
   if (!isUpstream && tls?.isUntried === true) return 'pending';
   const taken = isUpstream || tls?.isRight !== true ? 'off' : tls.take(transport);
   if (typeof taken !== 'string') return takeWithKeys(transport, taken);
-  if (TLS13_REJECTIONS[taken].mayPass) return 'pending';
+  if (TLS13_REJECTIONS[taken].mayPass && pumps?.hasWaited(transport) !== true) return 'pending';
   const pumped = pumps === undefined ? 'none' : takePumped(transport, isUpstream, pumps);
   if (pumped !== 'none') return pumped;
   return isUpstream ? 'upstreamTls' : 'tls';
@@ -202,7 +207,7 @@ function takePumped(
     if (transport.isDestroyed) setImmediate(() => transport.user.onClose(undefined));
     return transport;
   };
-  return { taken: { ...packFramed({ state, unread: NOTHING }), handle, release, keep }, undo: pump.keep };
+  return { taken: { ...packFramed({ state, unread: NOTHING }), handle, release, keep }, undo: () => pump.undo() };
 }
 
 function takeWithKeys(transport: NativeTls, taken: TakenTls13): Pick<TakenNative, 'taken' | 'undo'> {

@@ -26,7 +26,7 @@ import type { UpstreamPools } from '../http1/upstream-pools';
 import type { PlaneContext, TunnelEntry } from '../shared/context';
 import { Resume } from '../moves/resume';
 import type { Handle } from '../transport/native';
-import { WaysOut, followPumps, openEnds, takeEnds, wipeStates } from './ends';
+import { WaysOut, canGoPending, followPumps, openEnds, takeEnds, wipeStates } from './ends';
 import { InTransit } from './in-transit';
 
 /** What the engine has of its connections. */
@@ -218,7 +218,9 @@ export class PlaneHanding implements Handing {
 
   private takeUpgraded(connection: UpgradedConnection): Departure | StayReason {
     const { ends, obstacle, forwardRecord } = connection;
-    if (obstacle !== undefined || ends === undefined) return obstacle ?? 'closing';
+    if (ends === undefined) return obstacle ?? 'closing';
+    const isInTheWay = obstacle !== 'pending' || !canGoPending(ends, this.plane);
+    if (obstacle !== undefined && isInTheWay) return obstacle;
     if (this.isAwaited(connection)) return 'moving';
     if (forwardRecord === undefined) return 'unknown';
     const taken = takeEnds(ends, this.plane, 2);

@@ -199,6 +199,8 @@ export class FramedTransport implements Transport, TransportUser {
   }
 
   onError(error: Error): void {
+    // Its user may close it for that, and is told of a loss all the same.
+    if (this.readState === 'open') this.error ??= error;
     if (this.isLive) this.user.onError(error);
   }
 

@@ -2,7 +2,7 @@ import type { ConnectionHandle } from '../contract/handover';
 import type { Transport } from '../contract/transport';
 import { BytePump, PumpPast } from './byte-pump';
 import { FramedState, FramedTransport } from './framed-transport';
-import { SocketPairs } from './socket-pairs';
+import { SocketPairs, closePair } from './socket-pairs';
 
 /** A connection that will be pumped, if another process takes its other end. */
 export interface TakenPump {
@@ -11,9 +11,14 @@ export interface TakenPump {
   readonly state: FramedState;
   /** Another process has it: its copy is closed here, and the pump begins. */
   release(): void;
-  /** There will be no pump. */
+  /** There will be no pump, and another process may have had its copy. */
   keep(): void;
+  /** The same, and none has. */
+  undo(): void;
 }
+
+/** Padded records, and a client that is always behind, never let the keys go. */
+const KEYS_MS = 2_000;
 
 /** What this process passes on for others. */
 export class Pumps {
@@ -21,6 +26,8 @@ export class Pumps {
   private readonly unasked = new Set<BytePump>();
   private readonly pairs = new SocketPairs();
   private clientCount = 0;
+  /** Since when it was tried to take these with their keys. */
+  private readonly triedMs = new WeakMap<Transport, number>();
 
   /** @param isOn whether more may come */
   constructor(private readonly isOn: () => boolean) {}
@@ -38,6 +45,14 @@ export class Pumps {
   /** Some connections wait for the sockets of their pump. */
   get isMaking(): boolean {
     return this.pairs.isMaking;
+  }
+
+  /** Whether one that may go with its keys in a moment has been tried for long enough. */
+  hasWaited(transport: Transport): boolean {
+    const nowMs = performance.now();
+    const sinceMs = this.triedMs.get(transport);
+    if (sinceMs === undefined) this.triedMs.set(transport, nowMs);
+    return sinceMs !== undefined && nowMs - sinceMs >= KEYS_MS;
   }
 
   /** Looks at all connections anew. */
@@ -74,10 +89,8 @@ export class Pumps {
         this.live.add(pump);
         this.unasked.add(pump);
       },
-      keep: () => {
-        near.destroy();
-        far.close(() => undefined);
-      },
+      keep: () => closePair(pair),
+      undo: () => this.pairs.putBack(pair),
     };
   }
 

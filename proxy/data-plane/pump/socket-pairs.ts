@@ -61,12 +61,15 @@ export class SocketPairs {
     return undefined;
   }
 
+  /** One that was not used: of two that were needed there may have been one. */
+  putBack(pair: SocketPair): void {
+    if (this.isClosed) closePair(pair);
+    else this.ready.push(pair);
+  }
+
   async close(): Promise<void> {
     this.isClosed = true;
-    for (const { near, far } of this.ready.splice(0)) {
-      near.destroy();
-      far.close(() => undefined);
-    }
+    for (const pair of this.ready.splice(0)) closePair(pair);
     for (const transport of [...this.accepted]) transport.destroy();
     await (await this.listening?.catch(() => undefined))?.close();
   }
@@ -122,4 +125,9 @@ export class SocketPairs {
       onClose: () => void this.accepted.delete(transport),
     };
   }
+}
+
+export function closePair({ near, far }: SocketPair): void {
+  near.destroy();
+  far.close(() => undefined);
 }

@@ -55,8 +55,7 @@ export function takeTls13(source: TlsSource): TakenTls13 | Tls13Rejection {
   const handle = findTlsWrap(socket);
   if (handle === undefined || socket.destroyed) return 'closed';
   if (source.hasEnded) return 'ended';
-  if (source.hasPending) return 'queued';
-  const found = findState(handle);
+  const found = findState(handle, source);
   if (typeof found === 'string') return found;
   const plaintext = source.stopReading();
   const { bytes: unopened, isOver } = readWaiting(handle._parent.fd);
@@ -94,14 +93,18 @@ interface FoundState extends Pick<Tls13State, 'read' | 'write' | 'maxContentByte
   readonly note: ConnectionNote;
 }
 
-/** Changes nothing. */
-function findState(handle: TlsWrap): FoundState | Tls13Rejection {
+function isQueued(handle: TlsWrap, { hasPending }: TlsSource): boolean {
+  return hasPending || handle.writeQueueSize > 0 || handle._parent.writeQueueSize > 0;
+}
+
+/** Changes nothing. What is in the way for good comes first. */
+function findState(handle: TlsWrap, source: TlsSource): FoundState | Tls13Rejection {
   const note = handle[NOTE];
   if (note === undefined) return handle.getProtocol() === 'TLSv1.3' ? 'notWatched' : 'protocolVersion';
   if (note.rejection !== undefined) return note.rejection;
   const { secrets, writtenBytes } = note;
   if (secrets === undefined || note.has !== (CLIENT | SERVER) || writtenBytes === undefined) return 'handshake';
-  if (handle.writeQueueSize > 0 || handle._parent.writeQueueSize > 0) return 'queued';
+  if (isQueued(handle, source)) return 'queued';
   const { standardName } = handle.getCipher() ?? {};
   const suite = SUITES.find(({ name }) => name === standardName);
   if (suite === undefined || secrets.length !== 2 * suite.hashBytes) return 'cipherSuite';

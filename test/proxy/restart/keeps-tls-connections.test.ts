@@ -50,7 +50,7 @@ test(`unmodified clients with TLS 1.3 notice nothing of restarts: ${['ws', ...fo
     // Whatever a slow machine makes late goes over all the same.
     grace_period_seconds: 60,
   });
-  const clients = await Promise.all(found.map(async ({ start }) => start(port)));
+  const clients = await Promise.all(found.map(async ({ start }) => start(port, '1.3')));
   const secrets = new Secrets();
   const { createConnection } = secrets;
   const counters = await Promise.all(

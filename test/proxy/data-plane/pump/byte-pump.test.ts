@@ -245,6 +245,18 @@ describe('a loss', () => {
     await until(isClosed);
   });
 
+  test('is one for a user that closes at the first write that fails, too', async () => {
+    const { served, user, pump } = await connectPlain();
+    served.pause();
+    user.onError = () => served.destroy();
+    pump.destroy();
+    await until(() => {
+      served.write('x');
+      return user.calls.includes('close');
+    });
+    expect(user.error).toMatchObject({ code: 'EPIPE' });
+  });
+
   test('of one that was lost before the pump began is one for the process that serves', async () => {
     const socket = net.connect({ port: (front.address() as AddressInfo).port, host: '127.0.0.1' });
     socket.on('error', () => undefined);

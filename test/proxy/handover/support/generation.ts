@@ -4,7 +4,7 @@ import { HandlePipe, PipeMessage } from '../../../../proxy/handover/handle-pipe'
 import type { HandoverAddress } from '../../../../proxy/handover/messages';
 import { Receiver } from '../../../../proxy/handover/receiver';
 import { Ledger } from '../../../../proxy/data-plane/contract/ledger';
-import type { Forward } from '../../../../proxy/data-plane/contract/data-plane';
+import type { Forward, Upstream } from '../../../../proxy/data-plane/contract/data-plane';
 import { trustingLimits } from '../../../../proxy/data-plane/contract/limits';
 import { completeTimeouts } from '../../../../core/proxy/settings/setting-names';
 import { createDataPlane } from '../../../../proxy/data-plane/engine/engine';
@@ -16,7 +16,13 @@ import { SYSTEM_CLOCK } from '../../../../proxy/process/clock';
  * says. It kills itself at a message of the hand-over where it is asked to.
  */
 export type ToGeneration =
-  | { readonly do: 'serve'; readonly upstreamPort: number; readonly isUntried?: boolean }
+  | {
+      readonly do: 'serve';
+      readonly upstreamPort: number;
+      /** It accepts as before its fast path was tried. */
+      readonly isUntried?: boolean;
+      readonly isUpstreamTls?: boolean;
+    }
   | { readonly do: 'receive' }
   | { readonly do: 'handOver'; readonly addresses: readonly HandoverAddress[] }
   | { readonly do: 'hold'; readonly isHolding: boolean }
@@ -38,7 +44,7 @@ const log = {
   warn: (figures: object, message: string) => lines.push({ message, ...figures }),
 };
 const lines: object[] = [];
-let upstream = { protocol: 'http' as const, host: '127.0.0.1', port: 0 };
+let upstream: Upstream = { protocol: 'http', host: '127.0.0.1', port: 0, verifyCertificate: false };
 let settled = 0;
 
 function forward(record?: { readonly opened: number }): Forward {
@@ -114,7 +120,7 @@ let handOver: HandOver | undefined;
 async function follow(order: ToGeneration): Promise<unknown> {
   switch (order.do) {
     case 'serve':
-      upstream = { ...upstream, port: order.upstreamPort };
+      upstream = { ...upstream, port: order.upstreamPort, protocol: order.isUpstreamTls === true ? 'https' : 'http' };
       // What was accepted on Node's streams would stay: a busy machine may need several attempts to see that it need not.
       while ((await fastPath.start(), fastPath.verdict.result) === 'untried')
         await new Promise<void>((resolve) => fastPath.watch(() => resolve()));
@@ -147,6 +153,7 @@ async function follow(order: ToGeneration): Promise<unknown> {
         oldestMs: ledger.oldestMs(performance.now()),
         figures: handOver?.figures,
         settled,
+        rssBytes: process.memoryUsage.rss(),
         pumped: plane.pumped,
         ends,
         lines,

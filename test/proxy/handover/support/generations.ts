@@ -22,6 +22,7 @@ export interface GenerationReport {
   readonly oldestMs: KindCounts;
   readonly figures?: HandOverFigures;
   readonly settled: number;
+  readonly rssBytes: number;
   readonly pumped: number;
   /** Other processes of a hand-over that are gone, with what they had sent worked off. */
   readonly ends: number;
@@ -30,10 +31,11 @@ export interface GenerationReport {
 
 const EVENT_MS = 7;
 
+export type GenerationOptions = Pick<Extract<ToGeneration, { do: 'serve' }>, 'isUntried' | 'isUpstreamTls'>;
+
 /** Made once a test file. */
 export function bundleGeneration(): {
-  /** `isUntried`: it accepts as before its fast path was tried. */
-  start(upstreamPort?: number, tls?: CertificatePair, isUntried?: boolean): Promise<Generation>;
+  start(upstreamPort?: number, tls?: CertificatePair, how?: GenerationOptions): Promise<Generation>;
   remove(): void;
 } {
   const folder = mkdtempSync(path.join(tmpdir(), 'drainshift-generation-'));
@@ -46,7 +48,7 @@ export function bundleGeneration(): {
     outfile: bundle,
   });
   return {
-    start: (upstreamPort, tls, isUntried) => Generation.start(bundle, upstreamPort, tls, isUntried),
+    start: (upstreamPort, tls, how) => Generation.start(bundle, upstreamPort, tls, how),
     remove: () => rmSync(folder, { recursive: true }),
   };
 }
@@ -78,7 +80,7 @@ export class Generation {
     bundle: string,
     upstreamPort?: number,
     tls?: CertificatePair,
-    isUntried = false,
+    how: GenerationOptions = {},
   ): Promise<Generation> {
     const child = fork(bundle, tls === undefined ? [] : [JSON.stringify(tls)], {
       serialization: 'advanced',
@@ -87,7 +89,7 @@ export class Generation {
     later(() => void child.kill('SIGKILL'));
     const generation = new Generation(child, bundle);
     if (upstreamPort !== undefined)
-      generation.port = (await generation.call<{ port: number }>({ do: 'serve', upstreamPort, isUntried })).port;
+      generation.port = (await generation.call<{ port: number }>({ do: 'serve', upstreamPort, ...how })).port;
     return generation;
   }
 

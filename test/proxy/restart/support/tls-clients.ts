@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { later } from '../../support/world';
 
 /**
- * A client that somebody else wrote, with one WebSocket over TLS 1.3 to an echo: it sends numbers, and knows which one comes
+ * A client that somebody else wrote, with one WebSocket over TLS to an echo: it sends numbers, and knows which one comes
  * next. Or one with an event stream, whose events have numbers; or one that asks again and again over one connection.
  */
 export interface TlsClient {
@@ -21,6 +21,9 @@ export interface TlsClient {
   stop(): void;
 }
 
+/** Those of `curl` without `-N`, `go` and `chromium` speak TLS 1.3 alone. */
+export type TlsVersion = '1.2' | '1.3';
+
 const PAUSE_MS = 20;
 
 const PYTHON = `
@@ -28,7 +31,7 @@ import os, socket, ssl, struct, sys, time
 context = ssl.create_default_context()
 context.check_hostname = False
 context.verify_mode = ssl.CERT_NONE
-context.minimum_version = ssl.TLSVersion.TLSv1_3
+context.minimum_version = context.maximum_version = ssl.TLSVersion['TLSv1_' + sys.argv[2][2:]]
 connection = context.wrap_socket(socket.create_connection(('127.0.0.1', int(sys.argv[1]))))
 connection.sendall(b'GET /chat HTTP/1.1\\r\\nHost: x\\r\\nUpgrade: websocket\\r\\nConnection: Upgrade\\r\\nSec-WebSocket-Version: 13\\r\\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\\r\\n\\r\\n')
 stream = connection.makefile('rb')
@@ -51,6 +54,7 @@ import http.client, ssl, sys
 context = ssl.create_default_context()
 context.check_hostname = False
 context.verify_mode = ssl.CERT_NONE
+context.minimum_version = context.maximum_version = ssl.TLSVersion['TLSv1_' + sys.argv[2][2:]]
 connection = http.client.HTTPSConnection('127.0.0.1', int(sys.argv[1]), context=context)
 connection.request('GET', '/events', headers={'Accept': 'text/event-stream'})
 response = connection.getresponse()
@@ -132,8 +136,14 @@ function frame(number: number): Buffer {
 }
 
 /** Its standard input is the client's side of the connection, and its standard output the server's. */
-function startOpenssl(port: number): TlsClient {
-  const child = spawn('openssl', ['s_client', '-connect', `127.0.0.1:${port}`, '-tls1_3', '-quiet']);
+function startOpenssl(port: number, version: TlsVersion): TlsClient {
+  const child = spawn('openssl', [
+    's_client',
+    '-connect',
+    `127.0.0.1:${port}`,
+    `-tls${version.replace('.', '_')}`,
+    '-quiet',
+  ]);
   const client = { name: 'openssl', received: 0, fault: undefined as string | undefined, stop: () => stop(child) };
   let bytes = Buffer.alloc(0);
   let hasSwitched = false;
@@ -180,9 +190,10 @@ function startCurl(port: number): TlsClient {
 }
 
 /** Buffers nothing, and ends with the stream. */
-function startCurlEvents(port: number): TlsClient {
+function startCurlEvents(port: number, version: TlsVersion): TlsClient {
   const child = spawn('curl', [
-    ...['-sSkN', '--http1.1', '--tlsv1.3', '--noproxy', '*', `https://127.0.0.1:${port}/events`],
+    ...['-sSNk', '--http1.1', `--tlsv${version}`, '--tls-max', version, '--noproxy', '*'],
+    `https://127.0.0.1:${port}/events`,
   ]);
   const client = { name: 'curl -N', received: 0, fault: undefined as string | undefined, stop: () => stop(child) };
   createInterface(child.stdout).on('line', (line) => {
@@ -242,21 +253,23 @@ async function startChromium(port: number): Promise<TlsClient> {
 const CLIENTS: readonly {
   readonly name: string;
   readonly ask: readonly string[];
-  start(port: number): TlsClient | Promise<TlsClient>;
+  start(port: number, version: TlsVersion): TlsClient | Promise<TlsClient>;
 }[] = [
   {
     name: 'python3',
     ask: ['--version'],
-    start: (port) => follow('python3', spawn('python3', ['-c', PYTHON, `${port}`])),
+    start: (port, version) => follow('python3', spawn('python3', ['-c', PYTHON, `${port}`, version])),
   },
   {
     name: 'python3',
     ask: ['--version'],
-    start: (port) => follow('python3 with events', spawn('python3', ['-c', PYTHON_EVENTS, `${port}`])),
+    start: (port, version) =>
+      follow('python3 with events', spawn('python3', ['-c', PYTHON_EVENTS, `${port}`, version])),
   },
   { name: 'openssl', ask: ['version'], start: startOpenssl },
   { name: 'curl', ask: ['--version'], start: startCurl },
   { name: 'curl', ask: ['--version'], start: startCurlEvents },
+  { name: 'curl -N', ask: ['--version'], start: startCurlEvents },
   { name: 'go', ask: ['version'], start: startGo },
   { name: 'chromium', ask: ['--version'], start: startChromium },
 ];
@@ -265,7 +278,7 @@ const CLIENTS: readonly {
 export function findTlsClients(names: readonly string[]) {
   return CLIENTS.filter(({ name, ask }) => {
     if (!names.includes(name)) return false;
-    const isInstalled = spawnSync(name, ask).status === 0;
+    const isInstalled = spawnSync(name.split(' ')[0]!, ask).status === 0;
     if (!isInstalled) process.stderr.write(`${name} is not installed: it is no client of this test\n`);
     return isInstalled;
   });
