@@ -2,7 +2,7 @@ import { Counter, startEcho } from '../proxy/handover/support/generations';
 import { ProxyBundle, bundleProxy, findDescendants, isAlive, kill } from '../proxy/support/proxy-process';
 import { findReport } from '../proxy/support/proxy-world';
 import { restart, startRestartable } from '../proxy/support/restart-world';
-import { stopAll, until } from '../proxy/support/world';
+import { later, stopAll, until } from '../proxy/support/world';
 
 // The primary of a canary was killed, or hung and was ended: its workers served on for their grace period, and no hold and no retarget
 // reached them. One that hung stayed for ever. SIGTERM waited for a canary that hung without an end, and so it did for a worker.
@@ -19,6 +19,8 @@ async function startCanary(settings: object) {
   const before = findDescendants(world.proxy.child);
   expect((await restart(world, { share: 0.5 })).status).toBe(202);
   const canary = findDescendants(world.proxy.child).filter((pid) => !before.includes(pid));
+  // One that hangs is not found by what it says.
+  later(() => canary.forEach(kill));
   const primary = (world.proxy.lines.find(({ msg }) => msg.startsWith('A canary has')) as unknown as { canary: number })
     .canary;
   return { ...world, canary, primary };
