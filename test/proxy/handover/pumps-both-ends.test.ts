@@ -99,7 +99,7 @@ async function handOver([first, ...others]: readonly Generation[]): Promise<void
 const frame = (length: number) => encodeFrame(BINARY, randomBytes(length), true);
 const digest = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 
-test('halves, frames in pieces, resets and ends go through two pumps, at the first restart and behind it', async () => {
+test('half-closed ends, frames in pieces, resets and ends go through two pumps, at the first restart and behind it', async () => {
   const { generations, open } = await startScene(3);
   const last = generations[2]!;
   const byClient = await open();
