@@ -29,6 +29,7 @@ import { CONNECTION_BYTES, Holder, MemoryBudget, TLS_BYTES } from '../shared/mem
 import { Overflow } from './overflow';
 import { ProxyHeaderReaders } from './proxy-header-reader';
 import { PlaneHanding } from '../handover/handing';
+import { ArrivedPumped } from '../pump/arrived-pumped';
 import { Pumps } from '../pump/pumps';
 import { useTicketKeys } from '../shared/ticket-keys';
 import { Ticker } from '../shared/ticker';
@@ -86,6 +87,8 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
   private readonly tls13: Tls13Connections | undefined;
   /** Absent where a connection whose TLS cannot go to another process ends here. */
   private readonly pumps: Pumps | undefined;
+  /** Of these no socket is in `secured`. */
+  private readonly arrived = new ArrivedPumped();
   readonly memory: MemoryBudget;
   /** The TCP connections under TLS, from before their handshake on. */
   private readonly secured = new Set<Socket>();
@@ -134,7 +137,7 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
     this.server = options.tls ? this.createTlsServer(options.tls) : this.createPlainServer();
     this.server.on('error', () => undefined);
     this.tls13 = options.tls?.isHandedOver === true ? this.createTls13(options.tls) : undefined;
-    this.pumps = options.isPumping && new Pumps(options.isPumping);
+    this.pumps = options.isPumping && new Pumps(options.isPumping, noticed);
     this.handing = new PlaneHanding({
       context: this,
       home: this,
@@ -145,6 +148,7 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
       hasRoom: () => !this.isClosed && this.hasRoom && this.hasFileForClient,
       tls: this.tls13,
       pumps: this.pumps,
+      arrived: this.arrived,
       takeAccepted: (handle) => this.takeAccepted(handle),
     });
   }
@@ -462,7 +466,7 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
   }
 
   private get securedClients(): number {
-    return this.secured.size + (this.tls13?.size ?? 0);
+    return this.secured.size + (this.tls13?.size ?? 0) + this.arrived.size;
   }
 
   /** Those whose protocol is known. */

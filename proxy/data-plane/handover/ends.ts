@@ -1,5 +1,6 @@
 import type { ConnectionHandle, PackedEnd, PackedFrames, StayReason } from '../contract/handover';
 import type { Peer, Transport } from '../contract/transport';
+import type { ArrivedPumped } from '../pump/arrived-pumped';
 import { FramedTransport, PackedFramed } from '../pump/framed-transport';
 import type { Pumps } from '../pump/pumps';
 import { TLS13_REJECTIONS } from '../tls13/rejections';
@@ -35,12 +36,14 @@ export interface ArrivedEnds {
   drop(): void;
 }
 
-/** How a connection of TLS leaves this process. */
+/** How a connection leaves this process, and comes. */
 export interface WaysOut {
   /** Absent where no connection of TLS goes, or comes. */
   readonly tls?: Tls13Connections | undefined;
   /** Absent where none is pumped. */
   readonly pumps?: Pumps | undefined;
+  /** Of clients. */
+  readonly arrived: ArrivedPumped;
 }
 
 /** Bytes beside an end, and what says which of all bytes they are. */
@@ -81,7 +84,7 @@ export function takeEnds(transports: readonly Transport[], ways: WaysOut, first:
   if (typeof natives === 'string') return natives;
   const taken = transports.map((transport) => {
     const native = natives.find((one) => one.transport === transport);
-    return native?.taken ?? takeOwn(transport, ways.tls);
+    return native?.taken ?? takeOwn(transport, ways);
   });
   const states = taken.flatMap(({ beside }) => beside?.bytes ?? []);
   let next = first;
@@ -105,7 +108,7 @@ export function openEnds(
   ends: readonly PackedEnd[],
   handles: readonly ConnectionHandle[],
   bytes: readonly Buffer[],
-  tls: Tls13Connections | undefined,
+  { tls, arrived }: Pick<WaysOut, 'tls' | 'arrived'>,
 ): ArrivedEnds {
   const states: (Tls13State | undefined)[] = [];
   try {
@@ -116,7 +119,10 @@ export function openEnds(
   }
   const begin = (end: PackedEnd, index: number): Transport => {
     const handle = handles[index]!;
-    if (end.pumped !== undefined) return FramedTransport.unpack(unpackFramed(end, end.pumped, handle, bytes));
+    if (end.pumped !== undefined) {
+      const packed = unpackFramed(end, end.pumped, handle, bytes);
+      return index === 0 ? arrived.unpack(packed) : FramedTransport.unpack(packed);
+    }
     const packed = unpackEnd(end, handle);
     const state = states[index];
     return state === undefined ? HandleTransport.unpack(packed) : tls!.continue(packed, state);
@@ -228,7 +234,7 @@ export function followPumps(transports: readonly Transport[], leave: () => void)
 }
 
 /** Of those that are this process's own; see `findObstacle`. */
-function takeOwn(transport: Transport, tls: Tls13Connections | undefined): TakenEnd {
+function takeOwn(transport: Transport, { tls, arrived }: WaysOut): TakenEnd {
   if (isPlain(transport)) {
     const { handle, ...end } = transport.pack();
     return {
@@ -238,11 +244,12 @@ function takeOwn(transport: Transport, tls: Tls13Connections | undefined): Taken
     };
   }
   if (transport instanceof FramedTransport) {
+    const isClient = arrived.has(transport);
     const packed = transport.pack();
     const { handle } = packed;
     return {
       ...{ ...packFramed(packed), handle },
-      keep: () => FramedTransport.unpack(packed),
+      keep: () => (isClient ? arrived.unpack(packed) : FramedTransport.unpack(packed)),
       release: () => closeAll([handle]),
     };
   }

@@ -119,7 +119,8 @@ export class PlaneHanding implements Handing {
     if (responding instanceof Exchange) return this.takeStream(client, responding);
     if (obstacle !== undefined) return obstacle;
     if (this.plane.pools.hasLogin(client)) return 'login';
-    const taken = takeEnds([transport], { tls: this.plane.tls }, 1);
+    const { tls, arrived } = this.plane;
+    const taken = takeEnds([transport], { tls, arrived }, 1);
     if (typeof taken === 'string') return taken;
     const { head, waitedMs, isFirst } = client.pack();
     const { ends, states, handles } = taken;
@@ -133,7 +134,7 @@ export class PlaneHanding implements Handing {
 
   private arriveHttp1({ data, bytes, handles }: Packed): Arrival {
     if (data.type !== 'http1') throw new Error(`A connection must be of HTTP/1.1, got ${data.type}`);
-    const ends = openEnds(data.ends, handles, bytes, this.plane.tls);
+    const ends = openEnds(data.ends, handles, bytes, this.plane);
     return {
       begin: () => this.resumeHttp1(ends.begin()[0]!, bytes[0]!, data),
       drop: () => ends.drop(),
@@ -183,7 +184,7 @@ export class PlaneHanding implements Handing {
   private arriveStream({ bytes, handles }: Packed, data: PackedStream): Arrival {
     Http1Head.unpack(data.head, this.plane.context.limits);
     const forward = this.findForward(data.forward);
-    const ends = openEnds(data.ends, handles, bytes, this.plane.tls);
+    const ends = openEnds(data.ends, handles, bytes, this.plane);
     const place = this.enter(data.entry);
     return {
       begin: () => this.resumeStream(data, bytes, ends.begin(), { place, forward, upstream: forward.upstream }),
@@ -253,7 +254,7 @@ export class PlaneHanding implements Handing {
     const { data, bytes, handles } = packed;
     if (data.type !== 'upgrade') throw new Error(`A connection must be an upgraded one, got ${data.type}`);
     const forward = this.findForward(data.forward);
-    const ends = openEnds(data.ends, handles, bytes, this.plane.tls);
+    const ends = openEnds(data.ends, handles, bytes, this.plane);
     const place = this.enter(data.entry);
     return {
       begin: () => {

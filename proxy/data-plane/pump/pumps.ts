@@ -1,3 +1,4 @@
+import type { Notice } from '../contract/data-plane';
 import type { ConnectionHandle } from '../contract/handover';
 import type { Transport } from '../contract/transport';
 import { BytePump, PumpPast } from './byte-pump';
@@ -20,17 +21,26 @@ export interface TakenPump {
 /** Padded records, and a client that is always behind, never let the keys go. */
 const KEYS_MS = 2_000;
 
+const NO_PAIRS = 'In a restart connections whose TLS cannot go stay here: there are no sockets to pump them through';
+
 /** What this process passes on for others. */
 export class Pumps {
   private readonly live = new Set<BytePump>();
   private readonly unasked = new Set<BytePump>();
-  private readonly pairs = new SocketPairs();
+  private readonly pairs: SocketPairs;
   private clientCount = 0;
   /** Since when it was tried to take these with their keys. */
   private readonly triedMs = new WeakMap<Transport, number>();
 
-  /** @param isOn whether more may come */
-  constructor(private readonly isOn: () => boolean) {}
+  /** @param isOn whether more may come @param noticed is told when none can be pumped */
+  constructor(
+    private readonly isOn: () => boolean,
+    noticed?: (notice: Notice) => void,
+  ) {
+    this.pairs = new SocketPairs({
+      failed: (why) => noticed?.({ level: 'warn', message: NO_PAIRS, figures: { why } }),
+    });
+  }
 
   /** How many of them are connections of clients; the others are connections to upstreams. */
   get clients(): number {
@@ -106,9 +116,9 @@ export class Pumps {
     return this.unasked.size;
   }
 
-  /** None is to come. */
+  /** None is to come until others are taken. */
   closePairs(): Promise<void> {
-    return this.pairs.close();
+    return this.pairs.empty();
   }
 
   async close(): Promise<void> {

@@ -16,25 +16,44 @@ export interface SocketPair {
 
 /** As many are made ahead at most: each is two files. */
 const MAX_READY = 128;
+/** Of the ends that have not said which they are. */
+const MAX_ACCEPTED = 2 * MAX_READY;
 /** After one could not be made none is tried for so long. */
 const RETRY_MS = 1_000;
+/** For so long others wait while none gets made. */
+const STALL_MS = 3_000;
 const TOKEN_BYTES = 16;
+
+export interface SocketPairsOptions {
+  /** Once for each listener: why none could be made. */
+  readonly failed?: (why: string) => void;
+  /** One takes at most so long to be made. @default 1000 */
+  readonly limitMs?: number;
+  readonly listen?: typeof listenPrivately;
+}
 
 /**
  * Connected pairs of Unix sockets, which Node.js cannot make by itself: each is a connection to a socket of our own. That takes a turn
  * of the event loop or two, and nothing that takes one can wait: so they are made ahead, as many as were missed.
  */
 export class SocketPairs {
-  /** Why the last one could not be made. */
-  why: string | undefined;
   private readonly ready: SocketPair[] = [];
-  private readonly awaited = new Map<string, (far: Handle) => void>();
+  private readonly awaited = new Map<string, Awaited>();
   private readonly accepted = new Set<HandleTransport>();
+  /** Undefined where there is none; what was begun with another one is of no use. */
   private listening: Promise<PrivateSocket> | undefined;
   private making = 0;
   private missed = 0;
   private failedMs = -Infinity;
+  private isFailureKnown = false;
+  /** Since when none has been made. */
+  private sinceMs = 0;
   private isClosed = false;
+  private readonly limitMs: number;
+
+  constructor(private readonly options: SocketPairsOptions = {}) {
+    this.limitMs = options.limitMs ?? 1_000;
+  }
 
   /** From here on it is counted anew how many are missed. */
   beginCount(): void {
@@ -43,7 +62,7 @@ export class SocketPairs {
 
   /** Some were missed, and are being made. */
   get isMaking(): boolean {
-    return this.missed > 0 && !this.isFailing;
+    return this.missed > 0 && !this.isFailing && performance.now() - this.sinceMs < STALL_MS;
   }
 
   /** None can be made now. */
@@ -56,6 +75,7 @@ export class SocketPairs {
     const pair = this.ready.pop();
     if (pair !== undefined || this.isFailing) return pair;
     this.missed += 1;
+    if (this.making === 0) this.sinceMs = performance.now();
     const count = Math.min(this.missed, MAX_READY) - this.making;
     for (let made = 0; made < count; made += 1) void this.makeAhead();
     return undefined;
@@ -63,68 +83,115 @@ export class SocketPairs {
 
   /** One that was not used: of two that were needed there may have been one. */
   putBack(pair: SocketPair): void {
-    if (this.isClosed) closePair(pair);
+    if (this.listening === undefined) closePair(pair);
     else this.ready.push(pair);
   }
 
-  async close(): Promise<void> {
-    this.isClosed = true;
+  /** Nothing of them is left; the next one that is taken begins anew. */
+  async empty(): Promise<void> {
+    const { listening } = this;
+    this.listening = undefined;
+    this.missed = 0;
+    this.isFailureKnown = false;
     for (const pair of this.ready.splice(0)) closePair(pair);
+    for (const { reject } of [...this.awaited.values()]) reject(new Error('no more pairs are made'));
     for (const transport of [...this.accepted]) transport.destroy();
-    await (await this.listening?.catch(() => undefined))?.close();
+    // What cannot be removed stays on the disk, and is removed by a later process.
+    await listening?.then((socket) => socket.close()).catch(() => undefined);
+  }
+
+  /** For good. */
+  close(): Promise<void> {
+    this.isClosed = true;
+    return this.empty();
   }
 
   private async makeAhead(): Promise<void> {
+    const { listen = listenPrivately } = this.options;
+    const listening = (this.listening ??= listen((socket) => this.accept(socket)));
     this.making += 1;
     try {
-      const pair = await this.make();
-      this.ready.push(pair);
-      if (this.isClosed) await this.close();
+      const pair = await this.make((await listening).path);
+      this.sinceMs = performance.now();
+      if (this.listening === listening) this.ready.push(pair);
+      else closePair(pair);
     } catch (error) {
-      this.failedMs = performance.now();
-      this.why = (error as Error).message;
+      if (this.listening === listening) await this.failed(listening, error as Error);
     } finally {
       this.making -= 1;
     }
   }
 
-  private async make(): Promise<SocketPair> {
-    this.listening ??= listenPrivately((socket) => this.accept(socket));
-    const { path } = await this.listening.catch((error: unknown) => {
-      this.listening = undefined;
-      throw error;
-    });
+  private async failed(listening: Promise<PrivateSocket>, { message }: Error): Promise<void> {
+    this.failedMs = performance.now();
+    if (!this.isFailureKnown) this.options.failed?.(message);
+    this.isFailureKnown = true;
+    const isListening = await listening.then(
+      () => true,
+      () => false,
+    );
+    if (!isListening && this.listening === listening) this.listening = undefined;
+  }
+
+  private async make(path: string): Promise<SocketPair> {
     const socket = net.connect({ path, allowHalfOpen: true });
     await once(socket, 'connect');
-    const near = new HandleTransport(socket, true);
+    const near = new HandleTransport(socket);
     const token = randomBytes(TOKEN_BYTES).toString('latin1');
-    const far = await new Promise<Handle>((resolve) => {
-      this.awaited.set(token, resolve);
-      near.write(token);
-    });
-    return { near, far };
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      const far = await new Promise<Handle>((resolve, reject) => {
+        this.awaited.set(token, { resolve, reject });
+        const lost = () => reject(new Error('the other end of a pair of sockets is gone'));
+        // Where the process has no file left, the system closes what it has accepted.
+        near.user = { ...NO_USER, onEnd: lost, onClose: lost };
+        timer = setTimeout(() => reject(new Error('a pair of sockets takes too long')), this.limitMs).unref();
+        near.write(token);
+      });
+      near.pause();
+      near.user = NO_USER;
+      return { near, far };
+    } catch (error) {
+      near.user = NO_USER;
+      near.destroy();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+      this.awaited.delete(token);
+    }
   }
 
   /** Any process of this user could have connected: only what knows the token is the other end. */
   private accept(socket: Socket): void {
+    if (this.accepted.size >= MAX_ACCEPTED) return void socket.destroy();
     const transport = new HandleTransport(socket);
     this.accepted.add(transport);
+    const timer = setTimeout(() => transport.destroy(), this.limitMs).unref();
     let token = '';
     transport.user = {
       ...NO_USER,
       onData: (bytes, length) => {
         token += bytes.toString('latin1', 0, length);
         if (token.length < TOKEN_BYTES) return;
-        const resolve = this.awaited.get(token);
+        const awaited = this.awaited.get(token);
+        if (awaited === undefined) return transport.destroy();
         this.awaited.delete(token);
-        if (resolve === undefined) return transport.destroy();
         this.accepted.delete(transport);
-        resolve(transport.pack().handle);
+        clearTimeout(timer);
+        awaited.resolve(transport.pack().handle);
       },
       onEnd: () => transport.destroy(),
-      onClose: () => void this.accepted.delete(transport),
+      onClose: () => {
+        clearTimeout(timer);
+        this.accepted.delete(transport);
+      },
     };
   }
+}
+
+interface Awaited {
+  resolve(far: Handle): void;
+  reject(error: Error): void;
 }
 
 export function closePair({ near, far }: SocketPair): void {
