@@ -563,9 +563,12 @@ class Proxy implements StagedProxy {
       const live = this.ledger.whole.total + this.gate.waiting;
       return this.clock.nowMs() < deadlineMs ? live + this.plane.clients : live;
     };
+    let isQuiet = false;
+    const pumps = this.endPumps(startedMs + 1000 * this.pumpSeconds, () => isQuiet);
     await quiet(this.watchStillness(active), Infinity, this.clock);
     this.handOver?.stop();
-    await this.endPumps(startedMs + 1000 * this.pumpSeconds);
+    isQuiet = true;
+    await pumps;
     await this.close();
   }
 
@@ -573,12 +576,16 @@ class Proxy implements StagedProxy {
     return this.config.pumpSeconds ?? 0;
   }
 
-  private endPumps(fromMs: number): Promise<void> {
+  private endPumps(fromMs: number, isLast: () => boolean): Promise<void> {
     const { plane, config, clock, log } = this;
     const { closeRatePerSecond: ratePerSecond, gracefulShutdownTimeoutSeconds } = config;
     const begins = (pumped: number) =>
       log.info({ pumped }, 'The time of pumped connections has passed: they are closed');
-    return endPumps(plane, { fromMs, ratePerSecond, lastMs: 1000 * gracefulShutdownTimeoutSeconds, begins }, clock);
+    return endPumps(
+      plane,
+      { fromMs, ratePerSecond, lastMs: 1000 * gracefulShutdownTimeoutSeconds, isLast, begins },
+      clock,
+    );
   }
 
   handOverTo(handover: readonly HandoverAddress[]): Promise<void> {

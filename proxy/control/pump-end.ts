@@ -10,6 +10,8 @@ export interface PumpEnd {
   readonly ratePerSecond: number;
   /** Behind the last one. */
   readonly lastMs: number;
+  /** Whether none is to come. */
+  readonly isLast: () => boolean;
   /** Told when the first one is asked. */
   readonly begins: (pumped: number) => void;
 }
@@ -20,20 +22,22 @@ export interface PumpEnd {
  */
 export async function endPumps(
   plane: Pick<DataPlane, 'pumped' | 'askPumpedToLeave'>,
-  { fromMs, ratePerSecond, lastMs, begins }: PumpEnd,
+  { fromMs, ratePerSecond, lastMs, isLast, begins }: PumpEnd,
   clock: Clock,
 ): Promise<void> {
   let asked = 0;
+  let startedMs: number | undefined;
   let allAskedMs: number | undefined;
-  while (plane.pumped > 0) {
-    const overMs = clock.nowMs() - fromMs;
-    if (overMs >= 0) {
-      if (asked === 0) begins(plane.pumped);
-      const due = 1 + Math.floor((overMs * ratePerSecond) / 1000);
+  while (plane.pumped > 0 || !isLast()) {
+    const nowMs = clock.nowMs();
+    if (nowMs >= fromMs && plane.pumped > 0) {
+      if (startedMs === undefined) begins(plane.pumped);
+      startedMs ??= nowMs;
+      const due = 1 + Math.floor(((nowMs - startedMs) * ratePerSecond) / 1000);
       const left = plane.askPumpedToLeave(due - asked);
       asked = due;
-      if (left === 0) allAskedMs ??= clock.nowMs();
-      if (allAskedMs !== undefined && clock.nowMs() - allAskedMs >= lastMs) return;
+      allAskedMs = left === 0 ? (allAskedMs ?? nowMs) : undefined;
+      if (allAskedMs !== undefined && isLast() && nowMs - allAskedMs >= lastMs) return;
     }
     await new Promise<void>((resolve) => clock.after(LOOK_MS, resolve));
   }

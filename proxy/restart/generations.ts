@@ -399,7 +399,7 @@ export class Generations implements AdminTarget, Integrations {
   private forgetCanary(canary: Canary): void {
     canary.isGone = true;
     this.canary = undefined;
-    canary.successor.killAll();
+    canary.successor.kill();
     void this.own?.share({ share: 0, handover: [] }).catch(() => undefined);
     this.tellCanaryGone();
   }

@@ -14,7 +14,7 @@ export interface PumpOptions {
   readonly past?: PumpPast;
   /** So often it is looked whether the serving process is still there, while nothing of it is read. @default 5000 */
   readonly probeMs?: number;
-  /** For so long one end may take nothing of what is left for it, when the other one is gone. @default 60000 */
+  /** For so long one end may take nothing of what is left for it, or not close, when the other one is gone. @default 60000 */
   readonly stallMs?: number;
 }
 
@@ -126,20 +126,31 @@ class Direction implements TransportUser {
     if (state === 'closing' || state === 'gone') return;
     this.state = 'gone';
     clearTimeout(this.timer);
+    clearTimeout(this.back!.timer);
     this.gone();
-    if (error !== undefined || state === 'open') this.to.reset();
-    else if (this.to.hasPending) {
-      this.state = 'closing';
-      this.timer = setTimeout(() => this.to.reset(), this.stallMs).unref();
-    } else this.to.close();
+    if (error !== undefined || state === 'open') return this.to.reset();
+    if (this.to.hasPending) this.state = 'closing';
+    else this.to.close();
+    this.watchRest(Infinity);
   }
 
   private drained(): void {
     if (this.to.isBackedUp) return;
+    if (this.state === 'closing') return this.to.close();
+    if (this.state === 'gone') return;
     clearTimeout(this.timer);
     this.timer = undefined;
-    if (this.state === 'closing') this.to.close();
-    else if (this.state !== 'gone') this.from.resume();
+    this.from.resume();
+  }
+
+  /** Of what is left for the other end, something is to leave. */
+  private watchRest(before: number): void {
+    if (this.to.isDestroyed) return;
+    this.timer = setTimeout(() => {
+      const left = this.to.pendingBytes;
+      if (left > 0 && left < before) this.watchRest(left);
+      else this.to.reset();
+    }, this.stallMs).unref();
   }
 
   private wait(): void {

@@ -163,7 +163,8 @@ export class FramedTransport implements Transport, TransportUser {
     this.end();
     if (!this.isLive) return;
     this.isLive = false;
-    this.below.close();
+    // Without its frame an end is a loss for the other process.
+    if (!this.below.hasPending) this.below.close();
   }
 
   destroy(): void {
@@ -196,6 +197,7 @@ export class FramedTransport implements Transport, TransportUser {
 
   onDrain(): void {
     if (this.isLive) this.user.onDrain();
+    else this.below.close();
   }
 
   onError(error: Error): void {

@@ -50,6 +50,13 @@ export interface ConnectionNote {
   tickets: number;
   /** What the TCP connection had read at the last look, where the answer was to look again. */
   lookedAtBytes: number | undefined;
+  /**
+   * Its counters were no whole number of records once. Padding may do that, and then they are a whole number by chance: so often they have to
+   * be one, each time behind other bytes.
+   */
+  doubts: number;
+  /** What the TCP connection had read when they were counted last. */
+  doubtedAtBytes: number;
 }
 
 export type NoteRejection =

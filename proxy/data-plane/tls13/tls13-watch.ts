@@ -54,6 +54,8 @@ function startNote(socket: TLSSocket, handle: TlsWrap): ConnectionNote {
     writtenBytes: undefined,
     tickets: 0,
     lookedAtBytes: undefined,
+    doubts: 0,
+    doubtedAtBytes: 0,
   };
 }
 

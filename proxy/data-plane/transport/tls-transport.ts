@@ -95,7 +95,8 @@ export class TlsTransport implements Transport, HandleOwner {
 
   close(): void {
     this.hasReadEnd = true;
-    this.end();
+    if (this.writeState === 'shutDown' || this.writeState === 'failed') this.destroy();
+    else this.end();
   }
 
   destroy(): void {

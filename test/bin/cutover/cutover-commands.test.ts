@@ -280,7 +280,7 @@ test('an approval finds the gate that the cutover waits at, and shows a person w
   });
 });
 
-test('an approval counts from the beginning of the state that asks, while its first look lasts', async () => {
+test('an approval counts from the beginning of the state that asks, before it has polled once', async () => {
   const { state } = await baking();
   night.put('night', 'ApproveLastStage', { ...state, verdict: 'approve' });
   const { code, output } = await run(['approve', '--stack', 'shop', '--yes', '--gate', 'lastStage']);

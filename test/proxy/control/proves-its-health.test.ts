@@ -27,7 +27,7 @@ function prove(port: number, { withinMs = 60_000, hasStore = true, hasHeader = f
   return proveHealth({ port, isTls: false, hasHeader }, () => hasStore, untilMs, SYSTEM_CLOCK);
 }
 
-test('a proxy has proved its health when its check responds with 200, at the first look or a later one', async () => {
+test('a proxy has proved its health when its check responds with 200, at the first poll or a later one', async () => {
   const good = await startProxy(200);
   await prove(good.port);
   expect(good.heard).toHaveLength(1);

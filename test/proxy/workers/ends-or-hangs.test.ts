@@ -21,7 +21,7 @@ function begin(ask: () => Promise<unknown>) {
   };
 }
 
-test('nobody is asked before the time of what ends has passed', async () => {
+test('no one is asked before the time of what ends has passed', async () => {
   let asked = 0;
   const { end, waiting, pass } = begin(async () => (asked += 1));
   await pass(LONGEST_MS - 1);

@@ -4,13 +4,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import net, { AddressInfo, Server, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import tls, { TLSSocket } from 'node:tls';
+import tls, { ConnectionOptions, TLSSocket } from 'node:tls';
 import { generate } from 'selfsigned';
 import { NO_USER, Transport, TransportUser } from '../../../../proxy/data-plane/contract/transport';
 import { BytePump, PumpOptions } from '../../../../proxy/data-plane/pump/byte-pump';
 import { FramedState, FramedTransport } from '../../../../proxy/data-plane/pump/framed-transport';
 import { HandleTransport } from '../../../../proxy/data-plane/transport/handle-transport';
-import { StreamTransport } from '../../../../proxy/data-plane/transport/stream-transport';
+import { TlsTransport } from '../../../../proxy/data-plane/transport/tls-transport';
 import { until } from '../../../support/until';
 
 const folder = mkdtempSync(join(tmpdir(), 'drainshift-pump-'));
@@ -361,13 +361,13 @@ describe('a client of TLS 1.2', () => {
   });
   afterAll(() => secured.close());
 
-  async function connectSecured() {
+  async function connectSecured(options: ConnectionOptions = {}) {
     const { port } = secured.address() as AddressInfo;
     const accepting = once(secured, 'secureConnection') as Promise<[TLSSocket]>;
-    const socket = tls.connect({ port, host: '127.0.0.1', rejectUnauthorized: false });
+    const socket = tls.connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ...options });
     open.push(socket);
     const [there] = await accepting;
-    return { socket, received: follow(socket), ...(await pumpTo(new StreamTransport(there))) };
+    return { socket, received: follow(socket), ...(await pumpTo(new TlsTransport(there))) };
   }
 
   test('is served by another process', async () => {
@@ -382,6 +382,15 @@ describe('a client of TLS 1.2', () => {
     socket.end(bytes);
     await until(() => received.hasEnded && isClosed());
     expect(received.hash.digest('hex')).toBe(createHash('sha256').update(bytes).digest('hex'));
+  });
+
+  test('is freed when the process that serves it has ended, and then is gone, without a word of the client', async () => {
+    const { socket, received, served, isClosed } = await connectSecured({ allowHalfOpen: true } as ConnectionOptions);
+    served.end();
+    await until(() => received.hasEnded);
+    served.destroy();
+    await until(isClosed);
+    socket.destroy();
   });
 
   test('gets the whole of a last response', async () => {

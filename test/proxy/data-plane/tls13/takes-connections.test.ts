@@ -368,11 +368,18 @@ describe('a connection stays', () => {
     return { client, socket, cut, complete };
   }
 
-  test('while half of a record was read; the other half makes it possible', async () => {
-    const { client, socket, cut, complete } = await connectWithCut(await startFront(), 'hello');
+  test('while half of a record was read; the other half and two more make it possible', async () => {
+    const front = await startFront();
+    const { client, socket, cut, complete } = await connectWithCut(front, 'hello');
     await cut(20);
     expect(take(socket)).toBe('betweenRecords');
     await complete();
+    // Of a client that pads the counters fit now and then.
+    for (const more of ['more', 'and more']) {
+      expect([take(socket), take(socket)]).toEqual(['unsettled', 'unsettled']);
+      client.write(more);
+      await front.read(more);
+    }
     echo(continueHere(socket, taken(socket)));
     await goesOn(client);
   });
