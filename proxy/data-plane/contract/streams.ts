@@ -124,6 +124,8 @@ export interface ClientExchange extends ClientEvents {
   run(): void;
   /** Looks for what is late. */
   tick(nowMs: number): void;
+  /** Ends a stream of events in order. Any other response goes on to its end. */
+  closeStream(): void;
   /** An error of our own: it costs this client its response. */
   fault(error: unknown): void;
 }

@@ -564,6 +564,10 @@ export class Exchange extends LedgerEntry implements ClientExchange, UpstreamEve
     return Promise.resolve();
   }
 
+  closeStream(): void {
+    void this.stream?.close().catch(() => undefined);
+  }
+
   /** An error of our own costs this client its response, and no other client anything. */
   fault(error: unknown): void {
     this.context.faulted(error);

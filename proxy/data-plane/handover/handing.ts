@@ -145,6 +145,7 @@ export class PlaneHanding implements Handing {
     const { context, home, http1 } = this.plane;
     const client = new Http1Client(context, home, transport);
     http1.add(client);
+    followPumps([transport], () => client.endInOrder());
     client.unpack(head, data);
   }
 
@@ -209,7 +210,8 @@ export class PlaneHanding implements Handing {
     const exchange = Object.assign(new Exchange(context, client, head), { bytesReceived, bytesSent });
     exchange.unpack(data.exchange, held!, { forward, upstream });
     context.options.ledger.replace(place, exchange, place.kind);
-    followPumps([transport!, responding!], () => close(exchange));
+    followPumps([transport!], () => client.endInOrder());
+    followPumps([responding!], () => close(exchange));
     exchange.join(pools.adopt(upstream, data.upstream, responding!, exchange));
     client.unpackResponding(exchange, head, data.writer, ahead!);
     responding!.resume();

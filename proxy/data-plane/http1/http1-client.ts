@@ -51,6 +51,8 @@ export class Http1Client implements DownstreamStream, TransportUser, BodySink, T
   private isUploadPaused = false;
   /** Within a loop that goes on by itself when an exchange ends: thousands of requests may be there. */
   private isServing = false;
+  /** It was asked to end in order: what begins to stream later ends, too. */
+  private isLeaving = false;
   /** When the last response had left. */
   private lingersSinceMs = 0;
   /** Since when it waits for the client in the state that it is in. */
@@ -75,6 +77,30 @@ export class Http1Client implements DownstreamStream, TransportUser, BodySink, T
     else this.transport.destroy();
   }
 
+  /**
+   * Ends the connection in order, where another process pumps it: at once, or behind the response that is under way. A request of which
+   * some has come gets its response; that is the last one.
+   */
+  endInOrder(): void {
+    this.isLeaving = true;
+    switch (this.state) {
+      case 'idle':
+        if (!this.isServing && this.ahead.bytes === 0) this.close();
+        return;
+      case 'exchange':
+        this.responseWriter.isLast = true;
+        return this.exchange!.closeStream();
+      case 'discard':
+        this.responseWriter.isLast = true;
+        return this.endDiscard();
+      case 'head':
+      case 'reject':
+      case 'linger':
+      case 'gone':
+        return;
+    }
+  }
+
   tick(nowMs: number): void {
     const { timeouts } = this.context;
     const waitedMs = nowMs - this.sinceMs;
@@ -88,7 +114,7 @@ export class Http1Client implements DownstreamStream, TransportUser, BodySink, T
           this.reject(new Rejection(408, 'The request head did not come in time'));
         return;
       case 'exchange':
-        return this.exchange!.tick(nowMs);
+        return this.tickExchange(nowMs);
       case 'discard':
       case 'reject':
         if (waitedMs > timeouts.bodyIdleMs) this.transport.destroy();
@@ -99,6 +125,11 @@ export class Http1Client implements DownstreamStream, TransportUser, BodySink, T
       case 'gone':
         return;
     }
+  }
+
+  private tickExchange(nowMs: number): void {
+    if (this.isLeaving) this.exchange!.closeStream();
+    this.exchange?.tick(nowMs);
   }
 
   /** Undefined where it can be taken out of this process: it waits for a request, or the rest of a head. */

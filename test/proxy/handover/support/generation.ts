@@ -27,7 +27,10 @@ export type ToGeneration =
   | { readonly do: 'handOver'; readonly addresses: readonly HandoverAddress[] }
   | { readonly do: 'hold'; readonly isHolding: boolean }
   | { readonly do: 'drain'; readonly isDraining: boolean }
-  | { readonly do: 'closeAll' }
+  /** WebSockets, if nothing else is said. */
+  | { readonly do: 'closeAll'; readonly kind?: 'serverSentEvents' }
+  /** So many of those that this process pumps. */
+  | { readonly do: 'askToLeave'; readonly count: number }
   /** At the nth message of this name, before or behind it. */
   | {
       readonly do: 'killAt';
@@ -141,7 +144,9 @@ async function follow(order: ToGeneration): Promise<unknown> {
     case 'drain':
       return plane.setDraining(order.isDraining);
     case 'closeAll':
-      return Promise.all([...ledger.closables('websocket')].map((one) => one.close()));
+      return Promise.all([...ledger.closables(order.kind ?? 'websocket')].map((one) => one.close()));
+    case 'askToLeave':
+      return plane.askPumpedToLeave(order.count);
     case 'killAt':
       kill = order;
       return undefined;
