@@ -28,7 +28,8 @@ export class Pumps {
   private readonly live = new Set<BytePump>();
   private readonly unasked = new Set<BytePump>();
   private readonly pairs: SocketPairs;
-  private clientCount = 0;
+  /** Of clients, until both sides of their pump are gone. */
+  private readonly clientSides = new Set<Transport>();
   /** Since when it was tried to take these with their keys. */
   private readonly triedMs = new WeakMap<Transport, number>();
 
@@ -44,7 +45,10 @@ export class Pumps {
 
   /** How many of them are connections of clients; the others are connections to upstreams. */
   get clients(): number {
-    return this.clientCount;
+    let count = 0;
+    // The other side of a pump may be open for longer.
+    for (const { isDestroyed } of this.clientSides) if (!isDestroyed) count += 1;
+    return count;
   }
 
   /** How many connections it passes on. */
@@ -92,10 +96,10 @@ export class Pumps {
         const ended = () => {
           this.live.delete(pump);
           this.unasked.delete(pump);
-          if (isClient) this.clientCount -= 1;
+          this.clientSides.delete(transport);
         };
         const pump = new BytePump(transport, new FramedTransport(near, framed), ended, { past });
-        if (isClient) this.clientCount += 1;
+        if (isClient) this.clientSides.add(transport);
         this.live.add(pump);
         this.unasked.add(pump);
       },

@@ -1,0 +1,30 @@
+import { once } from 'node:events';
+import net, { AddressInfo, Socket } from 'node:net';
+import { Pumps, TakenPump } from '../../../../proxy/data-plane/pump/pumps';
+import { StreamTransport } from '../../../../proxy/data-plane/transport/stream-transport';
+import { until } from '../../../support/until';
+
+test('a client that is gone counts no more, though the other side of its pump is open', async () => {
+  const server = net.createServer({ allowHalfOpen: true });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const client = net.connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1' });
+  client.on('error', () => undefined);
+  const [socket] = (await once(server, 'connection')) as [Socket];
+  const transport = new StreamTransport(socket);
+  transport.pause();
+  const pumps = new Pumps(() => true);
+  const past = { hasReadEnd: false, isShutDown: false };
+  const take = () => pumps.take(transport, true, past);
+  let taken = take();
+  await until(() => (taken = typeof taken === 'string' ? take() : taken) !== 'later');
+  (taken as TakenPump).release();
+  expect([pumps.clients, pumps.size]).toEqual([1, 1]);
+  transport.destroy();
+  expect([pumps.clients, pumps.size]).toEqual([0, 1]);
+  await until(() => pumps.size === 0);
+  expect(pumps.clients).toBe(0);
+  client.destroy();
+  await pumps.close();
+  server.close();
+});
