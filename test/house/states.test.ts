@@ -33,6 +33,7 @@ const INDEPENDENT: Readonly<Record<string, string>> = {
   Proxy:
     'it shuts down; the next generation has taken over; its session store was asked; its first orders are in force; it has listened',
   ResponseWriter: 'how the response is framed; the connection ends with it',
+  SocketPairs: 'it is closed for good; why it failed was told',
   Successor: 'it knows all there is to know; it has served',
   Tls13Transport: 'reading is paused; what was kept is given soon; the peer owes new keys; we owe them',
   TlsTransport: 'reading is paused; it was before; the peer has ended its direction',
