@@ -31,8 +31,12 @@ function changed(change: (assembly: string, resources: Resources) => void): stri
 }
 
 const read = (assembly: string) => readStackModel(readAssembly(assembly));
-const assetWith = (assembly: string, file: string) =>
-  join(assembly, readdirSync(assembly).find((name) => existsSync(join(assembly, name, file))) ?? '');
+/** Not one of the CDK's own functions, which a rehearsal does not run: they have an entry point beside. */
+function assetWith(assembly: string, file: string): string {
+  const has = (asset: string, name: string) => existsSync(join(assembly, asset, name));
+  const own = readdirSync(assembly).filter((asset) => has(asset, file) && !has(asset, '__entrypoint__.js'));
+  return join(assembly, own.toSorted()[0] ?? '');
+}
 
 interface Container {
   Command: string[];
