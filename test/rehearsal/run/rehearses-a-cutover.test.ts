@@ -242,9 +242,9 @@ describe('with a fault', () => {
   });
 
   async function rehearseFaults(...faults: string[]): Promise<(number | null)[]> {
-    const all = faults.map((fault) =>
-      rehearse('--fault', fault, ...shortPlan(folder), '--json', join(folder, `${fault}.json`)),
-    );
+    // Written once: one of them may read it already when the next one is started.
+    const plan = shortPlan(folder);
+    const all = faults.map((fault) => rehearse('--fault', fault, ...plan, '--json', join(folder, `${fault}.json`)));
     const ended = await Promise.all(all.map((one) => one.ended));
     for (const { code, output } of ended) expect(code === 2 || code === 3 ? '' : { code, output }).toBe('');
     return ended.map(({ code }) => code);
