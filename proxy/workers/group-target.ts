@@ -32,7 +32,7 @@ import {
   mergeReports,
   nothingLive,
 } from '../../core/proxy/merge-reports';
-import type { AdminTarget } from '../admin/admin-server';
+import { CallFailed, type AdminTarget } from '../admin/admin-server';
 import type { Clock } from '../process/clock';
 import type { FinalRecord } from '../telemetry/final-record';
 import type { DrainWatch } from './drain-watch';
@@ -46,6 +46,9 @@ import type { GroupState } from './group-state';
 
 /** How long a hold must go on for a release to reach every worker before it ends by itself at one. */
 const RELEASE_MS = 10_000;
+/** For so long a worker may be late with a retarget: a process that takes thousands of connections over may be. */
+const RETARGET_MS = 10_000;
+const NO_WORKER = 'There must be a report of at least one worker, got none: another one is being started';
 /** So often a zero is looked at again; see `isSameZero`. */
 const MAX_LOOKS = 5;
 
@@ -79,6 +82,8 @@ export class GroupTarget implements AdminTarget {
   private from = NO_COUNTERS;
   /** Of workers that ended because another generation took over. */
   private readonly estate: Estate;
+  /** Those that are ended if they do not follow a retarget soon. */
+  private readonly late = new Set<Member>();
   private turn: Promise<unknown> = Promise.resolve();
 
   private readonly decisions: DecisionWatch | undefined;
@@ -110,7 +115,9 @@ export class GroupTarget implements AdminTarget {
 
   report(): Promise<LedgerReport> {
     return this.inTurn(async () => {
-      const workers = mergeReports(this.names, await this.reports(), this.from);
+      const reports = await this.reports();
+      if (reports.length === 0) throw new CallFailed(NO_WORKER, 504);
+      const workers = mergeReports(this.names, reports, this.from);
       const orders = { ...NO_HOLD_FIGURES, rejected: { ...NO_HOLD_FIGURES.rejected, ...this.orders } };
       const merged = { ...workers, holds: combineHoldFigures(workers.holds, orders, (a, b) => a + b) };
       const { lostMs } = this;
@@ -275,8 +282,13 @@ export class GroupTarget implements AdminTarget {
   retarget(order: RetargetOrder): Promise<string | undefined> {
     return this.inTurn(async () => {
       const rejection = this.options.running.retarget(order);
-      if (rejection === undefined) await this.tellOrEnd(() => ({ kind: 'retarget', order }));
-      return rejection;
+      if (rejection !== undefined) return rejection;
+      const late = await this.tellOrEnd(
+        () => ({ kind: 'retarget', order }),
+        (member) => this.endIfStillLate(member),
+      );
+      if (late.length === 0) return undefined;
+      throw new WorkerLate(late, `: all others follow, and it is ended if it does not within ${RETARGET_MS / 1000} s`);
     });
   }
 
@@ -355,18 +367,51 @@ export class GroupTarget implements AdminTarget {
 
   /**
    * For what must not be followed by some and not by others: a worker that does not follow would serve from the wrong side.
+   *
+   * @param isLate what becomes of one that does not respond in time, and may follow yet. Default: it is ended
+   * @returns those that may
    */
-  private async tellOrEnd(orderFor: (member: Member) => Order): Promise<void> {
-    const { members, log } = this.options;
-    await Promise.all(
-      members.started.map(async (member) => {
+  private async tellOrEnd(
+    orderFor: (member: Member) => Order,
+    isLate?: (member: Member) => void,
+  ): Promise<readonly number[]> {
+    const { started } = this.options.members;
+    const late = await Promise.all(
+      started.map(async (member) => {
         const order = orderFor(member);
-        const problem = await member.ask(order).catch(String);
-        if (problem === undefined) return;
-        log.error({ worker: member.worker, order: order.kind, problem }, 'A worker did not follow, and is ended');
-        member.kill();
+        const problem = await member.ask(order).catch((error: unknown) => error as Error);
+        if (problem === undefined) return [];
+        if (isLate && problem instanceof WorkerLate) {
+          isLate(member);
+          return [member.worker];
+        }
+        this.end(member, order.kind, problem);
+        return [];
       }),
     );
+    return late.flat();
+  }
+
+  /** It hears what it is told in order: one that reports has heard of the retarget. */
+  private endIfStillLate(member: Member): void {
+    const { clock, running } = this.options;
+    if (this.late.has(member)) return;
+    this.late.add(member);
+    clock.after(RETARGET_MS, () => {
+      this.late.delete(member);
+      member.report().then(
+        ({ upstream }) => {
+          if (upstream !== running.side) this.end(member, 'retarget', `it is at the ${upstream}`);
+        },
+        (error: unknown) => this.end(member, 'retarget', error as Error),
+      );
+    });
+  }
+
+  private end(member: Member, order: Order['kind'], problem: string | Error): void {
+    const { worker } = member;
+    this.options.log.error({ worker, order, problem: String(problem) }, 'A worker did not follow, and is ended');
+    member.kill();
   }
 
   private inTurn<T>(call: () => Promise<T>): Promise<T> {

@@ -10,7 +10,7 @@ import type { Order, RpcRequest } from '../../../proxy/workers/messages';
 import { CONNECTION_KINDS } from '../../../core/proxy/connections';
 import { WorkerQuery, readConnectionQuery } from '../../../core/proxy/connection-list';
 import { Problems } from '../../../core/validation/problems';
-import { Rpc, WorkerGone } from '../../../proxy/workers/rpc';
+import { Rpc, WorkerGone, WorkerLate } from '../../../proxy/workers/rpc';
 import { GroupState } from '../../../proxy/workers/group-state';
 import { FakeClock } from '../support/fake-clock';
 import { REPORT } from '../support/report';
@@ -141,6 +141,40 @@ test('a worker that does not follow to the other side is ended, so that it serve
   expect(await target.retarget({ to: 'target' })).toBeUndefined();
   expect(started.map(({ isKilled }) => isKilled)).toEqual([false, true]);
   expect(running.forNewcomer(2, 0)).toEqual([{ kind: 'retarget', order: { to: 'target' } }]);
+});
+
+test('one that is late with a retarget has ten seconds: it may take many connections over', async () => {
+  const { clock, started, target, errors } = group();
+  const [prompt, late] = started as [FakeMember, FakeMember];
+  late.response = () => Promise.reject(new WorkerLate([2]));
+  const asked = () => target.retarget({ to: 'target' });
+  await expect(asked()).rejects.toThrow('worker 2 did not respond within 2 s: all others follow, and it is ended if');
+  clock.advance(9);
+  await expect(asked()).rejects.toMatchObject({ status: 504 });
+  late.response = () => undefined;
+  expect(await asked()).toBeUndefined();
+  late.reports = [{ ...REPORT, upstream: 'target' }];
+  clock.advance(60);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect([prompt.isKilled, late.isKilled, errors.includes('A worker did not follow, and is ended')]).toEqual([
+    ...[false, false, false],
+  ]);
+});
+
+test.each<[string, (member: FakeMember) => void]>([
+  ['does not respond', (member) => (member.report = () => Promise.reject(new WorkerLate([2])))],
+  ['is still at the old side', (member) => (member.reports = [{ ...REPORT, upstream: 'source' }])],
+])('one that %s ten seconds after a retarget is ended', async (_, make) => {
+  const { clock, started, target } = group();
+  started[1]!.response = () => Promise.reject(new WorkerLate([2]));
+  make(started[1]!);
+  await expect(target.retarget({ to: 'target' })).rejects.toThrow(WorkerLate);
+  clock.advance(9.9);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(started[1]!.isKilled).toBe(false);
+  clock.advance(0.2);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(started.map(({ isKilled }) => isKilled)).toEqual([false, true]);
 });
 
 test('a zero is looked at again until nothing happened in between', async () => {
