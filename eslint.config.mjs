@@ -39,14 +39,14 @@ export default tseslint.config(
   },
   {
     // The size habits of CONTRIBUTING.md. A file is one idea, whatever its length; a longer function says why.
-    files: ['{core,lib,lambda,proxy,rehearsal,bin,bench}/**/*.ts'],
+    files: ['{core,lib,lambda,proxy,rehearsal,check,bin,bench}/**/*.ts'],
     rules: {
       'max-lines-per-function': ['error', { max: 60, skipBlankLines: true, skipComments: true }],
       complexity: ['error', 15],
     },
   },
   {
-    files: ['{core,lambda,proxy,rehearsal}/**/*.ts'],
+    files: ['{core,lambda,proxy,rehearsal,check}/**/*.ts'],
     rules: {
       'no-restricted-syntax': [
         'error',

@@ -13,12 +13,13 @@ import { shellWord } from '../rehearsal/report/shell-word';
 import { TRUST_OPTION } from '../rehearsal/stack/trust';
 import { addAdoptCommand } from './adopt';
 import { addHoldCommand } from './hold';
-import { readDecimal } from './shared/numbers';
+import { readDecimal, wholeNumberFrom } from './shared/numbers';
 import { addPlanCommand } from './plan';
 import { addConnectionsCommand } from './proxy/connections';
 import { addScenarioCommand } from './scenario';
 import { ignoreClosedPipes, listenForStop } from './shared/stop';
 import { addUndrainCommand } from './undrain';
+import { addCheckCommand } from './check/check';
 import { addAbortCommand } from './cutover/abort';
 import { addApproveCommand, addRejectCommand } from './cutover/approve';
 import { addDoctorCommand } from './cutover/doctor';
@@ -81,14 +82,6 @@ function numberFrom(min: number, max: number) {
   };
 }
 
-function wholeNumberFrom(min: number, max: number) {
-  return (text: string) => {
-    const value = readDecimal(text);
-    if (value !== undefined && Number.isInteger(value) && value >= min && value <= max) return value;
-    throw new InvalidArgumentError(`must be an integer from ${min} to ${max}, got '${text}'`);
-  };
-}
-
 function portMapping(text: string, before: ReadonlyMap<number, number> = new Map()): ReadonlyMap<number, number> {
   const [, from, to] = /^(\d{1,5})=(\d{1,5})$/.exec(text) ?? [];
   if (from === undefined || to === undefined || Number(from) > 65_535 || Number(to) > 65_535) {
@@ -125,6 +118,7 @@ const COMMANDS = [
   addHoldCommand,
   addAdoptCommand,
   addUndrainCommand,
+  addCheckCommand,
 ] as const;
 
 function program(done: (exitCode: number) => void): Command {

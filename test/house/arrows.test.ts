@@ -24,8 +24,13 @@ const ROOMS: Record<string, { readonly rooms: readonly string[]; readonly packag
       'yaml',
     ],
   },
+  check: {
+    // A browser's cookies are the same for whichever client has them.
+    rooms: ['core', 'rehearsal/traffic/clients/cookie-jar.ts'],
+    packages: ['node:', 'ws'],
+  },
   bin: {
-    rooms: ['lib', 'rehearsal', 'core', 'lambda/operator.ts'],
+    rooms: ['lib', 'rehearsal', 'check', 'core', 'lambda/operator.ts'],
     packages: ['node:', 'aws-cdk-lib', 'commander'],
   },
   bench: {
