@@ -72,9 +72,10 @@ async function run(command: Settings, elder: Elder | undefined): Promise<void> {
   });
   const life = await starting;
   signals.setLife(life);
-  const problem = await Promise.race([signals.inOrder.then(() => undefined), life.failed]);
+  const reason = await Promise.race([signals.inOrder, life.told, life.failed]);
+  const problem = reason instanceof Error ? reason : undefined;
   if (problem) log.fatal(`The proxy ends: ${problem.message}`);
-  const isInOrder = await life.end();
+  const isInOrder = await life.end(typeof reason === 'string' ? reason : undefined);
   life.exit(isInOrder && !problem ? EXIT_CODES.done.code : FAILED);
 }
 

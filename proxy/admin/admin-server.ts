@@ -36,7 +36,7 @@ import { WaitingConnections } from './waiting-connections';
 export class CallFailed extends Error {
   constructor(
     message: string,
-    readonly status: 500 | 504 = 500,
+    readonly status: 409 | 500 | 504 = 500,
   ) {
     super(message);
   }
@@ -297,6 +297,9 @@ async function insistOnReport(target: AdminTarget): Promise<LedgerReport> {
     try {
       return await target.report();
     } catch (error) {
+      const conflict = target.rejection();
+      // It has no report any more, and waits for this call to end.
+      if (conflict !== undefined) throw new CallFailed(conflict, 409);
       const isGone = error instanceof CallFailed && error.status !== 504;
       if (isGone || performance.now() >= untilMs) throw error;
       await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));

@@ -17,6 +17,8 @@ export interface ElderEvents {
   call(message: Extract<ToSuccessor, { type: 'call' }>): Promise<Extract<ToElder, { type: 'reply' }>['reply']>;
   /** It has ended; with last words in order. */
   ended(words: FinalRecord | undefined): void;
+  /** The whole proxy is to end: its signal came to the elder. */
+  shutDown(): void;
 }
 
 /** What a canary does: it has proved itself, and the elder is in charge. */
@@ -45,6 +47,8 @@ export class Elder {
   private canary: CanaryEvents | undefined;
   /** As a canary it was told to end. */
   private isTakenBack = false;
+  private isCanary = false;
+  private isTold = false;
   isGone = false;
 
   constructor(clock: Clock) {
@@ -84,10 +88,38 @@ export class Elder {
    */
   ready(canary: CanaryEvents): Promise<Takeover | undefined> {
     this.canary = canary;
-    const takeover = new Promise<Takeover | undefined>((resolve) => (this.tellTakeover = resolve));
+    const takeover = new Promise<Takeover | undefined>((resolve) => {
+      this.tellTakeover = (told) => {
+        this.isTold = true;
+        resolve(told);
+      };
+    });
     if (this.isGone) this.tellTakeover(undefined);
     this.send({ type: 'ready' });
     return takeover;
+  }
+
+  /**
+   * What a signal does to this process before it takes over: it ends, and the elder goes on. A canary asks to be taken back. When it was
+   * told to take over it is the proxy.
+   *
+   * @returns rejects when it is to end
+   */
+  untilStopped(stopped: AbortSignal): Promise<never> {
+    return new Promise((_, reject) => {
+      const stop = () => {
+        if (this.isTold) return;
+        if (this.isCanary) this.send({ type: 'stopped' });
+        else reject(new Error('it was told to end before it took over'));
+      };
+      if (stopped.aborted) stop();
+      else stopped.addEventListener('abort', stop);
+    });
+  }
+
+  /** Who signals the proxy knows of this process. */
+  known(): void {
+    this.send({ type: 'known' });
   }
 
   /** @param handover where its processes take connections of the elder */
@@ -133,10 +165,12 @@ export class Elder {
       case 'takeOver':
         return this.tellTakeover(message.takeover);
       case 'canary':
+        this.isCanary = true;
         return void this.beginCanary(message.inForce);
       case 'takeBack':
         return void this.endCanary((canary) => canary.takeBack(message.handover));
       case 'shutDown':
+        if (this.events) return this.events.shutDown();
         return void this.endCanary((canary) => canary.shutDown());
       case 'call':
         return void this.receive(message);

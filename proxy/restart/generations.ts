@@ -34,12 +34,14 @@ import type { Descriptors, OrdersInForce } from '../control/proxy';
 import { longestShutdownMs } from '../control/shutdown';
 import type { Clock } from '../process/clock';
 import type { HandoverAddress, ShareOrder } from '../handover/messages';
+import { removeLeftSockets } from '../data-plane/shared/private-socket';
 import type { FinalRecord } from '../telemetry/final-record';
 import { Estate } from '../workers/estate';
 import type { Order, ResponseTo, RpcRequest } from '../workers/messages';
 import { drainQuotas } from '../workers/quotas';
 import { follow } from '../workers/follow';
-import { endOrHang } from '../workers/end-or-hang';
+import { SHUTTING_DOWN } from '../control/proxy';
+import { atMost, endOrHang } from '../workers/end-or-hang';
 import { WorkerGone } from '../workers/rpc';
 import { Canary } from './canary';
 import type { Elder } from './elder';
@@ -51,6 +53,10 @@ import type { HostPort } from '../../core/validation/host-port';
 const MAX_LOOKS = 5;
 /** At a worker that is late. */
 const LOOK_AGAIN_MS = 100;
+/** So long a shutdown waits for the word of a generation that takes over. */
+const MAX_TAKEOVER_MS = 2_000;
+/** And for the end of one that it has killed. */
+const MAX_END_MS = 1_000;
 
 /** What a generation is by itself: one process, or a group of them. */
 export interface OwnGeneration extends Integrations {
@@ -94,6 +100,8 @@ export interface GenerationsOptions {
   /** A restart begins; it has failed or is a canary by now, and this generation goes on. */
   readonly starting?: () => void;
   readonly settled?: () => void;
+  /** The whole proxy is to end: the generation before got its signal. */
+  readonly told?: () => void;
   /** A process was started that may be the next generation. */
   readonly started?: (successor: Successor) => void;
 }
@@ -122,6 +130,9 @@ export class Generations implements AdminTarget, Integrations {
   private tellElderGone: () => void = () => undefined;
   private readonly elderGone: Promise<void>;
   private ending: Promise<void> | undefined;
+  /** Resolves when it is known whether the next generation serves, while it takes over. */
+  private takingOver: Promise<unknown> = Promise.resolve();
+  private attempting: Promise<unknown> = Promise.resolve();
   private canary: Canary | undefined;
   private tellCanaryGone: () => void = () => undefined;
 
@@ -145,6 +156,7 @@ export class Generations implements AdminTarget, Integrations {
         respond: (prompt) => this.respondAsServing(prompt),
         call: ({ call }) => own.adminServer?.pass(call) ?? Promise.reject(new Error('There is no admin port')),
         ended: (words) => this.elderEnded(words),
+        shutDown: () => this.options.told?.(),
       },
       own.handover ?? [],
     );
@@ -305,7 +317,13 @@ export class Generations implements AdminTarget, Integrations {
     }
   }
 
-  private async attempt(what: string, how: () => Promise<void>): Promise<undefined> {
+  private attempt(what: string, how: () => Promise<void>): Promise<string | undefined> {
+    const attempt = this.tryTo(what, how);
+    this.attempting = attempt.catch(() => undefined);
+    return attempt;
+  }
+
+  private async tryTo(what: string, how: () => Promise<void>): Promise<string | undefined> {
     const { log, starting, settled } = this.options;
     this.state = 'starting';
     starting?.();
@@ -324,6 +342,10 @@ export class Generations implements AdminTarget, Integrations {
         this.successor?.kill();
       }
       this.failed = message;
+      if (this.ending) {
+        log.info(`The restart was given up, as the proxy shuts down: ${message}`);
+        return SHUTTING_DOWN;
+      }
       settled?.();
       log.error(`The restart failed, and this generation goes on: ${message}`);
       throw new CallFailed(`The restart failed, and the proxy goes on as it is: ${message}`);
@@ -409,16 +431,38 @@ export class Generations implements AdminTarget, Integrations {
     return this.state === 'retired';
   }
 
+  /** Whether another generation serves. One that takes over is waited for, a little. */
+  async isReplaced(): Promise<boolean> {
+    await this.takingOver;
+    return this.isRetired;
+  }
+
+  /** Tells the next one that the whole proxy is to end, if who signals the proxy may not have known of it. @returns whether it was told */
+  passShutdownOn(): boolean {
+    if (!this.successor || this.successor.isKnown) return false;
+    this.successor.shutDown();
+    return true;
+  }
+
   /** Lets all connections end, those of the generations before, too. Asking twice is the same as asking once. */
   shutDown(): Promise<void> {
     return (this.ending ??= this.end());
   }
 
   private async end(): Promise<void> {
-    if (this.state === 'starting') this.successor?.kill();
+    // What it has said may be on its way: one that serves must not be killed.
+    if (this.state === 'starting') await this.takingOver;
+    const isGivenUp = this.state === 'starting';
+    if (isGivenUp) {
+      this.successor?.kill();
+      // Who has called for it has a response then.
+      await atMost(this.attempting, MAX_END_MS, this.options.clock);
+    }
     const parts = [this.own?.shutDown() ?? Promise.resolve(), this.endElder(), this.endCanary()];
     // What is wrong with one is no reason to leave another alone.
     const wrong = (await Promise.allSettled(parts)).find(({ status }) => status === 'rejected');
+    // Of one that was killed; no later generation may do it.
+    if (isGivenUp) await removeLeftSockets();
     if (wrong) throw (wrong as PromiseRejectedResult).reason;
   }
 
@@ -474,6 +518,7 @@ export class Generations implements AdminTarget, Integrations {
         if (this.state === 'retired' && this.successor === successor) own.handOverTo(handover);
       },
       gone: () => this.successorGone(successor),
+      stopped: () => void this.restart({ share: 0 }).catch(() => undefined),
     });
     this.successor = successor;
     started?.(successor);
@@ -501,16 +546,27 @@ export class Generations implements AdminTarget, Integrations {
     const { identity, instance } = this;
     const nonces = own.adminServer?.nonces ?? [];
     if (this.canary) this.canary.isSettled = false;
+    if (this.ending) throw new Error('it was not needed any more');
+    const takeover = { identity, instance, inForce: own.inForce, nonces, integrations };
     try {
-      await successor.takeOver({ identity, instance, inForce: own.inForce, nonces, integrations }, timeoutMs);
+      await this.awaitTakeover(successor.takeOver(takeover, timeoutMs));
     } catch (error) {
       goOn(integrations);
       throw error;
     }
-    this.state = 'retired';
     // What it has counted it says for itself now.
     this.canary = undefined;
     own.adminServer?.divert((call) => successor.call(call));
+  }
+
+  private awaitTakeover(serving: Promise<void>): Promise<void> {
+    const taken = serving.then(() => void (this.state = 'retired'));
+    this.takingOver = atMost(
+      taken.catch(() => undefined),
+      MAX_TAKEOVER_MS,
+      this.options.clock,
+    );
+    return taken;
   }
 
   private async insistOnReport(withinMs: number): Promise<void> {

@@ -22,6 +22,8 @@ export function tellKeeper(word: Word): void {
 export class Keeper {
   /** Of the generation that serves. */
   private pid: number | undefined;
+  /** Those that came before it was known. */
+  private waiting: NodeJS.Signals[] = [];
   private code: number = EXIT_CODES.failed.code;
   /** Resolves with the exit code when no generation is left. */
   readonly ended: Promise<number>;
@@ -40,15 +42,20 @@ export class Keeper {
 
   /** Passes a signal on to the generation that serves. */
   signal(signal: NodeJS.Signals): void {
+    if (this.pid === undefined) return void this.waiting.push(signal);
     try {
-      if (this.pid !== undefined) process.kill(this.pid, signal);
+      process.kill(this.pid, signal);
     } catch {
       // It ends by itself.
     }
   }
 
   private hear(word: Word): void {
-    if ('serving' in word) this.pid = word.serving;
-    else this.code = word.code;
+    if ('code' in word) {
+      this.code = word.code;
+      return;
+    }
+    this.pid = word.serving;
+    for (const signal of this.waiting.splice(0)) this.signal(signal);
   }
 }

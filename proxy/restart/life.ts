@@ -25,12 +25,17 @@ import type { Successor } from './successor';
 export interface Life {
   /** Resolves with the reason when it cannot go on. */
   readonly failed: Promise<Error>;
+  /** Resolves when another generation has got the signal that ends the proxy. */
+  readonly told: Promise<void>;
   /** Starts another generation; what comes of it is in the log. */
   restart(): void;
   /** Whether a signal was for another generation, which has it now. */
   passesOn(signal: NodeJS.Signals): boolean;
-  /** @returns whether all connections ended in order */
-  end(): Promise<boolean>;
+  /**
+   * @param signal to be passed on where another generation takes over in this moment: then this one ends as after any restart
+   * @returns whether all connections ended in order
+   */
+  end(signal?: NodeJS.Signals): Promise<boolean>;
   close(): Promise<void>;
   exit(code: number): void;
 }
@@ -51,7 +56,7 @@ export async function startLife(config: ProxyConfig, log: Logger, { elder, stopp
   const started = store && (await readStart(store, config.side, { clock: SYSTEM_CLOCK, log, stopped }));
   const beside = new Beside(config, log);
   const first = elder
-    ? await takeOver(config, log, { elder, started, beside })
+    ? await Promise.race([takeOver(config, log, { elder, started, beside }), elder.untilStopped(stopped)])
     : await begin(config, log, started, beside);
   return live(first, beside, log);
 }
@@ -61,6 +66,7 @@ interface StartedGeneration {
   readonly generations: Generations;
   readonly own: OwnGeneration & { readonly failed?: Promise<Error>; readonly workers?: number };
   readonly takeover?: Takeover | undefined;
+  readonly elder?: Elder;
 }
 
 async function begin(
@@ -108,7 +114,7 @@ async function takeOver(
   await group.open(takeover?.inForce, takeover?.nonces ?? []);
   generations.attach(group);
   tellKeeper({ serving: process.pid });
-  return { number, generations, own: group, takeover };
+  return { number, generations, own: group, takeover, elder };
 }
 
 /** What this generation does before it takes over, if it does. */
@@ -179,12 +185,15 @@ class Beside {
   readonly replaced: Promise<{ successor: Successor; isInOrder: boolean }>;
   /** The pipe of the process that may be the next generation. */
   keeper: Keeper | undefined;
+  private tellTold: () => void = () => undefined;
+  readonly told: Promise<void>;
 
   constructor(
     private readonly config: ProxyConfig,
     private readonly log: Logger,
   ) {
     this.replaced = new Promise((resolve) => (this.tellReplaced = resolve));
+    this.told = new Promise((resolve) => (this.tellTold = resolve));
   }
 
   get options(): Omit<GenerationsOptions, 'number' | 'keeper'> {
@@ -202,6 +211,7 @@ class Beside {
       // A service manager is told which process is the main one, and needs no first one that stays.
       started: ({ pipe }) => (this.keeper = pipe && !isNotified ? new Keeper(pipe) : undefined),
       replaced: (successor, isInOrder) => this.tellReplaced({ successor, isInOrder }),
+      told: () => this.tellTold(),
     };
   }
 
@@ -219,7 +229,7 @@ class Beside {
   }
 }
 
-function live({ number, generations, own, takeover }: StartedGeneration, beside: Beside, log: Logger): Life {
+function live({ number, generations, own, takeover, elder }: StartedGeneration, beside: Beside, log: Logger): Life {
   const { data, admin, workers } = own;
   const figures = {
     data: formatHostPort(data),
@@ -228,7 +238,7 @@ function live({ number, generations, own, takeover }: StartedGeneration, beside:
     ...(number > 1 && { generation: number }),
   };
   log.info(figures, 'Listening');
-  void notifyManager(['READY=1', `MAINPID=${process.pid}`], log);
+  void notifyManager(['READY=1', `MAINPID=${process.pid}`], log).then(() => elder?.known());
   beside.start(generations, takeover?.integrations);
   const isFirst = number === 1;
   const exit = (code: number) => {
@@ -246,8 +256,10 @@ function live({ number, generations, own, takeover }: StartedGeneration, beside:
     successor.disown();
     endAfterLog(log, await keeper.ended);
   });
+  const passOn = (signal: NodeJS.Signals) => pass(signal, generations, beside.keeper);
   return {
     failed: own.failed ?? new Promise(() => undefined),
+    told: beside.told,
     restart: () => {
       generations.restart().then(
         (conflict) => conflict !== undefined && log.warn(`No restart: ${conflict}`),
@@ -257,11 +269,14 @@ function live({ number, generations, own, takeover }: StartedGeneration, beside:
     },
     passesOn: (signal) => {
       if (!generations.isRetired) return false;
-      beside.keeper?.signal(signal);
-      if (!beside.keeper && signal !== 'SIGUSR2') void generations.shutDown().catch(() => undefined);
+      passOn(signal);
       return true;
     },
-    end: async () => {
+    end: async (signal) => {
+      if (await generations.isReplaced()) {
+        if (signal) passOn(signal);
+        return new Promise(() => undefined);
+      }
       // Of several workers none is left to ask afterwards.
       void notifyManager(['STOPPING=1'], log);
       void beside.flush();
@@ -276,4 +291,11 @@ function live({ number, generations, own, takeover }: StartedGeneration, beside:
     close: () => generations.close(),
     exit,
   };
+}
+
+/** From a generation that serves no more. */
+function pass(signal: NodeJS.Signals, generations: Generations, keeper: Keeper | undefined): void {
+  if (keeper) return keeper.signal(signal);
+  if (signal === 'SIGUSR2' || generations.passShutdownOn()) return;
+  void generations.shutDown().catch(() => undefined);
 }

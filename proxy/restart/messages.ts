@@ -48,7 +48,7 @@ export type ToSuccessor =
   | { readonly type: 'canary'; readonly inForce: OrdersInForce }
   /** It gives its connections back to these, lets the others end, and ends. */
   | { readonly type: 'takeBack'; readonly handover: readonly HandoverAddress[] }
-  /** As a canary: the whole proxy ends. */
+  /** The whole proxy ends. To one that serves: a signal for it came to the elder. */
   | { readonly type: 'shutDown' }
   /** A call to the admin API, on a connection that the elder still has. */
   | { readonly type: 'call'; readonly id: number; readonly call: ReceivedCall }
@@ -77,4 +77,8 @@ export type ToElder =
   | { readonly type: 'ask'; readonly id: number; readonly prompt: RpcRequest }
   | RpcResponse
   /** The whole proxy is to end. */
-  | { readonly type: 'shutDown' };
+  | { readonly type: 'shutDown' }
+  /** It serves, and who signals the proxy knows of it. */
+  | { readonly type: 'known' }
+  /** It is a canary, and was told to end: it is to be taken back. */
+  | { readonly type: 'stopped' };

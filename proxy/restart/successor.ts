@@ -35,6 +35,8 @@ export interface SuccessorOptions {
   readonly takes: (handover: readonly HandoverAddress[]) => void;
   /** It has ended, or its channel has. */
   readonly gone: () => void;
+  /** A canary: it is to be taken back. */
+  readonly stopped: () => void;
 }
 
 /**
@@ -56,6 +58,8 @@ export class Successor {
   private problem: string | undefined;
   private hasServed = false;
   private wasToTakeOver = false;
+  /** A signal for the proxy goes to it, and not to this process any more. */
+  isKnown = false;
   /** Where its processes take the connections of this one, once it serves. */
   handover: readonly HandoverAddress[] = [];
   /** What a canary left that has ended in order. */
@@ -116,7 +120,7 @@ export class Successor {
     this.send({ type: 'takeBack', handover });
   }
 
-  /** A canary: it lets its connections end, as this one does. */
+  /** It lets its connections end: as a canary, as this one does; or as the whole proxy, when it serves. */
   shutDown(): void {
     this.send({ type: 'shutDown' });
   }
@@ -214,8 +218,7 @@ export class Successor {
       case 'ready':
         return this.reach(message.type);
       case 'reply':
-        this.calls.get(message.id)?.resolve(message.reply);
-        return void this.calls.delete(message.id);
+        return this.settleCall(message);
       case 'ask':
         return this.respond(message.id, message.prompt);
       case 'response':
@@ -225,8 +228,21 @@ export class Successor {
         this.words = message.words;
         return;
       case 'shutDown':
-        return this.options.shutDown();
+      case 'known':
+      case 'stopped':
+        return this.hearOfSignals(message.type);
     }
+  }
+
+  private settleCall({ id, reply }: Extract<ToElder, { type: 'reply' }>): void {
+    this.calls.get(id)?.resolve(reply);
+    this.calls.delete(id);
+  }
+
+  private hearOfSignals(what: 'shutDown' | 'known' | 'stopped'): void {
+    if (what === 'shutDown') this.options.shutDown();
+    else if (what === 'stopped') this.options.stopped();
+    else this.isKnown = true;
   }
 
   /** The time that is left, and not until when: the clock of the machine may be set meanwhile. */

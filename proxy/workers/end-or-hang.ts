@@ -28,7 +28,8 @@ export async function endOrHang(
   return true;
 }
 
-async function atMost(ended: Promise<unknown>, ms: number, clock: Clock): Promise<void> {
+/** Waits for it, and no longer than that. */
+export async function atMost(ended: Promise<unknown>, ms: number, clock: Clock): Promise<void> {
   let cancel: () => void = () => undefined;
   await Promise.race([ended, new Promise<void>((resolve) => (cancel = clock.after(ms, resolve)))]);
   cancel();

@@ -7,6 +7,8 @@ import { join } from 'node:path';
 const SOCKET = 'handover';
 /** A folder has the process in its name. */
 const PREFIX = 'drainshift-handover-';
+/** A process of another container may be about to make its socket. */
+const EMPTY_MS = 60_000;
 const NAME = new RegExp(`^${PREFIX}(\\d+)-[A-Za-z0-9]{6}$`);
 
 /** A Unix socket that only processes of this user reach. */
@@ -74,7 +76,18 @@ export async function removeLeftSockets(folder = tmpdir()): Promise<void> {
 async function removeLeft(folder: string, name: string): Promise<void> {
   const pid = Number(NAME.exec(name)?.[1]);
   const directory = join(folder, name);
-  if (!(pid > 0) || isAlive(pid) || !(await isOwn(directory))) return;
+  if (!(pid > 0) || isAlive(pid)) return;
+  const found = await lstat(directory);
+  if (!found.isDirectory() || found.uid !== process.getuid?.()) return;
+  // Killed before it had a socket; the folder of one that has is not empty, and stays.
+  if (
+    Date.now() - found.mtimeMs > EMPTY_MS &&
+    (await rmdir(directory).then(
+      () => true,
+      () => false,
+    ))
+  )
+    return;
   const path = join(directory, SOCKET);
   // A process of another container has another number here, and listens all the same.
   if (!(await isRefused(path))) return;
@@ -88,11 +101,6 @@ function isAlive(pid: number): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code !== 'ESRCH';
   }
-}
-
-async function isOwn(directory: string): Promise<boolean> {
-  const found = await lstat(directory);
-  return found.isDirectory() && found.uid === process.getuid?.();
 }
 
 /** It is a socket at which no process listens. */

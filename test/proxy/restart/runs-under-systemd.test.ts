@@ -1,4 +1,5 @@
 import { ChildProcess, spawn } from 'node:child_process';
+import { copyFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { ProxyBundle, bundleProxy, isAlive, killAll } from '../support/proxy-process';
 import { SECRET, callAdmin } from '../support/proxy-world';
@@ -17,7 +18,8 @@ const MANAGER = `
 import array, json, os, socket, sys
 folder, node, bundle, upstream = sys.argv[1:]
 notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-notify.bind(folder + '/notify')
+address = '%s/notify-%d' % (folder, os.getpid())
+notify.bind(address)
 data, admin = socket.create_server(('127.0.0.1', 0)), socket.create_server(('127.0.0.1', 0))
 ports = data.getsockname()[1], admin.getsockname()[1]
 print(json.dumps({'ports': ports}), flush=True)
@@ -26,13 +28,13 @@ if child == 0:
     fds = [os.dup(admin.fileno()), os.dup(data.fileno())]
     high = [os.dup2(fd, 50 + i) for i, fd in enumerate(fds)]
     for i, fd in enumerate(high): os.dup2(fd, 3 + i)
-    env = {**os.environ, 'NOTIFY_SOCKET': folder + '/notify', 'LISTEN_PID': str(os.getpid()), 'LISTEN_FDS': '2', 'LISTEN_FDNAMES': 'admin:data'}
+    env = {**os.environ, 'NOTIFY_SOCKET': address, 'LISTEN_PID': str(os.getpid()), 'LISTEN_FDS': '2', 'LISTEN_FDNAMES': 'admin:data'}
     os.execve(node, [node, bundle, '--listen', '127.0.0.1:%d' % ports[0], '--admin', '127.0.0.1:%d' % ports[1], '--upstream', upstream,
         '--grace-period-seconds', '1', '--propagation-seconds', '0'], env)
 data.close(); admin.close()
 print(json.dumps({'child': child}), flush=True)
 while True:
-    text, ancillary, flags, address = notify.recvmsg(4096, 4096)
+    text, ancillary, flags, sender = notify.recvmsg(4096, 4096)
     for level, kind, bytes in ancillary:
         for fd in array.array('i', bytes[:len(bytes) - len(bytes) % 4]): os.close(fd)
     print(json.dumps({'words': text.decode().split('\\n')}), flush=True)
@@ -100,4 +102,26 @@ test('systemd gives it its sockets, and hears of its start, a reload, the new ma
   process.kill(next, 'SIGTERM');
   await until(() => words.includes('STOPPING=1'));
   await until(() => !isAlive(next));
+});
+
+test('a stop that comes before systemd knows the new main process ends that, too', async () => {
+  const { words, child } = await startManaged();
+  const code = path.join(bundle.folder, 'proxy.js');
+  const kept = path.join(bundle.folder, 'kept.js');
+  copyFileSync(code, kept);
+  writeFileSync(
+    code,
+    `const send = process.send?.bind(process);
+process.send = (message, ...more) => {
+  const sent = send(message, ...more);
+  if (message.type === 'serving') process.kill(process.ppid, 'SIGTERM');
+  return sent;
+};
+require(${JSON.stringify(kept)});`,
+  );
+  process.kill(child, 'SIGUSR2');
+  await until(() => words.includes('STOPPING=1'));
+  const next = findMainPids(words).find((pid) => pid !== child)!;
+  await until(() => !isAlive(next) && !isAlive(child));
+  copyFileSync(kept, code);
 });

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { listenPrivately, removeLeftSockets } from '../../../../proxy/data-plane/shared/private-socket';
@@ -49,4 +49,13 @@ test('a folder in which a process of another container listens stays', async () 
   await removeLeftSockets(folder);
   expect(existsSync(name)).toBe(true);
   server.close();
+});
+
+test('the empty folder of a process that was killed before it had a socket is removed once it is a minute old', async () => {
+  const [old, young] = ['mnopqr', 'stuvwx'].map((end) => path.join(folder, `drainshift-handover-${leave()}-${end}`));
+  for (const name of [old!, young!]) mkdirSync(name);
+  const before = new Date(Date.now() - 61_000);
+  utimesSync(old!, before, before);
+  await removeLeftSockets(folder);
+  expect([old, young].map((name) => existsSync(name!))).toEqual([false, true]);
 });
