@@ -16,6 +16,8 @@ export interface SocketPair {
 
 /** As many are made ahead at most: each is two files. */
 const MAX_READY = 128;
+/** At once: where files are short, many that are begun take those that others need to be finished. */
+const MAX_MAKING = 16;
 /** Of the ends that have not said which they are. */
 const MAX_ACCEPTED = 2 * MAX_READY;
 /** After one could not be made none is tried for so long. */
@@ -76,8 +78,7 @@ export class SocketPairs {
     if (pair !== undefined || this.isFailing) return pair;
     this.missed += 1;
     if (this.making === 0) this.sinceMs = performance.now();
-    const count = Math.min(this.missed, MAX_READY) - this.making;
-    for (let made = 0; made < count; made += 1) void this.makeAhead();
+    this.makeMissed();
     return undefined;
   }
 
@@ -106,6 +107,12 @@ export class SocketPairs {
     return this.empty();
   }
 
+  private makeMissed(): void {
+    if (this.isFailing) return;
+    const count = Math.min(this.missed, MAX_READY) - this.ready.length;
+    while (this.making < Math.min(count, MAX_MAKING)) void this.makeAhead();
+  }
+
   private async makeAhead(): Promise<void> {
     const { listen = listenPrivately } = this.options;
     const listening = (this.listening ??= listen((socket) => this.accept(socket)));
@@ -120,6 +127,7 @@ export class SocketPairs {
     } finally {
       this.making -= 1;
     }
+    this.makeMissed();
   }
 
   private async failed(listening: Promise<PrivateSocket>, { message }: Error): Promise<void> {
