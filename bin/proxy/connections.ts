@@ -38,7 +38,7 @@ function readLimit(text: string): number {
 }
 
 async function list(flags: ListFlags): Promise<number> {
-  const { connections, next } = await fetchPages(flags);
+  const { connections, next } = await fetchConnections(flags);
   const oldestFirst = [...connections].sort((a, b) => b.ageSeconds - a.ageSeconds);
   if (flags.json) {
     process.stdout.write(asJson({ connections: oldestFirst, ...(next !== undefined && { next }) }));
@@ -49,7 +49,12 @@ async function list(flags: ListFlags): Promise<number> {
   return EXIT.done;
 }
 
-async function fetchPages({ kind = [], limit, ...flags }: ListFlags): Promise<ConnectionPage> {
+/** As many of the live connections of a proxy as are asked for. @throws CutoverError, or WrongUse without a key */
+export async function fetchConnections({
+  kind = [],
+  limit,
+  ...flags
+}: Omit<ListFlags, 'json'>): Promise<ConnectionPage> {
   const connections: ConnectionSnapshot[] = [];
   let next: string | undefined;
   do {

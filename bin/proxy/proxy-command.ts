@@ -48,7 +48,7 @@ export function proxyCommand(command: Command, description: string, exits: reado
     .requiredOption(
       '--admin <host:port>',
       'the admin port of the proxy, at the address that the proxy itself has',
-      admin,
+      readAdmin,
     )
     .option('--json', 'print JSON', false);
 }
@@ -58,7 +58,8 @@ export function parseAdmin(text: string): HostPort | undefined {
   return parseHostPort(text.replace(/^http:\/\//i, '').replace(/\/$/, ''));
 }
 
-function admin(text: string): HostPort {
+/** Reads the value of a flag. @throws InvalidArgumentError that says the rule */
+export function readAdmin(text: string): HostPort {
   const at = parseAdmin(text);
   if (at !== undefined) return at;
   throw new InvalidArgumentError(`must be ${HOST_PORT_RULE}, got '${text}'`);

@@ -10,18 +10,34 @@ export interface StateReading {
   readonly live?: readonly string[];
 }
 
+/** What is wrong in one way. */
+export interface Difference {
+  readonly count: number;
+  /** Which they are; none where only counts are compared. */
+  readonly ids: readonly string[];
+}
+
+/** What was not compared is absent. */
 export interface StateFindings {
   /** Keys of connections that are not live. */
-  readonly orphans: readonly string[];
+  readonly orphans?: Difference;
   /** Live connections without a key. */
-  readonly missing: readonly string[];
+  readonly missing?: Difference;
   /** Ids that are live more than once. */
-  readonly doubled: readonly string[];
+  readonly doubled?: Difference;
   /** Keys with state of no connection. */
-  readonly stateWithoutConnection: readonly string[];
+  readonly stateWithoutConnection?: Difference;
   /** Connections without state, which may have none yet. */
-  readonly connectionWithoutState: readonly string[];
+  readonly connectionWithoutState?: Difference;
 }
+
+export const FINDING_NAMES = [
+  'orphans',
+  'missing',
+  'doubled',
+  'stateWithoutConnection',
+  'connectionWithoutState',
+] as const satisfies readonly (keyof StateFindings)[];
 
 export interface StateFigures {
   readonly stateKeys?: number;
@@ -37,38 +53,60 @@ export function compareState({ stateIds, connectionKeys, live }: StateReading): 
   const liveIds = live && new Set(live);
   const connections = liveIds ?? keys;
   return {
-    orphans: keys && liveIds ? listOnlyIn(keys, liveIds) : [],
-    missing: keys && liveIds ? listOnlyIn(liveIds, keys) : [],
-    doubled: live ? listDoubled(live) : [],
-    stateWithoutConnection: stateIds && connections ? listOnlyIn(stateIds, connections) : [],
-    connectionWithoutState: stateIds && connections ? listOnlyIn(connections, stateIds) : [],
+    ...(keys && liveIds && { orphans: findOnlyIn(keys, liveIds), missing: findOnlyIn(liveIds, keys) }),
+    ...(live && { doubled: findDoubled(live) }),
+    ...(stateIds &&
+      connections && {
+        stateWithoutConnection: findOnlyIn(stateIds, connections),
+        connectionWithoutState: findOnlyIn(connections, stateIds),
+      }),
   };
 }
 
-function listOnlyIn(these: ReadonlySet<string>, others: ReadonlySet<string>): string[] {
-  return [...these].filter((id) => !others.has(id)).sort();
+/** The same where the list has other ids than the keys: how many there are too many of. */
+export function compareCounts({ stateIds, connectionKeys, live = [] }: StateReading): StateFindings {
+  const excess = (more: number, than: number): Difference => ({ count: Math.max(0, more - than), ids: [] });
+  return {
+    ...(connectionKeys && {
+      orphans: excess(connectionKeys.size, live.length),
+      missing: excess(live.length, connectionKeys.size),
+    }),
+    ...(stateIds && {
+      stateWithoutConnection: excess(stateIds.size, live.length),
+      connectionWithoutState: excess(live.length, stateIds.size),
+    }),
+  };
 }
 
-function listDoubled(ids: readonly string[]): string[] {
+const listed = (ids: readonly string[]): Difference => ({ count: ids.length, ids });
+
+function findOnlyIn(these: ReadonlySet<string>, others: ReadonlySet<string>): Difference {
+  return listed([...these].filter((id) => !others.has(id)).sort());
+}
+
+function findDoubled(ids: readonly string[]): Difference {
   const seen = new Set<string>();
   const doubled = new Set<string>();
   for (const id of ids) (seen.has(id) ? doubled : seen).add(id);
-  return [...doubled].sort();
+  return listed([...doubled].sort());
 }
 
 /** What both readings show: clients come and leave between two calls, and what is wrong stays so. */
 export function keepLasting(first: StateFindings, second: StateFindings): StateFindings {
-  const keep = (key: keyof StateFindings) => {
-    const before = new Set(first[key]);
-    return second[key].filter((id) => before.has(id));
-  };
-  return {
-    orphans: keep('orphans'),
-    missing: keep('missing'),
-    doubled: keep('doubled'),
-    stateWithoutConnection: keep('stateWithoutConnection'),
-    connectionWithoutState: keep('connectionWithoutState'),
-  };
+  const lasting = FINDING_NAMES.flatMap((name) => {
+    const [before, after] = [first[name], second[name]];
+    return before && after ? [[name, intersect(before, after)] as const] : [];
+  });
+  return Object.fromEntries(lasting);
+}
+
+function intersect(before: Difference, after: Difference): Difference {
+  // Counts without ids: as many as there were at both times.
+  if (before.ids.length < before.count || after.ids.length < after.count) {
+    return { count: Math.min(before.count, after.count), ids: [] };
+  }
+  const known = new Set(before.ids);
+  return listed(after.ids.filter((id) => known.has(id)));
 }
 
 export function summarizeState({ stateIds, connectionKeys, live }: StateReading): StateFigures {
@@ -94,13 +132,17 @@ export interface StateRules {
   readonly maxConnectionWithoutState?: number;
 }
 
+/** As many ids as a broken rule names. */
+const MAX_NAMED = 5;
+
 export function judgeState(findings: StateFindings, rules: StateRules, isStopped: boolean): Judgement {
   const found = new Findings();
   const check = (name: keyof StateFindings, max: number | undefined) => {
-    const ids = findings[name];
-    if (max === undefined || ids.length <= max) return;
-    const more = ids.length > MAX_NAMED ? ' …' : '';
-    found.addBroken(name, `at most ${max}`, `${ids.length} (${ids.slice(0, MAX_NAMED).join(' ')}${more})`);
+    const { count, ids } = findings[name] ?? { count: 0, ids: [] };
+    if (max === undefined || count <= max) return;
+    const named =
+      ids.length > 0 ? ` (${ids.slice(0, MAX_NAMED).join(', ')}${ids.length > MAX_NAMED ? ', …' : ''})` : '';
+    found.addBroken(name, `at most ${max}`, `${count}${named}`);
   };
   check('orphans', rules.maxOrphans);
   check('missing', rules.maxMissing);
@@ -109,34 +151,4 @@ export function judgeState(findings: StateFindings, rules: StateRules, isStopped
   check('connectionWithoutState', rules.maxConnectionWithoutState);
   found.checkWhole(isStopped);
   return found.judge();
-}
-
-/** As many ids as a broken rule names. */
-const MAX_NAMED = 5;
-
-/** A pattern of keys with one star, which stands for the id of a connection. */
-export interface KeyPattern {
-  readonly prefix: string;
-  readonly suffix: string;
-}
-
-export const KEY_PATTERN_RULE = "a pattern with one '*' where the id of the connection is (state:*), or none";
-
-/** @returns undefined of what is no such pattern */
-export function parseKeyPattern(text: string): KeyPattern | undefined {
-  const [prefix, suffix, ...more] = text.split('*');
-  if (prefix === undefined || suffix === undefined || more.length > 0 || prefix + suffix === '') return undefined;
-  return { prefix, suffix };
-}
-
-/** For MATCH of SCAN, in which some characters have a meaning of their own. */
-export function formatMatch({ prefix, suffix }: KeyPattern): string {
-  const quote = (text: string) => text.replace(/[\\?[\]^*]/g, '\\$&');
-  return `${quote(prefix)}*${quote(suffix)}`;
-}
-
-/** @returns the id in a key; undefined of a key of another kind */
-export function readKeyId({ prefix, suffix }: KeyPattern, key: string): string | undefined {
-  const isOne = key.startsWith(prefix) && key.endsWith(suffix) && key.length > prefix.length + suffix.length;
-  return isOne ? key.slice(prefix.length, key.length - suffix.length) : undefined;
 }

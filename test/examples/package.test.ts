@@ -26,6 +26,7 @@ test('holds what a user needs, and nothing else', () => {
     'README.md',
     'dist/assets',
     'dist/bin',
+    'dist/check',
     'dist/core',
     'dist/lib',
     'dist/proxy',

@@ -27,7 +27,7 @@ const ROOMS: Record<string, { readonly rooms: readonly string[]; readonly packag
   check: {
     // A browser's cookies are the same for whichever client has them.
     rooms: ['core', 'rehearsal/traffic/clients/cookie-jar.ts'],
-    packages: ['node:', 'ws'],
+    packages: ['node:', 'iovalkey', 'ws'],
   },
   bin: {
     rooms: ['lib', 'rehearsal', 'check', 'core', 'lambda/operator.ts'],
