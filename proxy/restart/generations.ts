@@ -731,9 +731,10 @@ export class Generations implements AdminTarget, Integrations {
     return this.lostMs === undefined ? undefined : Math.floor(this.options.clock.nowMs() - this.lostMs);
   }
 
+  /** Connections come here from the others. These are asked first: what comes meanwhile is in both reports, and not in none. */
   private async look(own: OwnGeneration): Promise<Looked> {
-    const others = this.others.map(async (part) => ({ part, report: await part.report() }));
-    const [mine, ...found] = await Promise.all([own.target.report(), ...others]);
+    const found = await Promise.all(this.others.map(async (part) => ({ part, report: await part.report() })));
+    const mine = await own.target.report();
     return { mine, others: found.flatMap(({ part, report }) => (report ? [{ part, report }] : [])) };
   }
 
@@ -776,7 +777,9 @@ export class Generations implements AdminTarget, Integrations {
 
   private async sum(): Promise<Registry> {
     const own = await this.attached;
-    const [mine, theirs] = await Promise.all([own.samples(), this.askOthers({ kind: 'metrics' })]);
+    // As in `look`.
+    const theirs = await this.askOthers({ kind: 'metrics' });
+    const mine = await own.samples();
     const all = [mine, ...theirs, this.estate.samples()] as MetricObject[][];
     return AggregatorRegistry.aggregate(all);
   }
