@@ -1,7 +1,7 @@
 // Bundles what is deployed beside the constructs: the Lambda functions, and the context of the proxy image; and what the command
-// line needs of the AWS SDK, which is no dependency of the package.
+// line needs of the AWS SDK, which is no dependency of the package. And the client, for browsers and for Node.
 // `lib/shared/assets.ts` knows where they are; the rehearsal runs these very files.
-import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { build } from 'esbuild';
 
 const ASSETS = 'dist/assets';
@@ -44,3 +44,32 @@ await Promise.all([
   // A rehearsal runs it where the app was synthesized: below a package.json whose type may be that of modules.
   writeFile(`${ASSETS}/proxy/package.json`, '{ "type": "commonjs" }\n'),
 ]);
+
+// The client in its two forms. Two kilobytes of it count: what is internal gets short names, and no form has more than its exports.
+const CLIENT = 'dist/client';
+const INTERNAL = { _limit: '_l', _end: '_n', _tries: '_t', _timer: '_i', _options: '_o', _connect: '_e', _lose: '_r' };
+const {
+  outputFiles: [{ text: esm }],
+} = await build({
+  entryPoints: ['client/index.ts'],
+  bundle: true,
+  platform: 'neutral',
+  target: 'es2022',
+  format: 'esm',
+  minify: true,
+  mangleProps: /^_/,
+  mangleCache: INTERNAL,
+  legalComments: 'none',
+  write: false,
+});
+const cjs = esm.replace(/export\{(.*)\};/, (_, names) =>
+  names.replaceAll(/(\w+) as (\w+),?/g, (_pair, local, name) => `exports.${name}=${local};`),
+);
+await mkdir(CLIENT, { recursive: true });
+await writeFile(`${CLIENT}/index.mjs`, esm);
+await writeFile(`${CLIENT}/index.cjs`, cjs);
+// The compiler writes declarations for `require`. Those for `import` name their files in full.
+for (const name of (await readdir(CLIENT)).filter((each) => each.endsWith('.d.ts'))) {
+  const text = await readFile(`${CLIENT}/${name}`, 'utf8');
+  await writeFile(`${CLIENT}/${name.replace(/ts$/, 'mts')}`, text.replaceAll(/from '(\.\/[\w-]+)'/g, "from '$1.mjs'"));
+}

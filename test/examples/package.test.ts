@@ -27,6 +27,7 @@ test('holds what a user needs, and nothing else', () => {
     'dist/assets',
     'dist/bin',
     'dist/check',
+    'dist/client',
     'dist/core',
     'dist/lib',
     'dist/proxy',
@@ -38,7 +39,7 @@ test('holds what a user needs, and nothing else', () => {
     'schemas',
   ]);
   const known =
-    /\.(js|d\.ts)$|^examples\/[\w-]+\/(README\.md|\w+\.(json|yaml)|[\w-]+\.mjs)$|^docs\/.*\.(md|svg)$|^dist\/assets\/proxy\/(Dockerfile|package\.json)$|^schemas\/(plan|proxy|scenario)\.json$|^proxy\/systemd\/[\w-]+\.(service|socket)$/;
+    /\.(js|d\.ts)$|^examples\/[\w-]+\/(README\.md|\w+\.(json|yaml)|[\w-]+\.mjs)$|^docs\/.*\.(md|svg)$|^dist\/client\/(index\.[cm]js|[\w-]+\.d\.mts)$|^dist\/assets\/proxy\/(Dockerfile|package\.json)$|^schemas\/(plan|proxy|scenario)\.json$|^proxy\/systemd\/[\w-]+\.(service|socket)$/;
   expect(paths().filter((path) => path.includes('/') && !known.test(path))).toEqual([]);
 });
 
@@ -75,12 +76,25 @@ test('every construct can be imported', () => {
   }
 });
 
+const CLIENT = ['ReconnectingEventSource', 'ReconnectingWebSocket'];
+
+test('the client is imported and required by its name', () => {
+  const print = 'console.log(Object.keys(client).sort().join())';
+  for (const [name, script] of [
+    ['client.mjs', `import * as client from 'drainshift/client'; ${print}`],
+    ['client.cjs', `const client = require('drainshift/client'); ${print}`],
+  ] as const) {
+    writeFileSync(join(folder, name), script);
+    expect(execFileSync(process.execPath, [name], { cwd: folder, encoding: 'utf8' })).toBe(`${CLIENT.join()}\n`);
+  }
+});
+
 /** The lines that `tsc` says of these files, each with the file that it is about. */
-function compile(sources: Readonly<Record<string, string>>): string[] {
+function compile(sources: Readonly<Record<string, string>>, more = ['--types', 'node']): string[] {
   link(folder, 'typescript');
   link(folder, '@types/node');
   for (const [name, source] of Object.entries(sources)) writeFileSync(join(folder, name), source);
-  const options = ['--noEmit', '--strict', '--skipLibCheck', '--module', 'nodenext', '--types', 'node'];
+  const options = ['--noEmit', '--strict', '--skipLibCheck', '--module', 'nodenext', '--target', 'es2022', ...more];
   const args = ['node_modules/typescript/bin/tsc', ...options, ...Object.keys(sources)];
   const { stdout } = spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8' });
   remove(...['typescript', '@types'].map((name) => join(folder, 'node_modules', name)));
@@ -114,6 +128,31 @@ test('its types are found, and find mistakes', () => {
   expect(mistakes).toMatch(/TS2322.*'string'.*'boolean/);
   // Of the app itself and of the package nothing.
   expect(said.filter((line) => !isOf(line))).toEqual([]);
+});
+
+/** Where a `WebSocket` is expected, and what only its own types find. */
+const USES_THE_CLIENT = `
+  import { ReconnectingEventSource, ReconnectingWebSocket } from 'drainshift/client';
+  const socket: WebSocket = new ReconnectingWebSocket('wss://shop.example.com', ['a'], { maxQueue: 5 });
+  const own = new ReconnectingWebSocket(async () => new URL('wss://shop.example.com'));
+  own.addEventListener('close', ({ code, reason }) => \`\${code.toFixed()} \${reason.trim()}\`, { once: true });
+  own.send(new Uint8Array(3));
+  const source = new ReconnectingEventSource('/events', { headers: { a: 'b' } });
+  source.onerror = ({ response }) => response?.status.toFixed();
+  export { socket, source };`;
+const MISTAKES = `
+  import { ReconnectingWebSocket } from 'drainshift/client';
+  new ReconnectingWebSocket('wss://shop.example.com', [], { maxQueue: 'few' });
+  new ReconnectingWebSocket('wss://shop.example.com').onclose = ({ colour }) => colour;`;
+
+test.each([
+  ['browsers', ['--lib', 'es2023,dom', '--typeRoots', 'none']],
+  ['Node.js', ['--lib', 'es2023', '--types', 'node']],
+])('the types of the client are those of %s, for both kinds of module', (_, more) => {
+  const uses = more.includes('node') ? USES_THE_CLIENT.replace('socket: WebSocket', 'socket') : USES_THE_CLIENT;
+  const said = compile({ 'uses.mts': uses, 'uses.cts': uses, 'wrong.mts': MISTAKES, 'wrong.cts': MISTAKES }, more);
+  const found = said.map((line) => /^(.*)\(.*(TS\d+)/.exec(line)?.slice(1).join(' '));
+  expect(found.sort()).toEqual(['wrong.cts TS2322', 'wrong.cts TS2339', 'wrong.mts TS2322', 'wrong.mts TS2339']);
 });
 
 test("the README's app runs as it says, with the runner that it says, and without a word", () => {

@@ -29,6 +29,8 @@ const ROOMS: Record<string, { readonly rooms: readonly string[]; readonly packag
     rooms: ['core', 'rehearsal/traffic/clients/cookie-jar.ts'],
     packages: ['node:', 'iovalkey', 'ws'],
   },
+  // It runs in browsers.
+  client: { rooms: [], packages: [] },
   bin: {
     rooms: ['lib', 'rehearsal', 'check', 'core', 'lambda/operator.ts'],
     packages: ['node:', 'aws-cdk-lib', 'commander'],
