@@ -143,6 +143,8 @@ export class Generations implements AdminTarget, Integrations {
     this.estate = new Estate(() => clock.nowMs());
     // Of one that was gone before there is nothing to ask for.
     this.elder = takeover && elder;
+    // It may lose a worker before it is asked for the first time.
+    this.seen = { own: undefined, elder: takeover?.instance };
     this.attached = new Promise((resolve) => (this.tellAttached = resolve));
     this.elderGone = this.elder ? new Promise((resolve) => (this.tellElderGone = resolve)) : Promise.resolve();
   }
