@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { LoadPlan } from '../core/check/load-limits';
 import {
   ConnectionCount,
@@ -32,6 +33,8 @@ interface EndedConnection {
   readonly count: ConnectionCount;
 }
 
+const DELAY_RESOLUTION_MS = 5;
+
 /** Opens the connections at their rate, whatever the server does, and ends by itself. */
 export async function checkLoad(
   target: CheckTarget,
@@ -46,6 +49,8 @@ export async function checkLoad(
   const planned = { connections: options.connections, messages: options.connections * options.messages };
   progress.describe = () => describe(run, ended);
   const all: Promise<void>[] = [];
+  const delay = monitorEventLoopDelay({ resolution: DELAY_RESOLUTION_MS });
+  delay.enable();
   const startedMs = performance.now();
   for (let client = 1; client <= options.connections && !signal.aborted; client += 1) {
     const dueMs = startedMs + ((client - 1) * 1000) / options.rate;
@@ -55,7 +60,10 @@ export async function checkLoad(
     all.push(runConnection(run, client).then((end) => void ended.push(end)));
   }
   await Promise.all(all);
-  return summarizeLoad(ended, planned, run);
+  delay.disable();
+  // Its values are those of a timer that is due each `resolution`.
+  const ownDelayMs = Math.max(0, delay.max / 1e6 - DELAY_RESOLUTION_MS);
+  return summarizeLoad(ended, planned, { ...run, ownDelayMs });
 }
 
 function describe({ options, openingsMs, counters }: Run, ended: readonly EndedConnection[]): string {

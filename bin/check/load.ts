@@ -85,6 +85,7 @@ function describe(figures: LoadFigures): string[] {
     `messages     ${sent} of ${planned} sent, ${responded} responses, ${lost} lost, ${doubled} doubled, ${outOfOrder} out of order, ${other} others`,
     `latency      ${describeLatency(figures.latencyMs)}`,
     `opening      ${describeLatency(figures.openingMs)}`,
+    `own delay    ${figures.ownDelayMs} ms at the most`,
     ...figures.problems.map(({ problem, count: times }) => `failed (${times}): ${problem}`),
   ];
 }

@@ -1,6 +1,6 @@
 import { Latency, summarizeLatency } from './latency';
 import { parseJson, readPointer } from './pointer';
-import { CountedProblem, Findings, Judgement, countProblems } from './verdict';
+import { CountedProblem, Findings, Judgement, countProblems, roundMs } from './verdict';
 
 /**
  * How a response is recognized. `echo`: it is the message itself. `any`: each message that comes is the response to the oldest
@@ -104,6 +104,8 @@ export interface LoadFigures extends ConnectionCount {
   readonly latencyMs?: Latency;
   /** Of the handshakes. */
   readonly openingMs?: Latency;
+  /** By how much this process itself was late at the most: so much of a latency may be its own. */
+  readonly ownDelayMs: number;
   /** Why connections did not open or were dropped, with how many it was so. */
   readonly problems: readonly CountedProblem[];
 }
@@ -111,7 +113,11 @@ export interface LoadFigures extends ConnectionCount {
 export function summarizeLoad(
   ended: readonly { readonly end: ConnectionEnd; readonly count: ConnectionCount }[],
   planned: { readonly connections: number; readonly messages: number },
-  measured: { readonly latenciesMs: readonly number[]; readonly openingsMs: readonly number[] },
+  measured: {
+    readonly latenciesMs: readonly number[];
+    readonly openingsMs: readonly number[];
+    readonly ownDelayMs: number;
+  },
 ): LoadFigures {
   const sum = (key: keyof ConnectionCount) => ended.reduce((total, { count }) => total + count[key], 0);
   const countEnds = (kind: ConnectionEnd['kind']) => ended.filter(({ end }) => end.kind === kind).length;
@@ -131,6 +137,7 @@ export function summarizeLoad(
     other: sum('other'),
     ...(latencyMs && { latencyMs }),
     ...(openingMs && { openingMs }),
+    ownDelayMs: roundMs(measured.ownDelayMs),
     problems: countProblems(ended.flatMap(({ end }) => (end.kind === 'closed' ? [] : [end.problem]))),
   };
 }

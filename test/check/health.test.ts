@@ -19,8 +19,10 @@ test('polls once, or for a time, and keeps what was bad', async () => {
   const once = await checkHealth(target, { intervalMs: 1, rules }, goOn(), quiet(), (poll) => seen.push(poll.fields));
   expect(once).toMatchObject({ polls: 1, bad: 0, broken: [] });
   expect(seen).toEqual([{ status: 'healthy', connections: 1 }]);
-  const many = await checkHealth(target, { intervalMs: 10, durationMs: 45, rules }, goOn(), quiet(), () => undefined);
-  expect(many).toMatchObject({ polls: 5, bad: 1, broken: [{ name: 'status', got: '"starting"' }] });
+  const stop = new AbortController();
+  const plan = { intervalMs: 5, durationMs: 86_400_000, rules };
+  const many = await checkHealth(target, plan, stop.signal, quiet(), () => polls === 5 && stop.abort());
+  expect(many).toMatchObject({ polls: 4, bad: 1, broken: [{ name: 'status', got: '"starting"' }] });
   expect(many.badPolls.map(({ fields }) => fields.connections)).toEqual([3]);
 });
 
@@ -31,4 +33,13 @@ test('a stop ends it between two polls', async () => {
   const target = targetFor(`http://127.0.0.1:${port}/`);
   const found = await checkHealth(target, plan, stop.signal, quiet(), () => stop.abort());
   expect(found).toMatchObject({ polls: 1, bad: 0 });
+});
+
+test('polls that a late response has left out are not made up for, and it ends when its time has passed', async () => {
+  const port = await serve({ onRequest: (_, response) => void setTimeout(() => response.end('{}'), 120) });
+  const plan = { intervalMs: 20, durationMs: 300, rules };
+  const { polls } = await checkHealth(targetFor(`http://127.0.0.1:${port}/`), plan, goOn(), quiet(), () => undefined);
+  expect(polls).toBeGreaterThan(0);
+  // One in 120 ms, and none after 300: those that were due meanwhile would make it 15.
+  expect(polls).toBeLessThan(5);
 });

@@ -29,6 +29,7 @@ test('counts each echo, with its latency', async () => {
   });
   expect(figures.latencyMs!.max).toBeGreaterThan(0);
   expect(figures.openingMs!.p50).toBeGreaterThan(0);
+  expect(figures.ownDelayMs).toBeGreaterThanOrEqual(0);
 });
 
 test('sees what is lost, doubled, and out of order', async () => {
@@ -91,4 +92,15 @@ test('a stop closes all, and what was on its way is not lost', async () => {
   const figures = await load(port, { connections: 1, intervalMs: 3_600_000 }, 60_000, stop.signal);
   expect(figures).toMatchObject({ opened: 1, dropped: 0, sent: 1, responded: 0, lost: 0 });
   expect(codes).toEqual([1000]);
+});
+
+test('says by how much it was late itself', async () => {
+  const port = await serve({
+    onSocket: onEach((socket, text) => {
+      // The server is in this process: both wait.
+      for (const untilMs = performance.now() + 60; performance.now() < untilMs;);
+      socket.send(text);
+    }),
+  });
+  expect((await load(port, { connections: 1 })).ownDelayMs).toBeGreaterThan(40);
 });

@@ -108,11 +108,14 @@ testWithStore('what is set right between two readings is not wrong, and what sta
   let calls = 0;
   const readLive = async () => {
     calls += 1;
-    if (calls === 1) await redis.del('connection:a');
+    if (calls > 1) return ['c'];
+    await redis.del('connection:a');
+    // Only the second reading has it.
+    await redis.set('connection:late', 's');
     return ['c'];
   };
   const { findings } = await check({ readLive, settleMs: 1 });
-  expect(findings).toMatchObject({ orphans: { ids: ['b'] }, missing: { ids: ['c'] } });
+  expect(findings).toMatchObject({ orphans: { count: 1, ids: ['b'] }, missing: { count: 1, ids: ['c'] } });
   expect(calls).toBe(2);
 });
 

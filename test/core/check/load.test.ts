@@ -42,7 +42,7 @@ test.each([
   ['outOfOrder', { ...NONE, sent: 3, responded: 3, outOfOrder: 1 }],
 ] as const)('%s messages break a threshold, which may be raised', (name, count) => {
   const ended = [{ end: { kind: 'closed' }, count }] as const;
-  const measured = { latenciesMs: [1, 2], openingsMs: [3] };
+  const measured = { latenciesMs: [1, 2], openingsMs: [3], ownDelayMs: 0 };
   const figures = summarizeLoad(ended, { connections: 1, messages: 3 }, measured);
   expect(judgeLoad(figures, RULES, false)).toMatchObject({ verdict: 'broken', broken: [{ name, got: '1' }] });
   const raised = `max${name[0]!.toUpperCase()}${name.slice(1)}`;
@@ -55,7 +55,7 @@ test('connections that did not open, were dropped, or took too long break it, wi
     { end: { kind: 'notOpened', problem: 'HTTP status 503, not 101' }, count: NONE },
     { end: { kind: 'dropped', problem: 'closed with 1012' }, count: { ...NONE, sent: 2, responded: 2 } },
   ] as const;
-  const measured = { latenciesMs: [10, 300], openingsMs: [5] };
+  const measured = { latenciesMs: [10, 300], openingsMs: [5], ownDelayMs: 0.12 };
   const figures = summarizeLoad(ended, { connections: 3, messages: 9 }, measured);
   expect(figures).toMatchObject({ connections: 3, opened: 1, notOpened: 2, dropped: 1, planned: 9, sent: 2 });
   expect(figures.problems).toEqual([
@@ -70,7 +70,11 @@ test('connections that did not open, were dropped, or took too long break it, wi
 });
 
 test('a load without a response, or one that was stopped, is unknown', () => {
-  const figures = summarizeLoad([], { connections: 1, messages: 1 }, { latenciesMs: [], openingsMs: [] });
+  const figures = summarizeLoad(
+    [],
+    { connections: 1, messages: 1 },
+    { latenciesMs: [], openingsMs: [], ownDelayMs: 0 },
+  );
   expect(judgeLoad(figures, { ...RULES, maxP99Ms: 1 }, true)).toEqual({
     verdict: 'unknown',
     broken: [],

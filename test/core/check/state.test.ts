@@ -45,6 +45,13 @@ test('orphans, missing, doubled and state without a connection are named', () =>
   expect(judgeState(findings, raised, true).verdict).toBe('unknown');
 });
 
+test('state of an orphan is state without a connection', () => {
+  expect(compareState(reading('ao', 'ao', 'a'))).toMatchObject({
+    orphans: { ids: ['o'] },
+    stateWithoutConnection: { ids: ['o'] },
+  });
+});
+
 test('without a list of live connections the keys are compared with each other, and the rest is not known', () => {
   expect(compareState(reading('abx', 'ab'))).toEqual({
     stateWithoutConnection: { count: 1, ids: ['x'] },
