@@ -10,6 +10,7 @@ const FOLDERS = [
   'rehearsal/(?:backend|cli|cloud|functions|redeploy|run|stack|tasks|traffic)',
 ];
 const FILES = [
+  'client/goes-through-a-cutover',
   'house/renews-images',
   'lib/(?:api|cdk-app|examples-compile|iam-wildcards|order-of-deployment|passes-validation)',
   'lib/certificates/trusted-authorities',
