@@ -148,6 +148,7 @@ function openTask(index: number, isKept: boolean): SwitchTask {
     release: (order: unknown) => call('POST', ADMIN_PATHS.release, order),
     retarget: (order: unknown) => call('POST', ADMIN_PATHS.retarget, order),
     probe: () => Promise.reject(new Error('not probed')),
+    transferState: () => Promise.reject(new Error('not called')),
     callBackend: () => Promise.reject(new Error('not called')),
     close: () => connection.close(),
   };

@@ -68,6 +68,7 @@ function startTask(index: number, held: (atMs: number) => void): AdminTarget {
     window: (order) => traffic.report(order, now()),
     probe: () => Promise.reject(new Error(`task ${index} has no upstream`)),
     connections: () => ({ connections: [] }),
+    transferState: () => Promise.reject(new Error('not called')),
     callBackend: () => Promise.reject(new Error(`task ${index} has no upstream`)),
     metrics: () => Promise.resolve({ contentType: 'text/plain', body: '' }),
   };

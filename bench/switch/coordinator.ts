@@ -83,6 +83,7 @@ function openTask({ id, home, host, stoppedAtMs }: ListedTask): SwitchTask {
     release: (order) => at('release', () => call('POST', ADMIN_PATHS.release, order), id),
     retarget: (order) => call('POST', ADMIN_PATHS.retarget, order),
     probe: (order) => call<ProbeReport>('POST', ADMIN_PATHS.probe, order),
+    transferState: () => Promise.reject(new Error('not called')),
     callBackend: async (order) =>
       (await callAdmin({
         ...{ address: host, port: ADMIN_PORT, method: 'POST', path: ADMIN_PATHS.backendCall, body: order },

@@ -148,6 +148,7 @@ export const ADMIN_PATHS = {
   probe: '/probe',
   window: '/window',
   backendCall: '/backend-call',
+  stateTransfer: '/state-transfer',
   restart: '/restart',
   metrics: '/metrics',
 } as const;

@@ -1,6 +1,7 @@
 import type { LedgerReport } from '../../core/proxy/admin-api';
 import type { HoldOrder, ReleaseOrder, RetargetOrder } from '../../core/proxy/hold';
 import type { BackendCallOrder, BackendCallReport } from '../../core/proxy/backend-call';
+import type { TransferOrder, TransferReport } from '../../core/proxy/state-transfer';
 import type { ProbeOrder, ProbeReport } from '../../core/proxy/probe';
 import type { Decision } from '../../core/switch/decision';
 import type { Regime } from '../../core/switch/regime';
@@ -66,5 +67,7 @@ export interface TaskSession {
   probe(order: ProbeOrder): Promise<ProbeReport>;
   /** On a connection of its own: it may take long, and no lease waits for it. */
   callBackend(order: BackendCallOrder): Promise<BackendCallReport>;
+  /** On a connection of its own. */
+  transferState(order: TransferOrder): Promise<TransferReport>;
   close(): void;
 }

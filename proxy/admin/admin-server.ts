@@ -25,6 +25,12 @@ import { BackendCallOrder, BackendCallReport, MAX_CALL_MS, readBackendCallOrder 
 import { ProbeOrder, ProbeReport, readProbeOrder } from '../../core/proxy/probe';
 import { RestartOrder, readRestartOrder } from '../../core/proxy/restart';
 import { PROXY_SETTINGS } from '../../core/proxy/settings/settings';
+import {
+  MAX_TRANSFER_WAIT_MS,
+  TransferOrder,
+  TransferReport,
+  readTransferOrder,
+} from '../../core/proxy/state-transfer';
 import { WindowOrder, WindowReport, readWindowOrder } from '../../core/proxy/window';
 import { findDescriptor } from '../data-plane/transport/native';
 import { Problems } from '../../core/validation/problems';
@@ -62,6 +68,7 @@ export interface AdminTarget {
   probe(order: ProbeOrder): Promise<ProbeReport>;
   window(order: WindowOrder): WindowReport | Promise<WindowReport>;
   callBackend(order: BackendCallOrder): Promise<BackendCallReport>;
+  transferState(order: TransferOrder): Promise<TransferReport>;
   metrics(): Promise<{ readonly contentType: string; readonly body: string }>;
   /** Resolves when another generation serves, or with why none does. Absent where none can be started. */
   restart?(order: RestartOrder): Notified;
@@ -144,6 +151,10 @@ const CALLS: ReadonlyMap<string, Call> = new Map(
     [ADMIN_PATHS.backendCall]: {
       ...reading(readBackendCallOrder, async (target, asked) => json(200, await target.callBackend(asked))),
       ...{ decidesItself: true, maxMs: MAX_CALL_MS + TIMES.callMs },
+    },
+    [ADMIN_PATHS.stateTransfer]: {
+      ...reading(readTransferOrder, async (target, asked) => json(200, await target.transferState(asked))),
+      ...{ decidesItself: true, maxMs: MAX_TRANSFER_WAIT_MS + TIMES.callMs },
     },
     [ADMIN_PATHS.restart]: {
       ...reading(readRestartOrder, (target, asked) =>

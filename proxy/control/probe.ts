@@ -2,8 +2,7 @@ import net from 'node:net';
 import type { ProbeOrder, ProbeReport } from '../../core/proxy/probe';
 import type { DecisionStore } from '../../core/switch/decision-store';
 import type { Upstream } from '../data-plane/contract/data-plane';
-import { requestUpstream } from './backend-call';
-import type { Upstreams } from './retarget';
+import { Upstreams, requestUpstream } from '../backend-calls/own-request';
 
 const PROBE_MS = 3_000;
 /** No switch has this epoch: a task shows with it that it may write a decision. */

@@ -47,7 +47,8 @@ import { Mover, PendingMove } from './mover';
 import { Ledger } from '../data-plane/contract/ledger';
 import { LoopGuard } from '../forwarding/loop-guard';
 import { failureResponse, loopDetected, retryLater } from './error-responses';
-import { callBackend } from './backend-call';
+import { callBackend } from '../backend-calls/backend-call';
+import { StateTransfers } from '../backend-calls/state-transfers';
 import { probe } from './probe';
 import { Retarget, listUpstreams } from './retarget';
 import type { DecisionStore } from '../../core/switch/decision-store';
@@ -692,6 +693,7 @@ class Proxy implements StagedProxy {
     const { gate, metrics } = this;
     const { side, upstream, otherUpstream } = this.config;
     const upstreams = listUpstreams(side, upstream, otherUpstream);
+    const transfers = new StateTransfers(upstreams);
     return {
       identity: this.identity,
       report: () => this.report(),
@@ -709,6 +711,7 @@ class Proxy implements StagedProxy {
       retarget: (order) => this.followRetarget(order),
       probe: (order) => probe(order, { upstreams, store: this.store }),
       callBackend: (order) => callBackend(order, upstreams),
+      transferState: (order) => transfers.follow(order),
       window: (order) => this.ledgers.recent.report(order, this.clock.nowMs()),
       metrics: async () => ({ contentType: metrics.contentType, body: await metrics.metrics() }),
     };

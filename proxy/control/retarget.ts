@@ -1,8 +1,6 @@
 import type { Side } from '../../core/traffic/weights';
+import type { Upstreams } from '../backend-calls/own-request';
 import type { Upstream } from '../data-plane/contract/data-plane';
-
-/** The upstreams of a proxy: its own side's, and the other side's where one is configured. */
-export type Upstreams = Readonly<Partial<Record<Side, Upstream>>>;
 
 /** @param other the setting `other_upstream` */
 export function listUpstreams(own: Side, upstream: Upstream, other: Upstream | undefined): Upstreams {

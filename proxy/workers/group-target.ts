@@ -14,16 +14,18 @@ import {
 } from '../../core/proxy/hold';
 import { ConnectionPage, ConnectionQuery, WorkerPage, joinPages, queryFor } from '../../core/proxy/connection-list';
 import type { BackendCallOrder, BackendCallReport } from '../../core/proxy/backend-call';
+import type { TransferOrder, TransferReport } from '../../core/proxy/state-transfer';
 import type { ProbeOrder, ProbeReport } from '../../core/proxy/probe';
 import type { Outcome } from '../../core/switch/decision';
 import type { DecisionStore } from '../../core/switch/decision-store';
 import type { Side } from '../../core/traffic/weights';
 import { orderRejections } from '../admin/metrics';
 import { DecisionWatch } from '../control/decision-watch';
-import { callBackend } from '../control/backend-call';
+import { callBackend } from '../backend-calls/backend-call';
+import { StateTransfers } from '../backend-calls/state-transfers';
 import { probe } from '../control/probe';
 import { SHUTTING_DOWN } from '../control/proxy';
-import type { Upstreams } from '../control/retarget';
+import type { Upstreams } from '../backend-calls/own-request';
 import {
   NO_COUNTERS,
   activeSum,
@@ -85,6 +87,7 @@ export class GroupTarget implements AdminTarget {
   /** Those that are ended if they do not follow a retarget soon. */
   private readonly late = new Set<Member>();
   private turn: Promise<unknown> = Promise.resolve();
+  private readonly transfers: StateTransfers;
 
   private readonly decisions: DecisionWatch | undefined;
   /** Those that were rejected here, and reached no worker. */
@@ -92,7 +95,8 @@ export class GroupTarget implements AdminTarget {
   private cancelLease: () => void = () => undefined;
 
   constructor(private readonly options: GroupTargetOptions) {
-    const { store, clock, log } = options;
+    const { store, clock, log, upstreams } = options;
+    this.transfers = new StateTransfers(upstreams);
     this.estate = new Estate(() => clock.nowMs());
     const heard = (epoch: number, outcome: Outcome) => void this.decided(epoch, outcome);
     this.decisions = store && new DecisionWatch({ store, clock, log, name: this.identity, decided: heard });
@@ -277,6 +281,11 @@ export class GroupTarget implements AdminTarget {
 
   callBackend(order: BackendCallOrder): Promise<BackendCallReport> {
     return callBackend(order, this.options.upstreams);
+  }
+
+  /** By the primary, whose hands are free. */
+  transferState(order: TransferOrder): Promise<TransferReport> {
+    return this.transfers.follow(order);
   }
 
   retarget(order: RetargetOrder): Promise<string | undefined> {

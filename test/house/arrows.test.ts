@@ -7,6 +7,7 @@ const ROOT = resolve(__dirname, '../..');
 /** A room, the rooms that it may import, and the packages. `node:` stands for Node's own modules. */
 const ROOMS: Record<string, { readonly rooms: readonly string[]; readonly packages: readonly string[] }> = {
   core: { rooms: [], packages: [] },
+  app: { rooms: ['core'], packages: ['node:'] },
   lib: { rooms: ['core'], packages: ['aws-cdk-lib', 'constructs', 'node:'] },
   lambda: { rooms: ['core'], packages: ['node:', 'selfsigned'] },
   proxy: { rooms: ['core'], packages: ['node:', 'pino', 'prom-client', 'selfsigned', 'yaml'] },

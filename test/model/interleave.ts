@@ -246,6 +246,7 @@ class Interleaving {
       }),
       retarget: mine((order) => task.retarget(order)),
       probe: mine(() => task.probe()),
+      transferState: mine((order) => task.transferState(order)),
       callBackend: mine((order) => task.callBackend(order)),
       close: () => undefined,
     });

@@ -3,6 +3,7 @@ import { ADMIN_PATHS, LedgerReport, LookReport } from '../../../core/proxy/admin
 import type { WindowOrder } from '../../../core/proxy/window';
 import { own } from '../../../core/validation/own';
 import type { BackendCallReport } from '../../../core/proxy/backend-call';
+import type { TransferReport } from '../../../core/proxy/state-transfer';
 import type { ProbeReport } from '../../../core/proxy/probe';
 import { SIDES, Side } from '../../../core/traffic/weights';
 import { CutoverConfig } from '../../../core/cutover/cutover-config';
@@ -216,6 +217,8 @@ function openTask({ home, task, isKept }: FoundTask, call: Call): SwitchTask {
         : ask<ProbeReport>('POST', ADMIN_PATHS.probe, order),
     callBackend: (order) =>
       askApart<BackendCallReport>(ADMIN_PATHS.backendCall, order, order.timeoutMs + CALL_MARGIN_MS),
+    transferState: (order) =>
+      askApart<TransferReport>(ADMIN_PATHS.stateTransfer, order, order.waitMs + CALL_MARGIN_MS),
     close: () => connection.close(),
   };
   return { ...named, session };

@@ -2,6 +2,7 @@ import type { LedgerReport } from '../../../core/proxy/admin-api';
 import { NO_CONNECTIONS, NOTHING_ENDED } from '../../../core/proxy/connections';
 import { SWITCH_FIELDS, SwitchPlan } from '../../../core/plan/switch-plan';
 import type { BackendCallOrder, BackendCallReport } from '../../../core/proxy/backend-call';
+import type { TransferOrder, TransferReport } from '../../../core/proxy/state-transfer';
 import type { ProbeReport } from '../../../core/proxy/probe';
 import type { Decision } from '../../../core/switch/decision';
 import { FIRST_REGIME, Regime, startUnder } from '../../../core/switch/regime';
@@ -160,6 +161,16 @@ export class MemoryTask implements TaskSession {
   async callBackend(order: BackendCallOrder): Promise<BackendCallReport> {
     await this.reach('callBackend');
     return this.called(order);
+  }
+
+  /** What a transfer through this task comes to. */
+  transferred: (order: TransferOrder) => TransferReport | Promise<TransferReport> = () => {
+    throw new Error('no transfer');
+  };
+
+  async transferState(order: TransferOrder): Promise<TransferReport> {
+    await this.reach('transferState');
+    return this.transferred(order);
   }
 
   close(): void {

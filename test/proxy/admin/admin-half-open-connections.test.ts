@@ -16,6 +16,7 @@ const TARGET = {
     window: () => Promise.reject(new Error('not asked')),
     probe: () => Promise.reject(new Error('not probed')),
     connections: () => ({ connections: [] }),
+    transferState: () => Promise.reject(new Error('not called')),
     callBackend: () => Promise.reject(new Error('not called')),
     metrics: () => Promise.resolve({ contentType: 'text/plain', body: '' }),
   },

@@ -26,6 +26,7 @@ async function cloud(changes: Partial<AdminTarget> = {}) {
     window: () => Promise.reject(new Error('not asked')),
     probe: () => Promise.reject(new Error('not probed')),
     connections: () => ({ connections: [] }),
+    transferState: () => Promise.reject(new Error('not called')),
     callBackend: () => Promise.reject(new Error('not called')),
     metrics: () => Promise.resolve({ contentType: 'text/plain; version=0.0.4', body: 'up 1\n' }),
     ...changes,

@@ -85,6 +85,7 @@ function openTask(id: string, port: number): SwitchTask {
     release: (order) => call('POST', ADMIN_PATHS.release, order),
     retarget: (order) => call('POST', ADMIN_PATHS.retarget, order),
     probe: async (order) => (await call('POST', ADMIN_PATHS.probe, order)) as unknown as ProbeReport,
+    transferState: () => Promise.reject(new Error('not called')),
     callBackend: async (order) =>
       (await callAdmin({
         ...{ address: '127.0.0.1', port, method: 'POST', path: ADMIN_PATHS.backendCall, body: order },

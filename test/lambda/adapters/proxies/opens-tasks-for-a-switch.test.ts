@@ -47,6 +47,7 @@ async function startProcess(identity: string, port = 0) {
     window: ({ after }) => ({ aheadSeconds: after, all: NO_WINDOW, routes: {}, segments: {} }),
     probe: () => Promise.resolve({ wallMs: 1, tookMs: 1, status: 200 }),
     connections: () => ({ connections: [] }),
+    transferState: () => Promise.reject(new Error('not called')),
     callBackend: () => Promise.resolve({ status: 200, body: 'called' }),
     metrics: () => Promise.resolve({ contentType: 'text/plain', body: '' }),
   });

@@ -45,6 +45,7 @@ async function startTasks(...known: (readonly string[])[]) {
       window: () => Promise.reject(new Error('not asked')),
       probe: () => Promise.reject(new Error('not probed')),
       connections: () => ({ connections: [] }),
+      transferState: () => Promise.reject(new Error('not called')),
       callBackend: () => Promise.reject(new Error('not called')),
       metrics: () => Promise.resolve({ contentType: 'text/plain', body: '' }),
     });
