@@ -45,7 +45,8 @@ export class Imports {
     running.body = body;
     let rest: Buffer = Buffer.alloc(0);
     for await (const chunk of body) {
-      if (running.body !== body) throw new ImportError(`another request of the import '${id}' took its place`);
+      if (this.running !== running || running.body !== body)
+        throw new ImportError(`another request of the import '${id}' took its place`);
       const all = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
       const end = all.lastIndexOf(LF) + 1;
       if (end > 0) this.applyLines(running, all.subarray(0, end));

@@ -8,7 +8,7 @@ import { PROXY_NODE_OPTIONS } from '../lib/shared/assets';
 import { EXIT_CODES } from '../core/errors/exit-codes';
 import { listSettingFlags } from '../core/proxy/settings/describe-settings';
 import { AnyAsked, formatFaults, listFaultRows, listSpellings, parseAsked } from '../rehearsal/faults/describe';
-import { STRATEGIES, StrategyName } from '../rehearsal/run/plan';
+import { STATES, STRATEGIES, StateName, StrategyName } from '../rehearsal/run/plan';
 import { shellWord } from '../rehearsal/report/shell-word';
 import { TRUST_OPTION } from '../rehearsal/stack/trust';
 import { addAdoptCommand } from './adopt';
@@ -50,6 +50,7 @@ interface RehearseFlags {
   readonly parameter?: ReadonlyMap<string, string>;
   readonly plan?: string;
   readonly strategy?: StrategyName;
+  readonly state?: StateName;
   readonly source?: string;
   readonly target?: string;
   readonly scenario?: string;
@@ -151,6 +152,11 @@ function addRehearseCommand(cli: Command, done: (exitCode: number) => void): voi
     .addOption(
       new Option('--strategy <name>', "how the traffic moves, in place of the plan's own").choices(
         Object.keys(STRATEGIES),
+      ),
+    )
+    .addOption(
+      new Option('--state <name>', "how the state of the rehearsal's own backends goes along in a switch").choices(
+        Object.keys(STATES),
       ),
     )
     .option('--source <url>', "your own source backend instead of the rehearsal's")

@@ -33,6 +33,7 @@ export {
   SwitchHookTimeouts,
   SwitchProbeWrite,
 } from './plan/switch-hook';
+export { HttpStateTransferProps, StateTransfer, StateTransferOptions } from './plan/state-transfer';
 export { ConnectionMoves } from './traffic/connection-moves';
 export { CutoverProps } from './cutover/cutover-props';
 export {

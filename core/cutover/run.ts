@@ -17,6 +17,7 @@ import type { MoveTally } from '../judge/move-tally';
 import { SideCounts } from '../judge/tally';
 import { Watch } from '../judge/watch';
 import type { LookRecord } from '../judge/look-record';
+import type { StatePreparation } from '../state/preparation';
 import type { SwitchRecord } from '../switch/switch-record';
 import { Side, Weights } from '../traffic/weights';
 
@@ -59,6 +60,8 @@ export interface CutoverRun {
   /** Of the side that is left at the verdict of the last stage: what its tasks lose from then on is of the drain. */
   readonly judgedCounts?: Pick<SideCounts, 'lost' | 'unknown'> & { readonly kinds?: KindEndings };
   readonly drain?: DrainProgress;
+  /** The copy of the application's state before a hold, of a plan whose switch takes it along. */
+  readonly preparation?: StatePreparation | undefined;
   /** The attempts to switch, of a plan that does: the last ones, and those of the rollback. */
   readonly switches?: readonly SwitchRecord[];
   /**

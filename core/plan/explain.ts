@@ -23,6 +23,7 @@ import { RollbackPace, isPaced, measurePace } from './rollback-pace';
 import { LOOK_SECONDS } from './looking';
 import { formatWindow } from './windows-plan';
 import { Stage, findMaximumBake } from './stages';
+import type { StatePlan } from './state-plan';
 import type { SwitchPlan } from './switch-plan';
 
 /** What a plan means, as numbers. */
@@ -186,7 +187,8 @@ function describeSwitch(plan: SwitchPlan, { from, to }: Direction): string[] {
   ].map((line) => line.replace('{from}', from).replace('{to}', to));
 }
 
-function describeHook({ hook }: SwitchPlan): string[] {
+function describeHook({ hook, state }: SwitchPlan): string[] {
+  if (state) return describeState(state);
   if (!hook) return [];
   const parts = DECIDING_PARTS.filter((part) => hasPart(hook, part)).map(
     (part) => `${part} (${hook.timeoutMs[part]} ms)`,
@@ -194,6 +196,17 @@ function describeHook({ hook }: SwitchPlan): string[] {
   const by = hook.functionArn ?? 'the backends, by HTTP';
   const thaw = hasPart(hook, 'thaw') ? ` After it the side that serves is thawed (${hook.timeoutMs.thaw} ms).` : '';
   return [`Before the decision the hook is called at ${by}: ${parts.join(', ')}.${thaw}`];
+}
+
+function describeState(state: StatePlan): string[] {
+  const { http, functionArn, timeoutMs, prepareSeconds, probeWrite } = state;
+  const by = http ? `the proxies copy it from ${http.path} of one backend to the other` : `${functionArn} is called`;
+  const parts = DECIDING_PARTS.filter((part) => part !== 'probeWrite' || probeWrite);
+  const listed = parts.map((part) => `${part} (${timeoutMs[part]} ms)`).join(', ');
+  return [
+    `The state of the application goes along: ${by}, up to ${formatSeconds(prepareSeconds)} before requests are held.`,
+    `In the hold: ${listed}. Both sides must hold the same, or the switch is aborted and what was copied is discarded.`,
+  ];
 }
 
 const ON_HOOK_FAILURE: Readonly<Record<ReturnType<typeof findOnFailure>, string>> = {

@@ -1,4 +1,3 @@
-import type { HookPart } from '../switch/hook';
 import type { Fields, FieldValues, IntegerField, ObjectField, TextField } from '../validation/fields';
 import type { Problems } from '../validation/problems';
 import { requestPath } from '../validation/request-path';
@@ -17,7 +16,7 @@ export const FUNCTION_ARN_PATTERN =
   '^arn:aws[a-z-]{0,12}:lambda:[a-z0-9-]{1,30}:[0-9]{12}:function:[A-Za-z0-9_-]{1,64}(:([$]LATEST|[A-Za-z0-9_-]{1,128}))?$';
 export const FUNCTION_ARN_RULE = 'the ARN of a Lambda function, with a version or an alias if need be';
 
-const FUNCTION_ARN = {
+export const FUNCTION_ARN = {
   kind: 'text',
   isOptional: true,
   pattern: FUNCTION_ARN_PATTERN,
@@ -27,6 +26,36 @@ const FUNCTION_ARN = {
 
 const limit = (ms: number, sentence: string) =>
   ({ kind: 'integer', min: 50, max: 25_000, default: ms, unit: 'ms', sentence }) as const satisfies IntegerField;
+
+export const PROBE_WRITE = {
+  kind: 'object',
+  isOptional: true,
+  sentence:
+    'A write that is tried at the side that is frozen, and must be rejected. Without it a freeze counts as no fence. Preflight tries it at the source, which must accept it: it must do no harm.',
+  fields: {
+    method: {
+      kind: 'choice',
+      values: ['POST', 'PUT', 'PATCH', 'DELETE'],
+      default: 'POST',
+      sentence: 'Its method. Its body is empty.',
+    },
+    path: {
+      kind: 'text',
+      pattern: HOOK_PATH.pattern,
+      rule: HOOK_PATH.rule,
+      sentence: 'Its path. A status of 400 or more rejects it.',
+    },
+  },
+} as const satisfies ObjectField;
+
+/** Of each part of a hook, and of a transfer of state. */
+export const PART_LIMITS = {
+  freeze: limit(1_000, 'For `freeze`.'),
+  probeWrite: limit(500, 'For the probe write.'),
+  transfer: limit(1_000, 'For `transfer`.'),
+  verify: limit(1_000, 'For `verify`.'),
+  thaw: { ...limit(1_000, 'For each of three attempts of `thaw`.'), max: 3_000 },
+} as const satisfies Fields;
 
 const HOOK_FIELDS = {
   functionArn: FUNCTION_ARN,
@@ -47,36 +76,11 @@ const HOOK_FIELDS = {
       },
     },
   },
-  probeWrite: {
-    kind: 'object',
-    isOptional: true,
-    sentence:
-      'A write that is tried at the side that is frozen, and must be rejected. Without it a freeze counts as no fence. Preflight tries it at the source, which must accept it: it must do no harm.',
-    fields: {
-      method: {
-        kind: 'choice',
-        values: ['POST', 'PUT', 'PATCH', 'DELETE'],
-        default: 'POST',
-        sentence: 'Its method. Its body is empty.',
-      },
-      path: {
-        kind: 'text',
-        pattern: HOOK_PATH.pattern,
-        rule: HOOK_PATH.rule,
-        sentence: 'Its path. A status of 400 or more rejects it.',
-      },
-    },
-  },
+  probeWrite: PROBE_WRITE,
   timeoutMs: {
     kind: 'object',
     sentence: 'The limit of each part. Those before the decision must fit into `maxPauseMs` together.',
-    fields: {
-      freeze: limit(1_000, 'For `freeze`.'),
-      probeWrite: limit(500, 'For the probe write.'),
-      transfer: limit(1_000, 'For `transfer`.'),
-      verify: limit(1_000, 'For `verify`.'),
-      thaw: { ...limit(1_000, 'For each of three attempts of `thaw`.'), max: 3_000 },
-    },
+    fields: PART_LIMITS,
   },
 } as const satisfies Fields;
 
@@ -97,7 +101,10 @@ export const DECIDING_PARTS = ['freeze', 'probeWrite', 'transfer', 'verify'] as 
 export const THAW_ATTEMPTS = 3;
 
 /** Whether it has this part: a function is called for each. */
-export function hasPart({ functionArn, http, probeWrite }: HookPlan, part: Exclude<HookPart, 'check'> | 'probeWrite') {
+export function hasPart(
+  { functionArn, http, probeWrite }: HookPlan,
+  part: 'freeze' | 'transfer' | 'verify' | 'thaw' | 'probeWrite',
+) {
   if (part === 'probeWrite') return probeWrite !== undefined;
   return functionArn !== undefined || http?.[part] !== undefined;
 }
@@ -118,6 +125,17 @@ export function checkHook(name: string, hook: HookPlan, maxPauseMs: number, prob
   if (probeWrite && !hasPart(hook, 'freeze') && !problems.isAbout(`${name}.http`))
     problems.add(`${name}.http.freeze`, 'given with a probeWrite', undefined);
   const parts = DECIDING_PARTS.filter((part) => hasPart(hook, part));
+  checkPause(name, parts, timeoutMs, maxPauseMs, problems);
+}
+
+/** What is called while requests wait must fit into the longest pause. */
+export function checkPause(
+  name: string,
+  parts: readonly (typeof DECIDING_PARTS)[number][],
+  timeoutMs: HookPlan['timeoutMs'],
+  maxPauseMs: number,
+  problems: Problems,
+): void {
   const sumMs = parts.reduce((sum, part) => sum + timeoutMs[part], 0);
   if (sumMs <= maxPauseMs) return;
   const rule = `at most ${maxPauseMs} ms ('switch.maxPauseMs') for ${parts.join(', ')} together`;

@@ -7,3 +7,6 @@ export const QUIET_LOOK_SECONDS = 15;
  * No wait with traffic on the side that gets it is longer, or no one would look at the end of it.
  */
 export const MAX_LOOKING_SECONDS = 840;
+
+/** One invocation of the step that switches follows a copy before the hold for so long. */
+export const PREPARE_LOOK_SECONDS = 15;

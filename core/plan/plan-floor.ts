@@ -148,8 +148,9 @@ function checkSwitch({ switch: given, strategy }: Plan, { switch: floor }: Plan,
   for (const name of ['fence', 'pointOfNoReturn', 'rollback'] as const) {
     if (given[name] !== floor[name]) problems.add(`switch.${name}`, `${floor[name]}, as deployed`, given[name]);
   }
-  if (JSON.stringify(given.hook) !== JSON.stringify(floor.hook)) {
-    problems.add('switch.hook', 'as deployed: it is called with the rights of the cutover', given.hook);
+  for (const name of ['hook', 'state'] as const) {
+    if (JSON.stringify(given[name]) === JSON.stringify(floor[name])) continue;
+    problems.add(`switch.${name}`, 'as deployed: it is called with the rights of the cutover', given[name]);
   }
 }
 

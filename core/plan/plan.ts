@@ -10,13 +10,14 @@ import {
 } from '../approval/approval';
 import { exchangeWeights, findDirection } from './direction';
 import { JUDGE_FIELD, JudgePlan } from './judge-plan';
-import { MAX_LOOKING_SECONDS } from './looking';
+import { MAX_LOOKING_SECONDS, PREPARE_LOOK_SECONDS } from './looking';
 import { DEFAULT_STAGES, STAGES_FIELD, Stage, expandStages, findMaximumBake } from './stages';
 import { WINDOWS_FIELD, Window, WindowWaits, measureWaits } from './windows-plan';
 import { PACE_FIELD, RollbackPace, checkPace } from './rollback-pace';
 import { STICKINESS_FIELD, StickinessPlan, checkStickiness, keepLooks } from './stickiness-plan';
 import { checkHook } from './hook-plan';
 import { HOOKS_FIELD, PhaseHook, countHookCalls, sumHookSeconds } from './phase-hooks';
+import { checkState } from './state-plan';
 import { SWITCH_FIELD, SwitchPlan } from './switch-plan';
 import { DRAIN_FIELD, DrainOrder, HEALTH_PATH } from '../proxy/admin-api';
 import { CONNECTION_KINDS, eachKind } from '../proxy/connections';
@@ -314,6 +315,10 @@ function forStrategy(read: FieldValues<typeof PLAN_FIELDS>, value: unknown, prob
   }
   if (switching.hook && !problems.isAbout('switch.hook'))
     checkHook('switch.hook', switching.hook, switching.maxPauseMs, problems);
+  if (switching.state && !problems.isAbout('switch.state')) {
+    checkState('switch.state', switching.state, switching.maxPauseMs, problems);
+    if (switching.hook) problems.add('switch.state', "absent where there is a 'switch.hook'", 'both');
+  }
   return { ...plan, switch: switching };
 }
 
@@ -492,7 +497,7 @@ type LookedFor = 'switches' | 'confirms' | 'bakes' | 'approvals' | 'returns' | '
 export function countLooks(plan: Plan): Record<LookedFor, number> {
   const { stages, pollSeconds, confirmTimeoutSeconds, approval } = plan;
   return {
-    switches: plan.switch?.attempts ?? 0,
+    switches: plan.switch ? plan.switch.attempts * (1 + preparationLooks(plan.switch)) : 0,
     confirms: stages.length * Math.ceil(confirmTimeoutSeconds / CONFIRM_POLL_SECONDS),
     bakes: Math.ceil(findLongestBakes(plan) / pollSeconds),
     approvals: approvalLooks(approval, stages.length, pollSeconds),
@@ -501,6 +506,11 @@ export function countLooks(plan: Plan): Record<LookedFor, number> {
     hooks: countHookLooks(plan),
     drain: MAX_DRAIN_LOOKS,
   };
+}
+
+/** The copy of an application's state before the hold is looked at so often. */
+function preparationLooks({ state }: SwitchPlan): number {
+  return state ? Math.ceil(state.prepareSeconds / PREPARE_LOOK_SECONDS) : 0;
 }
 
 /** The judge asks a person at the most so often. Each escalation takes some 550 events of what is kept for retries and the rollback. */

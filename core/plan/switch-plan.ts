@@ -1,4 +1,5 @@
 import { HOOK_FIELD } from './hook-plan';
+import { STATE_FIELD } from './state-plan';
 import type { BooleanField, ChoiceField, Fields, FieldValues, ObjectField } from '../validation/fields';
 
 /** What becomes of the writes of the side that was switched to when a cutover rolls back after the commit, or by `drainshift rollback`. */
@@ -7,7 +8,7 @@ const POINT_OF_NO_RETURN = {
   values: ['undecided', 'shared', 'acceptLoss'],
   default: 'undecided',
   sentence:
-    'What becomes of the writes of the side that was switched to when traffic leaves it again after the commit: both sides have the same store (`shared`), or they are lost (`acceptLoss`). A plan with `undecided` is rejected.',
+    'What becomes of the writes of the side that was switched to when traffic leaves it again after the commit: both sides have the same store, or `state` takes them along (`shared`), or they are lost (`acceptLoss`). A plan with `undecided` is rejected.',
 } as const satisfies ChoiceField;
 
 const DRY_RUN = {
@@ -83,6 +84,7 @@ export const SWITCH_FIELDS = {
       'How many waiting requests each proxy task releases in the first second, twice as many in each further one. 0: all at once.',
   },
   hook: HOOK_FIELD,
+  state: STATE_FIELD,
   rollback: {
     kind: 'choice',
     values: ['automatic', 'ask'],

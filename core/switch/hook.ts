@@ -2,9 +2,10 @@ import type { Side } from '../traffic/weights';
 import { oneLine } from '../text/one-line';
 
 /**
- * What a hook is called for. `check` is of the preflight, and of a Lambda function alone: nothing may change.
+ * What a hook is called for. `check` is of the preflight, and of a Lambda function alone: nothing may change. `prepare` and `discard` are
+ * of a transfer of state: the copy before the hold, and what takes it back behind an abort.
  */
-export type HookPart = 'check' | 'freeze' | 'transfer' | 'verify' | 'thaw';
+export type HookPart = 'check' | 'prepare' | 'freeze' | 'transfer' | 'verify' | 'thaw' | 'discard';
 
 /** The body of a call over HTTP, and the event of a Lambda function. */
 export interface HookCall {
@@ -26,6 +27,11 @@ export interface HookCallRecord {
   readonly part: HookPart | 'probeWrite';
   readonly side: Side;
   readonly tookMs: number;
+  /** Of state that was copied, and where the application counts them its keys. */
+  readonly bytes?: number;
+  readonly keys?: number;
+  /** How often a copy went on behind a connection that broke. */
+  readonly resumed?: number;
   /** Why it counts as failed. */
   readonly problem?: string;
 }

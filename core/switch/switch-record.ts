@@ -42,8 +42,10 @@ export interface SwitchRecord {
   readonly streams?: { readonly closed: StreamCounts; readonly forced: StreamCounts };
   /** Connections that left their backend before the decision and joined the one that it led to. Absent where no task says so. */
   readonly moves?: SwitchMoves;
-  /** The calls of the hook, in their order. */
+  /** The calls of the hook, in their order; of a transfer of state the copy before the hold first. */
   readonly hook?: readonly HookCallRecord[];
+  /** The side at which state that was copied may be left behind an abort: it could not be discarded. */
+  readonly left?: Side;
   /** The side that serves, and that a hook may have left frozen: its thaw failed. */
   readonly frozen?: Side;
   readonly heldMs?: number;

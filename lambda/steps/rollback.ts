@@ -152,6 +152,10 @@ async function goBack(
   const intended = forwardFor(given.plan.initialWeights, ports.loadBalancer.groupArns, initial.stickiness);
   const started: CutoverRun = { ...(run.rollback ? run : beginRollback(run, nowMs)), intended };
   const hasSwitched = run.switches !== given.switches;
+  if (switched.kind === 'copies') {
+    if (hasSwitched) await announceSwitch(run, ports);
+    return { ...started, verdict: 'wait', waitSeconds: 1 };
+  }
   // What it did would be lost with a step that is cut short.
   if (hasSwitched && timeLeftMs() < AFTER_SWITCH_MS) {
     await announceSwitch(run, ports);
@@ -185,7 +189,7 @@ interface Going extends Asked {
   readonly run: CutoverRun;
   readonly started: CutoverRun;
   readonly intended: Forward;
-  readonly switched: SwitchedBack;
+  readonly switched: Exclude<SwitchedBack, { readonly kind: 'copies' }>;
 }
 
 async function goOn(

@@ -3,22 +3,27 @@ import { callHooksFirst } from '../../core/cutover/hooks';
 import { waitForWindow } from '../../core/cutover/window';
 import { findDirection } from '../../core/plan/direction';
 import type { SwitchPlan } from '../../core/plan/switch-plan';
+import { beginAgain } from '../../core/state/preparation';
 import type { Regime } from '../../core/switch/regime';
 import type { SwitchRecord } from '../../core/switch/switch-record';
 import type { Ports } from '../contract/ports';
 import { settle } from '../contract/settle';
 import { timeLeftMs } from '../contract/time-left';
+import { prepareState } from '../state/prepare';
 import { announce } from '../shared/announce';
 import { createHandler, holdsLock, withLock } from '../shared/step';
 import { findDeployments, recallSuspended, resumeScaling, withScalingSuspended } from '../shared/scaling';
 import { switchOver } from '../switch/switch-over';
-import { findHook, noteSwitch, switchPorts } from '../switch/switch-ports';
+import { discardState } from '../switch/discard-state';
+import { findCopied, findHook, noteSwitch, switchPorts } from '../switch/switch-ports';
 import { findProbe } from '../switch/switch-probe';
 import { thawLeft } from '../switch/switch-thaw';
 import { setWeights } from './shift';
 
 /** What the weights take: the rules, the tasks of both sides, the lock. A step that has less leaves them to the next look. */
 const WEIGHTS_MS = 14_000;
+/** A copy that was done so soon has left the step its time. */
+const QUICK_COPY_MS = 2_000;
 
 /**
  * One attempt to switch, or what follows one that was committed: the weights. The proxies of both sides forward to the
@@ -40,9 +45,37 @@ async function makeSwitch(given: CutoverRun, ports: Ports): Promise<CutoverRun> 
   const point = { when: 'beforeShift', stage: 1, attempt: (run.switches?.length ?? 0) + 1 } as const;
   const hooked = callHooksFirst(run, [point], 'switch');
   if (hooked !== run) return hooked;
+  const prepared = await prepare(run, plan, ports);
+  if (!prepared.isReady) return prepared.run;
   const deployments = await findDeployments(ports);
   if (deployments.length > 0) return rollBack(run, 'SwitchAborted', deployments.join('\n'));
-  return withScalingSuspended(run, ports, (held) => attempt(held, plan, ports));
+  return withScalingSuspended(prepared.run, ports, (held) => attempt(held, plan, ports));
+}
+
+/** The state of the application is copied while the side that is left serves: the hold copies what has changed since. */
+async function prepare(
+  run: CutoverRun,
+  plan: SwitchPlan,
+  ports: Ports,
+): Promise<{ readonly run: CutoverRun; readonly isReady: boolean }> {
+  if (!plan.state) return { run, isReady: true };
+  const beganMs = ports.now();
+  const place = { ...findDirection(run.plan), attempt: (run.switches?.length ?? 0) + 1 };
+  const prepared = await prepareState(run, place, ports);
+  const { preparation } = prepared;
+  const noted = { ...run, preparation };
+  const waits = (waitSeconds: number, next: CutoverRun = noted) =>
+    ({ run: { ...next, verdict: 'wait', waitSeconds }, isReady: false }) as const;
+  if (prepared.kind === 'copying') return waits(1);
+  // The attempt has the time of a whole step.
+  if (prepared.kind === 'ready')
+    return ports.now() - beganMs < QUICK_COPY_MS ? { run: noted, isReady: true } : waits(1);
+  const notDone = await discardState(noted, ports);
+  const left = notDone === undefined ? '' : `; ${notDone}`;
+  const message = `the state must be copied to the ${place.to} before the hold, got: ${prepared.why}${left}`;
+  const again = beginAgain(prepared.preparation, ports.now());
+  if (again.failures >= plan.attempts) return { run: rollBack(noted, 'SwitchAborted', message), isReady: false };
+  return waits(plan.attemptSeconds, note({ ...run, preparation: again }, ports.now(), 'Switch', { copy: message }));
 }
 
 async function attempt(run: CutoverRun, plan: SwitchPlan, ports: Ports): Promise<CutoverRun> {
@@ -53,8 +86,9 @@ async function attempt(run: CutoverRun, plan: SwitchPlan, ports: Ports): Promise
   const { to } = findDirection(run.plan);
   const probe = findProbe(run, ports);
   const { moves } = run.plan.drain;
-  const asked = { to, execution, plan, findStop, probe, moves, probesEachTask: true, ...findHook(plan, ports) };
-  const record = await switchOver(asked, switchPorts(ports));
+  const asked = { to, execution, plan, findStop, probe, moves, probesEachTask: true };
+  const hook = findHook(plan, ports, findCopied(execution, run.preparation));
+  const record = await switchOver({ ...asked, ...hook }, switchPorts(ports));
   if (!record) return withoutRecord(run, ports);
   const noted = noteSwitch(run, record, ports.now());
   // A step that is cut short from here on is repeated with what it was given: what it did is in the lock.

@@ -1,3 +1,5 @@
+import { STATE_PARTS, statePath } from '../../core/state/http-contract';
+import { findStateHook } from '../../core/plan/state-plan';
 import { HookPlan, hasPart } from '../../core/plan/hook-plan';
 import { findDirection } from '../../core/plan/direction';
 import type { CutoverRun } from '../../core/cutover/run';
@@ -30,12 +32,14 @@ export async function thawFindings(run: CutoverRun, ports: Ports): Promise<Findi
  * @param mayWrite whether the probe write is made
  */
 export async function hookFindings({ plan, execution }: CutoverRun, ports: Ports, mayWrite = true): Promise<Finding[]> {
-  const hook = plan.switch?.hook;
+  const { state } = plan.switch ?? {};
+  const hook = state ? findStateHook(state) : plan.switch?.hook;
   if (!hook) return [];
+  const paths = STATE_PARTS.flatMap((part) => (state?.http ? statePath(state.http.path, part) : []));
   const way = findDirection(plan);
   const [ofFunction, ofBackends] = await Promise.all([
     checkFunction(hook, { execution, ...way }, ports),
-    checkBackends(hook, mayWrite ? way.from : undefined, ports),
+    checkBackends(hook, paths, mayWrite ? way.from : undefined, ports),
   ]);
   return firstLines([...ofFunction, ...ofBackends]).map((message) => ({ code: 'SwitchAborted', message }));
 }
@@ -54,7 +58,12 @@ async function checkFunction(
 }
 
 /** Their `X-Drainshift-Epoch` is 0 in a store without a switch, and after one the last that was committed. */
-async function checkBackends(hook: HookPlan, from: Side | undefined, ports: Ports): Promise<string[]> {
+async function checkBackends(
+  hook: HookPlan,
+  more: readonly string[],
+  from: Side | undefined,
+  ports: Ports,
+): Promise<string[]> {
   if (!hook.http && !hook.probeWrite) return [];
   const stored = await settle(() => ports.switches.readRegime());
   const epoch = 'value' in stored ? stored.value.regime.committed : 0;
@@ -64,7 +73,7 @@ async function checkBackends(hook: HookPlan, from: Side | undefined, ports: Port
   const [task] = sessions;
   try {
     if (!task) return [`'switch.hook' must be called through a proxy task, got none`];
-    const calls = [...listOptions(hook), ...(from ? listWrites(hook, from) : [])].map((each) =>
+    const calls = [...listOptions(hook, more), ...(from ? listWrites(hook, from) : [])].map((each) =>
       tryCall(each, task, { host: ports.smoke.host, epoch }),
     );
     return (await Promise.all(calls)).flat();
@@ -81,8 +90,8 @@ interface TriedCall {
 }
 
 /** A switch back calls the other side. */
-function listOptions({ http }: HookPlan): TriedCall[] {
-  const paths = [...new Set(Object.values(http ?? {}).flatMap((path) => path ?? []))];
+function listOptions({ http }: HookPlan, more: readonly string[]): TriedCall[] {
+  const paths = [...new Set([...Object.values(http ?? {}).flatMap((path) => path ?? []), ...more])];
   const rule = 'a path of the hook';
   return paths.flatMap((path) => SIDES.map((to) => ({ to, method: 'OPTIONS' as const, path, rule })));
 }

@@ -18,13 +18,20 @@ export class HookRun {
   isFenced = false;
   /** The side that could not be thawed. */
   frozen: Side | undefined;
-  readonly calls: HookCallRecord[] = [];
+  /** The side at which state that was copied may be left. */
+  left: Side | undefined;
+  readonly calls: HookCallRecord[];
   private readonly stop = new AbortController();
   private ended: Settled<void> | undefined;
   /** The part that is at work. */
   private atWork: Promise<unknown> = Promise.resolve();
 
-  constructor(private readonly hook: SwitchHook | undefined) {
+  /** @param prepared what came before the hold */
+  constructor(
+    private readonly hook: SwitchHook | undefined,
+    prepared?: HookCallRecord,
+  ) {
+    this.calls = prepared ? [prepared] : [];
     this.state = hook ? 'pending' : 'none';
   }
 
@@ -78,6 +85,16 @@ export class HookRun {
     const thawed = await settleWithin(thawMs + CALL_MS, 'the thaw', () => hook.thaw(side, this.buildContext(call)));
     const problem = 'problem' in thawed ? thawed.problem : thawed.value;
     this.frozen = problem === undefined ? undefined : side;
+  }
+
+  /** Behind an abort, when no request waits any more. */
+  async discard(call: HookCall): Promise<void> {
+    const { hook } = this;
+    if (!hook?.discard) return;
+    // What is still on its way would come behind it.
+    await settleWithin(CALL_MS, 'the hook', () => this.atWork);
+    const problem = await hook.discard(this.buildContext(call));
+    this.left = problem === undefined ? undefined : call.to;
   }
 
   private buildContext(call: HookCall): HookContext {

@@ -1,13 +1,16 @@
 import type { CutoverRun } from '../../core/cutover/run';
 import { findDirection } from '../../core/plan/direction';
 import type { SwitchPlan } from '../../core/plan/switch-plan';
+import { beginAgain } from '../../core/state/preparation';
 import type { SwitchRecord } from '../../core/switch/switch-record';
 import type { Side } from '../../core/traffic/weights';
 import type { Ports } from '../contract/ports';
 import { settle, settleWithin } from '../contract/settle';
+import { prepareState } from '../state/prepare';
 import { findDeployments, withScalingSuspended } from '../shared/scaling';
 import { findProbe } from './switch-probe';
-import { findHook, noteSwitch, switchPorts } from './switch-ports';
+import { discardState } from './discard-state';
+import { findCopied, findHook, noteSwitch, switchPorts } from './switch-ports';
 import { thawLeft } from './switch-thaw';
 import { switchOver } from './switch-over';
 
@@ -19,6 +22,8 @@ const MAX_DEPLOYMENT_MS = 300_000;
 export type SwitchedBack =
   /** The side that the cutover left serves, as far as the regime says: the weights may follow. `notDone`: a hook has left it frozen. */
   | { readonly kind: 'back'; readonly run: CutoverRun; readonly notDone?: string }
+  /** State is copied back, while the other side serves: the next look goes on. */
+  | { readonly kind: 'copies'; readonly run: CutoverRun }
   /** The other side goes on, and why. `asks`: the plan leaves it to a person. `unknown`: of the store, which may respond again. */
   | { readonly kind: 'stays'; readonly run: CutoverRun; readonly why: string; readonly reason: StayReason };
 
@@ -54,31 +59,61 @@ async function goBack(run: CutoverRun, plan: SwitchPlan, ports: Ports): Promise<
   const { from } = findDirection(run.plan);
   const frozen = await thawLeft(stored, run, ports);
   // A side that serves and is frozen serves reads: who rolls back tries again, and says so.
-  if (regime.side === from) return { kind: 'back', run, ...(frozen !== undefined && { notDone: frozen }) };
+  if (regime.side === from) return findWhatIsLeft(run, frozen, ports);
   const stays = (why: string, reason: StayReason = 'failed', noted = run) =>
     ({ kind: 'stays', run: noted, why: frozen === undefined ? why : `${why}; ${frozen}`, reason }) as const;
   if (plan.rollback === 'ask') return stays("the plan's 'switch.rollback' is 'ask': a person decides", 'asks');
   const problem = await probeSide(from, run, ports);
   if (problem !== undefined) return stays(problem);
+  const copied = await copyBack(run, plan, ports);
+  if (copied.kind === 'copies') return copied;
+  if (copied.kind === 'failed') return stays(copied.why, 'failed', copied.run);
   const deployments = mayWaitForDeployments(run, ports) ? await findDeployments(ports) : [];
   if (deployments.length > 0) return stays(deployments.join('; '), 'unknown');
   let record: SwitchRecord | undefined;
   // It is the rollback: no request to stop it means anything now.
   const findStop = () => Promise.resolve(undefined);
-  const hook = findHook(plan, ports);
+  const hook = findHook(plan, ports, copied.copied);
   const probe = findProbe(run, ports);
   const attempt = async (held: CutoverRun) => {
     record = await switchOver({ execution, plan, to: from, findStop, probe, moves, ...hook }, switchPorts(ports));
     return record ? noteSwitch(held, record, ports.now()) : held;
   };
   // Nothing of its safety rests on it: where it cannot be suspended, the rollback does not wait.
-  const noted = await withScalingSuspended(run, ports, attempt, 'goOn');
+  const noted = await withScalingSuspended(copied.run, ports, attempt, 'goOn');
   if (!record) return stays('another switch is under way', 'unknown', noted);
   if (record.outcome === 'commit') {
     const left = record.frozen && `the ${record.frozen} serves, and must be thawed`;
     return { kind: 'back', run: noted, ...(left !== undefined && { notDone: left }) };
   }
   return stays(`the switch back was aborted: ${record.why ?? 'no reason'}`, 'failed', noted);
+}
+
+async function findWhatIsLeft(run: CutoverRun, frozen: string | undefined, ports: Ports): Promise<SwitchedBack> {
+  const hasCommitted = run.switches?.some(({ outcome }) => outcome === 'commit') ?? false;
+  const left = hasCommitted ? undefined : await discardState(run, ports);
+  const notDone = [frozen, left].flatMap((each) => each ?? []).join('; ');
+  return { kind: 'back', run, ...(notDone !== '' && { notDone }) };
+}
+
+type CopiedBack =
+  | { readonly kind: 'copies'; readonly run: CutoverRun }
+  | { readonly kind: 'ready'; readonly run: CutoverRun; readonly copied: ReturnType<typeof findCopied> }
+  | { readonly kind: 'failed'; readonly run: CutoverRun; readonly why: string };
+
+/** The writes of the side that is left go along, unless the plan says that they may be lost. */
+async function copyBack(run: CutoverRun, plan: SwitchPlan, ports: Ports): Promise<CopiedBack> {
+  if (!plan.state) return { kind: 'ready', run, copied: undefined };
+  if (plan.pointOfNoReturn === 'acceptLoss') return { kind: 'ready', run, copied: 'nothing' };
+  const { from: to, to: from } = findDirection(run.plan);
+  const prepared = await prepareState(run, { from, to, attempt: (run.switches?.length ?? 0) + 1 }, ports);
+  const noted = { ...run, preparation: prepared.preparation };
+  if (prepared.kind === 'copying') return { kind: 'copies', run: noted };
+  if (prepared.kind === 'ready')
+    return { kind: 'ready', run: noted, copied: findCopied(run.execution, prepared.preparation) };
+  const notDone = await discardState(noted, ports);
+  const why = `the state must be copied back to the ${to}, got: ${prepared.why}${notDone === undefined ? '' : `; ${notDone}`}`;
+  return { kind: 'failed', run: { ...run, preparation: beginAgain(prepared.preparation, ports.now()) }, why };
 }
 
 /** A deployment of a side that is broken may never end: after this time a switch back is tried all the same. */

@@ -2,7 +2,6 @@ import { HookPlan, THAW_ATTEMPTS, hasPart } from '../../core/plan/hook-plan';
 import {
   HookCall,
   HookCallRecord,
-  HookPart,
   HookResponse,
   findDifference,
   isRejectedWrite,
@@ -12,18 +11,11 @@ import type { BackendCallReport } from '../../core/proxy/backend-call';
 import type { Side } from '../../core/traffic/weights';
 import type { FunctionsPort } from '../contract/ports';
 import { settle, settleWithin } from '../contract/settle';
-import type { TaskSession } from '../contract/switch-ports';
+import type { Carried, Carrier, CarryContext } from '../state/carrier';
 
 /** Of the switch that a hook is called for. */
-export interface HookContext {
-  readonly epoch: number;
-  /** Of the last switch that was committed: what requests of clients carry. */
-  readonly committed: number;
-  readonly from: Side;
-  readonly to: Side;
+export interface HookContext extends CarryContext {
   readonly execution: string;
-  /** The tasks that responded to the last call: a backend is called through one of them. */
-  readonly sessions: () => readonly TaskSession[];
   /** No further part is begun after it. */
   readonly signal: AbortSignal;
   readonly note: (call: HookCallRecord) => void;
@@ -47,6 +39,12 @@ export interface SwitchHook {
    * @returns why it did not succeed
    */
   thaw(side: Side, context: HookContext): Promise<string | undefined>;
+  /**
+   * Behind an abort: nothing of what was carried stays at the side that was to be switched to. Absent where nothing is carried.
+   *
+   * @returns why it did not succeed
+   */
+  discard?(context: HookContext): Promise<string | undefined>;
 }
 
 export interface HookMeans {
@@ -59,12 +57,27 @@ export interface HookMeans {
 /** For the way to a task and back. */
 const WAY_MS = 600;
 const THAW_PAUSE_MS = 200;
+/** Nothing waits for it but the record. */
+const DISCARD_MS = 3_000;
 /** Of the tasks that a call is tried through, one after the other. */
 const MAX_TASKS = 3;
 
-export function openHook(plan: HookPlan, means: HookMeans): SwitchHook {
-  return new PlannedHook(plan, means);
+/** What a hook has that takes state along. */
+export interface HookState {
+  /** @default - the parts of the hook itself */
+  readonly carrier?: Carrier;
+  /** The path that is called by DELETE. @default - a function is called */
+  readonly discardPath?: string;
 }
+
+/** @param state of a hook that takes state along */
+export function openHook(plan: HookPlan, means: HookMeans, state?: HookState): SwitchHook {
+  const hook = new PlannedHook(plan, means, state);
+  return state ? Object.assign(hook, { discard: (context: HookContext) => hook.callDiscard(context) }) : hook;
+}
+
+/** The parts that a plan has a limit for. */
+type CalledPart = 'freeze' | 'transfer' | 'verify' | 'thaw';
 
 class PlannedHook implements SwitchHook {
   readonly fences: boolean;
@@ -73,6 +86,7 @@ class PlannedHook implements SwitchHook {
   constructor(
     private readonly plan: HookPlan,
     private readonly means: HookMeans,
+    private readonly state?: HookState,
   ) {
     this.fences = hasPart(plan, 'freeze') && plan.probeWrite !== undefined;
     const once = plan.timeoutMs.thaw + WAY_MS + THAW_PAUSE_MS;
@@ -83,6 +97,12 @@ class PlannedHook implements SwitchHook {
     const { from, to } = context;
     await this.callAll('freeze', [from], context);
     await this.probeWrite(context);
+    const carrier = this.state?.carrier;
+    if (carrier) {
+      await this.carry('transfer', carrier, context);
+      await this.carry('verify', carrier, context);
+      return;
+    }
     await this.callAll('transfer', [to], context);
     await this.callAll('verify', this.plan.http ? [from, to] : [to], context);
   }
@@ -96,8 +116,39 @@ class PlannedHook implements SwitchHook {
     }
   }
 
+  async callDiscard(context: HookContext): Promise<string | undefined> {
+    const { discardPath: path } = this.state ?? {};
+    const { to: side, epoch, from, to, execution } = context;
+    const made: HookCall = { part: 'discard', side, epoch, from, to, execution };
+    const order = path === undefined ? undefined : ({ method: 'DELETE', path, timeoutMs: DISCARD_MS } as const);
+    const { problem } = await this.noted('discard', side, context, async (): Promise<Carried> => {
+      const ended = await settleWithin<Carried>(DISCARD_MS + WAY_MS, `'discard' of the ${side}`, async () => {
+        if (!order) return findProblem(await this.invoke(made));
+        const { status, upstreamProblem } = await this.ask(side, order, context, 0);
+        if (status === 200) return {};
+        return {
+          problem: `'discard' of the ${side} must respond with 200, got ${status ?? upstreamProblem ?? 'nothing'}`,
+        };
+      });
+      return 'problem' in ended ? ended : ended.value;
+    });
+    return problem;
+  }
+
+  private async carry(part: 'transfer' | 'verify', carrier: Carrier, context: HookContext): Promise<void> {
+    const limitMs = this.plan.timeoutMs[part];
+    const { problem } = await this.noted(part, context.to, context, async (): Promise<Carried> => {
+      const ended = await settleWithin(limitMs + WAY_MS, `'${part}' of the state`, () =>
+        carrier[part](context, limitMs),
+      );
+      return 'problem' in ended ? ended : ended.value;
+    });
+    if (problem !== undefined) throw new Error(problem);
+    context.signal.throwIfAborted();
+  }
+
   private async callAll(
-    part: Exclude<HookPart, 'check' | 'thaw'>,
+    part: Exclude<CalledPart, 'thaw'>,
     sides: readonly Side[],
     context: HookContext,
   ): Promise<void> {
@@ -110,7 +161,7 @@ class PlannedHook implements SwitchHook {
   }
 
   private async call(
-    part: Exclude<HookPart, 'check'>,
+    part: CalledPart,
     side: Side,
     context: HookContext,
     first = 0,
@@ -135,13 +186,13 @@ class PlannedHook implements SwitchHook {
     const ended = await ask();
     const problem = 'problem' in ended ? String(ended.problem) : undefined;
     const tookMs = Math.round(performance.now() - startedMs);
-    note({ part, side, tookMs, ...(problem !== undefined && { problem }) });
+    note({ part, side, tookMs, ...findFigures(ended), ...(problem !== undefined && { problem }) });
     return ended;
   }
 
   private async invoke(made: HookCall): Promise<HookResponse> {
     const { functionArn, timeoutMs } = this.plan;
-    const limitMs = timeoutMs[made.part as keyof typeof timeoutMs];
+    const limitMs = made.part === 'discard' ? DISCARD_MS : timeoutMs[made.part as keyof typeof timeoutMs];
     return readHookResponse(made, await this.means.functions.invoke(functionArn!, made, limitMs));
   }
 
@@ -204,6 +255,18 @@ class PlannedHook implements SwitchHook {
     }
     return { upstreamProblem: problem };
   }
+}
+
+function findFigures({ bytes, keys, resumed }: Carried): Carried {
+  return {
+    ...(bytes !== undefined && { bytes }),
+    ...(keys !== undefined && { keys }),
+    ...(resumed !== undefined && resumed > 0 && { resumed }),
+  };
+}
+
+function findProblem(response: HookResponse): Carried {
+  return 'problem' in response ? { problem: response.problem } : {};
 }
 
 function parseJson(text: string): unknown {

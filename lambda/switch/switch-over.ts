@@ -11,6 +11,7 @@ import {
 } from '../../core/switch/coordinator';
 import type { Decision, Outcome } from '../../core/switch/decision';
 import { Member, Regime, beginSwitch, findOutcomes, findServedSide, settleRegime } from '../../core/switch/regime';
+import type { HookCallRecord } from '../../core/switch/hook';
 import type { SwitchRecord } from '../../core/switch/switch-record';
 import { TraceRecorder } from '../../core/switch/trace-recorder';
 import { SIDES, Side, formatWeights } from '../../core/traffic/weights';
@@ -30,6 +31,8 @@ export interface SwitchRequest {
   readonly execution: string;
   readonly plan: SwitchPlan;
   readonly hook?: SwitchHook;
+  /** What was copied before the hold, for the record. */
+  readonly prepared?: HookCallRecord;
   /**
    * Which connections leave their backend in the hold, and join the one that the decision leads to.
    * @default - those that the proxies' setting allows
@@ -157,7 +160,7 @@ class Coordinator {
     this.regime = regime;
     this.etag = etag;
     this.isResumed = regime.switching?.members !== undefined;
-    this.hook = new HookRun(request.hook);
+    this.hook = new HookRun(request.hook, request.prepared);
     const startMs = ports.now();
     this.startedAt = new Date(startMs).toISOString();
     this.trace = new TraceRecorder(regime, startMs);
@@ -194,6 +197,7 @@ class Coordinator {
           await this.settle();
           break;
         case 'done':
+          if (this.decision?.outcome === 'abort') await this.hook.discard(this.hookCall());
           await this.followMoves();
           return this.record();
       }
@@ -589,6 +593,7 @@ class Coordinator {
       fence: hook.isFenced && request.plan.fence !== 'epoch' ? 'frozen' : request.plan.fence,
       ...(hook.calls.length > 0 && { hook: hook.calls }),
       ...(hook.frozen && { frozen: hook.frozen }),
+      ...(hook.left && { left: hook.left }),
       abandoned,
       maxWaiting: members.maxWaiting,
       ...(this.firstHoldMs !== undefined && { ...members.sums, ...marks }),

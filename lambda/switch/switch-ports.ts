@@ -5,6 +5,11 @@ import type { SwitchRecord } from '../../core/switch/switch-record';
 import type { SwitchPlan } from '../../core/plan/switch-plan';
 import type { Ports } from '../contract/ports';
 import type { SwitchPorts } from '../contract/switch-ports';
+import { statePath } from '../../core/state/http-contract';
+import { StatePreparation, formatCopyId } from '../../core/state/preparation';
+import { findStateHook } from '../../core/plan/state-plan';
+import type { HookCallRecord } from '../../core/switch/hook';
+import { HttpCarrier, PreparedCopy } from '../state/http-carrier';
 import { SwitchHook, openHook } from './switch-hook';
 
 /** Of the attempts that the state of a cutover keeps. */
@@ -26,8 +31,32 @@ export function switchPorts({ switches, proxies, loadBalancer, now, pause }: Por
 export function findHook(
   plan: SwitchPlan | undefined,
   { functions, smoke: { host }, pause }: Ports,
-): { readonly hook?: SwitchHook } {
-  return plan?.hook ? { hook: openHook(plan.hook, { functions, host, pause }) } : {};
+  copied?: Copied,
+): { readonly hook?: SwitchHook; readonly prepared?: HookCallRecord } {
+  const means = { functions, host, pause };
+  if (plan?.hook) return { hook: openHook(plan.hook, means) };
+  if (!plan?.state) return {};
+  const { http } = plan.state;
+  const hook = findStateHook(plan.state);
+  if (copied === 'nothing') return { hook: openHook(hook, means) };
+  const discardPath = http && { discardPath: statePath(http.path, 'import') };
+  if (!copied) return { hook: openHook(hook, means, { ...discardPath }) };
+  const carrier = http && { carrier: new HttpCarrier({ ...plan.state, http }, copied, host) };
+  return { hook: openHook(hook, means, { ...discardPath, ...carrier }), prepared: copied.record };
+}
+
+/** What was copied before the hold; `nothing`: nothing goes along, and nothing is left behind. */
+type Copied = 'nothing' | (PreparedCopy & { readonly record: HookCallRecord });
+
+export function findCopied(execution: string, preparation: StatePreparation | undefined): Copied | undefined {
+  if (!preparation?.isReady) return undefined;
+  const { to, bytes, keys, resumed, tookMs, cursor } = preparation;
+  const record = {
+    ...({ part: 'prepare', side: to, tookMs, bytes } as const),
+    ...(keys !== undefined && { keys }),
+    ...(resumed > 0 && { resumed }),
+  };
+  return { id: formatCopyId(execution, preparation), record, ...(cursor !== undefined && { cursor }) };
 }
 
 /** A reason may name many tasks, and the state of a cutover keeps every attempt. */

@@ -6,6 +6,7 @@ import { isLater } from '../validation/validation';
 import { ConnectionMoves } from '../traffic/connection-moves';
 import { MigrationSide } from '../traffic/migration-side';
 import { CutoverHook } from './cutover-hook';
+import { StateTransfer } from './state-transfer';
 import { SwitchHook } from './switch-hook';
 import { TrafficWeights } from '../traffic/traffic-weights';
 
@@ -588,6 +589,12 @@ export interface DrainThenShiftPlanProps extends CutoverPlanOptions {
   readonly hook?: SwitchHook;
 
   /**
+   * Takes the state of the application along, and proves that both sides agree. In place of `hook`.
+   * @default - none: nothing is carried
+   */
+  readonly state?: StateTransfer;
+
+  /**
    * How many waiting requests each proxy releases in the first second, twice as many in each further one.
    * @default - all at once
    */
@@ -689,7 +696,7 @@ export class CutoverPlan {
    */
   public static drainThenShift(props: DrainThenShiftPlanProps): CutoverPlan {
     checkNames('DrainThenShiftPlanProps', props);
-    return new CutoverPlan('drainThenShift', props, (read) => renderSwitch(props, read), props.hook);
+    return new CutoverPlan('drainThenShift', props, (read) => renderSwitch(props, read), [props.hook, props.state]);
   }
 
   private static shorthand(word: string, percent: number, bake: Duration, options: CutoverPlanOptions): CutoverPlan {
@@ -704,7 +711,7 @@ export class CutoverPlan {
     private readonly props: CutoverPlanOptions,
     /** The parts that the strategy has for itself. */
     private readonly renderOwn: (read: Readers) => object,
-    private readonly hook?: SwitchHook,
+    private readonly hooks: readonly (SwitchHook | StateTransfer | undefined)[] = [],
   ) {}
 
   /**
@@ -740,9 +747,9 @@ export class CutoverPlan {
    * @internal
    */
   public get _hookFunctionArns(): Readonly<Record<'switch' | 'phases', readonly string[]>> {
-    const ofSwitch = this.hook?._functionArn;
+    const ofSwitch = this.hooks.flatMap((hook) => hook?._functionArn ?? []);
     const ofPhases = (this.props.hooks ?? []).flatMap(({ _functionArn }) => _functionArn ?? []);
-    return { switch: ofSwitch === undefined ? [] : [ofSwitch], phases: ofPhases };
+    return { switch: ofSwitch, phases: ofPhases };
   }
 
   /**
@@ -853,6 +860,7 @@ function renderSwitch(props: DrainThenShiftPlanProps, { number: read, path }: Re
       longestRequestSeconds: read(props.longestRequest?.toSeconds()),
       fence: props.fence,
       hook: props.hook?._render(read, path),
+      state: props.state?._render(read, path),
       rampPerSecond: read(props.rampPerSecond),
       rollback: props.rollback,
       pointOfNoReturn: props.pointOfNoReturn,

@@ -143,22 +143,38 @@ export class SwitchHook {
     number: (value: number | undefined, legal?: number) => number | undefined,
     text: (value: string, legal: string) => string,
   ): object {
-    const { freeze, transfer, verify, thaw, probeWrite, timeouts = {} } = this.props;
+    const { freeze, transfer, verify, thaw, probeWrite, timeouts } = this.props;
     const path = (value: string | undefined) => (value === undefined ? undefined : text(value, '/'));
-    // 50 is the shortest limit: what is known only at deployment is checked then.
-    const ms = (limit: Duration | undefined) => number(limit?.toMilliseconds(), 50);
     return {
       ...(this.handler
         ? { functionArn: text(this.handler.functionArn, LEGAL_FUNCTION_ARN) }
         : { http: { freeze: path(freeze), transfer: path(transfer), verify: path(verify), thaw: path(thaw) } }),
-      ...(probeWrite && { probeWrite: { method: probeWrite.method, path: text(probeWrite.path, '/') } }),
-      timeoutMs: {
-        freeze: ms(timeouts.freeze),
-        probeWrite: ms(timeouts.probeWrite),
-        transfer: ms(timeouts.transfer),
-        verify: ms(timeouts.verify),
-        thaw: ms(timeouts.thaw),
-      },
+      ...renderProbeWrite(probeWrite, text),
+      timeoutMs: renderTimeouts(timeouts, number),
     };
   }
+}
+
+/** As a plan has it. */
+export function renderProbeWrite(
+  write: SwitchProbeWrite | undefined,
+  text: (value: string, legal: string) => string,
+): object {
+  return write ? { probeWrite: { method: write.method, path: text(write.path, '/') } } : {};
+}
+
+/** As a plan has them. */
+export function renderTimeouts(
+  { freeze, probeWrite, transfer, verify, thaw }: SwitchHookTimeouts = {},
+  number: (value: number | undefined, legal?: number) => number | undefined,
+): object {
+  // 50 is the shortest limit: what is known only at deployment is checked then.
+  const ms = (limit: Duration | undefined) => number(limit?.toMilliseconds(), 50);
+  return {
+    freeze: ms(freeze),
+    probeWrite: ms(probeWrite),
+    transfer: ms(transfer),
+    verify: ms(verify),
+    thaw: ms(thaw),
+  };
 }

@@ -172,6 +172,7 @@ export const STRUCTS = {
     rollback: 'SwitchRollback?',
     rollbackPace: 'CutoverRollbackPace?',
     smoke: 'CutoverSmokeRequest[]?',
+    state: 'StateTransfer?',
     stickiness: 'CutoverStickiness?',
     windows: 'CutoverWindow[]?',
   },
@@ -215,6 +216,13 @@ export const STRUCTS = {
     timeout: 'Duration?',
     wait: 'Duration?',
     when: 'CutoverHookTime',
+  },
+  HttpStateTransferProps: {
+    maxSize: 'Size?',
+    path: 'string',
+    prepareTimeout: 'Duration?',
+    probeWrite: 'SwitchProbeWrite?',
+    timeouts: 'SwitchHookTimeouts?',
   },
   HttpSwitchHookProps: {
     freeze: 'string?',
@@ -497,6 +505,12 @@ export const STRUCTS = {
     targetPeers: 'IPeer[]?',
     targetPort: 'number?',
   },
+  StateTransferOptions: {
+    maxSize: 'Size?',
+    prepareTimeout: 'Duration?',
+    probeWrite: 'SwitchProbeWrite?',
+    timeouts: 'SwitchHookTimeouts?',
+  },
   StickyTargetGroupProps: {
     algorithm: 'TargetGroupLoadBalancingAlgorithmType?',
     anomalyMitigation: 'boolean?',
@@ -697,6 +711,7 @@ export const TYPES: Readonly<Record<string, string>> = {
   ProxyService: 'logGroup',
   ScheduleExpression: 'expressionString',
   Size: 'isUnresolved',
+  StateTransfer: '',
   StickyTargetGroup: 'drainProfile',
   SubnetSelection: '{}',
   SwitchHook: '',

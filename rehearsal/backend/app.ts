@@ -8,16 +8,18 @@ import { Clock } from './clock';
 import { Counter } from './counter';
 import { Hook, readJson } from './hook';
 import { ShopResponse, addToCart, echo, login, showCart } from './shop';
+import { OwnStore } from './own-store';
 import { StoreClient } from './store-client';
+import type { Store } from './store-state';
 import { write } from './writes';
 
 // Entry: the default backend of one side. Plain HTTP/1.1 with Node's own timeouts, as most apps have them.
 
-const { side, storeUrl, host = '127.0.0.1', port = 0, smoke = [] } = entryOptions<BackendOptions>();
+const { side, storeUrl, statePath, host = '127.0.0.1', port = 0, smoke = [] } = entryOptions<BackendOptions>();
 
 const hook = new Hook();
 
-type Route = (request: IncomingMessage, store: StoreClient) => Promise<ShopResponse>;
+type Route = (request: IncomingMessage, store: Store) => Promise<ShopResponse>;
 const ROUTES: Readonly<Record<string, Route>> = {
   'GET /': () => Promise.resolve({ status: 200, body: { side } }),
   'GET /hops': (request) => Promise.resolve({ status: 200, body: findHops(request) }),
@@ -32,11 +34,14 @@ const ROUTES: Readonly<Record<string, Route>> = {
 void start();
 
 async function start(): Promise<void> {
-  const store = await StoreClient.open(storeUrl);
+  const shared = await StoreClient.open(storeUrl);
+  const own = statePath === undefined ? undefined : new OwnStore(statePath, shared);
+  const store = own ?? shared;
   const counter = new Counter(side, store);
   const clock = new Clock(store);
   const server = createServer((request, response) => {
     response.shouldKeepAlive &&= server.listening;
+    if (own?.handle(request, response)) return;
     respond(request, response, store, clock).catch((error: unknown) => fail(request, response, error));
   });
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
@@ -54,12 +59,7 @@ async function start(): Promise<void> {
   });
 }
 
-async function respond(
-  request: IncomingMessage,
-  response: ServerResponse,
-  store: StoreClient,
-  clock: Clock,
-): Promise<void> {
+async function respond(request: IncomingMessage, response: ServerResponse, store: Store, clock: Clock): Promise<void> {
   response.setHeader('x-backend', side);
   const { pathname, searchParams } = formatUrl(request);
   const client = searchParams.get('client');

@@ -10,6 +10,8 @@ export interface BackendOptions {
   readonly host?: string;
   /** @default - any free one */
   readonly port?: number;
+  /** Where its state goes along in a switch: it is in its own memory then. @default - in the store, which both sides share */
+  readonly statePath?: string;
   /** Pages of a user's own plan, which this app responds as the plan expects. */
   readonly smoke?: readonly SmokeRequest[];
 }

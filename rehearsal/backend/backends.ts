@@ -29,6 +29,8 @@ interface BackendsOptions {
   /** What the plan asks for: the rehearsal's own app responds to it as expected. */
   readonly smoke: readonly SmokeRequest[];
   readonly seed: number;
+  /** Of a plan that takes state along: those of the rehearsal have it in their own memory then. */
+  readonly statePath?: string | undefined;
   /** Whether each of the rehearsal's own has a loopback address of its own. */
   readonly hasOwnAddresses?: boolean;
 }
@@ -50,10 +52,11 @@ export function areGiven({ source, target }: GivenBackends): boolean {
  */
 export async function startBackends(
   given: GivenBackends,
-  { broken = [], smoke, seed, hasOwnAddresses = false }: BackendsOptions,
+  options: BackendsOptions,
   signal: AbortSignal,
 ): Promise<Backends> {
-  const backends = areGiven(given) ? await usersOwn(given, signal) : await ours(smoke, hasOwnAddresses);
+  const { broken = [], seed } = options;
+  const backends = areGiven(given) ? await usersOwn(given, signal) : await ours(options);
   if (broken.length === 0) return backends;
   const relays: Partial<Record<Side, Relay>> = {};
   const stop = async () => {
@@ -70,11 +73,19 @@ export async function startBackends(
   return { ...backends, upstreams: { source: findUrl('source'), target: findUrl('target') }, faulty: relays, stop };
 }
 
-async function ours(smoke: readonly SmokeRequest[], hasOwnAddresses: boolean): Promise<Backends> {
+async function ours({ smoke, statePath, hasOwnAddresses = false }: BackendsOptions): Promise<Backends> {
   const store = await startStore();
   const findHost = (side: Side) => (hasOwnAddresses ? { host: BACKEND_HOSTS[side] } : {});
   const starts = await Promise.allSettled(
-    SIDES.map((side) => startBackend({ ...findHost(side), side, storeUrl: store.url, smoke })),
+    SIDES.map((side) =>
+      startBackend({
+        ...findHost(side),
+        side,
+        storeUrl: store.url,
+        smoke,
+        ...(statePath !== undefined && { statePath }),
+      }),
+    ),
   );
   const [source, target] = starts.map((start) => (start.status === 'fulfilled' ? start.value : undefined));
   const stop = async () => {

@@ -3,6 +3,7 @@ import { PLAN_PARTS, checkFloor } from '../../core/plan/plan-floor';
 import { Problems } from '../../core/validation/problems';
 import { deployedIn } from '../template/model/deployed';
 import type { MachineDescription } from '../state-machine/model';
+import { UsageError } from '../errors/usage-error';
 import { readPlanFile } from '../plan-file/plan-file';
 
 /** The strategies, as the option `--strategy` names them. */
@@ -13,11 +14,18 @@ export const STRATEGIES = { gradual: 'gradual', 'drain-then-shift': 'drainThenSh
 
 export type StrategyName = keyof typeof STRATEGIES;
 
+/** How the state of the rehearsal's own backends goes along, as the option `--state` names it: what the plan gets for it. */
+export const STATES = { http: { http: { path: '/internal/state' } } } as const;
+
+export type StateName = keyof typeof STATES;
+
 interface AskedPlan {
   /** JSON or YAML. @default - the plan that the state machine was synthesized with */
   readonly plan?: string;
   /** @default - the plan's own */
   readonly strategy?: StrategyName;
+  /** In place of what the plan takes along. @default - the plan's own */
+  readonly state?: StateName;
   /** Whether both backends have one store, as those of the rehearsal do. */
   readonly isStoreShared: boolean;
 }
@@ -28,7 +36,7 @@ interface AskedPlan {
  * @throws UsageError for a file that cannot be read, CutoverError `PlanInvalid` for a plan that breaks a rule
  */
 export function rehearsedPlan(machine: MachineDescription, asked: AskedPlan, speed: number): Plan {
-  const given = askedPlan(machine, asked);
+  const given = withState(askedPlan(machine, asked), asked.state);
   return scaleDurations(withoutPerson(parsePlan(given), asked.plan === undefined ? undefined : given), speed);
 }
 
@@ -42,7 +50,12 @@ function withoutPerson(plan: Plan, file: unknown): Plan {
 export function floorProblems(machine: MachineDescription, asked: AskedPlan): readonly string[] {
   if (asked.plan === undefined && asked.strategy === undefined) return [];
   const problems = new Problems();
-  checkFloor(parsePlan(askedPlan(machine, asked)), parsePlan(defaultPlan(machine)), PLAN_PARTS, problems);
+  checkFloor(
+    parsePlan(withState(askedPlan(machine, asked), asked.state)),
+    parsePlan(defaultPlan(machine)),
+    PLAN_PARTS,
+    problems,
+  );
   return problems.all;
 }
 
@@ -58,6 +71,17 @@ function askedPlan(machine: MachineDescription, { plan: file, strategy, isStoreS
   if (switching !== undefined)
     return { ...rest, strategy: wanted, switch: switching, ...(isOneStage(stages) && { stages }) };
   return { ...rest, strategy: wanted, switch: isStoreShared ? { pointOfNoReturn: 'shared' } : {} };
+}
+
+/** @throws UsageError where the plan does not switch */
+function withState(plan: unknown, state: StateName | undefined): unknown {
+  if (state === undefined) return plan;
+  const { strategy, switch: switching, ...rest } = plan as Record<string, unknown>;
+  if (strategy !== STRATEGIES['drain-then-shift']) {
+    throw new UsageError("'--state' must be of a plan that switches (--strategy drain-then-shift), got another one");
+  }
+  const { hook: _hook, ...others } = switching as Record<string, unknown>;
+  return { ...rest, strategy, switch: { ...others, state: STATES[state] } };
 }
 
 function isOneStage(stages: unknown): boolean {

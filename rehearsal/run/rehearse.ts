@@ -16,7 +16,7 @@ import { PlannedFaultOfRehearsal, checkFault, planFault } from './planned-fault'
 import { AnyAsked, findBrokenSides } from '../faults/describe';
 import { errorMessage } from '../functions/error-message';
 import { variableName } from '../../core/proxy/settings/setting-names';
-import { StrategyName, floorProblems, rehearsedPlan } from './plan';
+import { StateName, StrategyName, floorProblems, rehearsedPlan } from './plan';
 import { hasLoopbackNetwork } from '../processes/loopback';
 import { tellRecovery } from '../cloud/recovery';
 import type { ProgressReporter } from '../progress/progress-reporter';
@@ -51,6 +51,8 @@ export interface RehearsalOptions {
   readonly plan?: string;
   /** In place of the plan's own. */
   readonly strategy?: StrategyName;
+  /** How the state of the rehearsal's own backends goes along. @default - they share a store, unless the plan says otherwise */
+  readonly state?: StateName;
   readonly source?: string;
   readonly target?: string;
   /** What the clients do (JSON or YAML). @default - the usual traffic */
@@ -118,7 +120,8 @@ export async function standUp(
   if (!hasOwnAddresses) reporter.step(ONE_ADDRESS);
   const broken = fault ? findBrokenSides(fault) : [];
   const smoke = buildSmoke(plan, model);
-  const starting = startBackends(options, { broken, smoke, seed, hasOwnAddresses }, signal);
+  const statePath = plan.switch?.state?.http?.path;
+  const starting = startBackends(options, { broken, smoke, seed, hasOwnAddresses, statePath }, signal);
   const backends = await startedUnless(starting, signal, START_GRACE_MS);
   const stops: (() => Promise<void>)[] = [() => backends.stop()];
   const stop = async () => {
@@ -204,8 +207,18 @@ function checkAsked(model: StackModel, plan: Plan, options: RehearsalOptions, ra
 }
 
 function askedPlan(options: RehearsalOptions) {
-  const { plan, strategy } = options;
-  return { isStoreShared: !areGiven(options), ...(plan !== undefined && { plan }), ...(strategy && { strategy }) };
+  const { plan, strategy, state } = options;
+  if (state !== undefined && areGiven(options)) {
+    throw new UsageError(
+      `'--state' must be of the rehearsal's own backends, got those of '--source': say in the plan how yours does ('switch.state')`,
+    );
+  }
+  return {
+    isStoreShared: !areGiven(options),
+    ...(plan !== undefined && { plan }),
+    ...(strategy && { strategy }),
+    ...(state && { state }),
+  };
 }
 
 function findPlan(given: Plan, options: RehearsalOptions, rates: TrafficRates, reporter: ProgressReporter): Plan {

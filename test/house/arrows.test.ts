@@ -12,7 +12,7 @@ const ROOMS: Record<string, { readonly rooms: readonly string[]; readonly packag
   lambda: { rooms: ['core'], packages: ['node:', 'selfsigned'] },
   proxy: { rooms: ['core'], packages: ['node:', 'pino', 'prom-client', 'selfsigned', 'yaml'] },
   rehearsal: {
-    rooms: ['core', 'proxy'],
+    rooms: ['app', 'core', 'proxy'],
     packages: [
       'node:',
       '@smithy/core/cbor',

@@ -217,8 +217,7 @@ function openTask({ home, task, isKept }: FoundTask, call: Call): SwitchTask {
         : ask<ProbeReport>('POST', ADMIN_PATHS.probe, order),
     callBackend: (order) =>
       askApart<BackendCallReport>(ADMIN_PATHS.backendCall, order, order.timeoutMs + CALL_MARGIN_MS),
-    transferState: (order) =>
-      askApart<TransferReport>(ADMIN_PATHS.stateTransfer, order, order.waitMs + CALL_MARGIN_MS),
+    transferState: (order) => askApart<TransferReport>(ADMIN_PATHS.stateTransfer, order, order.waitMs + CALL_MARGIN_MS),
     close: () => connection.close(),
   };
   return { ...named, session };

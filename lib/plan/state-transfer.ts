@@ -1,0 +1,105 @@
+import { Duration, Size } from 'aws-cdk-lib';
+import { IFunction } from 'aws-cdk-lib/aws-lambda';
+import { checkNames } from '../validation/known-props';
+import { LEGAL_FUNCTION_ARN } from './cutover-hook';
+import { SwitchHookTimeouts, SwitchProbeWrite, renderProbeWrite, renderTimeouts } from './switch-hook';
+
+/** What every transfer of state has. */
+export interface StateTransferOptions {
+  /**
+   * How long the copy before the hold may take, while the side that is left serves; from a second to an hour.
+   * @default Duration.minutes(10)
+   */
+  readonly prepareTimeout?: Duration;
+
+  /**
+   * A copy of more than this is given up.
+   * @default Size.gibibytes(10)
+   */
+  readonly maxSize?: Size;
+
+  /**
+   * How long each part in the hold may take. Those before the decision must fit into `maxPause` together.
+   * @default - the defaults of its parts
+   */
+  readonly timeouts?: SwitchHookTimeouts;
+
+  /**
+   * A write that the frozen side must reject with a status of 400 or more.
+   * @default - none: a freeze then counts as no fence
+   */
+  readonly probeWrite?: SwitchProbeWrite;
+}
+
+/** The application exports and imports its own state. */
+export interface HttpStateTransferProps extends StateTransferOptions {
+  /**
+   * Below it are `freeze`, `export`, `import`, `digest` and `thaw`, at both backends: `/internal/state`. `TransferableState` of
+   * `drainshift/app` responds to them.
+   */
+  readonly path: string;
+}
+
+/**
+ * Takes the state of the application along in a switch: most of it is copied while the side that is left serves, and what has changed since
+ * while requests wait. Both sides must agree before the decision.
+ *
+ * @example
+ * const plan = CutoverPlan.drainThenShift({
+ *   pointOfNoReturn: PointOfNoReturn.SHARED,
+ *   state: StateTransfer.http({ path: '/internal/state', prepareTimeout: Duration.minutes(5) }),
+ * });
+ */
+export class StateTransfer {
+  /** Proxies carry what the application exports, over HTTP/1.1. */
+  public static http(props: HttpStateTransferProps): StateTransfer {
+    checkNames('HttpStateTransferProps', props);
+    return new StateTransfer(props, props.path);
+  }
+
+  /**
+   * Calls a function for each part: `prepare`, `freeze`, `transfer`, `verify`, `thaw` and `discard`. The steps of the cutover get the right
+   * to invoke this function and no other.
+   */
+  public static lambda(handler: IFunction, options: StateTransferOptions = {}): StateTransfer {
+    checkNames('StateTransferOptions', options);
+    return new StateTransfer(options, undefined, handler);
+  }
+
+  private constructor(
+    private readonly props: StateTransferOptions,
+    private readonly path?: string,
+    private readonly handler?: IFunction,
+  ) {}
+
+  /**
+   * Of its function.
+   *
+   * @internal
+   */
+  public get _functionArn(): string | undefined {
+    return this.handler?.functionArn;
+  }
+
+  /**
+   * As a plan has it.
+   *
+   * @internal
+   * @param text what stands for a text that is known only at deployment
+   */
+  public _render(
+    number: (value: number | undefined, legal?: number) => number | undefined,
+    text: (value: string, legal: string) => string,
+  ): object {
+    const { prepareTimeout, maxSize, timeouts, probeWrite } = this.props;
+    return {
+      ...(this.path === undefined
+        ? { functionArn: text(this.handler!.functionArn, LEGAL_FUNCTION_ARN) }
+        : { http: { path: text(this.path, '/') } }),
+      ...renderProbeWrite(probeWrite, text),
+      prepareSeconds: number(prepareTimeout?.toSeconds()),
+      maxBytes: number(maxSize?.toBytes()),
+      timeoutMs: renderTimeouts(timeouts, number),
+    };
+  }
+}
