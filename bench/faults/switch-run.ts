@@ -23,14 +23,19 @@ const PLAN = {
   drain: { perKindSeconds: eachKind(() => 2) },
 };
 /** A hook takes its time: beside the others, its limits must fit into the pause. */
-function choosePlan({ freeze }: SwitchFault): object {
+function choosePlan({ freeze, state: path }: SwitchFault): object {
+  const attempts = 3;
+  if (path !== undefined) {
+    const timeoutMs = { freeze: 900, transfer: 300, verify: 300 };
+    return { ...PLAN, switch: { ...PLAN.switch, state: { http: { path }, timeoutMs }, attempts } };
+  }
   if (freeze === undefined) return PLAN;
   const hook = {
     http: { freeze, thaw: '/hook/thaw' },
     probeWrite: { path: '/hook/write' },
     timeoutMs: { freeze: 1_000, probeWrite: 400 },
   };
-  return { ...PLAN, switch: { ...PLAN.switch, hook, attempts: 3 } };
+  return { ...PLAN, switch: { ...PLAN.switch, hook, attempts } };
 }
 
 const WARM_UP_MS = 1_000;
@@ -39,7 +44,7 @@ const AFTERWARDS_MS = 1_000;
 const MAX_MS = 420_000;
 
 export async function runSwitchRow(app: string, fault: SwitchFault, part: SwitchPart): Promise<RowResult> {
-  const setup = await SwitchRowSetup.start(app, choosePlan(fault));
+  const setup = await SwitchRowSetup.start(app, choosePlan(fault), fault.state);
   try {
     return await attack(setup, fault, part);
   } finally {

@@ -31,11 +31,13 @@ export class SwitchRowSetup implements Breakables {
     private readonly backends: Readonly<Record<'source' | 'target' | 'store', Running>>,
   ) {}
 
-  static async start(app: string, plan: object): Promise<SwitchRowSetup> {
+  /** @param statePath where the state of its backends goes along. @default - they share it */
+  static async start(app: string, plan: object, statePath?: string): Promise<SwitchRowSetup> {
     const store = await startStore();
+    const common = { storeUrl: store.url, ...(statePath !== undefined && { statePath }) };
     const [source, target] = await Promise.all([
-      startBackend({ side: 'source', storeUrl: store.url }),
-      startBackend({ side: 'target', storeUrl: store.url }),
+      startBackend({ side: 'source', ...common }),
+      startBackend({ side: 'target', ...common }),
     ]);
     const upstreams = { source: source.url, target: target.url };
     const row: { setup?: SwitchRowSetup } = {};

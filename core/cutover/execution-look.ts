@@ -2,6 +2,7 @@ import { findDirection } from '../plan/direction';
 import { describeWait } from './hooks';
 import { describePace } from './pacing';
 import type { CutoverRun } from './run';
+import { describePreparation } from '../state/preparation';
 import { total } from '../proxy/connections';
 import { adviseToFree } from '../traffic/lock';
 import { formatWeights } from '../traffic/weights';
@@ -30,15 +31,20 @@ export interface ExecutionLook {
 
 /** One line for a person who waits, without the time. */
 export function describeLook({ state = 'starting', run }: ExecutionLook): string {
-  return [state, ...(run ? listFacts(run) : [])].join(', ');
+  return [state, ...(run ? listFacts(run, state) : [])].join(', ');
 }
 
-function listFacts(run: CutoverRun): string[] {
+function listPreparation({ preparation }: CutoverRun, state: string): string[] {
+  return preparation && state === 'Switch' ? [describePreparation(preparation)] : [];
+}
+
+function listFacts(run: CutoverRun, state: string): string[] {
   const { stage, plan, drain, switches, approval, hooking, verdict, failure, rollback } = run;
   const last = switches?.at(-1);
   const present = stage && plan.stages[stage.index];
   const { from } = findDirection(plan);
   return [
+    ...listPreparation(run, state),
     ...(last ? [`epoch ${last.epoch} to the ${last.to}: ${last.outcome}`] : []),
     ...(present ? [`stage ${stage.index + 1} of ${plan.stages.length}: ${formatWeights(present.weights)}`] : []),
     ...(approval ? [`it waits for an approval at '${approval.gate}'`] : []),

@@ -1,3 +1,4 @@
+import { formatBytes } from '../text/bytes';
 import type { Side } from '../traffic/weights';
 
 /** Which copy it is: the one before this attempt to switch, from one side to the other. */
@@ -12,8 +13,8 @@ export interface CopyPlace {
 export interface StatePreparation extends CopyPlace {
   /** ISO 8601. */
   readonly startedAt: string;
-  /** How often it was begun: by another task, or behind a failure. */
-  readonly begun: number;
+  /** How often it was started: by another task, or behind a failure. */
+  readonly starts: number;
   /** Copies that failed. */
   readonly failures: number;
   /** The proxy task that carries it. */
@@ -40,17 +41,23 @@ export function findPreparation(
 }
 
 /** What follows one that failed. */
-export function beginAgain({ from, to, attempt, failures, begun }: StatePreparation, nowMs: number): StatePreparation {
-  return { ...begin({ from, to, attempt }, failures + 1, nowMs), begun };
+export function beginAgain({ from, to, attempt, failures, starts }: StatePreparation, nowMs: number): StatePreparation {
+  return { ...begin({ from, to, attempt }, failures + 1, nowMs), starts };
+}
+
+/** For a person who waits: `the state is copied to the target, 23.1 KiB so far`. */
+export function describePreparation({ to, bytes, isReady, failures }: StatePreparation): string {
+  const again = failures === 0 ? '' : `, behind ${failures} ${failures === 1 ? 'copy' : 'copies'} that failed`;
+  return `the state ${isReady ? 'was' : 'is'} copied to the ${to}, ${formatBytes(bytes)}${isReady ? '' : ' so far'}${again}`;
 }
 
 /** Of the copy, for the proxies and the application; no other has the same. */
-export function formatCopyId(execution: string, { to, attempt, begun }: StatePreparation): string {
-  return `${execution.replace(/[^A-Za-z0-9_-]/g, '-').slice(0, 80)}.${to}.${attempt}.${begun}`;
+export function formatCopyId(execution: string, { to, attempt, starts }: StatePreparation): string {
+  return `${execution.replace(/[^A-Za-z0-9_-]/g, '-').slice(0, 80)}.${to}.${attempt}.${starts}`;
 }
 
 function begin({ from, to, attempt }: CopyPlace, failures: number, nowMs: number): StatePreparation {
   const startedAt = new Date(nowMs).toISOString();
-  const nothing = { bytes: 0, resumed: 0, tookMs: 0, unanswered: 0, begun: 0, isReady: false };
+  const nothing = { bytes: 0, resumed: 0, tookMs: 0, unanswered: 0, starts: 0, isReady: false };
   return { from, to, attempt, startedAt, failures, ...nothing };
 }

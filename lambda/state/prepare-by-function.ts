@@ -21,19 +21,19 @@ export async function prepareByFunction(
   ports: Ports,
 ): Promise<Prepared> {
   const { from, to } = preparation;
-  const begunAlready = preparation.begun > 0 ? preparation : { ...preparation, begun: 1 };
+  const started = preparation.starts > 0 ? preparation : { ...preparation, starts: 1 };
   const stored = await settle(() => ports.switches.readRegime());
-  if ('problem' in stored) return { kind: 'copying', preparation: begunAlready };
+  if ('problem' in stored) return { kind: 'copying', preparation: started };
   const { epoch } = stored.value.regime;
   const call: HookCall = { part: 'prepare', side: to, epoch, from, to, execution: run.execution };
   const called = await settle(() => ports.functions.invoke(functionArn, call, waitMs));
-  if ('problem' in called) return { kind: 'failed', preparation: begunAlready, why: called.problem };
+  if ('problem' in called) return { kind: 'failed', preparation: started, why: called.problem };
   const read = readHookResponse(call, called.value);
-  if ('problem' in read) return { kind: 'failed', preparation: begunAlready, why: read.problem };
+  if ('problem' in read) return { kind: 'failed', preparation: started, why: read.problem };
   const { done, bytes, keys } = called.value as { done?: unknown; bytes?: unknown; keys?: unknown };
   const isReady = done !== false;
   const next: StatePreparation = {
-    ...begunAlready,
+    ...started,
     isReady,
     tookMs: Math.max(0, ports.now() - Date.parse(preparation.startedAt)),
     ...(isCount(bytes) && { bytes }),

@@ -79,10 +79,10 @@ function chooseTask(
   preparation: StatePreparation,
 ): { readonly task: Found; readonly copy: StatePreparation } | undefined {
   const current = tasks.find(({ id }) => id === preparation.task);
-  if (current && preparation.unanswered < MAX_UNANSWERED && preparation.begun > 0)
+  if (current && preparation.unanswered < MAX_UNANSWERED && preparation.starts > 0)
     return { task: current, copy: preparation };
   const task = tasks.find(({ id }) => id !== preparation.task) ?? current;
-  return task && { task, copy: { ...preparation, task: task.id, unanswered: 0, begun: preparation.begun + 1 } };
+  return task && { task, copy: { ...preparation, task: task.id, unanswered: 0, starts: preparation.starts + 1 } };
 }
 
 function note(copy: StatePreparation, report: TransferReport): StatePreparation {

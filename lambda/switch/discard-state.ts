@@ -12,7 +12,7 @@ import { findHook } from './switch-ports';
 export async function discardState(run: CutoverRun, ports: Ports): Promise<string | undefined> {
   const { preparation, plan, execution } = run;
   const { state } = plan.switch ?? {};
-  if (!state || !preparation || preparation.begun === 0) return undefined;
+  if (!state || !preparation || preparation.starts === 0) return undefined;
   const discarded = await settle(async () => {
     const { hook } = findHook(plan.switch, ports);
     if (state.http && !preparation.isReady) await cancelCopy(run, preparation, state.http.path, ports);

@@ -4,27 +4,28 @@ import type { StoredLine } from '../writes/write-log';
 import type { Store } from './store-state';
 
 /** Under this path the backend that is switched to changes one key that it was given: a difference that a switch must find. */
-export const PLANTED_PATH = '/hook/planted-state';
+const PLANTED_PATH = '/hook/planted-state';
+/** Under this one a freeze takes 0.7 s; a switch goes wrong in it. */
+const SLOW_PATH = '/hook/slow-state';
+const SLOW_MS = 700;
 
-/** What a backend keeps in its own memory, and lets go along in a switch. The log of writes stays outside: it is the rehearsal's. */
+/** What a backend keeps in its own memory, and that goes along in a switch. The log of writes stays outside: it is the rehearsal's. */
 export class OwnStore implements Store {
   private readonly counts = new Map<string, number>();
   private readonly lists = new Map<string, string[]>();
   private readonly values = new Map<string, string>();
   private readonly state: TransferableState;
-  private readonly plants: boolean;
 
   /**
    * @param path of its calls
    * @param logs where the log of writes is
    */
   constructor(
-    path: string,
+    private readonly path: string,
     private readonly logs: Pick<Store, 'log' | 'readLog'>,
   ) {
     const { counts, lists, values } = this;
     this.state = new TransferableState({ path, maps: { counts, lists, values } });
-    this.plants = path === PLANTED_PATH;
   }
 
   get isFrozen(): boolean {
@@ -33,8 +34,13 @@ export class OwnStore implements Store {
 
   /** @returns whether it has responded */
   handle(request: IncomingMessage, response: ServerResponse): boolean {
-    if (this.plants && request.method === 'POST' && request.url?.includes('/import?') && request.url.includes('since='))
-      request.once('end', () => setImmediate(() => this.plant()));
+    const { url = '', method } = request;
+    if (this.path === SLOW_PATH && url === `${SLOW_PATH}/freeze` && method === 'POST') {
+      setTimeout(() => this.state.handle(request, response), SLOW_MS);
+      return true;
+    }
+    const isOfRest = method === 'POST' && url.startsWith(`${PLANTED_PATH}/import?`) && url.includes('since=');
+    if (this.path === PLANTED_PATH && isOfRest) response.once('finish', () => this.plant());
     return this.state.handle(request, response);
   }
 
@@ -64,6 +70,7 @@ export class OwnStore implements Store {
   }
 
   log(key: string, line: string): Promise<number> {
+    this.counts.set(key, (this.counts.get(key) ?? 0) + 1);
     return this.logs.log(key, line);
   }
 
@@ -72,7 +79,7 @@ export class OwnStore implements Store {
   }
 
   private plant(): void {
-    const [key] = this.values.keys();
-    if (key !== undefined) this.values.set(key, 'planted');
+    const [key] = this.counts.keys();
+    if (key !== undefined) this.counts.set(key, -1);
   }
 }

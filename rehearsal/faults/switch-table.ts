@@ -58,6 +58,8 @@ export interface SwitchFault {
   readonly sides?: readonly Side[];
   /** The path of the backend that freezes it. @default - the switch has no hook */
   readonly freeze?: string;
+  /** The path under which the state of the backends goes along. @default - they share it */
+  readonly state?: string;
   /** For how long clients may see errors that are the fault's own; 0: none at all. */
   readonly harmsMs: number;
   readonly ends: readonly Extract<Outcome, 'completed' | 'rolled-back'>[];
@@ -249,6 +251,41 @@ export const SWITCH_FAULTS: readonly SwitchFault[] = [
     harmsMs: UNHEALTHY_MS,
     ends: DONE,
   },
+  {
+    name: 'state-passes',
+    does: 'The state goes along.',
+    parts: HOOK,
+    state: '/internal/state',
+    harmsMs: 0,
+    ends: DONE,
+  },
+  {
+    name: 'state-planted',
+    does: 'The target changes a key of the state that it was given.',
+    parts: HOOK,
+    state: '/hook/planted-state',
+    harmsMs: 0,
+    ends: ['rolled-back'],
+  },
+  {
+    name: 'function-killed-in-the-transfer',
+    does: 'The function that makes the switch is killed while the state goes along.',
+    parts: HOOK,
+    state: '/hook/slow-state',
+    act: (row) => void setTimeout(() => sendSignal(findFunctionPid(row), 'SIGKILL'), HOOK_MS),
+    harmsMs: THAW_MS,
+    ends: DONE,
+  },
+  {
+    name: 'target-killed-in-the-transfer',
+    does: 'The target stops while the state goes along.',
+    parts: HOOK,
+    state: '/hook/slow-state',
+    act: ({ sides }) => void setTimeout(() => sides.target?.kill(), HOOK_MS),
+    sides: ['target'],
+    harmsMs: 0,
+    ends: ['rolled-back'],
+  },
 ];
 
 export interface AskedSwitchFault {
@@ -265,5 +302,5 @@ export function findSwitchFault(name: string): SwitchFault {
 
 /** What `rehearse` can begin: those of a hook are asked for by the plan, which names the hook. */
 export const REHEARSED_SWITCH_FAULTS = SWITCH_FAULTS.filter(
-  ({ freeze: hook, name }) => hook === undefined && name !== 'none',
+  ({ freeze: hook, state, name }) => hook === undefined && state === undefined && name !== 'none',
 );

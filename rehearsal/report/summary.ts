@@ -2,6 +2,9 @@ import { countMoved, listMoves } from '../../core/cutover/describe-moves';
 import { describePace } from '../../core/cutover/pacing';
 import { findDirection } from '../../core/plan/direction';
 import { CONNECTION_KINDS, KIND_FACTS, NO_CONNECTIONS, StreamKind } from '../../core/proxy/connections';
+import type { HookCallRecord } from '../../core/switch/hook';
+import type { SwitchRecord } from '../../core/switch/switch-record';
+import { formatBytes } from '../../core/text/bytes';
 import { printableLine } from '../../core/text/printable';
 import { formatWeights } from '../../core/traffic/weights';
 import type { OwnClientsTally } from '../load-balancer/counting/own-clients';
@@ -72,7 +75,7 @@ export function listFacts(evidence: RehearsalEvidence): [string, string][] {
   lines.push(...scenarioFacts(evidence.traffic.entries));
   lines.push(...sessionFacts(evidence.traffic.entries));
   if (switchSeen) lines.splice(1, 0, ['switch', switchLine(switchSeen, switches)]);
-  lines.push(...listHooks(evidence));
+  lines.push(...listTransfers(switches), ...listHooks(evidence));
   if (evidence.ownClients && evidence.ownClients.requests > 0) lines.push(['yours', yours(evidence.ownClients)]);
   const machine = machineLine(evidence.traffic.machine);
   if (machine !== undefined) lines.push(['machine', machine]);
@@ -94,6 +97,32 @@ function moveFacts({ moves, plan }: RehearsalEvidence): [string, string][] {
   const { from } = findDirection(plan);
   const [[, moved], ...others] = listMoves(moves, from) as [[string, string], ...[string, string][]];
   return [['moves', [`${moved} connections`, ...others.map(([name, text]) => `${name} ${text}`)].join('; ')]];
+}
+
+/** What each attempt took along, before the hold and in it. */
+function listTransfers(switches: readonly SwitchRecord[]): [string, string][] {
+  const lines = switches.flatMap(({ epoch, hook = [], left }) => {
+    const [before, rest, compared] = (['prepare', 'transfer', 'verify'] as const).map((part) =>
+      hook.find((each) => each.part === part),
+    );
+    if (!before) return [];
+    const said = [
+      `epoch ${epoch}: ${describeCopied(before)} before the hold`,
+      ...(rest ? [`${describeCopied(rest)} in it`] : []),
+      ...(compared ? [compared.problem ?? `both sides hold the same${countKeys(compared)}`] : []),
+      ...(left ? [`what was copied may be left at the ${left}`] : []),
+    ];
+    return [said.join(', ')];
+  });
+  return lines.length === 0 ? [] : [['state', lines.join('; ')]];
+}
+
+function describeCopied({ bytes = 0, tookMs, problem, ...counted }: HookCallRecord): string {
+  return `${formatBytes(bytes)}${countKeys(counted)} in ${number(tookMs)} ms${problem === undefined ? '' : ` (${problem})`}`;
+}
+
+function countKeys({ keys }: Pick<HookCallRecord, 'keys'>): string {
+  return keys === undefined ? '' : ` (${number(keys)} keys)`;
 }
 
 /** How many passed, and each that did not. */

@@ -80,8 +80,9 @@ function withState(plan: unknown, state: StateName | undefined): unknown {
   if (strategy !== STRATEGIES['drain-then-shift']) {
     throw new UsageError("'--state' must be of a plan that switches (--strategy drain-then-shift), got another one");
   }
-  const { hook: _hook, ...others } = switching as Record<string, unknown>;
-  return { ...rest, strategy, switch: { ...others, state: STATES[state] } };
+  // In its place: a plan has one of both.
+  const others = Object.entries(switching as object).filter(([name]) => name !== 'hook');
+  return { ...rest, strategy, switch: { ...Object.fromEntries(others), state: STATES[state] } };
 }
 
 function isOneStage(stages: unknown): boolean {

@@ -116,8 +116,7 @@ export async function standUp(
   tellDifferences(model, options, reporter);
   reporter.step(`stack '${model.stack.name}': starting the backends`);
   const { fault, seed } = options;
-  const hasOwnAddresses = await hasLoopbackNetwork();
-  if (!hasOwnAddresses) reporter.step(ONE_ADDRESS);
+  const hasOwnAddresses = await findOwnAddresses(reporter);
   const broken = fault ? findBrokenSides(fault) : [];
   const smoke = buildSmoke(plan, model);
   const statePath = plan.switch?.state?.http?.path;
@@ -159,6 +158,12 @@ export async function standUp(
     await stop();
     throw error;
   }
+}
+
+async function findOwnAddresses(reporter: ProgressReporter): Promise<boolean> {
+  const hasNetwork = await hasLoopbackNetwork();
+  if (!hasNetwork) reporter.step(ONE_ADDRESS);
+  return hasNetwork;
 }
 
 async function healthy(

@@ -1,0 +1,59 @@
+import { describePlan } from '../../../core/plan/explain';
+import { Plan, countLooks, parsePlan } from '../../../core/plan/plan';
+import { findStateHook } from '../../../core/plan/state-plan';
+
+const ARN = 'arn:aws:lambda:eu-central-1:111122223333:function:state';
+const HTTP = { http: { path: '/internal/state' } };
+
+function read(state: unknown, more: object = {}): Plan {
+  return parsePlan({ strategy: 'drainThenShift', switch: { pointOfNoReturn: 'shared', state, ...more } });
+}
+
+test('a switch takes no state along unless its plan says so', () => {
+  expect(read(undefined).switch?.state).toBeUndefined();
+  expect(read(HTTP).switch?.state).toEqual({
+    ...HTTP,
+    ...{ functionArn: undefined, probeWrite: undefined, prepareSeconds: 600, maxBytes: 10_737_418_240 },
+    timeoutMs: { freeze: 1_000, probeWrite: 500, transfer: 1_000, verify: 1_000, thaw: 1_000 },
+  });
+  expect(read({ functionArn: ARN, prepareSeconds: '5m' }).switch?.state).toMatchObject({ prepareSeconds: 300 });
+});
+
+test.each<[string, unknown, string]>([
+  ['nothing that carries it', {}, "'switch.state' must be one with either functionArn or http, got nothing"],
+  ['two that carry it', { ...HTTP, functionArn: ARN }, "'switch.state' must be one with either functionArn or http"],
+  ['no path', { http: {} }, "'switch.state.http.path' must be a path"],
+  ['a path with a query', { http: { path: '/s?x' } }, "'switch.state.http.path' must be a path without a '?'"],
+  ['a copy without an end', { ...HTTP, prepareSeconds: 0 }, "'switch.state.prepareSeconds' must be"],
+  ['nothing to copy', { ...HTTP, maxBytes: 0 }, "'switch.state.maxBytes' must be an integer from 1 to"],
+  [
+    'limits over the pause',
+    { ...HTTP, timeoutMs: { transfer: 4_000 } },
+    "'switch.state.timeoutMs' must be at most 5000 ms ('switch.maxPauseMs') for freeze, transfer, verify together, got 6000",
+  ],
+])('%s is a problem with a name', (_, state, message) => {
+  expect(() => read(state)).toThrow(message);
+});
+
+test('beside a hook it is one too much', () => {
+  const hook = { http: { verify: '/digest' } };
+  expect(() => read(HTTP, { hook })).toThrow("'switch.state' must be absent where there is a 'switch.hook'");
+});
+
+test('it freezes and thaws as a hook does', () => {
+  expect(findStateHook(read(HTTP).switch!.state!)).toMatchObject({
+    http: { freeze: '/internal/state/freeze', thaw: '/internal/state/thaw', transfer: undefined, verify: undefined },
+  });
+});
+
+test('the looks at its copy are in the history that Step Functions allows', () => {
+  const looks = (plan: Plan) => countLooks(plan).switches;
+  expect(looks(read(undefined))).toBe(3);
+  expect(looks(read({ ...HTTP, prepareSeconds: 60 }))).toBe(3 * (1 + 4));
+});
+
+test('an explanation says what goes along, and when', () => {
+  const text = describePlan(read(HTTP));
+  expect(text).toContain('the proxies copy it from /internal/state of one backend to the other, up to 10 min');
+  expect(text).toContain('In the hold: freeze (1000 ms), transfer (1000 ms), verify (1000 ms).');
+});

@@ -1,0 +1,61 @@
+import { Duration, Size, Stack } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
+import { Function } from 'aws-cdk-lib/aws-lambda';
+import { parsePlan } from '../../../core/plan/plan';
+import { CutoverPlan, PointOfNoReturn, StateTransfer, SwitchHook } from '../../../lib';
+import { newMigration, newStack } from '../fixture';
+
+const ARN = 'arn:aws:lambda:eu-central-1:111122223333:function:state';
+
+function plan(state: StateTransfer, hook?: SwitchHook): CutoverPlan {
+  return CutoverPlan.drainThenShift({ pointOfNoReturn: PointOfNoReturn.SHARED, state, hook });
+}
+
+const render = (of: CutoverPlan) => of._toJson({ source: 100, target: 0 }) as { switch: { state: object } };
+
+test('default: a path of the backends, with the limits of the plan', () => {
+  expect(render(plan(StateTransfer.http({ path: '/state' })))).toEqual(
+    parsePlan({
+      strategy: 'drainThenShift',
+      switch: { pointOfNoReturn: 'shared', state: { http: { path: '/state' } } },
+    }),
+  );
+});
+
+test('custom: every prop arrives where the steps read it', () => {
+  const state = StateTransfer.http({
+    path: '/state',
+    prepareTimeout: Duration.minutes(1),
+    maxSize: Size.mebibytes(100),
+    probeWrite: { path: '/probe' },
+    timeouts: { transfer: Duration.seconds(2) },
+  });
+  expect(render(plan(state)).switch.state).toMatchObject({
+    ...{ http: { path: '/state' }, prepareSeconds: 60, maxBytes: 104_857_600 },
+    ...{ probeWrite: { method: 'POST', path: '/probe' }, timeoutMs: { freeze: 1_000, transfer: 2_000 } },
+  });
+});
+
+test.each<[string, () => CutoverPlan, string]>([
+  [
+    'no path',
+    () => plan(StateTransfer.http({ path: 'state' })),
+    "'switch.state.http.path' must be a path that starts with '/'",
+  ],
+  ['a misspelt prop', () => plan(StateTransfer.http({ paht: '/s' } as never)), "'paht' must be one of"],
+  [
+    'a hook beside it',
+    () => plan(StateTransfer.http({ path: '/s' }), SwitchHook.http({ verify: '/v' })),
+    "'switch.state' must be absent",
+  ],
+])('%s is rejected', (_, make, message) => {
+  expect(() => render(make())).toThrow(message);
+});
+
+test('its function may be invoked by the steps that switch, and it alone', () => {
+  const stack: Stack = newStack();
+  const handler = Function.fromFunctionArn(stack, 'State', ARN);
+  newMigration(stack, { plan: plan(StateTransfer.lambda(handler, { prepareTimeout: Duration.minutes(2) })) });
+  const policies = JSON.stringify(Template.fromStack(stack).findResources('AWS::IAM::Policy'));
+  expect(policies).toContain(`"Action":"lambda:InvokeFunction","Effect":"Allow","Resource":"${ARN}"`);
+});
