@@ -72,7 +72,7 @@ async function run(command: Settings, elder: Elder | undefined): Promise<void> {
   });
   const life = await starting;
   signals.setLife(life);
-  const reason = await Promise.race([signals.inOrder, life.told, life.failed]);
+  const reason = await Promise.race([signals.inOrder, life.notified, life.failed]);
   const problem = reason instanceof Error ? reason : undefined;
   if (problem) log.fatal(`The proxy ends: ${problem.message}`);
   const isInOrder = await life.end(typeof reason === 'string' ? reason : undefined);

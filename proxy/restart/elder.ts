@@ -48,7 +48,7 @@ export class Elder {
   /** As a canary it was told to end. */
   private isTakenBack = false;
   private isCanary = false;
-  private isTold = false;
+  private hasTakenOver = false;
   isGone = false;
 
   constructor(clock: Clock) {
@@ -89,9 +89,9 @@ export class Elder {
   ready(canary: CanaryEvents): Promise<Takeover | undefined> {
     this.canary = canary;
     const takeover = new Promise<Takeover | undefined>((resolve) => {
-      this.tellTakeover = (told) => {
-        this.isTold = true;
-        resolve(told);
+      this.tellTakeover = (taken) => {
+        this.hasTakenOver = true;
+        resolve(taken);
       };
     });
     if (this.isGone) this.tellTakeover(undefined);
@@ -108,7 +108,7 @@ export class Elder {
   untilStopped(stopped: AbortSignal): Promise<never> {
     return new Promise((_, reject) => {
       const stop = () => {
-        if (this.isTold) return;
+        if (this.hasTakenOver) return;
         if (this.isCanary) this.send({ type: 'stopped' });
         else reject(new Error('it was told to end before it took over'));
       };

@@ -102,7 +102,7 @@ export interface GenerationsOptions {
   readonly starting?: () => void;
   readonly settled?: () => void;
   /** The whole proxy is to end: the generation before got its signal. */
-  readonly told?: () => void;
+  readonly notified?: () => void;
   /** A process was started that may be the next generation. */
   readonly started?: (successor: Successor) => void;
 }
@@ -159,7 +159,7 @@ export class Generations implements AdminTarget, Integrations {
         respond: (prompt) => this.respondAsServing(prompt),
         call: ({ call }) => own.adminServer?.pass(call) ?? Promise.reject(new Error('There is no admin port')),
         ended: (words) => this.elderEnded(words),
-        shutDown: () => this.options.told?.(),
+        shutDown: () => this.options.notified?.(),
       },
       own.handover ?? [],
     );

@@ -26,7 +26,7 @@ export interface Life {
   /** Resolves with the reason when it cannot go on. */
   readonly failed: Promise<Error>;
   /** Resolves when another generation has got the signal that ends the proxy. */
-  readonly told: Promise<void>;
+  readonly notified: Promise<void>;
   /** Starts another generation; what comes of it is in the log. */
   restart(): void;
   /** Whether a signal was for another generation, which has it now. */
@@ -185,15 +185,15 @@ class Beside {
   readonly replaced: Promise<{ successor: Successor; isInOrder: boolean }>;
   /** The pipe of the process that may be the next generation. */
   keeper: Keeper | undefined;
-  private tellTold: () => void = () => undefined;
-  readonly told: Promise<void>;
+  private resolveNotified: () => void = () => undefined;
+  readonly notified: Promise<void>;
 
   constructor(
     private readonly config: ProxyConfig,
     private readonly log: Logger,
   ) {
     this.replaced = new Promise((resolve) => (this.tellReplaced = resolve));
-    this.told = new Promise((resolve) => (this.tellTold = resolve));
+    this.notified = new Promise((resolve) => (this.resolveNotified = resolve));
   }
 
   get options(): Omit<GenerationsOptions, 'number' | 'keeper'> {
@@ -211,7 +211,7 @@ class Beside {
       // A service manager is told which process is the main one, and needs no first one that stays.
       started: ({ pipe }) => (this.keeper = pipe && !isNotified ? new Keeper(pipe) : undefined),
       replaced: (successor, isInOrder) => this.tellReplaced({ successor, isInOrder }),
-      told: () => this.tellTold(),
+      notified: () => this.resolveNotified(),
     };
   }
 
@@ -259,7 +259,7 @@ function live({ number, generations, own, takeover, elder }: StartedGeneration, 
   const passOn = (signal: NodeJS.Signals) => pass(signal, generations, beside.keeper);
   return {
     failed: own.failed ?? new Promise(() => undefined),
-    told: beside.told,
+    notified: beside.notified,
     restart: () => {
       generations.restart().then(
         (conflict) => conflict !== undefined && log.warn(`No restart: ${conflict}`),
