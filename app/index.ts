@@ -1,9 +1,3 @@
 /** What an application adds to take part in a switch: see docs/state.md. */
 export { FrozenError, MapLike } from './maps';
-export {
-  FastifyLike,
-  FastifyReplyLike,
-  Middleware,
-  TransferableState,
-  TransferableStateOptions,
-} from './transferable-state';
+export { TransferableState, TransferableStateOptions } from './transferable-state';

@@ -1,6 +1,18 @@
 import { hash } from 'node:crypto';
 
-/** A `Map` of text keys, or what is like one. Its values are what JSON can say. */
+/**
+ * A `Map` of text keys, or what is like one. Its values are what JSON can say.
+ *
+ * @example
+ * const rows = new Map<string, unknown>();
+ * const sessions: MapLike = {
+ *   get: (key) => rows.get(key),
+ *   set: (key, value) => rows.set(key, value),
+ *   delete: (key) => rows.delete(key),
+ *   keys: () => rows.keys(),
+ * };
+ * const state = new TransferableState({ path: '/internal/state', maps: { sessions } });
+ */
 export interface MapLike {
   get(key: string): unknown;
   set(key: string, value: unknown): unknown;
@@ -48,7 +60,18 @@ function isPlain(value: object): boolean {
   return prototype === Object.prototype || prototype === null;
 }
 
-/** A write to a map whose state is being moved. */
+/**
+ * A write to a map whose state is being moved.
+ *
+ * @example
+ * const carts = new Map<string, string[]>();
+ * try {
+ *   carts.set('1', ['bread']);
+ * } catch (error) {
+ *   if (!(error instanceof FrozenError)) throw error;
+ *   console.log(error.statusCode); // 503: the client tries again
+ * }
+ */
 export class FrozenError extends Error {
   /** For frameworks that respond with the status of an error. */
   readonly statusCode = 503;

@@ -8,7 +8,13 @@ import { Exports } from './exports';
 import { Imports } from './imports';
 import { FrozenError, MapLike, guard } from './maps';
 
-/** What an application lets go along. */
+/**
+ * What of an application goes along.
+ *
+ * @example
+ * const options: TransferableStateOptions = { path: '/internal/state', maps: { sessions: new Map(), carts: new Map() } };
+ * const state = new TransferableState(options);
+ */
 export interface TransferableStateOptions {
   /** The path that the plan has at `switch.state.http.path`, such as `/internal/state`. Everything below it is answered here. */
   readonly path: string;

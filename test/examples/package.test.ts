@@ -24,6 +24,7 @@ test('holds what a user needs, and nothing else', () => {
     'CHANGELOG.md',
     'LICENSE',
     'README.md',
+    'dist/app',
     'dist/assets',
     'dist/bin',
     'dist/check',
@@ -86,6 +87,17 @@ test('the client is imported and required by its name', () => {
   ] as const) {
     writeFileSync(join(folder, name), script);
     expect(execFileSync(process.execPath, [name], { cwd: folder, encoding: 'utf8' })).toBe(`${CLIENT.join()}\n`);
+  }
+});
+
+test('what an application adds is imported and required by its name', () => {
+  const print = 'console.log(new TransferableState({ path: "/s", maps: { a: new Map() } }).isFrozen, FrozenError.name)';
+  for (const [name, script] of [
+    ['application.mjs', `import { FrozenError, TransferableState } from 'drainshift/app'; ${print}`],
+    ['application.cjs', `const { FrozenError, TransferableState } = require('drainshift/app'); ${print}`],
+  ] as const) {
+    writeFileSync(join(folder, name), script);
+    expect(execFileSync(process.execPath, [name], { cwd: folder, encoding: 'utf8' })).toBe('false FrozenError\n');
   }
 });
 
