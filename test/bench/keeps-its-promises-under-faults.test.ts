@@ -11,12 +11,14 @@ const ROWS = [
   'source-proxy-hung-in-scale-in@drain',
   'store-away-and-target-dead@bake',
   'switch:function-killed@decided',
+  'switch:state-planted@hook',
 ];
 
 interface Row {
   readonly fault: string;
   readonly phase: string;
   readonly outcome: string;
+  readonly cause: string;
   readonly weights: string;
   readonly lock: string;
   readonly requests: number;
@@ -52,9 +54,12 @@ test('a client that counts for itself sees what the evidence says, in every row'
     ['completed', '0/100', 'free'],
     ['rolled-back', '100/0', 'free'],
     ['completed', '0/100', 'free'],
+    ['rolled-back', '100/0', 'free'],
   ]);
+  // The key that changed on its way is named.
+  expect(rows[4]?.cause).toMatch(/both sides must hold the same, got 1 that differ: 'counts\/.*' differs/);
   for (const { requests } of rows) expect(requests).toBeGreaterThan(50);
   expect(rows[1]?.dropped).toBeGreaterThan(0);
   expect(rows[1]?.evidenceLost).toBe(rows[1]?.dropped);
-  expect(output).toContain('4 rows ended as they must');
+  expect(output).toContain('5 rows ended as they must');
 });
