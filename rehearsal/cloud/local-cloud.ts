@@ -20,6 +20,7 @@ import type { Trust } from '../stack/trust';
 import type { ExecutionDescription } from '../state-machine/model';
 import { StateMachineRunner } from '../state-machine/runner';
 import { Addresses } from '../tasks/addresses';
+import { Autoscaler } from '../tasks/autoscaler';
 import { awsEnvironment } from '../tasks/aws-environment';
 import { TaskRunner } from '../tasks/runner';
 import { formatName } from '../template/model/name-of';
@@ -76,6 +77,7 @@ export class LocalCloud {
   readonly counts: BalancerCounts;
   readonly statusRules: StatusRules;
   readonly weights = new WeightHistory();
+  private readonly autoscaler: Autoscaler;
   private started: Endpoint | undefined;
   private isBroken = false;
   private stopping: Promise<void> | undefined;
@@ -106,6 +108,7 @@ export class LocalCloud {
       processes,
       failed: (service, reason) => this.breakDown(`the tasks of '${service.name}' must stay up, got ${reason}`),
     });
+    this.autoscaler = new Autoscaler({ ecs: this.tasks, elb: model.elb });
     this.functions = new Functions((spec) => this.functionEnvironment(spec), processes);
     this.states = new StateMachineRunner(
       (arn, payload) => this.functions.invoke(arn, payload),
@@ -195,6 +198,7 @@ export class LocalCloud {
   }
 
   private async tearDown(): Promise<void> {
+    this.autoscaler.stop();
     this.statusRules.stop();
     this.states.stopAll();
     await Promise.all([this.functions.stop(), this.tasks.stop(), this.balancer.stop(), this.started?.stop()]);

@@ -1,4 +1,5 @@
 import type { EventEmitter } from 'node:events';
+import type { TrackingPolicy } from './target-tracking';
 
 /** What the ECS API can speak of. The runner in this folder owns the processes; the API reads and asks. */
 export interface EcsModel {
@@ -43,11 +44,22 @@ export interface EcsService {
   readonly taskDefinition?: TaskDefinition;
 }
 
-/** As it is registered with Application Auto Scaling; nothing scales here. */
+/** As it is registered with Application Auto Scaling. */
 export interface ServiceScaling {
   readonly min: number;
   readonly max: number;
   readonly suspended: { scaleIn?: boolean; scaleOut?: boolean; scheduled?: boolean };
+  /** @default - none */
+  policies?: readonly TrackingPolicy[];
+  /** What was scaled, the newest first. @default - nothing */
+  activities?: readonly ScalingActivity[];
+}
+
+export interface ScalingActivity {
+  readonly at: Date;
+  readonly from: number;
+  readonly to: number;
+  readonly cause: string;
 }
 
 /** What DescribeTaskDefinition tells. */

@@ -101,6 +101,8 @@ export interface TargetGroup {
   readonly attributes: Map<string, string>;
   /** By `ip:port`. */
   readonly targets: Map<string, Target>;
+  /** Sent to its targets so far. @default 0 */
+  requests?: number;
 }
 
 export interface HealthCheck {

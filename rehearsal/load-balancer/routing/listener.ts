@@ -112,6 +112,7 @@ function toTarget(
   const balancer: LoadBalancer = cloud.model.loadBalancer(listener.loadBalancerArn);
   const cut = cloud.findCut(target);
   target.outstanding += 1;
+  group.requests = (group.requests ?? 0) + 1;
   return {
     upstream: {
       protocol: group.protocol === 'HTTPS' ? 'https' : 'http',

@@ -94,6 +94,11 @@ const NAMERS: Record<string, Namer | undefined> = {
     const ref = `${arn('ecs')}:service/${resolveRef(properties.Cluster)}/${short}`;
     return { ref, attributes: { Name: short, ServiceArn: ref } };
   },
+  'AWS::ApplicationAutoScaling::ScalingPolicy': ({ arn, stack, logicalId, short }) => {
+    const id = buildUuid(`${stack.name}/${logicalId}`);
+    const ref = `${arn('autoscaling')}:scalingPolicy:${id}:policyName/${short}`;
+    return { ref, attributes: { Arn: ref } };
+  },
   'AWS::ECS::TaskDefinition': ({ arn, logicalId, resolveRef, properties: { Family } }) => {
     const ref = `${arn('ecs')}:task-definition/${Family === undefined ? logicalId : resolveRef(Family)}:1`;
     return { ref, attributes: { TaskDefinitionArn: ref } };

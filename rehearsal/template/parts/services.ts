@@ -8,6 +8,7 @@ import { UsageError } from '../../errors/usage-error';
 import { roleName } from './functions';
 import { Properties } from '../resources/properties';
 import { Ready, Resources } from '../resources/resources';
+import { readTracking } from './scaling-policies';
 import { buildTaskDefinition } from './task-definition';
 
 /** Environment values that are known only here: secrets by ARN, for a variable. */
@@ -77,7 +78,25 @@ function healthLimits(service: Properties) {
 function findScaling(resources: Resources, name: string): Pick<ServiceSpec, 'scaling'> {
   const found = findScalableTarget(resources, name);
   if (!found) return {};
-  return { scaling: { min: found.number('MinCapacity'), max: found.number('MaxCapacity'), suspended: {} } };
+  const policies = resources
+    .ofType('AWS::ApplicationAutoScaling::ScalingPolicy')
+    .filter(({ properties }) => isOf(resources, properties, name))
+    .filter(({ properties }) => properties.string('PolicyType', 'StepScaling') === 'TargetTrackingScaling')
+    .map(({ identity, properties }) => {
+      const configuration = properties.object('TargetTrackingScalingPolicyConfiguration');
+      return readTracking(properties.string('PolicyName', identity.ref), identity.ref, configuration);
+    });
+  return { scaling: { min: found.number('MinCapacity'), max: found.number('MaxCapacity'), suspended: {}, policies } };
+}
+
+/** A policy names its target by its id (`service/…|ecs:service:DesiredCount|ecs`, or what `Ref` gives), or by what that has. */
+function isOf(resources: Resources, policy: Properties, name: string): boolean {
+  if (policy.has('ResourceId')) return policy.string('ResourceId').endsWith(`/${name}`);
+  const id = policy.string('ScalingTargetId', '');
+  const target = resources
+    .ofType('AWS::ApplicationAutoScaling::ScalableTarget')
+    .find(({ properties }) => properties.string('ResourceId').endsWith(`/${name}`));
+  return target !== undefined && target.identity.ref === id;
 }
 
 function findScalableTarget(resources: Resources, name: string): Properties | undefined {

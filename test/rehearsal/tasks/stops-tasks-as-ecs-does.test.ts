@@ -5,6 +5,8 @@ import { PassThrough } from 'node:stream';
 import { ElbModel, TargetGroup } from '../../../rehearsal/load-balancer/model/model';
 import { Targets } from '../../../rehearsal/load-balancer/health/targets';
 import { Addresses } from '../../../rehearsal/tasks/addresses';
+import { Autoscaler } from '../../../rehearsal/tasks/autoscaler';
+import type { ServiceScaling } from '../../../rehearsal/tasks/model';
 import { ServiceSpec, TaskRunner } from '../../../rehearsal/tasks/runner';
 import { TaskProcess } from '../../../rehearsal/tasks/task-process';
 import { until } from '../../support/until';
@@ -306,6 +308,46 @@ test("what runs is reported as it starts and as it ends, so that no one signals 
   runner.setDesiredCount('service', 0);
   await until(() => processes.size === 0);
   expect(live()).toEqual([]);
+});
+
+test('connections over the target of a policy bring tasks, and when they leave the newest drain and go', async () => {
+  const policy = {
+    ...{
+      name: 'Connections',
+      arn: 'policy',
+      metric: { kind: 'connections' } as const,
+      target: 10,
+      disableScaleIn: false,
+    },
+    ...{ scaleOutCooldownSeconds: 60, scaleInCooldownSeconds: 0, createdAt: new Date(), configuration: {} },
+  } as const;
+  const scaling: ServiceScaling = { min: 1, max: 3, suspended: {}, policies: [policy] };
+  const scaled = { ...service(), scaling };
+  runner.addService(scaled);
+  await running(1);
+  const [first] = live() as [TaskProcess];
+  targets()[0]!.outstanding = 25;
+  const autoscaler = new Autoscaler({ ecs: runner, elb, periodMs: 20 });
+  try {
+    await running(3);
+    expect(scaling.activities).toMatchObject([
+      {
+        from: 1,
+        to: 3,
+        cause: 'monitor alarm TargetTracking-web-AlarmHigh in state ALARM triggered policy Connections',
+      },
+    ]);
+    // What one of three has is under the target on average, and all three are still asked for.
+    targets()[0]!.outstanding = 0;
+    await until(() => scaled.desiredCount === 1 && live().length === 1);
+    const gone = [...runner.tasks.values()].filter((task) => task !== first);
+    await until(() => gone.every(({ status }) => status === 'STOPPED'));
+    expect(gone.map(({ exitCode }) => exitCode)).toEqual([0, 0]);
+    expect(live()).toEqual([first]);
+    expect(scaling.activities?.[0]).toMatchObject({ to: 1 });
+  } finally {
+    autoscaler.stop();
+  }
 });
 
 test('the end of the world waits for every process', async () => {

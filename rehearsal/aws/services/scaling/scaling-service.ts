@@ -1,5 +1,6 @@
 import { AwsError } from '../../../errors/aws-error';
 import type { EcsModel, EcsService, ServiceScaling } from '../../../tasks/model';
+import { buildUuid } from '../../identifiers';
 import { AwsObject, Operation, Place } from '../../operations/operation';
 import { Parameters } from '../../operations/parameters';
 import { RpcService } from '../../protocols/rpc';
@@ -12,10 +13,12 @@ const STATES = {
   ScheduledScalingSuspended: 'scheduled',
 } as const;
 
-/** Application Auto Scaling, of the desired count of ECS services: what is registered, and what of it is suspended. */
+/** Application Auto Scaling, of the desired count of ECS services: what is registered, suspended and scaled, and by which policies. */
 export function scalingService(model: EcsModel, place: Place): RpcService {
   const operations = new Map<string, Operation>([
     ['DescribeScalableTargets', { run: (input) => describeTargets(model, place, input) }],
+    ['DescribeScalingPolicies', { run: (input) => describePolicies(model, input) }],
+    ['DescribeScalingActivities', { run: (input) => describeActivities(model, input) }],
     [
       'RegisterScalableTarget',
       {
@@ -54,6 +57,59 @@ function describeTargets(model: EcsModel, place: Place, input: Parameters): AwsO
   };
 }
 
+function describePolicies(model: EcsModel, input: Parameters): AwsObject {
+  const names = input.texts('PolicyNames');
+  const policies = listAsked(model, input).flatMap(({ id, scaling }) =>
+    (scaling.policies ?? []).map((policy) => ({ id, policy })),
+  );
+  return {
+    ScalingPolicies: policies
+      .filter(({ policy }) => names.length === 0 || names.includes(policy.name))
+      .map(({ id, policy }) => ({
+        PolicyARN: policy.arn,
+        PolicyName: policy.name,
+        ServiceNamespace: 'ecs',
+        ResourceId: id,
+        ScalableDimension: DIMENSION,
+        PolicyType: 'TargetTrackingScaling',
+        TargetTrackingScalingPolicyConfiguration: policy.configuration as AwsObject,
+        Alarms: [],
+        CreationTime: policy.createdAt,
+      })),
+  };
+}
+
+/** Each is fulfilled as soon as ECS has its new desired count: the tasks come and go after it. */
+function describeActivities(model: EcsModel, input: Parameters): AwsObject {
+  const activities = listAsked(model, input).flatMap(({ id, scaling }) =>
+    (scaling.activities ?? []).map((activity) => ({ id, activity })),
+  );
+  return {
+    ScalingActivities: activities.map(({ id, activity: { at, to, cause } }) => ({
+      ActivityId: buildUuid(`${id} ${at.getTime()}`),
+      ServiceNamespace: 'ecs',
+      ResourceId: id,
+      ScalableDimension: DIMENSION,
+      Description: `Setting desired count to ${to}.`,
+      Cause: cause,
+      StartTime: at,
+      EndTime: at,
+      StatusCode: 'Successful',
+      StatusMessage: `Successfully set desired count to ${to}. Change successfully fulfilled by ecs.`,
+    })),
+  };
+}
+
+/** Of one resource, or of all. */
+function listAsked(model: EcsModel, input: Parameters) {
+  readNamespace(input);
+  const asked = input.optionalText('ResourceId');
+  return [...model.services.values()].flatMap((service) => {
+    const id = findResourceId(service);
+    return service.scaling && (asked === undefined || asked === id) ? [{ id, scaling: service.scaling }] : [];
+  });
+}
+
 /** A first registration needs both capacities; a later one changes what it names. */
 function register(model: EcsModel, place: Place, input: Parameters): AwsObject {
   readNamespace(input);
@@ -74,7 +130,7 @@ function register(model: EcsModel, place: Place, input: Parameters): AwsObject {
     const value = given?.optionalBoolean(name);
     if (value !== undefined) suspended[key] = value;
   }
-  service.scaling = { min, max, suspended };
+  service.scaling = { ...service.scaling, min, max, suspended };
   return { ScalableTargetARN: writeArn(place, service) };
 }
 

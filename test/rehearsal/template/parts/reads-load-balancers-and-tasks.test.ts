@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import type { CutoverConfig } from '../../../../core/cutover/cutover-config';
 import { buildElb } from '../../../../rehearsal/template/parts/load-balancer';
 import { Resources } from '../../../../rehearsal/template/resources/resources';
+import { Properties } from '../../../../rehearsal/template/resources/properties';
+import { readTracking } from '../../../../rehearsal/template/parts/scaling-policies';
 import { buildServices } from '../../../../rehearsal/template/parts/services';
 import { withoutEffect } from '../../../../rehearsal/template/model/without-effect';
 import { buildTaskDefinition } from '../../../../rehearsal/template/parts/task-definition';
@@ -112,6 +114,42 @@ describe('a service', () => {
     expect(() => findService({ HealthCheckGracePeriodSeconds: 'soon' })).toThrow(
       '\'Service.HealthCheckGracePeriodSeconds\' of the template must be a number, got "soon"',
     );
+  });
+});
+
+describe('a policy of a scaling', () => {
+  const read = (configuration: Record<string, unknown>) =>
+    readTracking('Cpu', 'arn', new Properties('Policy', { TargetValue: '50', ...configuration }));
+
+  test('tracks what the rehearsal measures; of the rest it knows the name, and has no data', () => {
+    const predefined = (PredefinedMetricType: string, ResourceLabel?: string) =>
+      read({ PredefinedMetricSpecification: { PredefinedMetricType, ...(ResourceLabel && { ResourceLabel }) } }).metric;
+    expect(predefined('ECSServiceAverageCPUUtilization')).toEqual({ kind: 'cpu' });
+    expect(predefined('ECSServiceAverageMemoryUtilization')).toEqual({ kind: 'memory' });
+    expect(predefined('ALBRequestCountPerTarget', 'app/front/1/targetgroup/web/2')).toEqual({
+      kind: 'requests',
+      targetGroup: 'targetgroup/web/2',
+    });
+    expect(predefined('Other')).toEqual({ kind: 'unknown', name: 'Other' });
+    expect(read({ CustomizedMetricSpecification: { MetricName: 'LiveConnections' } }).metric).toEqual({
+      kind: 'connections',
+    });
+    expect(read({ CustomizedMetricSpecification: { MetricName: 'Orders' } }).metric).toEqual({
+      kind: 'unknown',
+      name: 'Orders',
+    });
+  });
+
+  test('has the cooldowns of ECS unless it says others', () => {
+    const specification = {
+      PredefinedMetricSpecification: { PredefinedMetricType: 'ECSServiceAverageCPUUtilization' },
+    };
+    const standard = { target: 50, disableScaleIn: false, scaleOutCooldownSeconds: 300, scaleInCooldownSeconds: 300 };
+    expect(read(specification)).toMatchObject(standard);
+    expect(read({ ...specification, ScaleOutCooldown: 60, DisableScaleIn: true })).toMatchObject({
+      scaleOutCooldownSeconds: 60,
+      disableScaleIn: true,
+    });
   });
 });
 
