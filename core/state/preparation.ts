@@ -21,6 +21,8 @@ export interface StatePreparation extends CopyPlace {
   readonly task?: string;
   /** Looks in a row that it did not respond to. */
   readonly unanswered: number;
+  /** Why the last of them brought nothing. */
+  readonly why?: string;
   readonly isReady: boolean;
   readonly bytes: number;
   readonly keys?: number;

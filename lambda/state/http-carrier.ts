@@ -27,7 +27,7 @@ export class HttpCarrier implements Carrier {
   async verify(context: CarryContext, limitMs: number): Promise<Carried> {
     const id = `${this.prepared.id}.${context.epoch}.compare`;
     const report = await this.order(context, { id, kind: 'compare' }, limitMs);
-    const { keys, differences, problem } = report;
+    const { state, keys, differences, problem } = report;
     if (differences) {
       const first = differences.first.join(', ');
       const more =
@@ -37,6 +37,8 @@ export class HttpCarrier implements Carrier {
       return { problem: `both sides must hold the same, got ${differences.count} that differ: ${first}${more}` };
     }
     if (problem !== undefined) return { problem };
+    // Nothing has been compared then.
+    if (state !== 'done') return { problem: 'the comparison must end in its time, got one that is under way' };
     return keys === undefined ? {} : { keys };
   }
 

@@ -2,6 +2,7 @@ import type { CutoverRun } from '../../core/cutover/run';
 import type { StatePlan } from '../../core/plan/state-plan';
 import type { TransferReport } from '../../core/proxy/state-transfer';
 import { StatePreparation, formatCopyId } from '../../core/state/preparation';
+import { oneLine } from '../../core/text/one-line';
 import type { Ports } from '../contract/ports';
 import { settle } from '../contract/settle';
 import type { TaskSession } from '../contract/switch-ports';
@@ -9,6 +10,7 @@ import type { Prepared } from './prepared';
 
 /** Looks without a response after which another task carries the state. */
 const MAX_UNANSWERED = 2;
+const MAX_WHY = 200;
 
 interface Asked {
   readonly run: CutoverRun;
@@ -30,6 +32,8 @@ export async function prepareByHttp(
     if (!chosen) return { kind: 'failed', preparation, why: 'a proxy task must carry the state, got none' };
     const { task, copy } = chosen;
     const stored = await settle(() => ports.switches.readRegime());
+    // An application takes no import of an epoch that is over.
+    if ('problem' in stored) return { kind: 'copying', preparation: withWhy(preparation, stored.problem) };
     const { from, to } = copy;
     const order = {
       ...({
@@ -40,11 +44,12 @@ export async function prepareByHttp(
         path: plan.http.path,
         cancels: false,
       } as const),
-      ...{ host: ports.smoke.host, epoch: 'value' in stored ? stored.value.regime.committed : 0 },
-      ...{ maxBytes: plan.maxBytes, limitMs: Math.round(limitMs), waitMs: Math.round(waitMs) },
+      ...{ host: ports.smoke.host, epoch: stored.value.regime.committed },
+      ...{ maxBytes: plan.maxBytes, limitMs: Math.ceil(limitMs), waitMs: Math.ceil(waitMs) },
     };
     const asked = await settle(() => task.session.transferState(order));
-    if ('problem' in asked) return { kind: 'copying', preparation: { ...copy, unanswered: copy.unanswered + 1 } };
+    if ('problem' in asked)
+      return { kind: 'copying', preparation: withWhy({ ...copy, unanswered: copy.unanswered + 1 }, asked.problem) };
     return judge(note(copy, asked.value), asked.value);
   } finally {
     for (const { session } of tasks) session.close();
@@ -85,11 +90,15 @@ function chooseTask(
   return task && { task, copy: { ...preparation, task: task.id, unanswered: 0, starts: preparation.starts + 1 } };
 }
 
+function withWhy(copy: StatePreparation, why: string): StatePreparation {
+  return { ...copy, why: oneLine(why, MAX_WHY) };
+}
+
 function note(copy: StatePreparation, report: TransferReport): StatePreparation {
   const { bytes, keys, cursor, resumed, tookMs, state } = report;
   return {
     ...copy,
-    ...{ unanswered: 0, bytes, resumed, tookMs, isReady: state === 'done' },
+    ...{ unanswered: 0, why: undefined, bytes, resumed, tookMs, isReady: state === 'done' },
     ...(keys !== undefined && { keys }),
     ...(cursor !== undefined && { cursor }),
   };

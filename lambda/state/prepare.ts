@@ -17,7 +17,9 @@ export async function prepareState(run: CutoverRun, place: CopyPlace, ports: Por
   const preparation = findPreparation(run, place, ports.now());
   if (preparation.isReady) return { kind: 'ready', preparation };
   const limitMs = Date.parse(preparation.startedAt) + 1000 * prepareSeconds - ports.now();
-  if (limitMs <= 0) return { kind: 'failed', preparation, why: `it must be made within ${prepareSeconds} s` };
+  const { why } = preparation;
+  const last = why === undefined ? '' : `; the last look: ${why}`;
+  if (limitMs <= 0) return { kind: 'failed', preparation, why: `it must be made within ${prepareSeconds} s${last}` };
   const waitMs = Math.min(1000 * PREPARE_LOOK_SECONDS, limitMs);
   return http
     ? prepareByHttp({ run, plan: { ...state, http }, preparation, limitMs, waitMs }, ports)

@@ -17,6 +17,8 @@ export async function discardState(run: CutoverRun, ports: Ports): Promise<strin
     const { hook } = findHook(plan.switch, ports);
     if (state.http && !preparation.isReady) await cancelCopy(run, preparation, state.http.path, ports);
     const { regime } = await ports.switches.readRegime();
+    // It was committed, by a call that did not live to say so: what was copied is what serves.
+    if (regime.side === preparation.to) return undefined;
     const opened = await ports.proxies.open();
     const sessions = opened.flatMap(({ session }) => session ?? []);
     try {
