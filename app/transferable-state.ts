@@ -34,6 +34,8 @@ export interface FastifyReplyLike {
   hijack(): unknown;
 }
 
+/** Of the last switch that was committed when the request was made. */
+const EPOCH_FIELD = 'x-drainshift-epoch';
 const SAFE = ['GET', 'HEAD', 'OPTIONS'];
 const METHODS: Readonly<Record<StatePart, readonly string[]>> = {
   freeze: ['POST'],
@@ -204,6 +206,11 @@ export class TransferableState {
   }
 
   private async import(method: string, request: IncomingMessage, parameters: URLSearchParams): Promise<object> {
+    const epoch = Number(request.headers[EPOCH_FIELD] ?? Infinity);
+    const { last } = this;
+    // It comes late: clients have written here since.
+    if (last.isThaw && epoch < last.epoch)
+      throw new Rejected(409, `an import must be of epoch ${last.epoch} or later, which serves here, got ${epoch}`);
     if (method === 'DELETE') {
       this.imports.discard();
       return { ok: true };

@@ -2,6 +2,8 @@ import type { HookCallRecord } from '../../core/switch/hook';
 import type { Side } from '../../core/traffic/weights';
 import type { TaskSession } from '../contract/switch-ports';
 
+const UNKNOWN_COPY = 'the copy before the hold must be known, got a switch that another call had begun';
+
 /** Of the switch in whose hold state is carried. */
 export interface CarryContext {
   readonly epoch: number;
@@ -22,3 +24,9 @@ export interface Carrier {
   /** Whether both sides hold the same. */
   verify(context: CarryContext, limitMs: number): Promise<Carried>;
 }
+
+/** Of a switch that another call had begun, and whose copy is not known: nothing is committed without the state. */
+export const NO_CARRIER: Carrier = {
+  transfer: () => Promise.resolve({ problem: UNKNOWN_COPY }),
+  verify: () => Promise.resolve({ problem: UNKNOWN_COPY }),
+};

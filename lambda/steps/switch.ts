@@ -45,7 +45,8 @@ async function makeSwitch(given: CutoverRun, ports: Ports): Promise<CutoverRun> 
   const point = { when: 'beforeShift', stage: 1, attempt: (run.switches?.length ?? 0) + 1 } as const;
   const hooked = callHooksFirst(run, [point], 'switch');
   if (hooked !== run) return hooked;
-  const prepared = await prepare(run, plan, ports);
+  // Of a switch that is under way the other side may serve already: nothing is copied to it any more.
+  const prepared = regime.switching ? { run, isReady: true } : await prepare(run, plan, ports);
   if (!prepared.isReady) return prepared.run;
   const deployments = await findDeployments(ports);
   if (deployments.length > 0) return rollBack(run, 'SwitchAborted', deployments.join('\n'));

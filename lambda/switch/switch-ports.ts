@@ -9,6 +9,7 @@ import { statePath } from '../../core/state/http-contract';
 import { StatePreparation, formatCopyId } from '../../core/state/preparation';
 import { findStateHook } from '../../core/plan/state-plan';
 import type { HookCallRecord } from '../../core/switch/hook';
+import { NO_CARRIER } from '../state/carrier';
 import { HttpCarrier, PreparedCopy } from '../state/http-carrier';
 import { SwitchHook, openHook } from './switch-hook';
 
@@ -40,9 +41,11 @@ export function findHook(
   const hook = findStateHook(plan.state);
   if (copied === 'nothing') return { hook: openHook(hook, means) };
   const discardPath = http && { discardPath: statePath(http.path, 'import') };
-  if (!copied) return { hook: openHook(hook, means, { ...discardPath }) };
-  const carrier = http && { carrier: new HttpCarrier({ ...plan.state, http }, copied, host) };
-  return { hook: openHook(hook, means, { ...discardPath, ...carrier }), prepared: copied.record };
+  const carrier = http && { carrier: copied ? new HttpCarrier({ ...plan.state, http }, copied, host) : NO_CARRIER };
+  return {
+    hook: openHook(hook, means, { ...discardPath, ...carrier }),
+    ...(copied && { prepared: copied.record }),
+  };
 }
 
 /** What was copied before the hold; `nothing`: nothing goes along, and nothing is left behind. */

@@ -81,6 +81,24 @@ test('an abort restores what was there before, and a commit keeps what came', as
   expect(restored()).toEqual({ 1: 'a' });
 });
 
+test('what comes late, when clients write here already, is no import', async () => {
+  const app = await startApp({ 1: 'written here' });
+  const importOf = (epoch: number) =>
+    call(app, `import?id=${epoch}`, {
+      ...{ method: 'POST', body: '["carts","1","old"]\n', headers: { 'x-drainshift-epoch': String(epoch) } },
+    });
+  expect((await importOf(0)).status).toBe(200);
+  await call(app, 'import', { method: 'DELETE' });
+  await tell(app, 'thaw', 3);
+  const late = await importOf(2);
+  expect([late.status, await late.json()]).toEqual([
+    409,
+    { ok: false, why: 'an import must be of epoch 3 or later, which serves here, got 2' },
+  ]);
+  expect(app.carts.get('1')).toBe('written here');
+  expect((await importOf(3)).status).toBe(200);
+});
+
 test('while it is frozen nothing is written: not by requests, and not by what runs already', async () => {
   const app = await startApp({ 1: 'a' });
   expect(await (await fetch(app.url, { method: 'POST' })).text()).toBe('the app');

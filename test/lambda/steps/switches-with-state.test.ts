@@ -199,6 +199,28 @@ test('a function that dies before the decision leaves nothing frozen, and nothin
   expect([source.state.isFrozen, target.carts.size]).toEqual([false, 0]);
 });
 
+test.each([
+  ['behind the decision: what clients have written at the target since then stays', 'settle', 'commit'],
+  ['in the hold, before anything was carried: nothing is decided without the state', 'hold', 'abort'],
+])('a function dies %s', async (_, at, outcome) => {
+  const run = start();
+  cloud.switches.before = (call) => {
+    const isSettling = at === 'settle' && call === 'writeRegime' && cloud.switches.decisions.size > 0;
+    const isHolding = at === 'hold' && call === 'writeRegime' && (cloud.switches.regime?.switching?.members ?? false);
+    const isDeciding = at === 'hold' && call === 'decide';
+    return isSettling || isHolding || isDeciding ? Promise.reject(new Error('died')) : Promise.resolve();
+  };
+  await expect(step(run)).rejects.toThrow('died');
+  cloud.switches.before = () => Promise.resolve();
+  if (at === 'settle') target.carts.set('0', 'written at the target');
+  // The processes that copied are gone, and know of no copy.
+  connect();
+  const after = await step(run);
+  expect(after.switches).toMatchObject([{ outcome, isResumed: true }]);
+  if (at === 'settle') expect(target.all).toMatchObject({ 0: 'written at the target', 49: ['thing 49'] });
+  else expect([source.state.isFrozen, target.all]).toEqual([false, {}]);
+});
+
 /** A committed switch whose bake fails. */
 async function fail(plan: object): Promise<CutoverRun> {
   const run = await confirm(await step(start(plan)), cloud.ports, cloud.nowMs);
