@@ -12,6 +12,7 @@ const SUBJECTS: Record<string, Record<string, number>> = {
   'existing-network': { 'AWS::EC2::VPC': 0, 'AWS::ElasticLoadBalancingV2::LoadBalancer': 0, 'AWS::ECS::Service': 2 },
   'search-migration': { 'AWS::ECS::Service': 2, 'AWS::StepFunctions::StateMachine': 1 },
   'single-writer': { 'AWS::ECS::Service': 2, 'AWS::StepFunctions::StateMachine': 1 },
+  'sticky-sessions': { 'AWS::ECS::Service': 2, 'AWS::StepFunctions::StateMachine': 1 },
   'websocket-valkey': { 'AWS::ElastiCache::ServerlessCache': 1, 'AWS::ECS::Service': 3 },
   pipeline: { 'AWS::CodePipeline::Pipeline': 1, 'AWS::StepFunctions::StateMachine': 2 },
 };
