@@ -12,7 +12,8 @@ export async function digestMaps(maps: Maps): Promise<DigestResponse> {
   const sum = new Uint32Array(8);
   let keys = 0;
   for (const [name, map] of Object.entries(maps)) {
-    for (const key of map.keys()) {
+    // Not of the map itself: one that has what was read last at its end would have no end.
+    for (const key of [...map.keys()]) {
       const line = formatLine(maps, name, key);
       if (line === undefined) continue;
       const hashed = hash('sha256', line, 'buffer');
@@ -37,6 +38,7 @@ export async function* listDigests(maps: Maps): AsyncGenerator<string> {
     if (at % AT_ONCE !== AT_ONCE - 1) continue;
     yield chunk;
     chunk = '';
+    await breathe();
   }
   if (chunk !== '') yield chunk;
 }

@@ -1,8 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import { setImmediate as breathe } from 'node:timers/promises';
 import { Maps, formatLine, hashLine } from './maps';
 
 /** What is written at once. */
 const CHUNK_CHARACTERS = 64 * 1024;
+
+/** So many entries are looked at before others have their turn: a socket that takes all at once would leave them none. */
+const AT_ONCE = 1_000;
 
 /** What was sent of an entry, by map and key. */
 type Sent = ReadonlyMap<string, Map<string, string>>;
@@ -13,6 +17,8 @@ interface WholeExport {
   /** Where the line of each entry begins, and where the last one that was sent ends. */
   readonly offsets: Float64Array;
   readonly sent: Sent;
+  /** Of the response that goes on with it: one whose connection broke must note nothing any more. */
+  turn: number;
 }
 
 /**
@@ -36,7 +42,7 @@ export class Exports {
     const offsets = new Float64Array(entries.length + 1).fill(Infinity);
     offsets[0] = 0;
     const sent: Sent = new Map(names.map((name) => [name, new Map<string, string>()]));
-    this.last = { id: randomUUID(), entries, offsets, sent };
+    this.last = { id: randomUUID(), entries, offsets, sent, turn: 0 };
     return this.send(this.last, 0);
   }
 
@@ -45,7 +51,10 @@ export class Exports {
     const { last } = this;
     if (last?.id !== id) return undefined;
     const at = findLine(last.offsets, offset);
-    return at === undefined ? undefined : this.send(last, at);
+    if (at === undefined) return undefined;
+    // What was sent behind it begins elsewhere, where entries have changed.
+    last.offsets.fill(Infinity, at + 1);
+    return this.send(last, at);
   }
 
   /** @returns undefined where the cursor is not of the last export of everything */
@@ -57,9 +66,14 @@ export class Exports {
     this.last = undefined;
   }
 
-  private async *send({ entries, offsets, sent }: WholeExport, from: number): AsyncGenerator<string> {
+  private async *send(whole: WholeExport, from: number): AsyncGenerator<string> {
+    const { entries, offsets, sent } = whole;
+    whole.turn += 1;
+    const { turn } = whole;
     let chunk = '';
     for (let at = from; at < entries.length; at += 1) {
+      if (at % AT_ONCE === AT_ONCE - 1) await breathe();
+      if (whole.turn !== turn) throw new Error('another request goes on with this export');
       const [map, key] = entries[at]!;
       const line = formatLine(this.maps, map, key) ?? '';
       if (line === '') sent.get(map)!.delete(key);
@@ -75,9 +89,12 @@ export class Exports {
 
   private async *changes({ sent }: WholeExport): AsyncGenerator<string> {
     let chunk = '';
+    let looked = 0;
     for (const [name, before] of sent) {
       const map = this.maps[name]!;
-      for (const key of map.keys()) {
+      for (const key of [...map.keys()]) {
+        looked += 1;
+        if (looked % AT_ONCE === 0) await breathe();
         const line = formatLine(this.maps, name, key);
         if (line !== undefined && before.get(key) !== hashLine(line)) chunk += line;
         if (chunk.length >= CHUNK_CHARACTERS) {
@@ -86,6 +103,8 @@ export class Exports {
         }
       }
       for (const key of before.keys()) {
+        looked += 1;
+        if (looked % AT_ONCE === 0) await breathe();
         if (map.get(key) === undefined) chunk += `${JSON.stringify([name, key])}\n`;
       }
     }

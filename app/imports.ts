@@ -19,12 +19,16 @@ interface Running {
 
 const LF = 0x0a;
 
+/** Ids of imports that have ended. */
+const MAX_ENDED = 100;
+
 /**
  * Applies exports of the other side. What the maps held before is kept until the decision: an abort restores it, so that nothing of an import
  * stays.
  */
 export class Imports {
   private running: Running | undefined;
+  private readonly ended = new Set<string>();
   private before: ReadonlyMap<string, readonly (readonly [key: string, value: unknown])[]> | undefined;
 
   constructor(private readonly maps: Maps) {}
@@ -43,22 +47,23 @@ export class Imports {
   async apply(id: string, body: AsyncIterable<Buffer>, offset: number, isWhole: boolean): Promise<Imported> {
     const running = this.begin(id, offset, isWhole);
     running.body = body;
-    let rest: Buffer = Buffer.alloc(0);
+    let rest: Buffer[] = [];
     for await (const chunk of body) {
       if (this.running !== running || running.body !== body)
         throw new ImportError(`another request of the import '${id}' took its place`);
-      const all = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
-      const end = all.lastIndexOf(LF) + 1;
-      if (end > 0) this.applyLines(running, all.subarray(0, end));
-      rest = all.subarray(end);
+      const end = chunk.lastIndexOf(LF) + 1;
+      if (end > 0) this.applyLines(running, Buffer.concat([...rest, chunk.subarray(0, end)]));
+      if (end > 0) rest = [];
+      if (end < chunk.length) rest.push(chunk.subarray(end));
     }
-    if (rest.length > 0) throw new ImportError(`an import must end with a whole line, got ${rest.length} bytes more`);
+    const more = Buffer.concat(rest).length;
+    if (more > 0) throw new ImportError(`an import must end with a whole line, got ${more} bytes more`);
     return running;
   }
 
   /** As it was before the first import. */
   discard(): void {
-    this.running = undefined;
+    this.end();
     if (!this.before) return;
     for (const [name, entries] of this.before) {
       const map = this.maps[name]!;
@@ -70,12 +75,20 @@ export class Imports {
 
   /** What was imported is the state from now on. */
   keep(): void {
-    this.running = undefined;
+    this.end();
     this.before = undefined;
+  }
+
+  /** What comes of it later is late. */
+  private end(): void {
+    if (this.running) this.ended.add(this.running.id);
+    this.running = undefined;
+    if (this.ended.size > MAX_ENDED) this.ended.delete([...this.ended][0]!);
   }
 
   private begin(id: string, offset: number, isWhole: boolean): Running {
     const { running } = this;
+    if (this.ended.has(id)) throw new ImportError(`the import '${id}' has ended, or another one took its place`);
     if (offset > 0) {
       if (running?.id === id && running.bytes === offset) return running;
       const has = running?.id === id ? running.bytes : 0;
@@ -84,6 +97,7 @@ export class Imports {
     if (!isWhole && !this.before) throw new ImportError('an import of changes must follow one of everything, got none');
     this.before ??= new Map(Object.entries(this.maps).map(([name, map]) => [name, listEntries(map)]));
     if (isWhole) for (const map of Object.values(this.maps)) clear(map);
+    if (running?.id !== id) this.end();
     this.running = { id, bytes: 0, keys: 0, body: undefined };
     return this.running;
   }

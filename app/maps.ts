@@ -92,8 +92,18 @@ export function guard(name: string, map: MapLike, isFrozen: () => boolean): MapL
   const set = own.set.bind(own);
   const remove = own.delete.bind(own);
   const clear = own.clear?.bind(own);
+  // A map may call its own writes: a cache that notes what was read last, or makes room. Of what is done here they pass.
+  let isOurs = false;
+  const ours = <T>(act: () => T): T => {
+    isOurs = true;
+    try {
+      return act();
+    } finally {
+      isOurs = false;
+    }
+  };
   const check = () => {
-    if (isFrozen()) throw new FrozenError(name);
+    if (isFrozen() && !isOurs) throw new FrozenError(name);
   };
   const guarded = {
     set: (key: string, value: unknown) => (check(), set(key, value)),
@@ -103,5 +113,10 @@ export function guard(name: string, map: MapLike, isFrozen: () => boolean): MapL
   for (const [write, value] of Object.entries(guarded)) {
     Object.defineProperty(map, write, { value, configurable: true, writable: true });
   }
-  return { get: (key) => own.get(key), keys: () => own.keys(), set, delete: remove };
+  return {
+    get: (key) => ours(() => own.get(key)),
+    keys: () => own.keys(),
+    set: (key, value) => ours(() => set(key, value)),
+    delete: (key) => ours(() => remove(key)),
+  };
 }

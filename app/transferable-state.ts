@@ -180,9 +180,11 @@ export class TransferableState {
     const isThaw = part === 'thaw';
     const isLate = epoch < last.epoch || (epoch === last.epoch && last.isThaw && !isThaw);
     if (isLate) return { ok: false, why: `a call of epoch ${last.epoch} came before` };
+    const isRepeated = epoch === last.epoch && last.isThaw && isThaw;
     this.last = { epoch, isThaw };
     this.frozen = !isThaw;
-    if (isThaw) {
+    // A thaw that is tried again may come when the next copy has begun.
+    if (isThaw && !isRepeated) {
       this.imports.keep();
       this.exports.forget();
     }

@@ -32,7 +32,7 @@ export async function prepareByHttp(
     if (!chosen) return { kind: 'failed', preparation, why: 'a proxy task must carry the state, got none' };
     const { task, copy } = chosen;
     const stored = await settle(() => ports.switches.readRegime());
-    // An application takes no import of an epoch that is over.
+    // An application takes no import of an epoch that has ended.
     if ('problem' in stored) return { kind: 'copying', preparation: withWhy(preparation, stored.problem) };
     const { from, to } = copy;
     const order = {

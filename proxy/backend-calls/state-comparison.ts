@@ -13,6 +13,10 @@ import type { Side } from '../../core/traffic/weights';
 import { Upstreams, findBackend, ownFields, readResponse, streamUpstream } from './own-request';
 import { parseJson } from './state-copy';
 
+/** A line without an end would take all memory. */
+const MAX_LINE_BYTES = 1024 * 1024;
+const LF = 0x0a;
+
 /**
  * Asks both backends for the digest of their state. Where these differ their keys are read side by side, whatever their number.
  *
@@ -79,6 +83,13 @@ async function* readKeys(side: Side, order: TransferOrder, upstreams: Upstreams,
   }
   let failure: Error | undefined;
   response.once('error', (error) => (failure = error));
+  const tooLong = `${name} must have lines of at most ${MAX_LINE_BYTES} bytes, got a longer one`;
+  let length = 0;
+  response.on('data', (chunk: Buffer) => {
+    const end = chunk.lastIndexOf(LF);
+    length = end < 0 ? length + chunk.length : chunk.length - end - 1;
+    if (length > MAX_LINE_BYTES) response.destroy(new Error(tooLong));
+  });
   const lines = createInterface({ input: response, crlfDelay: Infinity });
   let last: string | undefined;
   try {

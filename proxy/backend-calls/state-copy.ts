@@ -24,9 +24,22 @@ export interface CopyFigures {
 /** It will not be otherwise at the next attempt: the application has said no, or something that is no response. */
 class Rejected extends Error {}
 
+/** It may be otherwise at the next attempt, and says when. */
+class Later extends Error {
+  constructor(
+    message: string,
+    readonly pauseMs: number,
+  ) {
+    super(message);
+  }
+}
+
 /** Connections in a row that brought nothing further. */
 const MAX_IN_VAIN = 5;
 const PAUSE_MS = 200;
+const MAX_PAUSE_MS = 30_000;
+/** With those from 500 on: of now, and not of what was asked (RFC 9110 section 15, RFC 6585). */
+const TRANSIENT = [408, 425, 429];
 const ASK_MS = 5_000;
 
 /**
@@ -52,11 +65,18 @@ export async function copyState(
       if (error instanceof Rejected) throw error;
       inVain = figures.bytes > before ? 1 : inVain + 1;
       if (inVain >= MAX_IN_VAIN) throw error;
-      await delay(PAUSE_MS * inVain, undefined, { signal });
+      const pauseMs = error instanceof Later ? Math.min(error.pauseMs, MAX_PAUSE_MS) : 0;
+      await delay(Math.max(PAUSE_MS * inVain, pauseMs), undefined, { signal });
       await copy.findOffset();
       figures.resumed += 1;
     }
   }
+}
+
+/** What an export responds with. */
+interface Exported {
+  readonly body: Readable;
+  readonly type?: string;
 }
 
 class Copy {
@@ -82,10 +102,10 @@ class Copy {
     const own = {
       method: 'POST',
       path: findPath(order, 'import', { id: order.id, offset: String(this.offset), ...since }),
-      headers: { ...ownFields(order), 'content-type': exported.headers['content-type'] ?? 'application/octet-stream' },
+      headers: { ...ownFields(order), 'content-type': exported.type ?? 'application/octet-stream' },
     };
     figures.bytes = this.offset;
-    const response = await streamUpstream(target, { ...own, body: this.count(exported), signal: this.signal });
+    const response = await streamUpstream(target, { ...own, body: this.count(exported.body), signal: this.signal });
     const imported = readImport(await this.readJson(response, 'import', order.to));
     if ('problem' in imported) throw new Rejected(`'import' of the ${order.to} ${imported.problem}`);
     const { bytes, keys } = imported;
@@ -110,22 +130,38 @@ class Copy {
     }
   }
 
-  private async openExport(): Promise<IncomingMessage> {
+  private async openExport(): Promise<Exported> {
     const { order, source, signal, figures, offset, etag } = this;
     const isRest = offset > 0 && etag !== undefined;
     const headers = { ...ownFields(order), ...(isRest && { range: `bytes=${offset}-`, 'if-range': etag }) };
     const path = findPath(order, 'export', findSince(order));
     const exported = await streamUpstream(source, { method: 'GET', path, headers, signal });
     const { statusCode, headers: fields } = exported;
+    if (isRest && !isSameRest(exported, etag)) {
+      exported.destroy();
+      // All of it has arrived, and no response said so (RFC 9110 section 15.5.17).
+      if (statusCode === 416 && fields['content-range'] === `bytes */${offset}`) return { body: Readable.from([]) };
+      this.offset = 0;
+      return this.openExport();
+    }
     if (statusCode === 206) this.checkRange(exported);
     else if (statusCode === 200) this.offset = 0;
     else await this.readJson(exported, 'export', order.from);
+    this.checkEnd(exported);
     // A weak one says that it means the same, and not that its bytes are (RFC 9110 section 8.8.1).
     this.etag = fields.etag?.startsWith('"') ? fields.etag : undefined;
     const cursor = fields[STATE_FIELDS.cursor];
     if (typeof cursor === 'string' && CURSOR_PATTERN.test(cursor)) figures.cursor = cursor;
     else delete figures.cursor;
-    return exported;
+    return { body: exported, ...(fields['content-type'] !== undefined && { type: fields['content-type'] }) };
+  }
+
+  /** One that ends with its connection ends in the same way where its backend is killed (RFC 9112 section 6.3). */
+  private checkEnd(exported: IncomingMessage): void {
+    const { 'content-length': length, 'transfer-encoding': coding } = exported.headers;
+    if (length !== undefined || coding !== undefined) return;
+    exported.destroy();
+    throw new Rejected(`'export' of the ${this.order.from} must have a Content-Length or come in chunks, got neither`);
   }
 
   private checkRange(exported: IncomingMessage): void {
@@ -150,7 +186,7 @@ class Copy {
 
   /** @throws Rejected where it says no, Error where another attempt may help */
   private async readJson(response: IncomingMessage, part: 'export' | 'import', side: string): Promise<unknown> {
-    const { status, body } = await readResponse(response);
+    const { status, body, retryAfter } = await readResponse(response);
     const parsed = parseJson(body);
     const name = `'${part}' of the ${side}`;
     const why = readWhy(parsed);
@@ -159,8 +195,14 @@ class Copy {
       return parsed ?? body;
     }
     const message = `${name} must respond with 200, got ${status}${why === undefined ? '' : `: ${why}`}`;
-    throw status >= 500 ? new Error(message) : new Rejected(message);
+    const isOfNow = status >= 500 || TRANSIENT.includes(status);
+    throw isOfNow ? new Later(message, 1000 * (Number(retryAfter) || 0)) : new Rejected(message);
   }
+}
+
+/** Parts of two states are no state (RFC 9110 section 15.3.7.3). Other responses are judged as those to a whole one. */
+function isSameRest({ statusCode, headers }: IncomingMessage, etag: string): boolean {
+  return statusCode !== 416 && (statusCode !== 206 || headers.etag === etag);
 }
 
 function findSince({ since }: TransferOrder): Record<string, string> {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import http, { RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import express from 'express';
@@ -39,7 +40,7 @@ const tell = async (app: App, part: string, epoch: number) =>
 async function move(from: App, to: App, query = ''): Promise<Response> {
   const exported = await call(from, `export${query}`);
   const body = await exported.text();
-  const id = query === '' ? 'all' : 'rest';
+  const id = randomUUID();
   const separator = query === '' ? '?' : `${query}&`;
   const imported = await call(to, `import${separator}id=${id}`, { method: 'POST', body });
   expect(await imported.json()).toMatchObject({ ok: true, bytes: Buffer.byteLength(body) });

@@ -21,7 +21,7 @@ test('why no look at the copy brought anything is in the reason for which it is 
   );
 });
 
-test('without the store no copy is begun: an application would take it for one of an epoch that is over', async () => {
+test('without the store no copy is begun: an application would take it for one of an epoch that has ended', async () => {
   const orders: number[] = [];
   for (const task of cloud.proxies) {
     task.transferred = ({ epoch }) => {
