@@ -66,6 +66,7 @@ interface RehearseFlags {
   readonly report?: string;
   readonly keep: boolean;
   readonly waitForClients: boolean;
+  readonly open: boolean;
   readonly speed: number;
   readonly traffic: number;
   readonly seed?: number;
@@ -173,6 +174,7 @@ function addRehearseCommand(cli: Command, done: (exitCode: number) => void): voi
     .option('--redeploy <dir>', 'deploy this changed assembly of the app in the middle of the first bake')
     .option('--no-approve', 'leave approvals that the plan asks for to you')
     .option('--wait-for-clients', 'start the cutover once a client of yours has come', false)
+    .option('--open', 'open the address in your browser before the cutover', false)
     .option(`${TRUST_OPTION}`, 'run what the assembly names, also what is not of this package', false)
     .option('--json [file]', 'write the evidence')
     .option('--report <file>', 'write a report with a picture (HTML)')
@@ -185,13 +187,13 @@ function addRehearseCommand(cli: Command, done: (exitCode: number) => void): voi
       "bind a listener's port elsewhere: 443=8443, 9201=0 for any free one; repeatable",
       portMapping,
     )
-    .addHelpText(
-      'after',
-      `\nExit codes:\n${Object.values(EXIT_CODES)
-        .map(({ code, meaning }) => `${String(code).padStart(4)}  ${meaning}`)
-        .join('\n')}`,
-    )
+    .addHelpText('after', listExitCodes())
     .action(async (flags: RehearseFlags) => done(flags.listFaults ? listFaults(flags) : await rehearse(flags)));
+}
+
+function listExitCodes(): string {
+  const lines = Object.values(EXIT_CODES).map(({ code, meaning }) => `${String(code).padStart(4)}  ${meaning}`);
+  return `\nExit codes:\n${lines.join('\n')}`;
 }
 
 function faultOption(): Option {

@@ -54,7 +54,7 @@ async function main() {
   const [source, target] = await Promise.all([startBackend('source', valkey), startBackend('target', valkey)]);
   const files = ['--app', join(__dirname, 'cdk.out'), '--scenario', join(__dirname, 'scenario.yaml')];
   const given = process.argv.slice(2);
-  const more = given.length > 0 ? given : ['--wait-for-clients', '--keep'];
+  const more = given.length > 0 ? given : ['--wait-for-clients', '--keep', '--open'];
   const flags = ['rehearse', ...files, '--source', source, '--target', target, '--map-port', '443=0', ...more];
   const rehearsal = spawn('drainshift', flags, { stdio: 'inherit' });
   return new Promise((resolve, reject) => {

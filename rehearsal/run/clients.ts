@@ -2,10 +2,15 @@ import type { ProgressReporter } from '../progress/progress-reporter';
 import { shellWord } from '../report/shell-word';
 import type { RunningRehearsal } from '../cloud/running-rehearsal';
 import { until } from '../processes/waiting';
+import { openBrowser } from './open-browser';
 import type { LocalCloud } from '../cloud/local-cloud';
 
 /** How a client of one's own reaches the load balancer, with a line to copy. */
-export function tellClients({ cloud, backends, plan }: RunningRehearsal, reporter: ProgressReporter): void {
+export function tellClients(
+  { cloud, backends, plan }: RunningRehearsal,
+  reporter: ProgressReporter,
+  isOpened = false,
+): void {
   const { host, port } = address(cloud);
   const counted = cloud.counts.ownClients
     ? ': what fails for them on the way is counted, what they get is not checked'
@@ -13,7 +18,10 @@ export function tellClients({ cloud, backends, plan }: RunningRehearsal, reporte
   reporter.step(
     `your own clients are welcome${counted}. ${host} is 127.0.0.1:${port} here, its authority (CA) is in ${cloud.caFile}`,
   );
-  reporter.step(curlLine(cloud, backends.own ? '/' : (plan.smoke[0]?.path ?? '/')));
+  const path = backends.own ? '/' : (plan.smoke[0]?.path ?? '/');
+  reporter.step(curlLine(cloud, path));
+  // Of this machine: no DNS has the name of the template here.
+  if (isOpened) openBrowser(`https://localhost:${port}${path}`, cloud.caFile, reporter);
 }
 
 export function curlLine(cloud: LocalCloud, path: string): string {

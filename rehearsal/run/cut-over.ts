@@ -42,7 +42,7 @@ export async function cutOver(
   const signal = AbortSignal.any([stopped, running.broken]);
   const adoption = await adoptStepByStep(running, trafficOptions(running), reporter, signal);
   const applicationSees = await askApplications(running, trafficOptions(running));
-  tellClients(running, reporter);
+  tellClients(running, reporter, options.open);
   if (options.waitForClients === true) await clientsCome(cloud, reporter, signal);
   const traffic = await startTraffic(trafficOptions(running));
   if (running.fault) running.fault.stopTraffic = () => traffic.pause();

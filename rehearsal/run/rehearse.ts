@@ -86,6 +86,8 @@ export interface RehearsalOptions {
   readonly ports: ReadonlyMap<number, number>;
   /** Whether the cutover waits for a client that is not the rehearsal's. */
   readonly waitForClients?: boolean;
+  /** Whether its address is opened in the browser, before the cutover. */
+  readonly open?: boolean;
 }
 
 /** For the backends to come up and go again, when the signal comes while they start. */
