@@ -71,7 +71,7 @@ export class ServiceMetrics {
     this.now ??= readUse();
     const { cpu = UNITS_PER_CORE, memory = DEFAULT_MEMORY_MIB } = service.taskDefinition?.content ?? {};
     const seconds = (performance.now() - this.sinceMs) / 1000;
-    const shares = tasks.flatMap(({ pid }) => {
+    const fractions = tasks.flatMap(({ pid }) => {
       const [now, before] = [this.now, this.before].map((uses) => (pid === undefined ? undefined : uses?.get(pid)));
       if (!now) return [];
       if (kind === 'memory') return [now.bytes / (Number(memory) * MIB)];
@@ -79,8 +79,8 @@ export class ServiceMetrics {
       const cores = Math.max(0, now.ticks - before.ticks) / TICKS_PER_SECOND / seconds;
       return [cores / (Number(cpu) / UNITS_PER_CORE)];
     });
-    if (shares.length === 0) return undefined;
-    return (100 * shares.reduce((sum, share) => sum + share, 0)) / shares.length;
+    if (fractions.length === 0) return undefined;
+    return (100 * fractions.reduce((sum, share) => sum + share, 0)) / fractions.length;
   }
 }
 

@@ -96,8 +96,9 @@ test('the rules are asked: a careless app breaks both kinds', () => {
 });
 
 test('every example is here', () => {
-  // The last one is an application, and no app of the CDK.
-  expect(readdirSync(EXAMPLES).sort()).toEqual([...Object.keys(SUBJECTS), 'own-traffic', 'resumable-websocket'].sort());
+  // Those are applications, and no apps of the CDK.
+  const applications = ['own-traffic', 'resumable-websocket', 'websocket-scaling'];
+  expect(readdirSync(EXAMPLES).sort()).toEqual([...Object.keys(SUBJECTS), ...applications].sort());
 });
 
 describe.each(Object.keys(SUBJECTS))('%s', (example) => {

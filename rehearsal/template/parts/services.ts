@@ -80,7 +80,7 @@ function findScaling(resources: Resources, name: string): Pick<ServiceSpec, 'sca
   if (!found) return {};
   const policies = resources
     .ofType('AWS::ApplicationAutoScaling::ScalingPolicy')
-    .filter(({ properties }) => isOf(resources, properties, name))
+    .filter(({ properties }) => scales(resources, properties, name))
     .filter(({ properties }) => properties.string('PolicyType', 'StepScaling') === 'TargetTrackingScaling')
     .map(({ identity, properties }) => {
       const configuration = properties.object('TargetTrackingScalingPolicyConfiguration');
@@ -90,7 +90,7 @@ function findScaling(resources: Resources, name: string): Pick<ServiceSpec, 'sca
 }
 
 /** A policy names its target by its id (`service/…|ecs:service:DesiredCount|ecs`, or what `Ref` gives), or by what that has. */
-function isOf(resources: Resources, policy: Properties, name: string): boolean {
+function scales(resources: Resources, policy: Properties, name: string): boolean {
   if (policy.has('ResourceId')) return policy.string('ResourceId').endsWith(`/${name}`);
   const id = policy.string('ScalingTargetId', '');
   const target = resources
