@@ -33,7 +33,13 @@ export {
   SwitchHookTimeouts,
   SwitchProbeWrite,
 } from './plan/switch-hook';
-export { HttpStateTransferProps, StateTransfer, StateTransferOptions } from './plan/state-transfer';
+export {
+  HttpStateTransferProps,
+  StateStore,
+  StateTransfer,
+  StateTransferOptions,
+  ValkeyStateTransferProps,
+} from './plan/state-transfer';
 export { ConnectionMoves } from './traffic/connection-moves';
 export { CutoverProps } from './cutover/cutover-props';
 export {

@@ -199,8 +199,12 @@ function describeHook({ hook, state }: SwitchPlan): string[] {
 }
 
 function describeState(state: StatePlan): string[] {
-  const { http, functionArn, timeoutMs, prepareSeconds, probeWrite } = state;
-  const by = http ? `the proxies copy it from ${http.path} of one backend to the other` : `${functionArn} is called`;
+  const { http, valkey, functionArn, timeoutMs, prepareSeconds, probeWrite } = state;
+  const by = valkey
+    ? `the steps copy ${valkey.keys === undefined ? 'all keys' : `the keys '${valkey.keys}'`} from ${valkey.source.url} to ${valkey.target.url}`
+    : http
+      ? `the proxies copy it from ${http.path} of one backend to the other`
+      : `${functionArn} is called`;
   const parts = DECIDING_PARTS.filter((part) => part !== 'probeWrite' || probeWrite);
   const listed = parts.map((part) => `${part} (${timeoutMs[part]} ms)`).join(', ');
   return [

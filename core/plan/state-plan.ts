@@ -1,13 +1,45 @@
-import type { FieldValues, Fields, ObjectField } from '../validation/fields';
+import type { FieldValues, Fields, ObjectField, TextField } from '../validation/fields';
 import type { Problems } from '../validation/problems';
 import { statePath } from '../state/http-contract';
 import { DECIDING_PARTS, FUNCTION_ARN, HOOK_PATH, HookPlan, PART_LIMITS, PROBE_WRITE, checkPause } from './hook-plan';
+
+/** A host without a user or a password: a plan is kept in logs and in the evidence. */
+const STORE_URL = {
+  kind: 'text',
+  pattern: '^(rediss?|valkeys?)://[A-Za-z0-9._-]{1,253}(:[0-9]{1,5})?(/[0-9]{1,4})?$',
+  rule: 'redis(s)://host[:port][/database] or valkey(s)://…, without a user and a password, which are in the secret',
+  sentence: 'With `rediss:` and `valkeys:` over TLS.',
+} as const satisfies TextField;
+
+const storeFields = (side: string) =>
+  ({
+    kind: 'object',
+    sentence: `The store of the ${side}.`,
+    fields: {
+      url: STORE_URL,
+      secretArn: {
+        kind: 'text',
+        isOptional: true,
+        pattern: '^arn:aws[a-z-]{0,12}:secretsmanager:[a-z0-9-]{1,30}:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]{1,519}$',
+        rule: 'the ARN of a secret of Secrets Manager',
+        sentence: 'JSON with `username` and `password`, as which the steps log in. Absent where none is needed.',
+      },
+      caPem: {
+        kind: 'text',
+        isOptional: true,
+        pattern: '^-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\\s-]{1,16000}$',
+        rule: 'certificates in PEM',
+        sentence: 'Whom the certificate of the store is trusted by, in place of the public authorities.',
+      },
+    },
+  }) as const satisfies ObjectField;
 
 const STATE_FIELDS = {
   http: {
     kind: 'object',
     isOptional: true,
-    sentence: 'The application exports and imports its state, and proxies carry it. Either this or `functionArn`.',
+    sentence:
+      'The application exports and imports its state, and proxies carry it. One of this, `valkey` and `functionArn`.',
     fields: {
       path: {
         ...HOOK_PATH,
@@ -16,7 +48,27 @@ const STATE_FIELDS = {
       },
     },
   },
-  functionArn: { ...FUNCTION_ARN, sentence: 'A function that is called for each part. Either this or `http`.' },
+  valkey: {
+    kind: 'object',
+    isOptional: true,
+    sentence:
+      'The state is in one Valkey or Redis for each side, and the steps copy its keys. One of this, `http` and `functionArn`.',
+    fields: {
+      source: storeFields('source'),
+      target: storeFields('target'),
+      keys: {
+        kind: 'text',
+        isOptional: true,
+        pattern: '^[^\\s]{1,256}$',
+        rule: 'a pattern of SCAN with 1 to 256 characters',
+        sentence: 'The keys that go along, as a pattern of SCAN: `app:*`. Absent: all keys of the database.',
+      },
+    },
+  },
+  functionArn: {
+    ...FUNCTION_ARN,
+    sentence: 'A function that is called for each part. One of this, `http` and `valkey`.',
+  },
   probeWrite: PROBE_WRITE,
   prepareSeconds: {
     kind: 'seconds',
@@ -44,34 +96,58 @@ const STATE_FIELDS = {
 /** How the state of the application goes along in a switch. */
 export type StatePlan = FieldValues<typeof STATE_FIELDS>;
 
+export type ValkeyPlan = NonNullable<StatePlan['valkey']>;
+/** How one store is reached. */
+export type StorePlan = ValkeyPlan['source'];
+
 export const STATE_FIELD = {
   kind: 'object',
   isOptional: true,
   sentence:
     'The state of the application goes along: copied before the hold, and what has changed since while requests wait. Both sides must agree before the decision. In place of `hook`.',
   fields: STATE_FIELDS,
-  schema: { oneOf: [{ required: ['functionArn'] }, { required: ['http'] }] },
+  schema: { oneOf: [{ required: ['functionArn'] }, { required: ['http'] }, { required: ['valkey'] }] },
 } as const satisfies ObjectField;
 
 /** Adds a problem for each rule between its parts, and the pause that they must fit into. */
 export function checkState(name: string, state: StatePlan, maxPauseMs: number, problems: Problems): void {
-  const { functionArn, http, probeWrite, timeoutMs } = state;
-  if ((functionArn === undefined) === (http === undefined)) {
-    problems.add(name, 'one with either functionArn or http', http ? 'both' : undefined);
+  const { http, valkey, probeWrite, timeoutMs } = state;
+  const given = (['functionArn', 'http', 'valkey'] as const).filter((each) => state[each] !== undefined);
+  if (given.length !== 1) {
+    const got = given.length === 0 ? undefined : given.join(' and ');
+    problems.add(name, 'one with either functionArn, http or valkey', got);
     return;
   }
+  if (valkey) checkStores(`${name}.valkey`, valkey, problems);
+  // A store that is frozen keeps writes waiting: a write that is tried would not be rejected.
+  if (valkey && probeWrite) problems.add(`${name}.probeWrite`, 'absent with valkey', probeWrite);
   if (http?.path.includes('?')) problems.add(`${name}.http.path`, "a path without a '?'", http.path);
   const parts = DECIDING_PARTS.filter((part) => part !== 'probeWrite' || probeWrite !== undefined);
   checkPause(name, parts, timeoutMs, maxPauseMs, problems);
 }
 
+function checkStores(name: string, { source, target }: ValkeyPlan, problems: Problems): void {
+  const place = ({ url }: StorePlan) => url.replace(/^[a-z]+:/, '').replace(/\/0$/, '');
+  if (place(source) === place(target))
+    problems.add(`${name}.target.url`, 'another store than that of the source', target.url);
+  for (const [side, { url, caPem }] of Object.entries({ source, target })) {
+    if (caPem !== undefined && !usesTls(url))
+      problems.add(`${name}.${side}.caPem`, 'given with rediss: or valkeys: alone', url);
+  }
+}
+
+/** Whether a store is reached over TLS. */
+export function usesTls(url: string): boolean {
+  return /^(rediss|valkeys):/.test(url);
+}
+
 /** What is called of it as of a hook: the freeze and the thaw, and all parts of a function. */
-export function findStateHook({ http, ...state }: StatePlan): HookPlan {
+export function findStateHook({ http, functionArn, probeWrite, timeoutMs }: StatePlan): HookPlan {
   const paths = http && {
     freeze: statePath(http.path, 'freeze'),
     transfer: undefined,
     verify: undefined,
     thaw: statePath(http.path, 'thaw'),
   };
-  return { ...state, http: paths };
+  return { functionArn, http: paths, probeWrite, timeoutMs };
 }

@@ -40,6 +40,12 @@ export class Comparison {
   }
 }
 
+/** As a problem of two sides that must hold the same. */
+export function describeDifferences({ count, first }: Differences): string {
+  const more = count > first.length ? `, and ${count - first.length} more` : '';
+  return `both sides must hold the same, got ${count} that differ: ${first.join(', ')}${more}`;
+}
+
 /** By the bytes of UTF-8, which every language can sort by: JavaScript's own order is another one beyond U+FFFF. */
 export function compareKeys(a: string, b: string): number {
   const length = Math.min(a.length, b.length);

@@ -4,6 +4,8 @@ import type { Ports } from '../contract/ports';
 import { alarmsPort } from './alarms';
 import { functionsPort } from './functions';
 import { identityPort } from './identity';
+import { cachedSecret } from './client/secret';
+import { keyStoresPort } from './key-store/key-store';
 import { loadBalancerPort } from './load-balancer/load-balancer';
 import { metricsPort } from './metrics';
 import { notifierPort } from './notifier';
@@ -13,6 +15,9 @@ import { smokePort } from './smoke/smoke';
 import { urlsPort } from './urls';
 import { storePort } from './store/store';
 import { switchStorePort } from './store/switch-store';
+
+/** Read each time: it may have been rotated. */
+const STORE_SECRET = { cacheMs: 0, limitMs: 5_000 };
 
 /** The ports of a deployed cutover. */
 export function portsFrom(config: CutoverConfig): Ports {
@@ -24,6 +29,7 @@ export function portsFrom(config: CutoverConfig): Ports {
     store: storePort(config.storeBucket),
     switches: switchStorePort(config.storeBucket),
     functions: functionsPort(),
+    stores: keyStoresPort((arn) => cachedSecret(arn, STORE_SECRET)()),
     urls: urlsPort(),
     identity: identityPort(config),
     alarms: alarmsPort(),

@@ -1,3 +1,4 @@
+import type { KeyStoresPort } from './store-ports';
 import type { Announcement, AnnouncementPlaces } from '../../core/cutover/announcement';
 import type { GateName, WrittenWord } from '../../core/approval/approval';
 import type { AlarmReading, CheckedAlarms } from '../../core/judge/alarm-check';
@@ -28,6 +29,7 @@ export interface Ports {
   readonly store: StorePort;
   readonly switches: SwitchStorePort;
   readonly functions: FunctionsPort;
+  readonly stores: KeyStoresPort;
   readonly urls: UrlsPort;
   readonly identity: IdentityPort;
   readonly alarms: AlarmsPort;

@@ -1,5 +1,6 @@
 import type { StatePlan } from '../../core/plan/state-plan';
 import type { TransferOrder, TransferReport } from '../../core/proxy/state-transfer';
+import { describeDifferences } from '../../core/state/differences';
 import type { Carried, Carrier, CarryContext } from './carrier';
 
 /** What was copied before the hold. */
@@ -28,14 +29,7 @@ export class HttpCarrier implements Carrier {
     const id = `${this.prepared.id}.${context.epoch}.compare`;
     const report = await this.order(context, { id, kind: 'compare' }, limitMs);
     const { state, keys, differences, problem } = report;
-    if (differences) {
-      const first = differences.first.join(', ');
-      const more =
-        differences.count > differences.first.length
-          ? `, and ${differences.count - differences.first.length} more`
-          : '';
-      return { problem: `both sides must hold the same, got ${differences.count} that differ: ${first}${more}` };
-    }
+    if (differences) return { problem: describeDifferences(differences) };
     if (problem !== undefined) return { problem };
     // Nothing has been compared then.
     if (state !== 'done') return { problem: 'the comparison must end in its time, got one that is under way' };

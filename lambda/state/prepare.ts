@@ -4,6 +4,7 @@ import { CopyPlace, findPreparation } from '../../core/state/preparation';
 import type { Ports } from '../contract/ports';
 import { prepareByFunction } from './prepare-by-function';
 import { prepareByHttp } from './prepare-by-http';
+import { prepareByStores } from './prepare-by-stores';
 import type { Prepared } from './prepared';
 
 /**
@@ -13,7 +14,7 @@ import type { Prepared } from './prepared';
 export async function prepareState(run: CutoverRun, place: CopyPlace, ports: Ports): Promise<Prepared> {
   const { state } = run.plan.switch ?? {};
   if (!state) return { kind: 'ready' };
-  const { http, functionArn = '', prepareSeconds } = state;
+  const { http, valkey, functionArn = '', prepareSeconds } = state;
   const preparation = findPreparation(run, place, ports.now());
   if (preparation.isReady) return { kind: 'ready', preparation };
   const limitMs = Date.parse(preparation.startedAt) + 1000 * prepareSeconds - ports.now();
@@ -21,6 +22,7 @@ export async function prepareState(run: CutoverRun, place: CopyPlace, ports: Por
   const last = why === undefined ? '' : `; the last look: ${why}`;
   if (limitMs <= 0) return { kind: 'failed', preparation, why: `it must be made within ${prepareSeconds} s${last}` };
   const waitMs = Math.min(1000 * PREPARE_LOOK_SECONDS, limitMs);
+  if (valkey) return prepareByStores({ run, plan: { ...state, valkey }, preparation, waitMs }, ports);
   return http
     ? prepareByHttp({ run, plan: { ...state, http }, preparation, limitMs, waitMs }, ports)
     : prepareByFunction({ run, functionArn, preparation, waitMs }, ports);

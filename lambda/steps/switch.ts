@@ -15,7 +15,7 @@ import { createHandler, holdsLock, withLock } from '../shared/step';
 import { findDeployments, recallSuspended, resumeScaling, withScalingSuspended } from '../shared/scaling';
 import { switchOver } from '../switch/switch-over';
 import { discardState } from '../switch/discard-state';
-import { findCopied, findHook, noteSwitch, switchPorts } from '../switch/switch-ports';
+import { beginHook, endingHook, findCopied, findHook, noteSwitch, switchPorts } from '../switch/switch-ports';
 import { findProbe } from '../switch/switch-probe';
 import { thawLeft } from '../switch/switch-thaw';
 import { setWeights } from './shift';
@@ -50,7 +50,9 @@ async function makeSwitch(given: CutoverRun, ports: Ports): Promise<CutoverRun> 
   if (!prepared.isReady) return prepared.run;
   const deployments = await findDeployments(ports);
   if (deployments.length > 0) return rollBack(run, 'SwitchAborted', deployments.join('\n'));
-  return withScalingSuspended(prepared.run, ports, (held) => attempt(held, plan, ports));
+  return withScalingSuspended(prepared.run, ports, (held) =>
+    attempt(held, plan, regime.switching !== undefined, ports),
+  );
 }
 
 /** The state of the application is copied while the side that is left serves: the hold copies what has changed since. */
@@ -79,17 +81,20 @@ async function prepare(
   return waits(plan.attemptSeconds, note({ ...run, preparation: again }, ports.now(), 'Switch', { copy: message }));
 }
 
-async function attempt(run: CutoverRun, plan: SwitchPlan, ports: Ports): Promise<CutoverRun> {
+async function attempt(run: CutoverRun, plan: SwitchPlan, isUnderWay: boolean, ports: Ports): Promise<CutoverRun> {
   const { execution } = run;
   // Saved first: who finds the lock must know that a switch may have begun.
   await ports.store.save(run);
-  const findStop = () => findReason(run, ports);
-  const { to } = findDirection(run.plan);
+  const way = findDirection(run.plan);
+  const { to } = way;
   const probe = findProbe(run, ports);
   const { moves } = run.plan.drain;
-  const asked = { to, execution, plan, findStop, probe, moves, probesEachTask: true };
   const hook = findHook(plan, ports, findCopied(execution, run.preparation));
-  const record = await switchOver({ ...asked, ...hook }, switchPorts(ports));
+  // Of a switch that is under way the other side may serve already.
+  const why = isUnderWay ? undefined : await beginHook(hook.hook, { ...way, execution }, plan);
+  const findStop = () => (why === undefined ? findReason(run, ports) : Promise.resolve(why));
+  const asked = { to, execution, plan, findStop, probe, moves, probesEachTask: true };
+  const record = await endingHook(hook.hook, () => switchOver({ ...asked, ...hook }, switchPorts(ports)));
   if (!record) return withoutRecord(run, ports);
   const noted = noteSwitch(run, record, ports.now());
   // A step that is cut short from here on is repeated with what it was given: what it did is in the lock.

@@ -1,5 +1,5 @@
 import { STATE_PARTS, statePath } from '../../core/state/http-contract';
-import { findStateHook } from '../../core/plan/state-plan';
+import { ValkeyPlan, findStateHook } from '../../core/plan/state-plan';
 import { HookPlan, hasPart } from '../../core/plan/hook-plan';
 import { findDirection } from '../../core/plan/direction';
 import type { CutoverRun } from '../../core/cutover/run';
@@ -9,6 +9,7 @@ import { SIDES, Side } from '../../core/traffic/weights';
 import type { Ports } from '../contract/ports';
 import { settle, settleWithin } from '../contract/settle';
 import type { TaskSession } from '../contract/switch-ports';
+import { findOwnKey, findPattern, openStores } from '../state/stores';
 import type { Finding } from './switch-preflight';
 import { thawLeft } from './switch-thaw';
 
@@ -37,11 +38,26 @@ export async function hookFindings({ plan, execution }: CutoverRun, ports: Ports
   if (!hook) return [];
   const paths = STATE_PARTS.flatMap((part) => (state?.http ? statePath(state.http.path, part) : []));
   const way = findDirection(plan);
-  const [ofFunction, ofBackends] = await Promise.all([
+  const [ofStores, ofFunction, ofBackends] = await Promise.all([
+    state?.valkey ? checkStores(state.valkey, way, ports) : [],
     checkFunction(hook, { execution, ...way }, ports),
     checkBackends(hook, paths, mayWrite ? way.from : undefined, ports),
   ]);
-  return firstLines([...ofFunction, ...ofBackends]).map((message) => ({ code: 'SwitchAborted', message }));
+  return firstLines([...ofStores, ...ofFunction, ...ofBackends]).map((message) => ({ code: 'SwitchAborted', message }));
+}
+
+/** Both respond, and the one that is copied to has no keys of its own. Nothing is written. */
+async function checkStores(plan: ValkeyPlan, way: { readonly from: Side; readonly to: Side }, { stores }: Ports) {
+  const checked = await settleWithin(CHECK_MS, 'looking at both stores', async () => {
+    const opened = await openStores(plan, way, stores, CALL_MS);
+    try {
+      return await findOwnKey(opened.to, way.to, findPattern(plan));
+    } finally {
+      opened.close();
+    }
+  });
+  const problem = 'problem' in checked ? checked.problem : checked.value;
+  return problem === undefined ? [] : [problem];
 }
 
 async function checkFunction(

@@ -10,7 +10,7 @@ import { prepareState } from '../state/prepare';
 import { findDeployments, withScalingSuspended } from '../shared/scaling';
 import { findProbe } from './switch-probe';
 import { discardState } from './discard-state';
-import { findCopied, findHook, noteSwitch, switchPorts } from './switch-ports';
+import { beginHook, endingHook, findCopied, findHook, noteSwitch, switchPorts } from './switch-ports';
 import { thawLeft } from './switch-thaw';
 import { switchOver } from './switch-over';
 
@@ -72,11 +72,13 @@ async function goBack(run: CutoverRun, plan: SwitchPlan, ports: Ports): Promise<
   if (deployments.length > 0) return stays(deployments.join('; '), 'unknown');
   let record: SwitchRecord | undefined;
   // It is the rollback: no request to stop it means anything now.
-  const findStop = () => Promise.resolve(undefined);
   const hook = findHook(plan, ports, copied.copied);
+  const why = await beginHook(hook.hook, { from: findDirection(run.plan).to, to: from, execution }, plan);
+  const findStop = () => Promise.resolve(why);
   const probe = findProbe(run, ports);
   const attempt = async (held: CutoverRun) => {
-    record = await switchOver({ execution, plan, to: from, findStop, probe, moves, ...hook }, switchPorts(ports));
+    const asked = { execution, plan, to: from, findStop, probe, moves, ...hook };
+    record = await endingHook(hook.hook, () => switchOver(asked, switchPorts(ports)));
     return record ? noteSwitch(held, record, ports.now()) : held;
   };
   // Nothing of its safety rests on it: where it cannot be suspended, the rollback does not wait.

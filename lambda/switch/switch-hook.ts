@@ -21,12 +21,23 @@ export interface HookContext extends CarryContext {
   readonly note: (call: HookCallRecord) => void;
 }
 
+/** Of the attempt that comes. */
+export type Way = Pick<HookContext, 'from' | 'to' | 'execution'>;
+
 /** The state hook of a switch. */
 export interface SwitchHook {
   /** Whether it freezes the side that is left, and shows it by a write that is rejected. */
   readonly fences: boolean;
   /** The longest that a thaw takes, with all its attempts. */
   readonly thawMs: number;
+  /**
+   * Before the hold, right before the attempt: what can be done early and not be kept from one call of a step to the next.
+   *
+   * @throws Error when requests must not be held
+   */
+  begin?(way: Way, limitMs: number): Promise<void>;
+  /** Behind the attempt: nothing of what was begun goes on. */
+  close?(): Promise<void>;
   /**
    * Freezes the side that is left, shows it, and takes along what must go along.
    *

@@ -3,6 +3,8 @@ import { findWeights } from '../../core/traffic/forward';
 import { oneLine } from '../../core/text/one-line';
 import type { SwitchRecord } from '../../core/switch/switch-record';
 import type { SwitchPlan } from '../../core/plan/switch-plan';
+import { settleWithin } from '../contract/settle';
+import { timeLeftMs } from '../contract/time-left';
 import type { Ports } from '../contract/ports';
 import type { SwitchPorts } from '../contract/switch-ports';
 import { statePath } from '../../core/state/http-contract';
@@ -11,7 +13,8 @@ import { findStateHook } from '../../core/plan/state-plan';
 import type { HookCallRecord } from '../../core/switch/hook';
 import { NO_CARRIER } from '../state/carrier';
 import { HttpCarrier, PreparedCopy } from '../state/http-carrier';
-import { SwitchHook, openHook } from './switch-hook';
+import { StoreHook } from './store-hook';
+import { SwitchHook, Way, openHook } from './switch-hook';
 
 /** Of the attempts that the state of a cutover keeps. */
 const MAX_RECORDS = 20;
@@ -31,13 +34,18 @@ export function switchPorts({ switches, proxies, loadBalancer, now, pause }: Por
 /** The hook of a plan, as `switchOver` takes it. */
 export function findHook(
   plan: SwitchPlan | undefined,
-  { functions, smoke: { host }, pause }: Ports,
+  { functions, stores, smoke: { host }, now, pause }: Ports,
   copied?: Copied,
 ): { readonly hook?: SwitchHook; readonly prepared?: HookCallRecord } {
   const means = { functions, host, pause };
   if (plan?.hook) return { hook: openHook(plan.hook, means) };
   if (!plan?.state) return {};
-  const { http } = plan.state;
+  const { http, valkey } = plan.state;
+  const record = copied && copied !== 'nothing' ? { prepared: copied.record } : {};
+  if (valkey) {
+    const means = { stores, now, pause };
+    return { hook: new StoreHook({ ...plan.state, valkey }, plan.maxPauseMs, means, copied !== 'nothing'), ...record };
+  }
   const hook = findStateHook(plan.state);
   if (copied === 'nothing') return { hook: openHook(hook, means) };
   const discardPath = http && { discardPath: statePath(http.path, 'import') };
@@ -46,6 +54,34 @@ export function findHook(
     hook: openHook(hook, means, { ...discardPath, ...carrier }),
     ...(copied && { prepared: copied.record }),
   };
+}
+
+/** For what comes between it and the hold: the tasks are listed and asked. */
+const BEFORE_HOLD_MS = 10_000;
+/** For the decision, and what follows it. */
+const BEHIND_HOLD_MS = 5_000;
+const MAX_BEGIN_MS = 40_000;
+
+/** @returns why requests must not be held */
+export async function beginHook(
+  hook: SwitchHook | undefined,
+  way: Way,
+  { maxPauseMs }: SwitchPlan,
+): Promise<string | undefined> {
+  if (!hook?.begin) return undefined;
+  const neededMs = BEFORE_HOLD_MS + maxPauseMs + hook.thawMs + BEHIND_HOLD_MS;
+  const limitMs = Math.max(1, Math.min(MAX_BEGIN_MS, timeLeftMs() - neededMs));
+  const started = await settleWithin(limitMs + 500, 'the comparison before the hold', () => hook.begin!(way, limitMs));
+  return 'problem' in started ? started.problem : undefined;
+}
+
+/** Whatever comes of an attempt, nothing of its hook goes on. */
+export async function endingHook<T>(hook: SwitchHook | undefined, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } finally {
+    if (hook?.close) await settleWithin(1_000, 'the end of the hook', () => hook.close!());
+  }
 }
 
 /** What was copied before the hold; `nothing`: nothing goes along, and nothing is left behind. */

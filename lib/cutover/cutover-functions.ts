@@ -17,6 +17,7 @@ import {
 } from '../../core/cutover/cutover-config';
 import { findStepSeconds } from '../../core/cutover/step-limits';
 import { lambdaAsset } from '../shared/assets';
+import { CutoverPlan } from '../plan/cutover-plan';
 import { createLogGroup, letDecrypt, letEncrypt, letRead } from '../shared/encryption';
 import { statementsFor, STEP_RIGHTS, StepResources } from './cutover-rights';
 
@@ -27,6 +28,7 @@ export interface CutoverFunctionsProps {
   readonly config: CutoverConfig;
   readonly resources: StepResources;
   readonly adminSecret: ISecret;
+  readonly plan?: CutoverPlan;
   readonly trustedAuthorities?: ISecret;
   readonly notificationTopic?: ITopic;
   readonly logRetention: RetentionDays;
@@ -73,6 +75,8 @@ export function createStepFunctions(scope: Construct, props: CutoverFunctionsPro
     if (STEP_RIGHTS[step].store.PutObject) letEncrypt(created, props.store.encryptionKey);
     // Grants and not statements: they know the secret's suffix, and the keys of both.
     if (STEP_RIGHTS[step].callProxies) letRead(props.adminSecret, created);
+    if (STEP_RIGHTS[step].callHooks.includes('switch'))
+      props.plan?._storeSecrets.forEach((each) => letRead(each, created));
     if (STEP_RIGHTS[step].smoke && props.trustedAuthorities) letRead(props.trustedAuthorities, created);
     if (STEP_RIGHTS[step].notify) props.notificationTopic?.grantPublish(created);
     return created;

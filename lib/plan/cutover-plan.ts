@@ -1,4 +1,5 @@
 import { Duration, TimeZone } from 'aws-cdk-lib';
+import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { DEFAULT_SMOKE, Plan, parsePlan } from '../../core/plan/plan';
 import { SWITCH_FIELDS } from '../../core/plan/switch-plan';
 import { checkNames } from '../validation/known-props';
@@ -750,6 +751,15 @@ export class CutoverPlan {
     const ofSwitch = this.hooks.flatMap((hook) => hook?._functionArn ?? []);
     const ofPhases = (this.props.hooks ?? []).flatMap(({ _functionArn }) => _functionArn ?? []);
     return { switch: ofSwitch, phases: ofPhases };
+  }
+
+  /**
+   * What the steps that switch must be able to read.
+   *
+   * @internal
+   */
+  public get _storeSecrets(): ISecret[] {
+    return this.hooks.flatMap((hook) => (hook instanceof StateTransfer ? hook._secrets : []));
   }
 
   /**

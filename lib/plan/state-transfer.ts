@@ -1,8 +1,11 @@
 import { Duration, Size } from 'aws-cdk-lib';
 import { IFunction } from 'aws-cdk-lib/aws-lambda';
+import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { checkNames } from '../validation/known-props';
 import { LEGAL_FUNCTION_ARN } from './cutover-hook';
 import { SwitchHookTimeouts, SwitchProbeWrite, renderProbeWrite, renderTimeouts } from './switch-hook';
+
+const LEGAL_SECRET_ARN = 'arn:aws:secretsmanager:eu-central-1:111122223333:secret:a';
 
 /** What every transfer of state has. */
 export interface StateTransferOptions {
@@ -40,6 +43,57 @@ export interface HttpStateTransferProps extends StateTransferOptions {
   readonly path: string;
 }
 
+/** A Valkey or Redis in which an application keeps its state. */
+export interface StateStore {
+  /** `rediss://host:port/database`, without a user and a password. */
+  readonly url: string;
+
+  /**
+   * JSON with the fields `username` and `password`. The steps that switch get the right to read it.
+   * @default - none: the store needs no password
+   */
+  readonly secret?: ISecret;
+
+  /**
+   * Certificates in PEM that the store's own is trusted by.
+   * @default - the public authorities
+   */
+  readonly caPem?: string;
+}
+
+/** The state of the application is in one store for each side. */
+export interface ValkeyStateTransferProps {
+  /** The store of the source. */
+  readonly source: StateStore;
+
+  /** The store of the target. It must have none of the keys. */
+  readonly target: StateStore;
+
+  /**
+   * The keys that go along, as a pattern of SCAN: `app:*`.
+   * @default - all keys of the database
+   */
+  readonly keys?: string;
+
+  /**
+   * How long the copy before the hold may take, while the side that is left serves; from a second to an hour.
+   * @default Duration.minutes(10)
+   */
+  readonly prepareTimeout?: Duration;
+
+  /**
+   * A copy of more than this is given up.
+   * @default Size.gibibytes(10)
+   */
+  readonly maxSize?: Size;
+
+  /**
+   * How long each part in the hold may take. Those before the decision must fit into `maxPause` together.
+   * @default - the defaults of its parts
+   */
+  readonly timeouts?: SwitchHookTimeouts;
+}
+
 /**
  * Takes the state of the application along in a switch: most of it is copied while the side that is left serves, and what has changed since
  * while requests wait. Both sides must agree before the decision.
@@ -66,11 +120,31 @@ export class StateTransfer {
     return new StateTransfer(options, undefined, handler);
   }
 
+  /**
+   * The steps of the cutover copy the keys of one store to the other. They need a way to both: `cutover.connections.allowTo(store, port)`.
+   */
+  public static valkey(props: ValkeyStateTransferProps): StateTransfer {
+    checkNames('ValkeyStateTransferProps', props);
+    checkNames('StateStore', props.source);
+    checkNames('StateStore', props.target);
+    return new StateTransfer(props, undefined, undefined, props);
+  }
+
   private constructor(
     private readonly props: StateTransferOptions,
     private readonly path?: string,
     private readonly handler?: IFunction,
+    private readonly stores?: ValkeyStateTransferProps,
   ) {}
+
+  /**
+   * Of its stores.
+   *
+   * @internal
+   */
+  public get _secrets(): ISecret[] {
+    return [this.stores?.source, this.stores?.target].flatMap((store) => store?.secret ?? []);
+  }
 
   /**
    * Of its function.
@@ -93,13 +167,28 @@ export class StateTransfer {
   ): object {
     const { prepareTimeout, maxSize, timeouts, probeWrite } = this.props;
     return {
-      ...(this.path === undefined
-        ? { functionArn: text(this.handler!.functionArn, LEGAL_FUNCTION_ARN) }
-        : { http: { path: text(this.path, '/') } }),
+      ...this.renderWay(text),
       ...renderProbeWrite(probeWrite, text),
       prepareSeconds: number(prepareTimeout?.toSeconds()),
       maxBytes: number(maxSize?.toBytes()),
       timeoutMs: renderTimeouts(timeouts, number),
     };
+  }
+
+  private renderWay(text: (value: string, legal: string) => string): object {
+    const { stores, path, handler } = this;
+    const store = ({ url, secret, caPem }: StateStore) => ({
+      url: text(url, 'rediss://store'),
+      ...(secret && { secretArn: text(secret.secretArn, LEGAL_SECRET_ARN) }),
+      ...(caPem !== undefined && { caPem }),
+    });
+    if (stores) {
+      const { source, target, keys } = stores;
+      const pattern = keys === undefined ? {} : { keys };
+      return { valkey: { source: store(source), target: store(target), ...pattern } };
+    }
+    return path === undefined
+      ? { functionArn: text(handler!.functionArn, LEGAL_FUNCTION_ARN) }
+      : { http: { path: text(path, '/') } };
   }
 }

@@ -505,6 +505,11 @@ export const STRUCTS = {
     targetPeers: 'IPeer[]?',
     targetPort: 'number?',
   },
+  StateStore: {
+    caPem: 'string?',
+    secret: 'ISecret?',
+    url: 'string',
+  },
   StateTransferOptions: {
     maxSize: 'Size?',
     prepareTimeout: 'Duration?',
@@ -554,6 +559,14 @@ export const STRUCTS = {
     url: 'string',
     wait: 'Duration?',
     when: 'CutoverHookTime',
+  },
+  ValkeyStateTransferProps: {
+    keys: 'string?',
+    maxSize: 'Size?',
+    prepareTimeout: 'Duration?',
+    source: 'StateStore',
+    target: 'StateStore',
+    timeouts: 'SwitchHookTimeouts?',
   },
   WeightedRuleProps: {
     hostHeaders: 'string[]?',

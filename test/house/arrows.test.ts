@@ -9,7 +9,7 @@ const ROOMS: Record<string, { readonly rooms: readonly string[]; readonly packag
   core: { rooms: [], packages: [] },
   app: { rooms: ['core'], packages: ['node:'] },
   lib: { rooms: ['core'], packages: ['aws-cdk-lib', 'constructs', 'node:'] },
-  lambda: { rooms: ['core'], packages: ['node:', 'selfsigned'] },
+  lambda: { rooms: ['core'], packages: ['node:', 'iovalkey', 'selfsigned'] },
   proxy: { rooms: ['core'], packages: ['node:', 'pino', 'prom-client', 'selfsigned', 'yaml'] },
   rehearsal: {
     rooms: ['app', 'core', 'proxy'],

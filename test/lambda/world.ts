@@ -110,6 +110,8 @@ export class MemoryCloud {
   /** What a function of a hook returns. */
   invoke: Ports['functions']['invoke'] = () => Promise.reject(new Error('there is no such function'));
 
+  openStore: Ports['stores']['open'] = () => Promise.reject(new Error('there is no such store'));
+
   checkFunction: Ports['functions']['check'] = () => Promise.resolve();
   /** What a URL of a hook responds. */
   send: Ports['urls']['send'] = () => Promise.reject(new Error('connect ECONNREFUSED'));
@@ -140,6 +142,7 @@ export class MemoryCloud {
     },
     switches: this.switches,
     functions: { invoke: (...given) => this.invoke(...given), check: (arn) => this.checkFunction(arn) },
+    stores: { open: (...given) => this.openStore(...given) },
     urls: { send: (...given) => this.send(...given) },
     services: {
       deployment: async (side) => this.reach('ecs', () => this.deployments[side]),

@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { connect } from 'node:net';
+import { AddressInfo, NetConnectOpts, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -21,7 +21,7 @@ export async function startRedisServer(): Promise<{ readonly path: string; stop(
   const options = ['--port', '0', '--unixsocket', path, '--save', '', '--appendonly', 'no', '--dir', folder];
   const child = spawn(COMMAND ?? 'redis-server', options, { stdio: 'ignore' });
   const exit = once(child, 'exit');
-  await untilListening(path, () => child.exitCode !== null);
+  await untilListening({ path }, () => child.exitCode !== null);
   return {
     path,
     stop: async () => {
@@ -32,9 +32,44 @@ export async function startRedisServer(): Promise<{ readonly path: string; stop(
   };
 }
 
-async function untilListening(path: string, hasEnded: () => boolean): Promise<void> {
+export interface RunningStore {
+  readonly port: number;
+  /** At once, as one that dies. */
+  stop(): Promise<void>;
+}
+
+/** A store of its own, at a port of 127.0.0.1. */
+export async function startStore(...more: string[]): Promise<RunningStore> {
+  const folder = mkdtempSync(join(tmpdir(), 'store-'));
+  const port = await findPort();
+  const options = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder];
+  const allowed = ['--enable-debug-command', 'yes'];
+  const child = spawn(COMMAND ?? 'redis-server', [...options, ...allowed, ...more], { stdio: 'ignore' });
+  const exit = once(child, 'exit');
+  await untilListening({ port, host: '127.0.0.1' }, () => child.exitCode !== null);
+  return {
+    port,
+    stop: async () => {
+      child.kill('SIGKILL');
+      await exit;
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A store takes no port 0. */
+async function findPort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+async function untilListening(at: NetConnectOpts, hasEnded: () => boolean): Promise<void> {
   for (;;) {
-    const socket = connect(path);
+    const socket = connect(at);
     const isThere = await new Promise((resolve) => {
       socket.once('connect', () => resolve(true));
       socket.once('error', () => setTimeout(resolve, 10, false));

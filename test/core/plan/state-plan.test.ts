@@ -5,6 +5,10 @@ import { findStateHook } from '../../../core/plan/state-plan';
 const ARN = 'arn:aws:lambda:eu-central-1:111122223333:function:state';
 const HTTP = { http: { path: '/internal/state' } };
 
+function stores(url: string, more: object = {}) {
+  return { valkey: { source: { url, ...more }, target: { url: 'redis://new.example' } } };
+}
+
 function read(state: unknown, more: object = {}): Plan {
   return parsePlan({ strategy: 'drainThenShift', switch: { pointOfNoReturn: 'shared', state, ...more } });
 }
@@ -13,15 +17,43 @@ test('a switch takes no state along unless its plan says so', () => {
   expect(read(undefined).switch?.state).toBeUndefined();
   expect(read(HTTP).switch?.state).toEqual({
     ...HTTP,
-    ...{ functionArn: undefined, probeWrite: undefined, prepareSeconds: 600, maxBytes: 10_737_418_240 },
+    ...{
+      functionArn: undefined,
+      valkey: undefined,
+      probeWrite: undefined,
+      prepareSeconds: 600,
+      maxBytes: 10_737_418_240,
+    },
     timeoutMs: { freeze: 1_000, probeWrite: 500, transfer: 1_000, verify: 1_000, thaw: 1_000 },
   });
   expect(read({ functionArn: ARN, prepareSeconds: '5m' }).switch?.state).toMatchObject({ prepareSeconds: 300 });
 });
 
 test.each<[string, unknown, string]>([
-  ['nothing that carries it', {}, "'switch.state' must be one with either functionArn or http, got nothing"],
-  ['two that carry it', { ...HTTP, functionArn: ARN }, "'switch.state' must be one with either functionArn or http"],
+  ['nothing that carries it', {}, "'switch.state' must be one with either functionArn, http or valkey, got nothing"],
+  [
+    'two that carry it',
+    { ...HTTP, functionArn: ARN },
+    '\'switch.state\' must be one with either functionArn, http or valkey, got "functionArn and http"',
+  ],
+  ['a password in a plan', stores('redis://user:secret@old.example'), 'must be redis(s)://host[:port][/database]'],
+  ['a store without a host', stores('redis://'), "'switch.state.valkey.source.url' must be redis(s)://"],
+  ['one store for both', stores('redis://new.example/0'), "'switch.state.valkey.target.url' must be another store"],
+  [
+    'no secret',
+    stores('redis://old.example', { secretArn: 'secret' }),
+    "source.secretArn' must be the ARN of a secret",
+  ],
+  [
+    'an authority without TLS',
+    stores('redis://old.example', { caPem: '-----BEGIN CERTIFICATE-----\nMIIB\n' }),
+    "'switch.state.valkey.source.caPem' must be given with rediss: or valkeys: alone",
+  ],
+  [
+    'a write that would wait',
+    { ...stores('redis://old.example'), probeWrite: { path: '/x' } },
+    "'switch.state.probeWrite' must be absent with valkey",
+  ],
   ['no path', { http: {} }, "'switch.state.http.path' must be a path"],
   ['a path with a query', { http: { path: '/s?x' } }, "'switch.state.http.path' must be a path without a '?'"],
   ['a copy without an end', { ...HTTP, prepareSeconds: 0 }, "'switch.state.prepareSeconds' must be"],
@@ -50,6 +82,13 @@ test('the looks at its copy are in the history that Step Functions allows', () =
   const looks = (plan: Plan) => countLooks(plan).switches;
   expect(looks(read(undefined))).toBe(3);
   expect(looks(read({ ...HTTP, prepareSeconds: 60 }))).toBe(3 * (1 + 4));
+});
+
+test('an explanation names the stores that are copied', () => {
+  const text = describePlan(read(stores('rediss://old.example:6380/2')));
+  expect(text).toContain(
+    'the steps copy all keys from rediss://old.example:6380/2 to redis://new.example, up to 10 min',
+  );
 });
 
 test('an explanation says what goes along, and when', () => {

@@ -1,5 +1,6 @@
 import { Duration, Size, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
+import { CfnSecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Function } from 'aws-cdk-lib/aws-lambda';
 import { parsePlan } from '../../../core/plan/plan';
 import { CutoverPlan, PointOfNoReturn, StateTransfer, SwitchHook } from '../../../lib';
@@ -50,6 +51,19 @@ test.each<[string, () => CutoverPlan, string]>([
   ],
 ])('%s is rejected', (_, make, message) => {
   expect(() => render(make())).toThrow(message);
+});
+
+test('the steps that switch may read the secrets of its stores, and a plan has none', () => {
+  const stack: Stack = newStack();
+  const secret = new Secret(stack, 'Secret');
+  const source = { url: 'rediss://old.example', secret };
+  const valkey = StateTransfer.valkey({ source, target: { url: 'redis://new.example' }, keys: 'app:*' });
+  newMigration(stack, { plan: plan(valkey) });
+  const policies = Object.entries(Template.fromStack(stack).findResources('AWS::IAM::Policy'));
+  const id = stack.getLogicalId(secret.node.defaultChild as CfnSecret);
+  const readers = policies.filter(([, policy]) => JSON.stringify(policy).includes(id)).map(([name]) => name);
+  const steps = ['Doctor', 'Preflight', 'Recover', 'Rollback', 'Switch'];
+  expect(readers.map((name) => steps.find((step) => name.includes(step))).sort()).toEqual(steps);
 });
 
 test('its function may be invoked by the steps that switch, and it alone', () => {
