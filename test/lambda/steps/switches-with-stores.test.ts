@@ -206,7 +206,10 @@ describeWithStores('with two stores', () => {
   test('a call that was late writes nothing to a store that serves', async () => {
     const after = await step(start());
     expect(after.switches).toMatchObject([{ outcome: 'commit' }]);
-    const again = await keyStoresPort(() => Promise.reject(new Error('none'))).open(state().valkey.target, 5_000);
+    const again = await keyStoresPort(() => Promise.reject(new Error('none'))).open(
+      after.plan.switch!.state!.valkey!.target,
+      5_000,
+    );
     const guard = { key: 'drainshift:copy', text: after.execution };
     const dumped = await again.dump(['cart:1']);
     await target.set('cart:1', 'behind it');
