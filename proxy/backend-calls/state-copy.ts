@@ -34,7 +34,7 @@ class Later extends Error {
   }
 }
 
-/** Connections in a row that brought nothing further. */
+/** Connections in a row after which the importer has no more than before. */
 const MAX_IN_VAIN = 5;
 const PAUSE_MS = 200;
 const MAX_PAUSE_MS = 30_000;
@@ -56,18 +56,19 @@ export async function copyState(
   signal: AbortSignal,
 ): Promise<void> {
   const copy = new Copy(order, upstreams, figures, signal);
-  for (let inVain = 0; ;) {
-    const before = figures.bytes;
+  for (let [inVain, arrived] = [0, 0]; ;) {
     try {
       return await copy.attempt();
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof Rejected) throw error;
-      inVain = figures.bytes > before ? 1 : inVain + 1;
+      await copy.findOffset();
+      // What has left the one backend is no progress: it must be at the other one.
+      inVain = copy.arrived > arrived ? 1 : inVain + 1;
+      arrived = copy.arrived;
       if (inVain >= MAX_IN_VAIN) throw error;
       const pauseMs = error instanceof Later ? Math.min(error.pauseMs, MAX_PAUSE_MS) : 0;
       await delay(Math.max(PAUSE_MS * inVain, pauseMs), undefined, { signal });
-      await copy.findOffset();
       figures.resumed += 1;
     }
   }
@@ -93,6 +94,11 @@ class Copy {
   ) {
     this.source = findBackend(upstreams, order.from);
     this.target = findBackend(upstreams, order.to);
+  }
+
+  /** The bytes that the importer had when it was asked last. */
+  get arrived(): number {
+    return this.offset;
   }
 
   async attempt(): Promise<void> {
