@@ -157,7 +157,7 @@ function addRehearseCommand(cli: Command, done: (exitCode: number) => void): voi
     )
     .addOption(
       new Option('--state <name>', "how the state of the rehearsal's own backends goes along in a switch").choices(
-        Object.keys(STATES),
+        STATES,
       ),
     )
     .option('--source <url>', "your own source backend instead of the rehearsal's")

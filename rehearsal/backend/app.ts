@@ -10,12 +10,21 @@ import { Hook, readJson } from './hook';
 import { ShopResponse, addToCart, echo, login, showCart } from './shop';
 import { OwnStore } from './own-store';
 import { StoreClient } from './store-client';
+import { ValkeyStore } from './valkey-store';
 import type { Store } from './store-state';
 import { write } from './writes';
 
 // Entry: the default backend of one side. Plain HTTP/1.1 with Node's own timeouts, as most apps have them.
 
-const { side, storeUrl, statePath, host = '127.0.0.1', port = 0, smoke = [] } = entryOptions<BackendOptions>();
+const {
+  side,
+  storeUrl,
+  statePath,
+  valkeyUrl,
+  host = '127.0.0.1',
+  port = 0,
+  smoke = [],
+} = entryOptions<BackendOptions>();
 
 const hook = new Hook();
 
@@ -36,7 +45,7 @@ void start();
 async function start(): Promise<void> {
   const shared = await StoreClient.open(storeUrl);
   const own = statePath === undefined ? undefined : new OwnStore(statePath, shared);
-  const store = own ?? shared;
+  const store = own ?? (valkeyUrl === undefined ? shared : new ValkeyStore(valkeyUrl, shared));
   const counter = new Counter(side, store);
   const clock = new Clock(store);
   const server = createServer((request, response) => {

@@ -12,6 +12,8 @@ export interface BackendOptions {
   readonly port?: number;
   /** Where its state goes along in a switch: it is in its own memory then. @default - in the store, which both sides share */
   readonly statePath?: string;
+  /** The Valkey or Redis of its side. @default - the store, which both sides share */
+  readonly valkeyUrl?: string;
   /** Pages of a user's own plan, which this app responds as the plan expects. */
   readonly smoke?: readonly SmokeRequest[];
 }

@@ -31,6 +31,8 @@ interface BackendsOptions {
   readonly seed: number;
   /** Of a plan that takes state along: those of the rehearsal have it in their own memory then. */
   readonly statePath?: string | undefined;
+  /** Of each side, where they do not share a store. */
+  readonly valkeyUrls?: Readonly<Record<Side, string>> | undefined;
   /** Whether each of the rehearsal's own has a loopback address of its own. */
   readonly hasOwnAddresses?: boolean;
 }
@@ -73,7 +75,7 @@ export async function startBackends(
   return { ...backends, upstreams: { source: findUrl('source'), target: findUrl('target') }, faulty: relays, stop };
 }
 
-async function ours({ smoke, statePath, hasOwnAddresses = false }: BackendsOptions): Promise<Backends> {
+async function ours({ smoke, statePath, valkeyUrls, hasOwnAddresses = false }: BackendsOptions): Promise<Backends> {
   const store = await startStore();
   const findHost = (side: Side) => (hasOwnAddresses ? { host: BACKEND_HOSTS[side] } : {});
   const starts = await Promise.allSettled(
@@ -84,6 +86,7 @@ async function ours({ smoke, statePath, hasOwnAddresses = false }: BackendsOptio
         storeUrl: store.url,
         smoke,
         ...(statePath !== undefined && { statePath }),
+        ...(valkeyUrls && { valkeyUrl: valkeyUrls[side] }),
       }),
     ),
   );

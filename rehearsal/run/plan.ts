@@ -3,6 +3,7 @@ import { PLAN_PARTS, checkFloor } from '../../core/plan/plan-floor';
 import { Problems } from '../../core/validation/problems';
 import { deployedIn } from '../template/model/deployed';
 import type { MachineDescription } from '../state-machine/model';
+import type { Side } from '../../core/traffic/weights';
 import { UsageError } from '../errors/usage-error';
 import { readPlanFile } from '../plan-file/plan-file';
 
@@ -14,10 +15,10 @@ export const STRATEGIES = { gradual: 'gradual', 'drain-then-shift': 'drainThenSh
 
 export type StrategyName = keyof typeof STRATEGIES;
 
-/** How the state of the rehearsal's own backends goes along, as the option `--state` names it: what the plan gets for it. */
-export const STATES = { http: { http: { path: '/internal/state' } } } as const;
+/** How the state of the rehearsal's own backends goes along, as the option `--state` names it. */
+export const STATES = ['http', 'valkey'] as const;
 
-export type StateName = keyof typeof STATES;
+export type StateName = (typeof STATES)[number];
 
 interface AskedPlan {
   /** JSON or YAML. @default - the plan that the state machine was synthesized with */
@@ -26,6 +27,8 @@ interface AskedPlan {
   readonly strategy?: StrategyName;
   /** In place of what the plan takes along. @default - the plan's own */
   readonly state?: StateName;
+  /** The stores of both sides, of `valkey`. */
+  readonly stores?: Readonly<Record<Side, string>>;
   /** Whether both backends have one store, as those of the rehearsal do. */
   readonly isStoreShared: boolean;
 }
@@ -36,7 +39,7 @@ interface AskedPlan {
  * @throws UsageError for a file that cannot be read, CutoverError `PlanInvalid` for a plan that breaks a rule
  */
 export function rehearsedPlan(machine: MachineDescription, asked: AskedPlan, speed: number): Plan {
-  const given = withState(askedPlan(machine, asked), asked.state);
+  const given = withState(askedPlan(machine, asked), asked);
   return scaleDurations(withoutPerson(parsePlan(given), asked.plan === undefined ? undefined : given), speed);
 }
 
@@ -51,7 +54,7 @@ export function floorProblems(machine: MachineDescription, asked: AskedPlan): re
   if (asked.plan === undefined && asked.strategy === undefined) return [];
   const problems = new Problems();
   checkFloor(
-    parsePlan(withState(askedPlan(machine, asked), asked.state)),
+    parsePlan(withState(askedPlan(machine, asked), asked)),
     parsePlan(defaultPlan(machine)),
     PLAN_PARTS,
     problems,
@@ -74,7 +77,7 @@ function askedPlan(machine: MachineDescription, { plan: file, strategy, isStoreS
 }
 
 /** @throws UsageError where the plan does not switch */
-function withState(plan: unknown, state: StateName | undefined): unknown {
+function withState(plan: unknown, { state, stores }: AskedPlan): unknown {
   if (state === undefined) return plan;
   const { strategy, switch: switching, ...rest } = plan as Record<string, unknown>;
   if (strategy !== STRATEGIES['drain-then-shift']) {
@@ -82,7 +85,14 @@ function withState(plan: unknown, state: StateName | undefined): unknown {
   }
   // In its place: a plan has one of both.
   const others = Object.entries(switching as object).filter(([name]) => name !== 'hook');
-  return { ...rest, strategy, switch: { ...Object.fromEntries(others), state: STATES[state] } };
+  return { ...rest, strategy, switch: { ...Object.fromEntries(others), state: describeState(state, stores) } };
+}
+
+/** What the plan gets for it. */
+function describeState(state: StateName, stores: AskedPlan['stores']): object {
+  if (state === 'http') return { http: { path: '/internal/state' } };
+  if (!stores) throw new Error("'valkey' must have the stores of both sides, got none");
+  return { valkey: { source: { url: stores.source }, target: { url: stores.target } } };
 }
 
 function isOneStage(stages: unknown): boolean {

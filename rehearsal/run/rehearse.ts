@@ -6,6 +6,7 @@ import { readAssembly } from '../template/assembly/read';
 import { openFileLimit } from '../../proxy/process/file-limit';
 import { approve } from './approve';
 import { checkOpenFiles } from './open-files';
+import { SideStores, startSideStores } from '../backend/side-stores';
 import { areGiven, startBackends } from '../backend/backends';
 import { StackModel, readStackModel } from '../template/model/stack-model';
 import { notRun } from '../template/parts/custom-resources';
@@ -106,6 +107,22 @@ export async function standUp(
   reporter: ProgressReporter,
   signal: AbortSignal,
 ): Promise<RunningRehearsal> {
+  // The plan names them: they come first.
+  const stores = options.state === 'valkey' ? await startSideStores() : undefined;
+  try {
+    return await standUpWith(stores ? { ...options, stores } : options, reporter, signal);
+  } catch (error) {
+    await stores?.stop();
+    throw error;
+  }
+}
+
+/** With what was started before the plan was read. */
+interface Asked extends RehearsalOptions {
+  readonly stores?: SideStores;
+}
+
+async function standUpWith(options: Asked, reporter: ProgressReporter, signal: AbortSignal): Promise<RunningRehearsal> {
   const startedMs = Date.now();
   const { parameters, migration, domain } = options;
   const model = readStackModel(readAssembly(options.app, '--app', parameters), options.stack, { migration, domain });
@@ -117,14 +134,14 @@ export async function standUp(
   const trust = checkAssemblies(model, options, reporter);
   tellDifferences(model, options, reporter);
   reporter.step(`stack '${model.stack.name}': starting the backends`);
-  const { fault, seed } = options;
+  const { fault, seed, stores } = options;
   const hasOwnAddresses = await findOwnAddresses(reporter);
   const broken = fault ? findBrokenSides(fault) : [];
   const smoke = buildSmoke(plan, model);
-  const statePath = plan.switch?.state?.http?.path;
-  const starting = startBackends(options, { broken, smoke, seed, hasOwnAddresses, statePath }, signal);
+  const state = listStateOptions(plan, stores);
+  const starting = startBackends(options, { broken, smoke, seed, hasOwnAddresses, ...state }, signal);
   const backends = await startedUnless(starting, signal, START_GRACE_MS);
-  const stops: (() => Promise<void>)[] = [() => backends.stop()];
+  const stops: (() => Promise<void>)[] = [async () => stores?.stop(), () => backends.stop()];
   const stop = async () => {
     for (const next of stops.splice(0).reverse()) await next();
   };
@@ -160,6 +177,10 @@ export async function standUp(
     await stop();
     throw error;
   }
+}
+
+function listStateOptions(plan: Plan, stores: SideStores | undefined) {
+  return { statePath: plan.switch?.state?.http?.path, valkeyUrls: stores?.urls };
 }
 
 async function findOwnAddresses(reporter: ProgressReporter): Promise<boolean> {
@@ -213,8 +234,8 @@ function checkAsked(model: StackModel, plan: Plan, options: RehearsalOptions, ra
   checkFault(model, plan, options.fault);
 }
 
-function askedPlan(options: RehearsalOptions) {
-  const { plan, strategy, state } = options;
+function askedPlan(options: Asked) {
+  const { plan, strategy, state, stores } = options;
   if (state !== undefined && areGiven(options)) {
     throw new UsageError(
       `'--state' must be of the rehearsal's own backends, got those of '--source': say in the plan how yours does ('switch.state')`,
@@ -225,6 +246,7 @@ function askedPlan(options: RehearsalOptions) {
     ...(plan !== undefined && { plan }),
     ...(strategy && { strategy }),
     ...(state && { state }),
+    ...(stores && { stores: stores.urls }),
   };
 }
 
@@ -261,11 +283,7 @@ function computeRates(options: RehearsalOptions, plan: Plan): TrafficRates {
 }
 
 /** What is not here as it is at AWS. There a plan of a file would have to be deployed first. */
-function tellDifferences(
-  { machine, resources, elb }: StackModel,
-  options: RehearsalOptions,
-  reporter: ProgressReporter,
-): void {
+function tellDifferences({ machine, resources, elb }: StackModel, options: Asked, reporter: ProgressReporter): void {
   for (const name of notRun(resources)) reporter.step(`${name} is not run here`);
   for (const attributes of withoutEffect(elb)) reporter.step(`without effect here: ${attributes}`);
   for (const problem of floorProblems(machine, askedPlan(options))) {

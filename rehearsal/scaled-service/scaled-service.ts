@@ -10,7 +10,7 @@ import { Addresses } from '../tasks/addresses';
 import { inOwnRole } from '../tasks/aws-environment';
 import { ServiceSpec, TaskRunner } from '../tasks/runner';
 import { readStartCommand } from './app';
-import { LocalStore, startLocalStore } from './local-store';
+import { LocalStore, startLocalStore } from '../backend/local-store';
 
 const REGION = 'us-east-1';
 const ACCOUNT = '000000000000';

@@ -18,6 +18,7 @@ const ROOMS: Record<string, { readonly rooms: readonly string[]; readonly packag
       '@smithy/core/cbor',
       'aws-local-stepfunctions',
       'fast-xml-parser',
+      'iovalkey',
       'openapi-sampler',
       'picocolors',
       'selfsigned',

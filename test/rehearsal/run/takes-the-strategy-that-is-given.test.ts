@@ -52,6 +52,23 @@ test('the strategy of a deployed plan stays, and a plan file has its own', () =>
   expect(gradual).not.toHaveProperty('switch');
 });
 
+test('the state of its own backends goes along in a switch, in place of a hook', () => {
+  const asked = { strategy: 'drain-then-shift', isStoreShared: true } as const;
+  const hook = { http: { verify: '/verify' } };
+  const deployed = machine({ ...SWITCH, switch: { ...SHARED, hook } });
+  const http = rehearsedPlan(deployed, { ...asked, state: 'http' }, 1).switch;
+  expect(http).toMatchObject({ ...SHARED, state: { http: { path: '/internal/state' } } });
+  expect(http?.hook).toBeUndefined();
+  const stores = { source: 'redis://127.0.0.1:1', target: 'redis://127.0.0.1:2' };
+  expect(rehearsedPlan(deployed, { ...asked, state: 'valkey', stores }, 1).switch?.state?.valkey).toMatchObject({
+    source: { url: stores.source },
+    target: { url: stores.target },
+  });
+  expect(() => rehearsedPlan(machine({}), { isStoreShared: true, state: 'http' }, 1)).toThrow(
+    "'--state' must be of a plan that switches (--strategy drain-then-shift), got another one",
+  );
+});
+
 test('a rehearsal says when a deployed cutover would reject the strategy', () => {
   const asked = { strategy: 'drain-then-shift', isStoreShared: true } as const;
   expect(floorProblems(machine({}), asked).join()).toContain("'strategy' must be as deployed");

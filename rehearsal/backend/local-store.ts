@@ -16,17 +16,37 @@ export interface LocalStore {
   stop(): Promise<void>;
 }
 
+/** @throws UsageError where neither is installed */
+export function findStoreCommand(): string {
+  const command = COMMANDS.find((name) => spawnSync(name, ['--version']).status === 0);
+  if (command !== undefined) return command;
+  throw new UsageError(`one of ${COMMANDS.join(' and ')} must be installed, got none`);
+}
+
 /**
  * A Valkey or Redis of its own, in memory and at a socket in a folder of its own.
  *
+ * @param port at which it listens, too, on 127.0.0.1. @default - at the socket alone
  * @throws UsageError where neither is installed
  */
-export async function startLocalStore({ started, ended, log }: ProcessHooks): Promise<LocalStore> {
-  const command = COMMANDS.find((name) => spawnSync(name, ['--version']).status === 0);
-  if (command === undefined) throw new UsageError(`one of ${COMMANDS.join(' and ')} must be installed, got none`);
+export async function startLocalStore({ started, ended, log }: ProcessHooks, port = 0): Promise<LocalStore> {
+  const command = findStoreCommand();
   const folder = await mkdtemp(join(tmpdir(), 'drainshift-store-'));
   const path = join(folder, 'socket');
-  const options = ['--port', '0', '--unixsocket', path, '--save', '', '--appendonly', 'no', '--dir', folder];
+  const options = [
+    '--port',
+    `${port}`,
+    '--bind',
+    '127.0.0.1',
+    '--unixsocket',
+    path,
+    '--save',
+    '',
+    '--appendonly',
+    'no',
+    '--dir',
+    folder,
+  ];
   const child = spawn(command, options, { detached: true, stdio: ['ignore', 'pipe', 'ignore'] });
   const exit = once(child, 'exit').finally(() => ended(child.pid ?? 0));
   if (child.pid !== undefined) started(child.pid);
