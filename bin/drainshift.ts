@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { isEcho, signalChild } from '../core/errors/signals';
 import { PROXY_NODE_OPTIONS } from '../lib/shared/assets';
+import { hideCredentials } from '../core/text/credentials';
 import { EXIT_CODES } from '../core/errors/exit-codes';
 import { listSettingFlags } from '../core/proxy/settings/describe-settings';
 import { AnyAsked, formatFaults, listFaultRows, listSpellings, parseAsked } from '../rehearsal/faults/describe';
@@ -127,6 +128,8 @@ function program(done: (exitCode: number) => void): Command {
   const cli = new Command('drainshift')
     .description('Moves the live traffic of a web application behind an Application Load Balancer, and loses nothing.')
     .version(version)
+    // Commander says what it was given: a password in a URL is for no log.
+    .configureOutput({ outputError: (text, write) => write(hideCredentials(text)) })
     .exitOverride();
   addRehearseCommand(cli, done);
   for (const add of COMMANDS) add(cli, done);

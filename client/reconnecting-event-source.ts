@@ -61,7 +61,7 @@ export interface ReconnectingEventSourceEventMap {
 }
 
 // The types of its listeners.
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging, @typescript-eslint/no-empty-object-type
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging, @typescript-eslint/no-empty-object-type -- it only adds the types of the listeners to the class
 export interface ReconnectingEventSource extends TypedEventTarget<ReconnectingEventSourceEventMap> {}
 
 /**
@@ -77,7 +77,7 @@ export interface ReconnectingEventSource extends TypedEventTarget<ReconnectingEv
  *   if (source.readyState === ReconnectingEventSource.CLOSED) console.log(`the end: ${response?.status}`);
  * };
  */
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- with the types of its listeners
 export class ReconnectingEventSource extends Reconnecting {
   static readonly CLOSED = 2;
   readonly CLOSED = 2;
@@ -115,7 +115,7 @@ export class ReconnectingEventSource extends Reconnecting {
 
   /** @internal */
   // One request from its headers to its end: a part of it in a function of its own would be more bytes.
-  // eslint-disable-next-line complexity
+  // eslint-disable-next-line complexity -- see above: two kilobytes
   protected async _connect(): Promise<void> {
     const options = this._options;
     const { signal } = (this.#controller = new AbortController());

@@ -111,7 +111,7 @@ interface InternalOptions extends ReconnectingWebSocketOptions {
 }
 
 // The types of its listeners.
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging, @typescript-eslint/no-empty-object-type
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging, @typescript-eslint/no-empty-object-type -- it only adds the types of the listeners to the class
 export interface ReconnectingWebSocket extends TypedEventTarget<ReconnectingWebSocketEventMap> {}
 
 /**
@@ -128,7 +128,7 @@ export interface ReconnectingWebSocket extends TypedEventTarget<ReconnectingWebS
  * };
  * socket.send('subscribe');
  */
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- with the types of its listeners
 export class ReconnectingWebSocket extends Reconnecting {
   static readonly CLOSING = 2;
   static readonly CLOSED = 3;
@@ -171,7 +171,7 @@ export class ReconnectingWebSocket extends Reconnecting {
   /** Bytes that are not sent yet; with `ack` those that are not acknowledged. */
   get bufferedAmount(): number {
     // Where none wait: those of the connection.
-    // eslint-disable-next-line @typescript-eslint/prefer-nullish-coalescing
+    // eslint-disable-next-line @typescript-eslint/prefer-nullish-coalescing -- 0 is no size that counts
     return new Blob(this.pending as BlobParts).size || this.#connection.bufferedAmount || 0;
   }
 

@@ -385,7 +385,7 @@ function isSeenAs(task: Task, sighting: Sighting, left: Side): boolean {
   const { is, isRestarted, hasOutlasted } = sighting;
   const { life, work, orphans } = task;
   if (is === 'silent') return true;
-  // What a later process has in flight is in its report: only what the first had sent is over.
+  // What a later process has in flight is in its report: only what the first had sent has ended.
   if (hasOutlasted && (orphans[left] || work[left] === 'abandoned')) return false;
   if (is === 'stopped') return life === 'dead';
   return life === 'up' && (isRestarted === true || task.isFirstProcess) && isHeldAs(task, sighting);

@@ -1,4 +1,5 @@
 import { CutoverError } from '../errors/errors';
+import { hideCredentials } from '../text/credentials';
 import { oneLine } from '../text/one-line';
 import { parseDuration } from './duration';
 import { own } from './own';
@@ -38,7 +39,7 @@ export class Problems {
     const line = this.file.findLine?.(name);
     const where = line === undefined ? '' : ` (line ${line})`;
     this.names.push(name);
-    this.lines.push(`'${oneLine(name, MAX_NAME)}' must be ${rule}, got ${shown}${where}`);
+    this.lines.push(`'${oneLine(name, MAX_NAME)}' must be ${rule}, got ${hideCredentials(shown)}${where}`);
   }
 
   /**

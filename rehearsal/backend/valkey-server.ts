@@ -1,6 +1,9 @@
+import { rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { dirname } from 'node:path';
 import { announceReady } from '../processes/entry';
+import { sendSignal } from '../processes/signal';
 import { LocalStore, startLocalStore } from './local-store';
 
 // Entry: a Valkey or Redis in memory, at a free port of 127.0.0.1, which ends with this process.
@@ -19,21 +22,15 @@ async function start(): Promise<void> {
 async function listen(attempts: number): Promise<{ readonly port: number; readonly store: LocalStore }> {
   const port = await findPort();
   // However this process ends.
-  const started = (pid: number) => void process.on('exit', () => kill(pid));
+  const started = (pid: number) => void process.on('exit', () => sendSignal(pid, 'SIGTERM'));
   try {
     const store = await startLocalStore({ started, ended: () => undefined, log: process.stderr }, port);
+    // Also where the rehearsal was killed, and this process is not asked to end in order.
+    process.on('exit', () => rmSync(dirname(store.path), { recursive: true, force: true }));
     return { port, store };
   } catch (error) {
     if (attempts === 1) throw error;
     return listen(attempts - 1);
-  }
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid);
-  } catch {
-    // It has ended.
   }
 }
 

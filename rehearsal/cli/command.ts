@@ -1,5 +1,6 @@
 import { CutoverError } from '../../core/errors/errors';
 import { EXIT_CODES } from '../../core/errors/exit-codes';
+import { hideCredentials } from '../../core/text/credentials';
 import { printable } from '../../core/text/printable';
 import pc from 'picocolors';
 import { addresses, keepUp } from './keep';
@@ -64,7 +65,7 @@ export async function rehearseCommand(
 const STOPPED = new Error('stopped before a verdict; everything that was started has ended');
 
 function printError(error: unknown): void {
-  process.stderr.write(`drainshift: ${printable((error as Error).message)}\n`);
+  process.stderr.write(`drainshift: ${hideCredentials(printable((error as Error).message))}\n`);
 }
 
 /** There is a verdict already: what breaks from here on is told, and changes nothing of it. */

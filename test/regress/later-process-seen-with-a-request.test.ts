@@ -4,7 +4,7 @@ import { walk } from '../model/walk';
 
 const SETUP: Setup = { sources: 3, targets: 2, joiners: 1, crashes: 3, epochs: 3 };
 
-test('a task that was started anew holds with a request in flight, and what its first process had sent is over', () => {
+test('a task that was started anew holds with a request in flight, and what its first process had sent has ended', () => {
   let visited = 0;
   // In one of these runs the later process had begun a request before the hold arrived.
   const visit = (trace: readonly string[]) => {
