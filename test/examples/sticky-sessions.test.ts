@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdtempSync, readFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { startProxyCommand, type ProxyCommand } from '../proxy/clients/support/proxy-command';
 import { callAdmin } from '../proxy/support/proxy-world';
 import { ifInstalled } from '../proxy/support/installed';
@@ -10,7 +10,7 @@ import { later, stopAll, until } from '../proxy/support/world';
 import { hasChromium, openPage, type Page } from '../support/chromium';
 import { firstLine } from '../support/first-line';
 import { hasRedisServer, startRedisServer } from '../support/redis-server';
-import { link, remove, ROOT } from './support/installed';
+import { link, remove, ROOT, synthesize } from './support/installed';
 
 const EXAMPLE = join(ROOT, 'examples/sticky-sessions');
 const ALWAYS = ['http-http', 'http-http-sticky', 'ws-ws', 'http-ws-sticky', 'http-pubsub'];
@@ -23,10 +23,14 @@ let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'sticky-sessions-'));
   cpSync(EXAMPLE, folder, { recursive: true, filter: (path) => !/\/(node_modules|cdk\.out)$/.test(path) });
-  for (const name of ['iovalkey', 'ws']) link(folder, name);
+  for (const name of ['aws-cdk-lib', 'constructs', 'iovalkey', 'ws']) link(folder, name);
   // As it is built now: npm run build.
-  for (const name of ['package.json', 'dist/client'])
-    cpSync(join(ROOT, name), join(folder, 'node_modules/drainshift', name), { recursive: true });
+  symlinkSync(ROOT, join(folder, 'node_modules/drainshift'));
+  const command = join(ROOT, 'dist/bin/drainshift.js');
+  mkdirSync(join(folder, 'node_modules/.bin'));
+  writeFileSync(join(folder, 'node_modules/.bin/drainshift'), `#!/bin/sh\nexec node ${command} "$@"\n`, {
+    mode: 0o755,
+  });
 });
 afterAll(() => remove(folder));
 afterEach(stopAll);
@@ -129,16 +133,29 @@ function since(before: Counts, after: Counts): Counts {
 
 const everyTime = (rounds: number) => Object.fromEntries(ALWAYS.map((way) => [way, [rounds, rounds]]));
 
-/** Each button's promise: five work always, and one works one time in three, because nothing brings it to the WebSocket. */
+/** Five buttons work always, and one now and then, because nothing brings it to the replica that has the WebSocket. */
 async function expectPromises(page: Page): Promise<void> {
-  const together = await pressAll(page, 5);
-  expect(together).toEqual({ ...everyTime(5), 'http-ws': [together['http-ws']![0], 5] });
+  expectNoneLost(await pressAll(page, 5));
   const before = await countsOf(page);
-  for (let n = 1; n <= 6; n += 1) {
-    await key(page, '4');
-    await until(async () => (await countsOf(page))['http-ws']![1] >= before['http-ws']![1] + n);
-  }
+  const isBoth = ([echoed, total]: readonly [number, number]) => echoed > 0 && echoed < total;
+  for (let n = 1; !isBoth(since(before, await countsOf(page))['http-ws']!); n += 1)
+    await pressWithoutCookie(page, n, before);
+}
+
+/** Where no other client takes turns, it is one time in three. */
+async function expectOneInThree(page: Page): Promise<void> {
+  const before = await countsOf(page);
+  for (let n = 1; n <= 6; n += 1) await pressWithoutCookie(page, n, before);
   expect(since(before, await countsOf(page))['http-ws']).toEqual([2, 6]);
+}
+
+async function pressUntil(page: Page, condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition())) await pressAll(page, 1);
+}
+
+async function pressWithoutCookie(page: Page, n: number, before: Counts): Promise<void> {
+  await key(page, '4');
+  await until(async () => (await countsOf(page))['http-ws']![1] >= before['http-ws']![1] + n);
 }
 
 async function retarget({ adminPort }: ProxyCommand, to: 'source' | 'target'): Promise<void> {
@@ -159,33 +176,131 @@ async function startBoth(): Promise<{ proxy: ProxyCommand; page: Page }> {
   return { proxy, page };
 }
 
-inChromium('each of the six buttons keeps its promise before, during and after a cutover, and back', async () => {
-  const { proxy, page } = await startBoth();
+/** All buttons again and again, from before the sides change until the page is at the other one. @returns what came of it */
+async function pressWhile(page: Page, to: 'source' | 'target', change: () => Promise<unknown>): Promise<Counts> {
+  const before = await countsOf(page);
+  await pressAll(page, 3);
+  await Promise.all([change(), pressUntil(page, isConnectedTo(page, to))]);
+  await pressAll(page, 3);
+  return since(before, await countsOf(page));
+}
+
+function expectNoneLost({ 'http-ws': without, ...others }: Counts): void {
+  const rounds = without![1];
+  expect(others).toEqual(everyTime(rounds));
+}
+
+/** What the person sees of it: the WebSocket has gone once, for a moment, and the strip shows when. */
+async function expectReconnects(page: Page, count: number): Promise<void> {
+  expect(await textOf(page, 'reconnects')).toBe(String(count));
+  expect(Number(await textOf(page, 'gap'))).toBeGreaterThan(0);
+  expect((await textOf(page, 'log')).match(/WebSocket closed with 1012/g)).toHaveLength(count);
+  await until(() => page.evaluate(`document.querySelectorAll('#strip .gap').length > ${count}`));
+}
+
+interface Rehearsal {
+  readonly url: string;
+  /** So that the name of the example is this machine, and its certificate is taken. */
+  readonly flags: readonly string[];
+  says(pattern: RegExp): Promise<RegExpExecArray>;
+  approve(): Promise<void>;
+  /** @returns its exit code, and the evidence */
+  end(): Promise<{ code: number | null; evidence: Evidence }>;
+}
+
+interface Evidence {
+  readonly outcome: string;
+  readonly switches: readonly { readonly result: string }[];
+  readonly ownClients: { readonly requests: number; readonly failed: number; readonly webSockets: object };
+}
+
+/** The command of the README, with its plan, which waits for a person before anything moves. */
+async function rehearse(): Promise<Rehearsal> {
+  const { status, output: problem } = synthesize(folder);
+  if (status !== 0) throw new Error(problem);
+  const plan = {
+    strategy: 'drainThenShift',
+    stages: [{ weights: { source: 0, target: 100 }, bakeSeconds: 1800 }],
+    switch: { pointOfNoReturn: 'shared', maxPauseMs: 2000 },
+    approval: { beforeFirstShift: true, timeoutSeconds: 604_800 },
+  };
+  writeFileSync(join(folder, 'plan.json'), JSON.stringify(plan));
+  const flags = ['--plan', 'plan.json', '--no-approve', '--keep', '--json', 'evidence.json', '--speed', '300'];
+  const env = {
+    ...process.env,
+    PATH: [join(folder, 'node_modules/.bin'), dirname(process.execPath), '/usr/bin:/bin'].join(':'),
+  };
+  const ports = ['--map-port', '9201=0', '--map-port', '9202=0'];
+  // A group of its own: Ctrl-C reaches all of it.
+  const child = spawn(process.execPath, ['rehearse.js', ...flags, ...ports], { cwd: folder, env, detached: true });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes: Buffer) => (output += bytes.toString()));
+  const ended = once(child, 'close') as Promise<[number | null]>;
+  const interrupt = async () => {
+    if (child.exitCode === null) process.kill(-child.pid!, 'SIGINT');
+    return (await ended)[0];
+  };
+  later(async () => void (await interrupt()));
+  const says = async (pattern: RegExp) => {
+    await until(
+      () => pattern.test(output),
+      () => (child.exitCode === null ? undefined : output),
+    );
+    return pattern.exec(output)!;
+  };
+  const [, name, port] = await says(/--cacert \S+ --resolve ([^:]+):(\d+):/);
+  return {
+    url: `https://${name}:${port}/`,
+    flags: [`--host-resolver-rules=MAP ${name} 127.0.0.1`, '--ignore-certificate-errors'],
+    says,
+    approve: async () => {
+      const [, variables = '', args = ''] = await says(/waits for your approval: (.+) npx drainshift (approve .+)/);
+      const given: Record<string, string> = Object.fromEntries(
+        variables.split(' ').map((pair) => pair.split('=', 2) as [string, string]),
+      );
+      const approval = spawn('drainshift', [...args.split(' '), '--yes'], { env: { ...env, ...given } });
+      expect(await firstLine(approval)).toMatch(/approved/);
+    },
+    end: async () => {
+      const code = await interrupt();
+      return { code, evidence: JSON.parse(readFileSync(join(folder, 'evidence.json'), 'utf8')) as Evidence };
+    },
+  };
+}
+
+inChromium('each of the six buttons keeps its promise before, during and after a whole cutover', async () => {
+  const rehearsal = await rehearse();
+  const page = await openPage(rehearsal.url, rehearsal.flags);
+  later(page.stop);
+  await until(isConnectedTo(page, 'source'));
   // Taken out of the document, to simulate what is not sticky.
-  expect(await page.evaluate('document.cookie')).toBe('');
+  expect(await page.evaluate('document.cookie')).not.toContain('StickyStr');
   await expectPromises(page);
-  let reconnects = 0;
+  expectNoneLost(await pressWhile(page, 'target', rehearsal.approve));
+  await expectReconnects(page, 1);
+  await expectPromises(page);
+  await rehearsal.says(/drainshift rehearsal: completed in .*, nothing lost of what was tried/);
+  await expectPromises(page);
+  await expectReconnects(page, 1);
+  expect(page.problems).toEqual([]);
+  await page.stop();
+  const { code, evidence } = await rehearsal.end();
+  expect([code, evidence.outcome]).toEqual([0, 'completed']);
+  // The load balancer has seen it as this page has: nothing failed, and a WebSocket closed and opened once more.
+  expect(evidence.ownClients).toMatchObject({ failed: 0, webSockets: { opened: 2, closed: 1, dropped: 0 } });
+});
+
+inChromium('the promises hold on the way back, and with the other cookie', async () => {
+  const { proxy, page } = await startBoth();
   for (const to of ['target', 'source'] as const) {
-    // Pressed again and again, while the sides change.
-    const before = await countsOf(page);
-    const pressing = pressAll(page, 20);
-    await until(async () => (await countsOf(page))['ws-ws']![1] > before['ws-ws']![1] + 2);
-    await retarget(proxy, to);
-    const { 'http-ws': without, ...during } = await pressing;
-    expect(during).toEqual(everyTime(20));
-    expect(without![1]).toBe(20);
-    await until(isConnectedTo(page, to));
-    reconnects += 1;
-    expect(await textOf(page, 'reconnects')).toBe(String(reconnects));
-    expect(Number(await textOf(page, 'gap'))).toBeGreaterThan(0);
-    await expectPromises(page);
+    expectNoneLost(await pressWhile(page, to, () => retarget(proxy, to)));
   }
-  expect(await textOf(page, 'log')).toContain('WebSocket closed with 1012');
-  expect(await page.evaluate(`document.querySelectorAll('#strip .gap').length`)).toBeGreaterThanOrEqual(2);
-  expect(await page.evaluate(`document.querySelectorAll('#strip .target').length`)).toBeGreaterThan(2);
+  await expectReconnects(page, 2);
+  await expectPromises(page);
+  await expectOneInThree(page);
   expect([page.problems, proxy.problems()]).toEqual([[], []]);
 
-  // The other cookie: the page connects anew, and nothing of the promises changes.
+  // The page connects anew, and nothing of the promises changes.
   await page.evaluate(`document.querySelector('input[value=balancer]').click()`);
   await until(async () => (await textOf(page, 'log')).includes("by load balancer's cookie"));
   await expectPromises(page);

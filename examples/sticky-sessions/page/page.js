@@ -167,7 +167,7 @@ async function attempt(way) {
   try {
     const echo = next(echoes, id, signal);
     const gone = next(changes, 'change', signal);
-    const asked = way.path ? await request(way, body, signal) : void socket.send(JSON.stringify(body));
+    const asked = way.path ? await request(way, body, signal) : say(body);
     if (way.path === '/echo') return { asked, echo: asked };
     // The replica says that it has no WebSocket of this client.
     if (asked?.isDelivered === false) return { asked, hasChanged: closes !== state.closes };
@@ -177,6 +177,15 @@ async function attempt(way) {
     return { error, hasChanged: closes !== state.closes };
   } finally {
     over.abort();
+  }
+}
+
+/** A WebSocket that is closing takes no message any more: then the change that is waited for comes next. */
+function say(body) {
+  try {
+    socket.send(JSON.stringify(body));
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
   }
 }
 
@@ -252,7 +261,7 @@ function showSums() {
 function describe(way, { asked, echo, error }) {
   if (error) return `No response: ${error.message}`;
   if (!way.path) return echo ? `Echo by ${place(echo.by)}, your WebSocket` : 'No echo';
-  const found = asked ? `${place(asked.by)} (${asked.routedBy})` : 'nobody';
+  const found = asked ? `${place(asked.by)} (${asked.routedBy})` : 'no replica';
   if (!echo) return `Asked ${found}: your WebSocket is not there`;
   if (way.path === '/echo') return `Echo by ${found}`;
   return `Asked ${found}, echo by ${place(echo.deliveredBy)}`;
