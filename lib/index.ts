@@ -38,6 +38,7 @@ export {
   StateStore,
   StateTransfer,
   StateTransferOptions,
+  ValkeyMethod,
   ValkeyStateTransferProps,
 } from './plan/state-transfer';
 export { ConnectionMoves } from './traffic/connection-moves';

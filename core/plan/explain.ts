@@ -23,7 +23,7 @@ import { RollbackPace, isPaced, measurePace } from './rollback-pace';
 import { LOOK_SECONDS } from './looking';
 import { formatWindow } from './windows-plan';
 import { Stage, findMaximumBake } from './stages';
-import type { StatePlan } from './state-plan';
+import type { StatePlan, ValkeyPlan } from './state-plan';
 import type { SwitchPlan } from './switch-plan';
 
 /** What a plan means, as numbers. */
@@ -201,7 +201,7 @@ function describeHook({ hook, state }: SwitchPlan): string[] {
 function describeState(state: StatePlan): string[] {
   const { http, valkey, functionArn, timeoutMs, prepareSeconds, probeWrite } = state;
   const by = valkey
-    ? `the steps copy ${valkey.keys === undefined ? 'all keys' : `the keys '${valkey.keys}'`} from ${valkey.source.url} to ${valkey.target.url}`
+    ? describeStores(valkey)
     : http
       ? `the proxies copy it from ${http.path} of one backend to the other`
       : `${functionArn} is called`;
@@ -211,6 +211,11 @@ function describeState(state: StatePlan): string[] {
     `The state of the application goes along: ${by}, up to ${formatSeconds(prepareSeconds)} before requests are held.`,
     `In the hold: ${listed}. Both sides must hold the same, or the switch is aborted and what was copied is discarded.`,
   ];
+}
+
+function describeStores({ source, target, method, keys }: ValkeyPlan): string {
+  if (method === 'replicate') return `${target.url} replicates ${source.url}, and takes its place by FAILOVER`;
+  return `the steps copy ${keys === undefined ? 'all keys' : `the keys '${keys}'`} from ${source.url} to ${target.url}`;
 }
 
 const ON_HOOK_FAILURE: Readonly<Record<ReturnType<typeof findOnFailure>, string>> = {

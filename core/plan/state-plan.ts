@@ -54,6 +54,13 @@ const STATE_FIELDS = {
     sentence:
       'The state is in one Valkey or Redis for each side, and the steps copy its keys. One of this, `http` and `functionArn`.',
     fields: {
+      method: {
+        kind: 'choice',
+        values: ['copy', 'replicate'],
+        default: 'copy',
+        sentence:
+          'How it goes along: the steps copy key by key, or the store of the target replicates that of the source with all its databases, and takes its place by FAILOVER.',
+      },
       source: storeFields('source'),
       target: storeFields('target'),
       keys: {
@@ -126,14 +133,24 @@ export function checkState(name: string, state: StatePlan, maxPauseMs: number, p
   checkPause(name, parts, timeoutMs, maxPauseMs, problems);
 }
 
-function checkStores(name: string, { source, target }: ValkeyPlan, problems: Problems): void {
+function checkStores(name: string, { source, target, method, keys }: ValkeyPlan, problems: Problems): void {
   const place = ({ url }: StorePlan) => url.replace(/^[a-z]+:/, '').replace(/\/0$/, '');
   if (place(source) === place(target))
     problems.add(`${name}.target.url`, 'another store than that of the source', target.url);
+  if (method === 'replicate') {
+    if (keys !== undefined) problems.add(`${name}.keys`, "absent with method 'replicate': all keys go along", keys);
+    if (readDatabase(source) !== readDatabase(target))
+      problems.add(`${name}.target.url`, "of the same database as the source with method 'replicate'", target.url);
+  }
   for (const [side, { url, caPem }] of Object.entries({ source, target })) {
     if (caPem !== undefined && !usesTls(url))
       problems.add(`${name}.${side}.caPem`, 'given with rediss: or valkeys: alone', url);
   }
+}
+
+/** The database of a store that is meant: 0 unless its URL says so. */
+export function readDatabase({ url }: StorePlan): number {
+  return Number(new URL(url).pathname.slice(1) || '0');
 }
 
 /** Whether a store is reached over TLS. */

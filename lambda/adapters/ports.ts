@@ -5,7 +5,7 @@ import { alarmsPort } from './alarms';
 import { functionsPort } from './functions';
 import { identityPort } from './identity';
 import { cachedSecret } from './client/secret';
-import { keyStoresPort } from './key-store/key-store';
+import { keyStoresPort } from './key-store/key-stores';
 import { loadBalancerPort } from './load-balancer/load-balancer';
 import { metricsPort } from './metrics';
 import { notifierPort } from './notifier';

@@ -1,4 +1,5 @@
 import type { StorePlan } from '../../core/plan/state-plan';
+import type { ReplicaEntry, ServerState, StorePlace } from '../../core/state/replication';
 
 /** The stores of an application: each a Valkey or a Redis. */
 export interface KeyStoresPort {
@@ -7,6 +8,29 @@ export interface KeyStoresPort {
    * @throws Error when it does not respond, is too old, or has only some of the keys, as a node of a cluster has
    */
   open(store: StorePlan, limitMs: number): Promise<KeyStore>;
+  /** As `open`, of one that may be a replica, and may load what it holds. */
+  openServer(store: StorePlan, limitMs: number): Promise<StoreServer>;
+}
+
+/** A server with all its databases: its role, and what it replicates. */
+export interface StoreServer extends KeyStore {
+  readonly place: StorePlace;
+  readState(): Promise<ServerState>;
+  /** Commands that the user may not call, or that a service has taken away. Nothing is changed. */
+  findForbidden(): Promise<string[]>;
+  /** It drops what it holds, and follows. */
+  replicate(primary: StorePlace, guard: Guard): Promise<void>;
+  /** A replica is a primary from then on, with what it holds. */
+  promote(guard: Guard): Promise<void>;
+  /**
+   * A primary and its replica change places, once the replica has everything. It is accepted, and not done, when this
+   * responds. Behind `limitMs` the primary goes on.
+   */
+  failOver(to: ReplicaEntry, limitMs: number, guard: Guard): Promise<void>;
+  /** All databases. */
+  empty(guard: Guard): Promise<void>;
+  /** Names of up to so many keys at random, of types that can be compared. */
+  sample(count: number): Promise<readonly KeyName[]>;
 }
 
 /** A key as the bytes of it, each a character: keys need not be UTF-8. */
@@ -44,7 +68,8 @@ export interface KeyStore {
 /** Nothing is written but where this key has this text: a call that was late finds a store that serves without it. */
 export interface Guard {
   readonly key: KeyName;
-  readonly text: string;
+  /** Undefined: the key is not there. */
+  readonly text: string | undefined;
 }
 
 export interface DumpedKey {

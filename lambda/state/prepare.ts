@@ -4,6 +4,7 @@ import { CopyPlace, findPreparation } from '../../core/state/preparation';
 import type { Ports } from '../contract/ports';
 import { prepareByFunction } from './prepare-by-function';
 import { prepareByHttp } from './prepare-by-http';
+import { prepareByReplica } from './prepare-by-replica';
 import { prepareByStores } from './prepare-by-stores';
 import type { Prepared } from './prepared';
 
@@ -22,6 +23,8 @@ export async function prepareState(run: CutoverRun, place: CopyPlace, ports: Por
   const last = why === undefined ? '' : `; the last look: ${why}`;
   if (limitMs <= 0) return { kind: 'failed', preparation, why: `it must be made within ${prepareSeconds} s${last}` };
   const waitMs = Math.min(1000 * PREPARE_LOOK_SECONDS, limitMs);
+  if (valkey?.method === 'replicate')
+    return prepareByReplica({ run, plan: { ...state, valkey }, preparation, waitMs }, ports);
   if (valkey) return prepareByStores({ run, plan: { ...state, valkey }, preparation, waitMs }, ports);
   return http
     ? prepareByHttp({ run, plan: { ...state, http }, preparation, limitMs, waitMs }, ports)

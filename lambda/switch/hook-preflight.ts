@@ -9,6 +9,7 @@ import { SIDES, Side } from '../../core/traffic/weights';
 import type { Ports } from '../contract/ports';
 import { settle, settleWithin } from '../contract/settle';
 import type { TaskSession } from '../contract/switch-ports';
+import { findObstacles, openServers } from '../state/replicas';
 import { findOwnKey, findPattern, openStores } from '../state/stores';
 import type { Finding } from './switch-preflight';
 import { thawLeft } from './switch-thaw';
@@ -49,6 +50,11 @@ export async function hookFindings({ plan, execution }: CutoverRun, ports: Ports
 /** Both respond, and the one that is copied to has no keys of its own. Nothing is written. */
 async function checkStores(plan: ValkeyPlan, way: { readonly from: Side; readonly to: Side }, { stores }: Ports) {
   const checked = await settleWithin(CHECK_MS, 'looking at both stores', async () => {
+    if (plan.method === 'replicate') {
+      const servers = await openServers(plan, way, stores, CALL_MS);
+      const found = await findObstacles(servers, way, false).finally(() => servers.close());
+      return found.length > 0 ? found.join('; ') : undefined;
+    }
     const opened = await openStores(plan, way, stores, CALL_MS);
     try {
       return await findOwnKey(opened.to, way.to, findPattern(plan));

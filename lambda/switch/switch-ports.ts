@@ -9,11 +9,12 @@ import type { Ports } from '../contract/ports';
 import type { SwitchPorts } from '../contract/switch-ports';
 import { statePath } from '../../core/state/http-contract';
 import { StatePreparation, formatCopyId } from '../../core/state/preparation';
-import { findStateHook } from '../../core/plan/state-plan';
+import { StatePlan, ValkeyPlan, findStateHook } from '../../core/plan/state-plan';
 import type { HookCallRecord } from '../../core/switch/hook';
 import { NO_CARRIER } from '../state/carrier';
 import { HttpCarrier, PreparedCopy } from '../state/http-carrier';
-import { StoreHook } from './store-hook';
+import { ReplicaHook } from './replica-hook';
+import { StoreHook, StoreHookMeans } from './store-hook';
 import { SwitchHook, Way, openHook } from './switch-hook';
 
 /** Of the attempts that the state of a cutover keeps. */
@@ -44,7 +45,7 @@ export function findHook(
   const record = copied && copied !== 'nothing' ? { prepared: copied.record } : {};
   if (valkey) {
     const means = { stores, now, pause };
-    return { hook: new StoreHook({ ...plan.state, valkey }, plan.maxPauseMs, means, copied !== 'nothing'), ...record };
+    return { hook: openStoreHook(plan, { ...plan.state, valkey }, means, copied !== 'nothing'), ...record };
   }
   const hook = findStateHook(plan.state);
   if (copied === 'nothing') return { hook: openHook(hook, means) };
@@ -54,6 +55,16 @@ export function findHook(
     hook: openHook(hook, means, { ...discardPath, ...carrier }),
     ...(copied && { prepared: copied.record }),
   };
+}
+
+function openStoreHook(
+  { maxPauseMs, pointOfNoReturn }: SwitchPlan,
+  state: StatePlan & { readonly valkey: ValkeyPlan },
+  means: StoreHookMeans,
+  carries: boolean,
+): SwitchHook {
+  if (state.valkey.method === 'copy') return new StoreHook(state, maxPauseMs, means, carries);
+  return new ReplicaHook(state, maxPauseMs, means, { carries, mayLose: pointOfNoReturn === 'acceptLoss' });
 }
 
 /** For what comes between it and the hold: the tasks are listed and asked. */

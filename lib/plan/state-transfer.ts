@@ -61,6 +61,16 @@ export interface StateStore {
   readonly caPem?: string;
 }
 
+/** How the keys of one store get to the other. */
+export enum ValkeyMethod {
+  /** The steps copy key by key, and compare. Services such as ElastiCache allow it. */
+  COPY = 'copy',
+  /**
+   * The target replicates the source, with all its databases, and takes its place by FAILOVER. Both servers must allow REPLICAOF and FAILOVER.
+   */
+  REPLICATE = 'replicate',
+}
+
 /** The state of the application is in one store for each side. */
 export interface ValkeyStateTransferProps {
   /** The store of the source. */
@@ -68,6 +78,12 @@ export interface ValkeyStateTransferProps {
 
   /** The store of the target. It must have none of the keys. */
   readonly target: StateStore;
+
+  /**
+   * How the keys go along.
+   * @default ValkeyMethod.COPY
+   */
+  readonly method?: ValkeyMethod;
 
   /**
    * The keys that go along, as a pattern of SCAN: `app:*`.
@@ -183,9 +199,9 @@ export class StateTransfer {
       ...(caPem !== undefined && { caPem }),
     });
     if (stores) {
-      const { source, target, keys } = stores;
+      const { source, target, method, keys } = stores;
       const pattern = keys === undefined ? {} : { keys };
-      return { valkey: { source: store(source), target: store(target), ...pattern } };
+      return { valkey: { source: store(source), target: store(target), ...(method && { method }), ...pattern } };
     }
     return path === undefined
       ? { functionArn: text(handler!.functionArn, LEGAL_FUNCTION_ARN) }

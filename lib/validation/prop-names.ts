@@ -563,6 +563,7 @@ export const STRUCTS = {
   ValkeyStateTransferProps: {
     keys: 'string?',
     maxSize: 'Size?',
+    method: 'ValkeyMethod?',
     prepareTimeout: 'Duration?',
     source: 'StateStore',
     target: 'StateStore',
@@ -686,6 +687,10 @@ export const ENUMS: Readonly<Record<string, object>> = {
   RemovalPolicy,
   TargetGroupLoadBalancingAlgorithmType,
   ApplicationProtocolVersion,
+  ValkeyMethod: {
+    COPY: 'copy',
+    REPLICATE: 'replicate',
+  },
 };
 
 /** A member that each value of a type has; `{}`: any object, nothing: of a class that shows none. */

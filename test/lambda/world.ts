@@ -110,6 +110,7 @@ export class MemoryCloud {
   /** What a function of a hook returns. */
   invoke: Ports['functions']['invoke'] = () => Promise.reject(new Error('there is no such function'));
 
+  openServer: Ports['stores']['openServer'] = () => Promise.reject(new Error('there is no such store'));
   openStore: Ports['stores']['open'] = () => Promise.reject(new Error('there is no such store'));
 
   checkFunction: Ports['functions']['check'] = () => Promise.resolve();
@@ -142,7 +143,7 @@ export class MemoryCloud {
     },
     switches: this.switches,
     functions: { invoke: (...given) => this.invoke(...given), check: (arn) => this.checkFunction(arn) },
-    stores: { open: (...given) => this.openStore(...given) },
+    stores: { open: (...given) => this.openStore(...given), openServer: (...given) => this.openServer(...given) },
     urls: { send: (...given) => this.send(...given) },
     services: {
       deployment: async (side) => this.reach('ecs', () => this.deployments[side]),

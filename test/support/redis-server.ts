@@ -5,13 +5,21 @@ import { AddressInfo, NetConnectOpts, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-const COMMAND = ['valkey-server', 'redis-server'].find((name) => spawnSync(name, ['--version']).status === 0);
+/** The stores that are installed here. A test of what only a store can show runs with each. */
+const COMMANDS = ['redis-server', 'valkey-server'].filter((name) => spawnSync(name, ['--version']).status === 0);
+const COMMAND = COMMANDS.at(-1);
 
 /** Whether a test with a real store can run here. Without one it is skipped, and says so. */
 export function hasRedisServer(who: string): boolean {
   if (COMMAND === undefined)
     process.stderr.write(`SKIPPED: ${who}, neither valkey-server nor redis-server is installed\n`);
   return COMMAND !== undefined;
+}
+
+/** As `describe`, with each store that is installed. Where there is none it is skipped, and says so. */
+export function describeWithEachStore(who: string, define: (command: string) => void): void {
+  if (!hasRedisServer(who)) describe.skip(who, () => define('redis-server'));
+  for (const command of COMMANDS) describe(`${who}, with ${command}`, () => define(command));
 }
 
 /** A store of its own, at a socket in a folder of its own. */
@@ -39,12 +47,21 @@ export interface RunningStore {
 }
 
 /** A store of its own, at a port of 127.0.0.1. */
-export async function startStore(...more: string[]): Promise<RunningStore> {
+export function startStore(...more: string[]): Promise<RunningStore> {
+  return startStoreOf(COMMAND ?? 'redis-server', more);
+}
+
+/**
+ * @param more options as on its command line; in place of the port those of TLS
+ * @param tls that the port is one of TLS
+ */
+export async function startStoreOf(command: string, more: readonly string[] = [], tls = false): Promise<RunningStore> {
   const folder = mkdtempSync(join(tmpdir(), 'store-'));
   const port = await findPort();
-  const options = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder];
-  const allowed = ['--enable-debug-command', 'yes'];
-  const child = spawn(COMMAND ?? 'redis-server', [...options, ...allowed, ...more], { stdio: 'ignore' });
+  const ports = tls ? ['--port', '0', '--tls-port', String(port)] : ['--port', String(port)];
+  const options = [...ports, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder];
+  const allowed = ['--enable-debug-command', 'yes', '--repl-diskless-sync-delay', '0'];
+  const child = spawn(command, [...options, ...allowed, ...more], { stdio: 'ignore' });
   const exit = once(child, 'exit');
   await untilListening({ port, host: '127.0.0.1' }, () => child.exitCode !== null);
   return {

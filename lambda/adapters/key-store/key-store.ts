@@ -1,44 +1,13 @@
-import { isIP } from 'node:net';
-import { Redis, RedisOptions } from 'iovalkey';
-import { StorePlan, usesTls } from '../../../core/plan/state-plan';
-import type {
-  DumpedKey,
-  Guard,
-  KeyName,
-  KeyState,
-  KeyStore,
-  KeyStoresPort,
-  KeyWatch,
-} from '../../contract/store-ports';
+import type { Redis } from 'iovalkey';
+import type { DumpedKey, Guard, KeyName, KeyState, KeyStore, KeyWatch } from '../../contract/store-ports';
 import { READERS, Reply, computeDigest, listGroups } from './canonical';
 import { watchKeys } from './key-watch';
 
-/** Reads the string of a secret. */
-type ReadSecret = (arn: string) => Promise<string>;
-
 const PAGE = '500';
-const DEFAULT_PORT = 6379;
-/** PEXPIRETIME. Every Valkey has it. */
-const MIN_VERSION = 7;
 
-export function keyStoresPort(readSecret: ReadSecret): KeyStoresPort {
-  return {
-    open: async (store, limitMs) => {
-      const redis = await connect(store, await readUser(store, readSecret), limitMs);
-      try {
-        await checkServer(redis, store);
-        return new ValkeyStore(redis, readDatabase(store));
-      } catch (error) {
-        redis.disconnect();
-        throw error;
-      }
-    },
-  };
-}
-
-class ValkeyStore implements KeyStore {
+export class ValkeyStore implements KeyStore {
   constructor(
-    private readonly redis: Redis,
+    protected readonly redis: Redis,
     private readonly database: number,
   ) {}
 
@@ -133,7 +102,7 @@ class ValkeyStore implements KeyStore {
     this.redis.disconnect();
   }
 
-  private async mayDo(call: () => Promise<unknown>): Promise<boolean> {
+  protected async mayDo(call: () => Promise<unknown>): Promise<boolean> {
     try {
       await call();
       return true;
@@ -143,7 +112,7 @@ class ValkeyStore implements KeyStore {
     }
   }
 
-  private async write(commands: readonly Command[], { key, text }: Guard): Promise<void> {
+  protected async write(commands: readonly Command[], { key, text }: Guard): Promise<void> {
     if (commands.length === 0) return;
     await this.redis.watch(bytes(key));
     const isOurs = (await this.readText(key)) === text;
@@ -156,7 +125,7 @@ class ValkeyStore implements KeyStore {
   }
 
   /** One way to the store and back, whatever their number. */
-  private async all(commands: readonly Command[]): Promise<Reply[]> {
+  protected async all(commands: readonly Command[]): Promise<Reply[]> {
     if (commands.length === 0) return [];
     const pipeline = this.redis.pipeline();
     for (const [name, ...given] of commands) pipeline.callBuffer(name, ...given);
@@ -168,7 +137,7 @@ class ValkeyStore implements KeyStore {
   }
 }
 
-type Command = [string, ...(Buffer | string)[]];
+export type Command = [string, ...(Buffer | string)[]];
 
 /** Of a command that a user may not call, or that a service has taken away. */
 export function isForbidden(error: unknown): boolean {
@@ -188,81 +157,4 @@ function bytes(key: KeyName): Buffer {
 function expiry(reply: Reply | undefined): { readonly expiresAtMs?: number } {
   const at = Number(reply);
   return at > 0 ? { expiresAtMs: at } : {};
-}
-
-function readDatabase({ url }: StorePlan): number {
-  return Number(new URL(url).pathname.slice(1) || '0');
-}
-
-interface StoreUser {
-  readonly username?: string;
-  readonly password?: string;
-}
-
-async function readUser({ secretArn }: StorePlan, readSecret: ReadSecret): Promise<StoreUser> {
-  if (secretArn === undefined) return {};
-  const rule = `the secret '${secretArn}' must be {"username":"…","password":"…"}`;
-  const text = await readSecret(secretArn);
-  let user: unknown;
-  try {
-    user = JSON.parse(text);
-  } catch {
-    // Its text is a secret.
-    throw new Error(`${rule}, got no JSON`);
-  }
-  const { username, password } = (user ?? {}) as Record<string, unknown>;
-  if (typeof password !== 'string' || (username !== undefined && typeof username !== 'string'))
-    throw new Error(`${rule}, got other fields`);
-  return { password, ...(username !== undefined && { username }) };
-}
-
-async function connect(store: StorePlan, { username, password }: StoreUser, limitMs: number): Promise<Redis> {
-  const { url, caPem } = store;
-  const { hostname: host, port } = new URL(url);
-  const options: RedisOptions = {
-    ...{ host, port: Number(port || DEFAULT_PORT), db: readDatabase(store) },
-    ...(username !== undefined && { username }),
-    ...(password !== undefined && { password }),
-    ...(usesTls(url) && {
-      tls: { ...(isIP(host) === 0 && { servername: host }), ...(caPem !== undefined && { ca: caPem }) },
-    }),
-    lazyConnect: true,
-    // Its own check calls INFO, which a user may not be allowed to.
-    enableReadyCheck: false,
-    // One that leaves in the middle is said, and not waited for.
-    retryStrategy: () => null,
-    maxRetriesPerRequest: 0,
-    connectTimeout: limitMs,
-    commandTimeout: limitMs,
-    disconnectTimeout: 100,
-  };
-  const redis = new Redis(options);
-  // Without a listener an error would end the process. It says why a connection closed; what fails then does not.
-  let last: unknown;
-  redis.on('error', (error: unknown) => (last = error));
-  try {
-    await redis.connect();
-    await redis.ping();
-    return redis;
-  } catch (error) {
-    redis.disconnect();
-    const cause = last ?? error;
-    throw new Error(`the store ${url} must respond, got ${cause instanceof Error ? cause.message : String(cause)}`, {
-      cause: error,
-    });
-  }
-}
-
-/** @throws Error of one that has only some of the keys, or cannot say when they expire */
-async function checkServer(redis: Redis, { url }: StorePlan): Promise<void> {
-  const info = await redis.info();
-  const read = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? '';
-  if (read('cluster_enabled') === '1')
-    throw new Error(
-      `the store ${url} must be without cluster mode, got a node of a cluster, which has only some of the keys`,
-    );
-  const version = read('redis_version');
-  if (Number.parseInt(version, 10) < MIN_VERSION)
-    throw new Error(`the store ${url} must be Valkey, or Redis 7.0 or later, got '${version}'`);
-  if (read('role') === 'slave') throw new Error(`the store ${url} must be a primary, got a replica`);
 }

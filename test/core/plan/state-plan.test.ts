@@ -9,6 +9,11 @@ function stores(url: string, more: object = {}) {
   return { valkey: { source: { url, ...more }, target: { url: 'redis://new.example' } } };
 }
 
+function replicas(more: object) {
+  const { valkey } = stores('redis://old.example/0');
+  return { valkey: { ...valkey, method: 'replicate', ...more } };
+}
+
 function read(state: unknown, more: object = {}): Plan {
   return parsePlan({ strategy: 'drainThenShift', switch: { pointOfNoReturn: 'shared', state, ...more } });
 }
@@ -39,6 +44,17 @@ test.each<[string, unknown, string]>([
   ['a password in a plan', stores('redis://user:secret@old.example'), 'must be redis(s)://host[:port][/database]'],
   ['a store without a host', stores('redis://'), "'switch.state.valkey.source.url' must be redis(s)://"],
   ['one store for both', stores('redis://new.example/0'), "'switch.state.valkey.target.url' must be another store"],
+  [
+    'some of the keys of a server that replicates',
+    replicas({ keys: 'app:*' }),
+    "'switch.state.valkey.keys' must be absent with method 'replicate': all keys go along",
+  ],
+  [
+    'a replica in another database',
+    replicas({ target: { url: 'redis://new.example/1' } }),
+    "'switch.state.valkey.target.url' must be of the same database as the source with method 'replicate'",
+  ],
+  ['another method', replicas({ method: 'move' }), "'switch.state.valkey.method' must be one of copy, replicate"],
   [
     'no secret',
     stores('redis://old.example', { secretArn: 'secret' }),
@@ -88,6 +104,12 @@ test('an explanation names the stores that are copied', () => {
   const text = describePlan(read(stores('rediss://old.example:6380/2')));
   expect(text).toContain(
     'the steps copy all keys from rediss://old.example:6380/2 to redis://new.example, up to 10 min',
+  );
+});
+
+test('an explanation says that a store replicates', () => {
+  expect(describePlan(read(replicas({})))).toContain(
+    'redis://new.example replicates redis://old.example/0, and takes its place by FAILOVER, up to 10 min',
   );
 });
 

@@ -3,7 +3,7 @@ import { Template } from 'aws-cdk-lib/assertions';
 import { CfnSecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Function } from 'aws-cdk-lib/aws-lambda';
 import { parsePlan } from '../../../core/plan/plan';
-import { CutoverPlan, PointOfNoReturn, StateTransfer, SwitchHook } from '../../../lib';
+import { CutoverPlan, PointOfNoReturn, StateTransfer, SwitchHook, ValkeyMethod } from '../../../lib';
 import { newMigration, newStack } from '../fixture';
 
 const ARN = 'arn:aws:lambda:eu-central-1:111122223333:function:state';
@@ -35,6 +35,16 @@ test('custom: every prop arrives where the steps read it', () => {
     ...{ http: { path: '/state' }, prepareSeconds: 60, maxBytes: 104_857_600 },
     ...{ probeWrite: { method: 'POST', path: '/probe' }, timeoutMs: { freeze: 1_000, transfer: 2_000 } },
   });
+});
+
+test('stores are copied unless a plan says that one replicates the other', () => {
+  const stores = { source: { url: 'redis://old.example' }, target: { url: 'redis://new.example' } };
+  const method = (more: object) => render(plan(StateTransfer.valkey({ ...stores, ...more }))).switch.state;
+  expect(method({})).toMatchObject({ valkey: { method: 'copy' } });
+  expect(method({ method: ValkeyMethod.REPLICATE })).toMatchObject({ valkey: { method: 'replicate' } });
+  expect(() => method({ method: ValkeyMethod.REPLICATE, keys: 'app:*' })).toThrow(
+    "'switch.state.valkey.keys' must be absent",
+  );
 });
 
 test.each<[string, () => CutoverPlan, string]>([
