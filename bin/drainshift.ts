@@ -10,7 +10,7 @@ import { EXIT_CODES } from '../core/errors/exit-codes';
 import { listSettingFlags } from '../core/proxy/settings/describe-settings';
 import { AnyAsked, formatFaults, listFaultRows, listSpellings, parseAsked } from '../rehearsal/faults/describe';
 import { STATES, STRATEGIES, StateName, StrategyName } from '../rehearsal/run/plan';
-import { shellWord } from '../rehearsal/report/shell-word';
+import { shellWord } from '../core/text/shell-word';
 import { TRUST_OPTION } from '../rehearsal/stack/trust';
 import { addAdoptCommand } from './adopt';
 import { addHoldCommand } from './hold';

@@ -34,6 +34,7 @@ export {
   SwitchProbeWrite,
 } from './plan/switch-hook';
 export {
+  CheckpointStateTransferProps,
   HttpStateTransferProps,
   StateStore,
   StateTransfer,
@@ -41,6 +42,7 @@ export {
   ValkeyMethod,
   ValkeyStateTransferProps,
 } from './plan/state-transfer';
+export { CheckpointEngine, CheckpointHost, CheckpointHosts, CheckpointHostsProps } from './plan/checkpoint-hosts';
 export { ConnectionMoves } from './traffic/connection-moves';
 export { CutoverProps } from './cutover/cutover-props';
 export {

@@ -16,6 +16,7 @@ const common = {
 
 await rm(ASSETS, { recursive: true, force: true });
 await mkdir(`${ASSETS}/proxy`, { recursive: true });
+await mkdir(`${ASSETS}/host`, { recursive: true });
 await Promise.all([
   build({
     ...common,
@@ -41,6 +42,7 @@ await Promise.all([
     minifySyntax: true,
   }),
   copyFile('proxy/Dockerfile', `${ASSETS}/proxy/Dockerfile`),
+  ...['checkpoint.sh', 'start.pl'].map((name) => copyFile(`host/${name}`, `${ASSETS}/host/${name}`)),
   // A rehearsal runs it where the app was synthesized: below a package.json whose type may be that of modules.
   writeFile(`${ASSETS}/proxy/package.json`, '{ "type": "commonjs" }\n'),
 ]);

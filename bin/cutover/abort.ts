@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { findEnd } from '../../core/cutover/execution-look';
 import { findDirection } from '../../core/plan/direction';
 import { formatWeights } from '../../core/traffic/weights';
-import { shellWord } from '../../rehearsal/report/shell-word';
+import { shellWord } from '../../core/text/shell-word';
 import { describeWatch } from './describe';
 import {
   ChangingFlags,

@@ -3,7 +3,7 @@ import { findDirection } from '../../core/plan/direction';
 import { formatSeconds } from '../../core/plan/explain';
 import { Plan, estimateSeconds } from '../../core/plan/plan';
 import { formatWeights } from '../../core/traffic/weights';
-import { shellWord } from '../../rehearsal/report/shell-word';
+import { shellWord } from '../../core/text/shell-word';
 
 /** For a person who is about to start a plan: the way that the traffic takes, how long, and what a failure means. */
 export function describeWay(plan: Plan): string[] {

@@ -4,7 +4,7 @@ import { CutoverError } from '../../core/errors/errors';
 import { findDirection } from '../../core/plan/direction';
 import type { Plan } from '../../core/plan/plan';
 import { formatWeights, sameQuotas } from '../../core/traffic/weights';
-import { shellWord } from '../../rehearsal/report/shell-word';
+import { shellWord } from '../../core/text/shell-word';
 import {
   ChangingFlags,
   EXIT,

@@ -199,12 +199,14 @@ function describeHook({ hook, state }: SwitchPlan): string[] {
 }
 
 function describeState(state: StatePlan): string[] {
-  const { http, valkey, functionArn, timeoutMs, prepareSeconds, probeWrite } = state;
-  const by = valkey
-    ? describeStores(valkey)
-    : http
-      ? `the proxies copy it from ${http.path} of one backend to the other`
-      : `${functionArn} is called`;
+  const { http, valkey, checkpoint, functionArn, timeoutMs, prepareSeconds, probeWrite } = state;
+  const by = checkpoint
+    ? `the memory of the application is dumped on ${checkpoint.source.instanceId} and restored on ${checkpoint.target.instanceId}`
+    : valkey
+      ? describeStores(valkey)
+      : http
+        ? `the proxies copy it from ${http.path} of one backend to the other`
+        : `${functionArn} is called`;
   const parts = DECIDING_PARTS.filter((part) => part !== 'probeWrite' || probeWrite);
   const listed = parts.map((part) => `${part} (${timeoutMs[part]} ms)`).join(', ');
   return [

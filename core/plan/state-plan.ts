@@ -34,12 +34,26 @@ const storeFields = (side: string) =>
     },
   }) as const satisfies ObjectField;
 
+const hostFields = (side: string) =>
+  ({
+    kind: 'object',
+    sentence: `The host of the ${side}.`,
+    fields: {
+      instanceId: {
+        kind: 'text',
+        pattern: '^(i|mi)-[0-9a-f]{8,17}$',
+        rule: 'the id of an EC2 instance or a managed node of Systems Manager, i-… or mi-…: tasks of Fargate have no right to CAP_CHECKPOINT_RESTORE',
+        sentence: 'The instance on which the application runs. It needs the agent of Systems Manager.',
+      },
+    },
+  }) as const satisfies ObjectField;
+
 const STATE_FIELDS = {
   http: {
     kind: 'object',
     isOptional: true,
     sentence:
-      'The application exports and imports its state, and proxies carry it. One of this, `valkey` and `functionArn`.',
+      'The application exports and imports its state, and proxies carry it. One of this, `valkey`, `checkpoint` and `functionArn`.',
     fields: {
       path: {
         ...HOOK_PATH,
@@ -52,7 +66,7 @@ const STATE_FIELDS = {
     kind: 'object',
     isOptional: true,
     sentence:
-      'The state is in one Valkey or Redis for each side, and the steps copy its keys. One of this, `http` and `functionArn`.',
+      'The state is in one Valkey or Redis for each side, and the steps copy its keys. One of this, `http`, `checkpoint` and `functionArn`.',
     fields: {
       method: {
         kind: 'choice',
@@ -72,9 +86,30 @@ const STATE_FIELDS = {
       },
     },
   },
+  checkpoint: {
+    kind: 'object',
+    isOptional: true,
+    sentence:
+      'The memory of the running application goes along: its processes are dumped on one host and restored on the other. One of this, `http`, `valkey` and `functionArn`.',
+    fields: {
+      documentName: {
+        kind: 'text',
+        pattern: '^[A-Za-z0-9_.:/-]{3,200}$',
+        rule: 'the name of a document of Systems Manager with 3 to 200 characters, or its ARN',
+        sentence: 'The document that hosts run. `StateTransfer.checkpoint` of the CDK makes it.',
+      },
+      source: hostFields('source'),
+      target: hostFields('target'),
+      verifyPath: {
+        ...HOOK_PATH,
+        sentence:
+          'Called by POST at both backends, before the dump and behind the restore: both must respond with the same `digest`. Absent: images are compared by their size alone.',
+      },
+    },
+  },
   functionArn: {
     ...FUNCTION_ARN,
-    sentence: 'A function that is called for each part. One of this, `http` and `valkey`.',
+    sentence: 'A function that is called for each part. One of this, `http`, `valkey` and `checkpoint`.',
   },
   probeWrite: PROBE_WRITE,
   prepareSeconds: {
@@ -103,6 +138,7 @@ const STATE_FIELDS = {
 /** How the state of the application goes along in a switch. */
 export type StatePlan = FieldValues<typeof STATE_FIELDS>;
 
+export type CheckpointPlan = NonNullable<StatePlan['checkpoint']>;
 export type ValkeyPlan = NonNullable<StatePlan['valkey']>;
 /** How one store is reached. */
 export type StorePlan = ValkeyPlan['source'];
@@ -113,21 +149,33 @@ export const STATE_FIELD = {
   sentence:
     'The state of the application goes along: copied before the hold, and what has changed since while requests wait. Both sides must agree before the decision. In place of `hook`.',
   fields: STATE_FIELDS,
-  schema: { oneOf: [{ required: ['functionArn'] }, { required: ['http'] }, { required: ['valkey'] }] },
+  schema: {
+    oneOf: [
+      { required: ['functionArn'] },
+      { required: ['http'] },
+      { required: ['valkey'] },
+      { required: ['checkpoint'] },
+    ],
+  },
 } as const satisfies ObjectField;
 
 /** Adds a problem for each rule between its parts, and the pause that they must fit into. */
 export function checkState(name: string, state: StatePlan, maxPauseMs: number, problems: Problems): void {
-  const { http, valkey, probeWrite, timeoutMs } = state;
-  const given = (['functionArn', 'http', 'valkey'] as const).filter((each) => state[each] !== undefined);
+  const { http, valkey, checkpoint, probeWrite, timeoutMs } = state;
+  const given = (['functionArn', 'http', 'valkey', 'checkpoint'] as const).filter((each) => state[each] !== undefined);
   if (given.length !== 1) {
     const got = given.length === 0 ? undefined : given.join(' and ');
-    problems.add(name, 'one with either functionArn, http or valkey', got);
+    problems.add(name, 'one with either functionArn, http, valkey or checkpoint', got);
     return;
   }
   if (valkey) checkStores(`${name}.valkey`, valkey, problems);
-  // A store that is frozen keeps writes waiting: a write that is tried would not be rejected.
-  if (valkey && probeWrite) problems.add(`${name}.probeWrite`, 'absent with valkey', probeWrite);
+  if (checkpoint && checkpoint.source.instanceId === checkpoint.target.instanceId) {
+    const rule = 'another instance than that of the source';
+    problems.add(`${name}.checkpoint.target.instanceId`, rule, checkpoint.target.instanceId);
+  }
+  // What is frozen there keeps writes waiting: one that is tried would not be rejected.
+  const waits = valkey ? 'valkey' : checkpoint ? 'checkpoint' : undefined;
+  if (waits && probeWrite) problems.add(`${name}.probeWrite`, `absent with ${waits}`, probeWrite);
   if (http?.path.includes('?')) problems.add(`${name}.http.path`, "a path without a '?'", http.path);
   const parts = DECIDING_PARTS.filter((part) => part !== 'probeWrite' || probeWrite !== undefined);
   checkPause(name, parts, timeoutMs, maxPauseMs, problems);

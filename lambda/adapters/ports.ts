@@ -3,6 +3,7 @@ import { CutoverConfig } from '../../core/cutover/cutover-config';
 import type { Ports } from '../contract/ports';
 import { alarmsPort } from './alarms';
 import { functionsPort } from './functions';
+import { hostsPort } from './hosts';
 import { identityPort } from './identity';
 import { cachedSecret } from './client/secret';
 import { keyStoresPort } from './key-store/key-stores';
@@ -30,6 +31,7 @@ export function portsFrom(config: CutoverConfig): Ports {
     switches: switchStorePort(config.storeBucket),
     functions: functionsPort(),
     stores: keyStoresPort((arn) => cachedSecret(arn, STORE_SECRET)()),
+    hosts: hostsPort(),
     urls: urlsPort(),
     identity: identityPort(config),
     alarms: alarmsPort(),

@@ -1,3 +1,4 @@
+import type { HostsPort } from './host-ports';
 import type { KeyStoresPort } from './store-ports';
 import type { Announcement, AnnouncementPlaces } from '../../core/cutover/announcement';
 import type { GateName, WrittenWord } from '../../core/approval/approval';
@@ -30,6 +31,7 @@ export interface Ports {
   readonly switches: SwitchStorePort;
   readonly functions: FunctionsPort;
   readonly stores: KeyStoresPort;
+  readonly hosts: HostsPort;
   readonly urls: UrlsPort;
   readonly identity: IdentityPort;
   readonly alarms: AlarmsPort;

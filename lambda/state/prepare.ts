@@ -3,6 +3,7 @@ import { PREPARE_LOOK_SECONDS } from '../../core/plan/looking';
 import { CopyPlace, findPreparation } from '../../core/state/preparation';
 import type { Ports } from '../contract/ports';
 import { prepareByFunction } from './prepare-by-function';
+import { prepareByHosts } from './prepare-by-hosts';
 import { prepareByHttp } from './prepare-by-http';
 import { prepareByReplica } from './prepare-by-replica';
 import { prepareByStores } from './prepare-by-stores';
@@ -15,7 +16,7 @@ import type { Prepared } from './prepared';
 export async function prepareState(run: CutoverRun, place: CopyPlace, ports: Ports): Promise<Prepared> {
   const { state } = run.plan.switch ?? {};
   if (!state) return { kind: 'ready' };
-  const { http, valkey, functionArn = '', prepareSeconds } = state;
+  const { http, valkey, checkpoint, functionArn = '', prepareSeconds } = state;
   const preparation = findPreparation(run, place, ports.now());
   if (preparation.isReady) return { kind: 'ready', preparation };
   const limitMs = Date.parse(preparation.startedAt) + 1000 * prepareSeconds - ports.now();
@@ -26,6 +27,9 @@ export async function prepareState(run: CutoverRun, place: CopyPlace, ports: Por
   if (valkey?.method === 'replicate')
     return prepareByReplica({ run, plan: { ...state, valkey }, preparation, waitMs }, ports);
   if (valkey) return prepareByStores({ run, plan: { ...state, valkey }, preparation, waitMs }, ports);
+  if (checkpoint) {
+    return prepareByHosts({ run, plan: { ...state, checkpoint }, preparation, limitMs, waitMs }, ports);
+  }
   return http
     ? prepareByHttp({ run, plan: { ...state, http }, preparation, limitMs, waitMs }, ports)
     : prepareByFunction({ run, functionArn, preparation, waitMs }, ports);

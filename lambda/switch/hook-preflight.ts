@@ -1,5 +1,5 @@
 import { STATE_PARTS, statePath } from '../../core/state/http-contract';
-import { ValkeyPlan, findStateHook } from '../../core/plan/state-plan';
+import { CheckpointPlan, ValkeyPlan, findStateHook } from '../../core/plan/state-plan';
 import { HookPlan, hasPart } from '../../core/plan/hook-plan';
 import { findDirection } from '../../core/plan/direction';
 import type { CutoverRun } from '../../core/cutover/run';
@@ -9,6 +9,7 @@ import { SIDES, Side } from '../../core/traffic/weights';
 import type { Ports } from '../contract/ports';
 import { settle, settleWithin } from '../contract/settle';
 import type { TaskSession } from '../contract/switch-ports';
+import { callHost } from '../state/hosts';
 import { findObstacles, openServers } from '../state/replicas';
 import { findOwnKey, findPattern, openStores } from '../state/stores';
 import type { Finding } from './switch-preflight';
@@ -37,14 +38,19 @@ export async function hookFindings({ plan, execution }: CutoverRun, ports: Ports
   const { state } = plan.switch ?? {};
   const hook = state ? findStateHook(state) : plan.switch?.hook;
   if (!hook) return [];
-  const paths = STATE_PARTS.flatMap((part) => (state?.http ? statePath(state.http.path, part) : []));
+  const parts = STATE_PARTS.flatMap((part) => (state?.http ? statePath(state.http.path, part) : []));
+  const paths = [...parts, ...[state?.checkpoint?.verifyPath].flatMap((path) => path ?? [])];
   const way = findDirection(plan);
-  const [ofStores, ofFunction, ofBackends] = await Promise.all([
+  const [ofStores, ofHosts, ofFunction, ofBackends] = await Promise.all([
     state?.valkey ? checkStores(state.valkey, way, ports) : [],
+    state?.checkpoint ? checkHosts(state.checkpoint, ports) : [],
     checkFunction(hook, { execution, ...way }, ports),
     checkBackends(hook, paths, mayWrite ? way.from : undefined, ports),
   ]);
-  return firstLines([...ofStores, ...ofFunction, ...ofBackends]).map((message) => ({ code: 'SwitchAborted', message }));
+  return firstLines([...ofStores, ...ofHosts, ...ofFunction, ...ofBackends]).map((message) => ({
+    code: 'SwitchAborted',
+    message,
+  }));
 }
 
 /** Both respond, and the one that is copied to has no keys of its own. Nothing is written. */
@@ -64,6 +70,15 @@ async function checkStores(plan: ValkeyPlan, way: { readonly from: Side; readonl
   });
   const problem = 'problem' in checked ? checked.problem : checked.value;
   return problem === undefined ? [] : [problem];
+}
+
+/** Each can dump and restore, and runs an application. */
+async function checkHosts(plan: CheckpointPlan, ports: Ports): Promise<string[]> {
+  const checks = SIDES.map(async (side) => {
+    const checked = await callHost(plan, { side, action: 'check', copy: 'none', epoch: 0 }, CHECK_MS, ports);
+    return 'problem' in checked ? [`the host of the ${side}: ${checked.problem}`] : [];
+  });
+  return (await Promise.all(checks)).flat();
 }
 
 async function checkFunction(
@@ -86,7 +101,7 @@ async function checkBackends(
   from: Side | undefined,
   ports: Ports,
 ): Promise<string[]> {
-  if (!hook.http && !hook.probeWrite) return [];
+  if (!hook.http && !hook.probeWrite && more.length === 0) return [];
   const stored = await settle(() => ports.switches.readRegime());
   const epoch = 'value' in stored ? stored.value.regime.committed : 0;
   const opened = await settle(() => ports.proxies.open());

@@ -39,6 +39,10 @@ export class HookRun {
     return this.hook?.fences ?? false;
   }
 
+  get replaces(): boolean {
+    return this.hook?.replaces ?? false;
+  }
+
   get thawMs(): number {
     return this.hook?.thawMs ?? 0;
   }

@@ -63,7 +63,7 @@ async function goBack(run: CutoverRun, plan: SwitchPlan, ports: Ports): Promise<
   const stays = (why: string, reason: StayReason = 'failed', noted = run) =>
     ({ kind: 'stays', run: noted, why: frozen === undefined ? why : `${why}; ${frozen}`, reason }) as const;
   if (plan.rollback === 'ask') return stays("the plan's 'switch.rollback' is 'ask': a person decides", 'asks');
-  const problem = await probeSide(from, run, ports);
+  const problem = await probeBefore(from, run, plan, ports);
   if (problem !== undefined) return stays(problem);
   const copied = await copyBack(run, plan, ports);
   if (copied.kind === 'copies') return copied;
@@ -89,6 +89,11 @@ async function goBack(run: CutoverRun, plan: SwitchPlan, ports: Ports): Promise<
     return { kind: 'back', run: noted, ...(left !== undefined && { notDone: left }) };
   }
   return stays(`the switch back was aborted: ${record.why ?? 'no reason'}`, 'failed', noted);
+}
+
+/** Where memory goes along, what is to respond there is restored in the hold, and asked then. */
+async function probeBefore(side: Side, run: CutoverRun, { state }: SwitchPlan, ports: Ports) {
+  return state?.checkpoint ? undefined : probeSide(side, run, ports);
 }
 
 async function findWhatIsLeft(run: CutoverRun, frozen: string | undefined, ports: Ports): Promise<SwitchedBack> {

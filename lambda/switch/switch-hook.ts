@@ -10,7 +10,8 @@ import {
 import type { BackendCallReport } from '../../core/proxy/backend-call';
 import type { Side } from '../../core/traffic/weights';
 import type { FunctionsPort } from '../contract/ports';
-import { settle, settleWithin } from '../contract/settle';
+import { settleWithin } from '../contract/settle';
+import { BackendOrder, callThroughTasks } from '../state/backend-order';
 import type { Carried, Carrier, CarryContext } from '../state/carrier';
 
 /** Of the switch that a hook is called for. */
@@ -30,6 +31,8 @@ export interface SwitchHook {
   readonly fences: boolean;
   /** The longest that a thaw takes, with all its attempts. */
   readonly thawMs: number;
+  /** Whether what responds at the side that is switched to is another application behind it: what was asked before says nothing. */
+  readonly replaces?: boolean;
   /**
    * Before the hold, right before the attempt: what can be done early and not be kept from one call of a step to the next.
    *
@@ -70,8 +73,6 @@ const WAY_MS = 600;
 const THAW_PAUSE_MS = 200;
 /** Nothing waits for it but the record. */
 const DISCARD_MS = 3_000;
-/** Of the tasks that a call is tried through, one after the other. */
-const MAX_TASKS = 3;
 
 /** What a hook has that takes state along. */
 export interface HookState {
@@ -242,29 +243,8 @@ class PlannedHook implements SwitchHook {
     context.signal.throwIfAborted();
   }
 
-  /** A task that does not respond is no word of the backend: the next one is asked. */
-  private async ask(
-    to: Side,
-    order: {
-      readonly method: 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-      readonly path: string;
-      readonly body?: string;
-      readonly timeoutMs: number;
-    },
-    { sessions, committed: epoch }: HookContext,
-    first: number,
-  ): Promise<BackendCallReport> {
-    const { host } = this.means;
-    const tasks = sessions();
-    const count = Math.min(MAX_TASKS, tasks.length);
-    const chosen = Array.from({ length: count }, (_, at) => tasks[(first + at) % tasks.length]!);
-    let problem = 'no task to call it through';
-    for (const task of chosen) {
-      const asked = await settle(() => task.callBackend({ to, host, epoch, ...order }));
-      if ('value' in asked) return asked.value;
-      problem = asked.problem;
-    }
-    return { upstreamProblem: problem };
+  private ask(to: Side, order: BackendOrder, context: HookContext, first: number): Promise<BackendCallReport> {
+    return callThroughTasks(to, order, context, this.means.host, first);
   }
 }
 

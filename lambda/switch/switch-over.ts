@@ -381,7 +381,7 @@ class Coordinator {
   private async confirm(seen: readonly MemberView[]): Promise<void> {
     this.noteReady(seen);
     const asked = this.lastProbe;
-    const isFresh = asked !== undefined && this.ports.now() - asked.atMs <= PROBE_FRESH_MS;
+    const isFresh = !this.hook.replaces && asked !== undefined && this.ports.now() - asked.atMs <= PROBE_FRESH_MS;
     const [, unserved] = await Promise.all([this.confirmTargets(), isFresh ? asked.problem : this.askBackend()]);
     this.stop ??= unserved;
     this.isConfirmed = true;

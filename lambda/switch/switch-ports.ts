@@ -13,6 +13,7 @@ import { StatePlan, ValkeyPlan, findStateHook } from '../../core/plan/state-plan
 import type { HookCallRecord } from '../../core/switch/hook';
 import { NO_CARRIER } from '../state/carrier';
 import { HttpCarrier, PreparedCopy } from '../state/http-carrier';
+import { CheckpointHook } from './checkpoint-hook';
 import { ReplicaHook } from './replica-hook';
 import { StoreHook, StoreHookMeans } from './store-hook';
 import { SwitchHook, Way, openHook } from './switch-hook';
@@ -35,17 +36,20 @@ export function switchPorts({ switches, proxies, loadBalancer, now, pause }: Por
 /** The hook of a plan, as `switchOver` takes it. */
 export function findHook(
   plan: SwitchPlan | undefined,
-  { functions, stores, smoke: { host }, now, pause }: Ports,
+  { functions, stores, hosts, smoke: { host }, now, pause }: Ports,
   copied?: Copied,
 ): { readonly hook?: SwitchHook; readonly prepared?: HookCallRecord } {
   const means = { functions, host, pause };
   if (plan?.hook) return { hook: openHook(plan.hook, means) };
   if (!plan?.state) return {};
-  const { http, valkey } = plan.state;
+  const { http, valkey, checkpoint } = plan.state;
   const record = copied && copied !== 'nothing' ? { prepared: copied.record } : {};
   if (valkey) {
     const means = { stores, now, pause };
     return { hook: openStoreHook(plan, { ...plan.state, valkey }, means, copied !== 'nothing'), ...record };
+  }
+  if (checkpoint) {
+    return { hook: new CheckpointHook({ ...plan.state, checkpoint }, { hosts, host, now, pause }, copied), ...record };
   }
   const hook = findStateHook(plan.state);
   if (copied === 'nothing') return { hook: openHook(hook, means) };

@@ -134,12 +134,18 @@ export function listResources(scope: Construct, props: ConfigParts, eventBus: IE
       resourceName: '*',
     }),
     hookFunctionArns: props.plan?._hookFunctionArns ?? { switch: [], phases: [] },
+    hosts: findHosts(props),
     storeArn: props.loadBalancer.store.bucketArn,
     metricAlarmArns: metric.map(({ alarmArn }) => alarmArn),
     readsAnyAlarm: other.length > 0 || metric.length > MAX_NAMED_ALARMS,
     eventBusArn: eventBus.eventBusArn,
     smokesTargets: props.smokeRoute === SmokeRoute.TARGETS,
   };
+}
+
+function findHosts({ plan }: ConfigParts): StepResources['hosts'] {
+  const hosts = plan?._hosts;
+  return hosts && { documentArn: hosts.documentArn, instanceArns: hosts._instanceArns };
 }
 
 /** Sets the metrics of one cutover apart from those of others in the account. */

@@ -27,6 +27,8 @@ export interface CutoverEndpointsProps {
   readonly canExecute: boolean;
   /** Whether the plan switches: the autoscaling of the proxies is suspended meanwhile. */
   readonly switches: boolean;
+  /** Whether the plan's switch runs commands on hosts. */
+  readonly hasHosts: boolean;
   /** Whether the plan's hook is a function. */
   readonly hasHookFunction: boolean;
 }
@@ -61,6 +63,7 @@ const WITH_POLICY = [
   'Sns',
   'Sts',
   'Lambda',
+  'Ssm',
 ];
 
 /**
@@ -76,6 +79,7 @@ export function addEndpoints(scope: Construct, props: CutoverEndpointsProps): vo
     ...(props.hasTopic && { Sns: AWS.SNS }),
     ...(props.hasInstances && { EcsAgent: AWS.ECS_AGENT, EcsTelemetry: AWS.ECS_TELEMETRY }),
     ...(props.switches && { Autoscaling: AWS.APPLICATION_AUTOSCALING }),
+    ...(props.hasHosts && { Ssm: AWS.SSM }),
     ...(props.hasHookFunction && { Lambda: AWS.LAMBDA }),
     ...(props.canExecute && { SsmMessages: AWS.SSM_MESSAGES }),
   };

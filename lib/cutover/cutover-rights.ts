@@ -149,6 +149,8 @@ export interface StepResources {
   readonly scalableTargetArns: string;
   /** Of the plan's hooks, where they are functions. */
   readonly hookFunctionArns: Readonly<Record<'switch' | 'phases', readonly string[]>>;
+  /** Of a plan whose switch takes the memory of the application along. */
+  readonly hosts?: { readonly documentArn: string; readonly instanceArns: readonly string[] } | undefined;
   readonly storeArn: string;
   /** Of those that are metric alarms for sure. */
   readonly metricAlarmArns: readonly string[];
@@ -157,6 +159,16 @@ export interface StepResources {
   readonly eventBusArn: string;
   /** Whether smoke requests go to the targets themselves, past the load balancer's name and listeners. */
   readonly smokesTargets: boolean;
+}
+
+/** What became of a command is read by its id alone: the action knows no resources. */
+function hostStatements({ callHooks }: StepRights, { hosts }: StepResources): PolicyStatement[] {
+  if (!hosts || !callHooks.includes('switch')) return [];
+  const { documentArn, instanceArns } = hosts;
+  return [
+    new PolicyStatement({ actions: ['ssm:SendCommand'], resources: [documentArn, ...instanceArns] }),
+    new PolicyStatement({ actions: ['ssm:GetCommandInvocation'], resources: ['*'] }),
+  ];
 }
 
 export function statementsFor(rights: StepRights, resources: StepResources): PolicyStatement[] {
@@ -195,6 +207,7 @@ export function statementsFor(rights: StepRights, resources: StepResources): Pol
   }
   const functions = new Set(rights.callHooks.flatMap((of) => resources.hookFunctionArns[of]));
   if (functions.size > 0) statements.push(allow(['lambda:InvokeFunction'], [...functions]));
+  statements.push(...hostStatements(rights, resources));
   if (rights.notify) statements.push(allow(['events:PutEvents'], [resources.eventBusArn]));
   for (const [action, keys] of Object.entries(rights.store)) {
     statements.push(

@@ -204,6 +204,7 @@ export class Cutover extends CutoverBase implements IConnectable {
       hasInstances: [props.source, props.target].some(({ service }) => service instanceof Ec2Service),
       canExecute: [props.source, props.target].some(({ _canExecute }) => _canExecute),
       switches: props.plan?._switches ?? false,
+      hasHosts: props.plan?._hosts !== undefined,
       hasHookFunction: Object.values(props.plan?._hookFunctionArns ?? {}).some((arns) => arns.length > 0),
     });
   }

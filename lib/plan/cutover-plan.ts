@@ -7,6 +7,7 @@ import { isLater } from '../validation/validation';
 import { ConnectionMoves } from '../traffic/connection-moves';
 import { MigrationSide } from '../traffic/migration-side';
 import { CutoverHook } from './cutover-hook';
+import { CheckpointHosts } from './checkpoint-hosts';
 import { StateTransfer } from './state-transfer';
 import { SwitchHook } from './switch-hook';
 import { TrafficWeights } from '../traffic/traffic-weights';
@@ -760,6 +761,16 @@ export class CutoverPlan {
    */
   public get _storeSecrets(): ISecret[] {
     return this.hooks.flatMap((hook) => (hook instanceof StateTransfer ? hook._secrets : []));
+  }
+
+  /**
+   * The hosts that the steps that switch call.
+   *
+   * @internal
+   */
+  public get _hosts(): CheckpointHosts | undefined {
+    const [hosts] = this.hooks.flatMap((hook) => (hook instanceof StateTransfer ? (hook._hosts ?? []) : []));
+    return hosts;
   }
 
   /**

@@ -2,6 +2,7 @@ import { Duration, Size } from 'aws-cdk-lib';
 import { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { checkNames } from '../validation/known-props';
+import { CheckpointHosts } from './checkpoint-hosts';
 import { LEGAL_FUNCTION_ARN } from './cutover-hook';
 import { SwitchHookTimeouts, SwitchProbeWrite, renderProbeWrite, renderTimeouts } from './switch-hook';
 
@@ -110,6 +111,37 @@ export interface ValkeyStateTransferProps {
   readonly timeouts?: SwitchHookTimeouts;
 }
 
+/** The memory of the running application goes along. */
+export interface CheckpointStateTransferProps {
+  /** What dumps it on one host and restores it on the other. */
+  readonly hosts: CheckpointHosts;
+
+  /**
+   * Called by POST at both backends, before the dump and behind the restore: both must respond with the same `digest`.
+   * @default - images are compared by their size alone
+   */
+  readonly verifyPath?: string;
+
+  /**
+   * How long the copy before the hold may take, while the side that is left serves; from a second to an hour.
+   * @default Duration.minutes(10)
+   */
+  readonly prepareTimeout?: Duration;
+
+  /**
+   * An application with more memory than this is not dumped.
+   * @default Size.gibibytes(10)
+   */
+  readonly maxSize?: Size;
+
+  /**
+   * How long each part in the hold may take. Those before the decision must fit into `maxPause` together. Run Command takes some
+   * seconds for each of `freeze`, `transfer` and `thaw`.
+   * @default - the defaults of its parts
+   */
+  readonly timeouts?: SwitchHookTimeouts;
+}
+
 /**
  * Takes the state of the application along in a switch: most of it is copied while the side that is left serves, and what has changed since
  * while requests wait. Both sides must agree before the decision.
@@ -146,12 +178,28 @@ export class StateTransfer {
     return new StateTransfer(props, undefined, undefined, props);
   }
 
+  /** The memory of the application is dumped on the host of one side and restored on that of the other. Its processes need no code for it. */
+  public static checkpoint(props: CheckpointStateTransferProps): StateTransfer {
+    checkNames('CheckpointStateTransferProps', props);
+    return new StateTransfer(props, undefined, undefined, undefined, props);
+  }
+
   private constructor(
     private readonly props: StateTransferOptions,
     private readonly path?: string,
     private readonly handler?: IFunction,
     private readonly stores?: ValkeyStateTransferProps,
+    private readonly memory?: CheckpointStateTransferProps,
   ) {}
+
+  /**
+   * The hosts that the steps call.
+   *
+   * @internal
+   */
+  public get _hosts(): CheckpointHosts | undefined {
+    return this.memory?.hosts;
+  }
 
   /**
    * Of its stores.
@@ -192,7 +240,8 @@ export class StateTransfer {
   }
 
   private renderWay(text: (value: string, legal: string) => string): object {
-    const { stores, path, handler } = this;
+    const { stores, path, handler, memory } = this;
+    if (memory) return { checkpoint: renderMemory(memory, text) };
     const store = ({ url, secret, caPem }: StateStore) => ({
       url: text(url, 'rediss://store'),
       ...(secret && { secretArn: text(secret.secretArn, LEGAL_SECRET_ARN) }),
@@ -207,4 +256,17 @@ export class StateTransfer {
       ? { functionArn: text(handler!.functionArn, LEGAL_FUNCTION_ARN) }
       : { http: { path: text(path, '/') } };
   }
+}
+
+function renderMemory(
+  { hosts, verifyPath }: CheckpointStateTransferProps,
+  text: (value: string, legal: string) => string,
+): object {
+  const { documentName, sourceInstanceId, targetInstanceId } = hosts;
+  return {
+    documentName: text(documentName, 'document'),
+    source: { instanceId: text(sourceInstanceId, 'i-00000000') },
+    target: { instanceId: text(targetInstanceId, 'i-00000001') },
+    ...(verifyPath !== undefined && { verifyPath: text(verifyPath, '/') }),
+  };
 }

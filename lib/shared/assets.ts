@@ -17,6 +17,11 @@ export function proxyAsset(): string {
   return builtAsset('proxy', 'proxy.js');
 }
 
+/** The folder of what hosts run: `checkpoint.sh`. */
+export function hostAsset(): string {
+  return builtAsset('host', 'checkpoint.sh');
+}
+
 /** @throws Error when the package was not built, rather than a stack that deploys an empty folder. */
 function builtAsset(folder: string, file: string): string {
   const path = join(ownPackage(), 'dist', 'assets', folder);

@@ -23,6 +23,27 @@ export const STRUCTS = {
     maximumLatency: 'Duration?',
     minimumRequests: 'number?',
   },
+  CheckpointHost: {
+    instance: '?',
+    instanceId: 'string?',
+    pidFile: 'string',
+    start: 'string',
+  },
+  CheckpointHostsProps: {
+    bucket: 'IBucket?',
+    engine: 'CheckpointEngine?',
+    engineCommand: 'string?',
+    folder: 'string?',
+    source: 'CheckpointHost',
+    target: 'CheckpointHost',
+  },
+  CheckpointStateTransferProps: {
+    hosts: 'CheckpointHosts',
+    maxSize: 'Size?',
+    prepareTimeout: 'Duration?',
+    timeouts: 'SwitchHookTimeouts?',
+    verifyPath: 'string?',
+  },
   CustomDrainProps: {
     deregistrationDelay: 'Duration?',
     drain: 'Duration',
@@ -585,6 +606,10 @@ export const STRUCTS = {
 /** The values of each enum; those of the CDK as the installed one has them. */
 export const ENUMS: Readonly<Record<string, object>> = {
   RetentionDays,
+  CheckpointEngine: {
+    CRIU: 'criu',
+    CEDANA: 'cedana',
+  },
   CloseAge: {
     OLDEST_FIRST: 'oldestFirst',
     YOUNGEST_FIRST: 'youngestFirst',
@@ -695,6 +720,7 @@ export const ENUMS: Readonly<Record<string, object>> = {
 
 /** A member that each value of a type has; `{}`: any object, nothing: of a class that shows none. */
 export const TYPES: Readonly<Record<string, string>> = {
+  CheckpointHosts: 'documentArn',
   CpuArchitecture: '',
   CutoverHook: '',
   CutoverPlan: '',

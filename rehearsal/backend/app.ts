@@ -1,6 +1,7 @@
 import { IncomingMessage, Server, ServerResponse, createServer } from 'node:http';
 import { AddressInfo } from 'node:net';
 import { Duplex } from 'node:stream';
+import { SIDES, Side } from '../../core/traffic/weights';
 import { announceReady, entryOptions } from '../processes/entry';
 import type { BackendOptions } from './backend';
 import { chat } from './chat';
@@ -12,12 +13,14 @@ import { OwnStore } from './own-store';
 import { StoreClient } from './store-client';
 import { ValkeyStore } from './valkey-store';
 import type { Store } from './store-state';
-import { write } from './writes';
+import { MemoryStore, createMemoryStore } from './memory-store';
+import { logKey, write } from './writes';
 
 // Entry: the default backend of one side. Plain HTTP/1.1 with Node's own timeouts, as most apps have them.
 
 const {
   side,
+  addresses,
   storeUrl,
   statePath,
   valkeyUrl,
@@ -27,30 +30,44 @@ const {
 } = entryOptions<BackendOptions>();
 
 const hook = new Hook();
+const DIGEST_PATH = '/internal/digest';
+
+/** Whose host it runs on. */
+const findSide = ({ socket }: IncomingMessage): Side =>
+  SIDES.find((each) => addresses?.[each] === socket.remoteAddress) ?? side;
 
 type Route = (request: IncomingMessage, store: Store) => Promise<ShopResponse>;
 const ROUTES: Readonly<Record<string, Route>> = {
-  'GET /': () => Promise.resolve({ status: 200, body: { side } }),
+  'GET /': (request) => Promise.resolve({ status: 200, body: { side: findSide(request) } }),
   'GET /hops': (request) => Promise.resolve({ status: 200, body: findHops(request) }),
   'POST /login': (_request, store) => login(store),
   'GET /cart': showCart,
   'POST /cart': addToCart,
+  // Where the log of writes is in its memory.
+  'GET /writes/source': async (_request, store) => ({ status: 200, body: await store.readLog(logKey('source')) }),
+  'GET /writes/target': async (_request, store) => ({ status: 200, body: await store.readLog(logKey('target')) }),
   'POST /echo': (request) => echo(request),
   'POST /writes': (request, store) =>
-    hook.isFrozen ? Promise.resolve({ status: 423, body: { error: 'frozen' } }) : write(request, side, store),
+    hook.isFrozen
+      ? Promise.resolve({ status: 423, body: { error: 'frozen' } })
+      : write(request, findSide(request), store),
 };
 
 void start();
 
 async function start(): Promise<void> {
-  const shared = await StoreClient.open(storeUrl);
+  const memory = storeUrl === undefined ? createMemoryStore() : undefined;
+  const shared = memory ?? (await StoreClient.open(storeUrl!));
   const own = statePath === undefined ? undefined : new OwnStore(statePath, shared);
   const store = own ?? (valkeyUrl === undefined ? shared : new ValkeyStore(valkeyUrl, shared));
-  const counter = new Counter(side, store);
+  const counter = new Counter(findSide, store);
   const clock = new Clock(store);
   const server = createServer((request, response) => {
     response.shouldKeepAlive &&= server.listening;
     if (own?.handle(request, response)) return;
+    if (memory && request.url === DIGEST_PATH) {
+      return void respondDigest(request, response, memory);
+    }
     respond(request, response, store, clock).catch((error: unknown) => fail(request, response, error));
   });
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
@@ -68,8 +85,14 @@ async function start(): Promise<void> {
   });
 }
 
+/** As `verifyPath` of a plan is called. */
+async function respondDigest(request: IncomingMessage, response: ServerResponse, memory: MemoryStore): Promise<void> {
+  const { epoch } = ((await readJson(request)) ?? {}) as { readonly epoch?: unknown };
+  reply(request, response, { status: 200, body: { ok: true, epoch, digest: memory.digest() } });
+}
+
 async function respond(request: IncomingMessage, response: ServerResponse, store: Store, clock: Clock): Promise<void> {
-  response.setHeader('x-backend', side);
+  response.setHeader('x-backend', findSide(request));
   const { pathname, searchParams } = formatUrl(request);
   const client = searchParams.get('client');
   if (request.method === 'GET' && pathname === '/clock' && client !== null) {
@@ -88,9 +111,10 @@ function findHops({ socket, headers }: IncomingMessage) {
 }
 
 /** The pages that the plan asks for stand for those of the user's application. */
-function smokeResponse({ method, url }: IncomingMessage): ShopResponse {
+function smokeResponse(request: IncomingMessage): ShopResponse {
+  const { method, url } = request;
   const asked = method === 'GET' ? smoke.find(({ path }) => path === url) : undefined;
-  if (asked) return { status: asked.expectedStatus, body: { side } };
+  if (asked) return { status: asked.expectedStatus, body: { side: findSide(request) } };
   return { status: 404, body: { error: 'no such page' } };
 }
 

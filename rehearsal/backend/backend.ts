@@ -4,8 +4,10 @@ import { startEntry } from '../processes/entry';
 
 export interface BackendOptions {
   readonly side: Side;
-  /** Of `startStore`: both sides are given the same. */
-  readonly storeUrl: string;
+  /** Of `startStore`: both sides are given the same. @default - it keeps all in its own memory */
+  readonly storeUrl?: string;
+  /** Of a process that may come to run on the host of the other side: it sees by it where a request comes from. */
+  readonly addresses?: Readonly<Record<Side, string>>;
   /** @default 127.0.0.1 */
   readonly host?: string;
   /** @default - any free one */

@@ -1,10 +1,15 @@
 import type { SmokeRequest } from '../../core/plan/plan';
+import type { CheckpointPlan } from '../../core/plan/state-plan';
 import { parseUpstreamUrl } from '../../core/validation/upstream-url';
 import { SIDES, Side } from '../../core/traffic/weights';
-import { startBackend } from './backend';
+import { BackendOptions, startBackend } from './backend';
 import { startStore } from './store';
 import { FaultySide, Relay, startRelay } from './faulty-side';
-import { LoggedWrite, readLog } from '../writes/write-log';
+import { APPLICATION_PORT, RELAY_ADDRESSES } from '../hosts/host-options';
+import { Hosts, startHosts } from '../hosts/hosts';
+import { findCriu } from '../hosts/requirements';
+import { entryPath } from '../processes/entry';
+import { LoggedWrite, StoredLine, readLog } from '../writes/write-log';
 import { StoreClient } from './store-client';
 import { logKey } from './writes';
 import { BACKEND_HOSTS } from '../processes/loopback';
@@ -18,6 +23,8 @@ export interface Backends {
   readonly own: boolean;
   /** Those that can be broken. */
   readonly faulty: Partial<Readonly<Record<Side, FaultySide>>>;
+  /** Of a plan that moves the memory of processes. */
+  readonly hosts?: Hosts | undefined;
   /** The writes of both sides, as their logs have them; none of backends that are a user's. */
   readWrites(): Promise<LoggedWrite[]>;
   stop(): Promise<void>;
@@ -33,11 +40,14 @@ interface BackendsOptions {
   readonly statePath?: string | undefined;
   /** Of each side, where they do not share a store. */
   readonly valkeyUrls?: Readonly<Record<Side, string>> | undefined;
+  /** Of a plan that moves the memory of processes from host to host. */
+  readonly checkpoint?: CheckpointPlan | undefined;
   /** Whether each of the rehearsal's own has a loopback address of its own. */
   readonly hasOwnAddresses?: boolean;
 }
 
 const CONNECT_MS = 5_000;
+const LOG_MS = 5_000;
 
 type GivenBackends = Partial<Readonly<Record<Side, string>>>;
 
@@ -58,7 +68,14 @@ export async function startBackends(
   signal: AbortSignal,
 ): Promise<Backends> {
   const { broken = [], seed } = options;
-  const backends = areGiven(given) ? await usersOwn(given, signal) : await ours(options);
+  if (options.checkpoint && areGiven(given)) {
+    throw new UsageError(
+      "a plan with 'switch.state.checkpoint' moves processes of the rehearsal's own, got '--source' or '--target'",
+    );
+  }
+  const backends = areGiven(given)
+    ? await usersOwn(given, signal)
+    : await (options.checkpoint ? onHosts(options.checkpoint, options.smoke) : ours(options));
   if (broken.length === 0) return backends;
   const relays: Partial<Record<Side, Relay>> = {};
   const stop = async () => {
@@ -107,6 +124,26 @@ async function ours({ smoke, statePath, valkeyUrls, hasOwnAddresses = false }: B
     readWrites,
     stop,
   };
+}
+
+/** All that they keep is in their memory. */
+async function onHosts(plan: CheckpointPlan, smoke: readonly SmokeRequest[]): Promise<Backends> {
+  const options: BackendOptions = { side: 'source', addresses: RELAY_ADDRESSES, port: APPLICATION_PORT, smoke };
+  const application = [process.execPath, entryPath('backend/app'), JSON.stringify(options)];
+  const hosts = await startHosts({ criu: findCriu(), plan, application });
+  const { urls: upstreams, stop } = hosts;
+  return { upstreams, own: true, faulty: {}, hosts, readWrites: () => readFromMemory(Object.values(upstreams)), stop };
+}
+
+/** One that was left is stopped, and does not respond; of a write that two remember the later line is as good as the first. */
+async function readFromMemory(urls: readonly string[]): Promise<LoggedWrite[]> {
+  const read = async (url: string, side: Side) => {
+    const response = await fetch(`${url}/writes/${side}`, { signal: AbortSignal.timeout(LOG_MS) });
+    return readLog(side, (await response.json()) as StoredLine[]);
+  };
+  const logs = await Promise.allSettled(urls.flatMap((url) => SIDES.map((side) => read(url, side))));
+  const writes = logs.flatMap((each) => (each.status === 'fulfilled' ? each.value : []));
+  return [...new Map(writes.map((write) => [`${write.side} ${write.number}`, write])).values()];
 }
 
 async function usersOwn(given: GivenBackends, signal: AbortSignal): Promise<Backends> {

@@ -51,11 +51,11 @@ export class Counter {
   });
 
   constructor(
-    side: Side,
+    findSide: (request: IncomingMessage) => Side,
     private readonly store: Store,
   ) {
     this.server.on('headers', (headers, request) => {
-      headers.push(`x-backend: ${side}`, `${TOKEN_HEADER}: ${this.tokens.get(request)}`);
+      headers.push(`x-backend: ${findSide(request)}`, `${TOKEN_HEADER}: ${this.tokens.get(request)}`);
     });
   }
 

@@ -29,6 +29,11 @@ export class StoreState {
     return this.operations[operation](key, value);
   }
 
+  /** All of it, as a text. */
+  describe(): string {
+    return JSON.stringify([this.counts, this.lists, this.values, this.logs].map((each) => [...each]));
+  }
+
   private readonly operations: Record<keyof Store, (key: string, value: string) => unknown> = {
     increment: (key) => {
       const count = (this.counts.get(key) ?? 0) + 1;

@@ -6,7 +6,7 @@ import { curlLine } from '../run/clients';
 import { trafficOptions } from '../run/cut-over';
 import { listListeners } from '../run/rehearse';
 import type { ProgressReporter } from '../progress/progress-reporter';
-import { shellWord } from '../report/shell-word';
+import { shellWord } from '../../core/text/shell-word';
 import type { RunningRehearsal } from '../cloud/running-rehearsal';
 import { timesScenario } from '../traffic/options';
 import { describeEntry } from '../report/scenario-seen';

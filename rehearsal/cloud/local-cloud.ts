@@ -3,6 +3,7 @@ import { SIDES, Side } from '../../core/traffic/weights';
 import { Endpoint, startEndpoint } from '../aws/endpoint/endpoint';
 import { EndpointFaults } from '../aws/endpoint/faults';
 import { AlarmStates } from '../aws/services/alarms/alarm-states';
+import type { HostCommands } from '../aws/services/commands/commands-service';
 import { Outbox } from '../aws/services/messages/outbox';
 import { ObjectStore } from '../aws/services/s3/object-store';
 import { SecretStore } from '../aws/services/secrets/secret-store';
@@ -47,6 +48,8 @@ interface LocalCloudOptions {
   readonly hasLoopbackNetwork: boolean;
   /** What of the assembly may run. */
   readonly trust: Trust;
+  /** Of a plan that moves the memory of processes. */
+  readonly hosts?: HostCommands | undefined;
   readonly onExecution: (execution: ExecutionDescription) => void;
   /** A function that a rule on the status of executions calls has begun, failed once more, or ended. */
   readonly onStatusCall: (call: AsynchronousCall) => void;
@@ -186,6 +189,7 @@ export class LocalCloud {
     return startEndpoint({
       ...{ elb, ecs, states, secrets, objects, alarms, outbox, faults, region, account },
       targets: this.balancer.targets,
+      hosts: this.options.hosts,
       stacks: () => [this.stack.description],
       authorize: (request) => this.stack.authorize(request),
       invoke: (arn, event) => this.functions.invoke(arn, event),

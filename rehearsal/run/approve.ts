@@ -1,7 +1,7 @@
 import { GateName, approvalKey, buildStatement, findGate } from '../../core/approval/approval';
 import { STATEMENT_SECONDS, Statement } from '../../core/approval/statement';
 import type { ProgressReporter } from '../progress/progress-reporter';
-import { shellWord } from '../report/shell-word';
+import { shellWord } from '../../core/text/shell-word';
 import { findAskedGate } from '../../core/cutover/escalation';
 import type { CutoverRun } from '../../core/cutover/run';
 import type { ExecutionDescription, StateVisit } from '../state-machine/model';

@@ -1,5 +1,5 @@
 import type { ProgressReporter } from '../progress/progress-reporter';
-import { shellWord } from '../report/shell-word';
+import { shellWord } from '../../core/text/shell-word';
 import type { RunningRehearsal } from '../cloud/running-rehearsal';
 import { until } from '../processes/waiting';
 import { openBrowser } from './open-browser';

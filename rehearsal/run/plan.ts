@@ -16,7 +16,7 @@ export const STRATEGIES = { gradual: 'gradual', 'drain-then-shift': 'drainThenSh
 export type StrategyName = keyof typeof STRATEGIES;
 
 /** How the state of the rehearsal's own backends goes along, as the option `--state` names it. */
-export const STATES = ['http', 'valkey'] as const;
+export const STATES = ['http', 'valkey', 'checkpoint'] as const;
 
 export type StateName = (typeof STATES)[number];
 
@@ -85,14 +85,30 @@ function withState(plan: unknown, { state, stores }: AskedPlan): unknown {
   }
   // In its place: a plan has one of both.
   const others = Object.entries(switching as object).filter(([name]) => name !== 'hook');
-  return { ...rest, strategy, switch: { ...Object.fromEntries(others), state: describeState(state, stores) } };
+  const own = { ...Object.fromEntries(others), ...describeState(state, stores) };
+  return { ...rest, strategy, switch: own };
 }
+
+/** Hosts of the rehearsal's own. A part takes as long as the memory is large: what is short in time is not what is shown. */
+const CHECKPOINT = {
+  maxPauseMs: 20_000,
+  state: {
+    checkpoint: {
+      documentName: 'rehearsal-checkpoint',
+      source: { instanceId: 'i-00000000000000001' },
+      target: { instanceId: 'i-00000000000000002' },
+      verifyPath: '/internal/digest',
+    },
+    timeoutMs: { freeze: 8_000, transfer: 8_000, verify: 3_000, thaw: 3_000 },
+  },
+};
 
 /** What the plan gets for it. */
 function describeState(state: StateName, stores: AskedPlan['stores']): object {
-  if (state === 'http') return { http: { path: '/internal/state' } };
+  if (state === 'http') return { state: { http: { path: '/internal/state' } } };
+  if (state === 'checkpoint') return CHECKPOINT;
   if (!stores) throw new Error("'valkey' must have the stores of both sides, got none");
-  return { valkey: { source: { url: stores.source }, target: { url: stores.target } } };
+  return { state: { valkey: { source: { url: stores.source }, target: { url: stores.target } } } };
 }
 
 function isOneStage(stages: unknown): boolean {

@@ -160,6 +160,7 @@ async function standUpWith(options: Asked, reporter: ProgressReporter, signal: A
       seed: options.seed,
       hasLoopbackNetwork: hasOwnAddresses,
       trust,
+      hosts: backends.hosts && { commands: backends.hosts.commands, isFree: options.state === 'checkpoint' },
       onStatusCall: (call) => tellRecovery(call, reporter),
       onExecution: (execution) => {
         planned.fault?.see(execution);
@@ -180,7 +181,8 @@ async function standUpWith(options: Asked, reporter: ProgressReporter, signal: A
 }
 
 function listStateOptions(plan: Plan, stores: SideStores | undefined) {
-  return { statePath: plan.switch?.state?.http?.path, valkeyUrls: stores?.urls };
+  const { http, checkpoint } = plan.switch?.state ?? {};
+  return { statePath: http?.path, checkpoint, valkeyUrls: stores?.urls };
 }
 
 async function findOwnAddresses(reporter: ProgressReporter): Promise<boolean> {

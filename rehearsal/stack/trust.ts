@@ -6,6 +6,7 @@ import type { FunctionSpec } from '../functions/function';
 import type { ServiceSpec } from '../tasks/runner';
 import type { ContainerSpec } from '../tasks/task-process';
 import { UsageError } from '../errors/usage-error';
+import { ownAssets } from '../processes/own-assets';
 
 /** What of an assembly may run: the package's own bundles, or whatever it holds. */
 export type Trust = 'ownBundles' | 'everything';
@@ -21,15 +22,9 @@ const PROXY_OPTION = /^--max-semi-space-size=\d+$/;
  */
 const OWN_ENVIRONMENT = /^(DRAINSHIFT_\w+|AWS_REGION|AWS_NODEJS_CONNECTION_REUSE_ENABLED|AWS_EMF_\w+|NODE_ENV|TZ)$/;
 
-/** `dist/assets`, whether this file runs compiled or as TypeScript in a test. */
-function assets(): string {
-  const built = join(__dirname, '..', '..', 'assets');
-  return existsSync(built) ? built : join(__dirname, '..', '..', 'dist', 'assets');
-}
-
 /** Whether a folder holds a bundle of this very package, byte for byte, and nothing beside it. */
 export function isOwnBundle(name: 'lambda' | 'proxy', folder: string): boolean {
-  const own = join(assets(), name);
+  const own = join(ownAssets(), name);
   const [expected, found] = [listFiles(own), listFiles(folder)];
   if (expected.length === 0 || JSON.stringify(expected) !== JSON.stringify(found)) return false;
   return expected.every((file) => readFileSync(join(own, file)).equals(readFileSync(join(folder, file))));

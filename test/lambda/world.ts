@@ -111,6 +111,11 @@ export class MemoryCloud {
   invoke: Ports['functions']['invoke'] = () => Promise.reject(new Error('there is no such function'));
 
   openServer: Ports['stores']['openServer'] = () => Promise.reject(new Error('there is no such store'));
+  hosts: Ports['hosts'] = {
+    send: () => Promise.reject(new Error('there is no such host')),
+    read: () => Promise.reject(new Error('there is no such host')),
+  };
+
   openStore: Ports['stores']['open'] = () => Promise.reject(new Error('there is no such store'));
 
   checkFunction: Ports['functions']['check'] = () => Promise.resolve();
@@ -144,6 +149,10 @@ export class MemoryCloud {
     switches: this.switches,
     functions: { invoke: (...given) => this.invoke(...given), check: (arn) => this.checkFunction(arn) },
     stores: { open: (...given) => this.openStore(...given), openServer: (...given) => this.openServer(...given) },
+    hosts: {
+      send: (...given) => this.hosts.send(...given),
+      read: (...given) => this.hosts.read(...given),
+    },
     urls: { send: (...given) => this.send(...given) },
     services: {
       deployment: async (side) => this.reach('ecs', () => this.deployments[side]),

@@ -8,6 +8,7 @@ import type { EcsModel } from '../../tasks/model';
 import { AwsError } from '../../errors/aws-error';
 import { AlarmStates } from '../services/alarms/alarm-states';
 import { alarmsServices } from '../services/alarms/alarms-service';
+import { HostCommands, commandsService } from '../services/commands/commands-service';
 import { scalingService } from '../services/scaling/scaling-service';
 import { ecsService } from '../services/ecs/ecs-service';
 import { Targets } from '../services/elb/elb-options';
@@ -53,6 +54,8 @@ export interface EndpointOptions {
   readonly region: string;
   readonly account: string;
   readonly onCall?: (call: ApiCall) => void;
+  /** What hosts are called by. @default - there are none */
+  readonly hosts?: HostCommands | undefined;
   /** What Lambda calls. @default - no functions */
   readonly invoke?: InvokeFunction;
   /** Whether there is a function of this ARN, for a dry run. @default - of each */
@@ -139,6 +142,7 @@ function createProtocols(options: EndpointOptions): Protocols {
     secretsService(options.secrets, place, invoke),
     alarms.rpc,
     eventsService(outbox, place),
+    ...(options.hosts ? [commandsService(options.hosts, place)] : []),
   ];
   const known = [...new Set([...query, ...rpc].map(({ prefix }) => prefix)), 's3', 'lambda'].sort();
   return {

@@ -35,11 +35,15 @@ test('a switch takes no state along unless its plan says so', () => {
 });
 
 test.each<[string, unknown, string]>([
-  ['nothing that carries it', {}, "'switch.state' must be one with either functionArn, http or valkey, got nothing"],
+  [
+    'nothing that carries it',
+    {},
+    "'switch.state' must be one with either functionArn, http, valkey or checkpoint, got nothing",
+  ],
   [
     'two that carry it',
     { ...HTTP, functionArn: ARN },
-    '\'switch.state\' must be one with either functionArn, http or valkey, got "functionArn and http"',
+    '\'switch.state\' must be one with either functionArn, http, valkey or checkpoint, got "functionArn and http"',
   ],
   ['a password in a plan', stores('redis://user:secret@old.example'), 'must be redis(s)://host[:port][/database]'],
   ['a store without a host', stores('redis://'), "'switch.state.valkey.source.url' must be redis(s)://"],

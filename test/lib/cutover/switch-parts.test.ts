@@ -146,7 +146,14 @@ test.each([true, false])(
   'the autoscaling that is suspended meanwhile is reached without a NAT gateway: %s',
   (switches) => {
     const scope = new Stack();
-    const has = { hasAlarms: false, hasTopic: false, hasHookFunction: false, hasInstances: false, canExecute: false };
+    const has = {
+      hasAlarms: false,
+      hasTopic: false,
+      hasHookFunction: false,
+      hasHosts: false,
+      hasInstances: false,
+      canExecute: false,
+    };
     addEndpoints(scope, { vpc: new Vpc(scope, 'Vpc', { natGateways: 0 }), callers: [], ...has, switches });
     const names = Object.values(listResources(Template.fromStack(scope), 'AWS::EC2::VPCEndpoint')).map(
       ({ Properties }) => JSON.stringify(Properties.ServiceName),

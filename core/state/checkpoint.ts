@@ -1,0 +1,56 @@
+import { oneLine } from '../text/one-line';
+
+/** What a host does of a checkpoint; `host/checkpoint.sh` says what each is. */
+export const CHECKPOINT_ACTIONS = [
+  'check',
+  'prepare',
+  'dump',
+  'restore',
+  'resume',
+  'suspend',
+  'discard',
+  'end',
+] as const;
+
+export type CheckpointAction = (typeof CHECKPOINT_ACTIONS)[number];
+
+/** What dumps and restores processes. */
+export const CHECKPOINT_ENGINE_NAMES = ['criu', 'cedana'] as const;
+
+export type CheckpointEngineName = (typeof CHECKPOINT_ENGINE_NAMES)[number];
+
+/** A call of a host. */
+export interface CheckpointCall {
+  readonly action: CheckpointAction;
+  /** The name of the copy. */
+  readonly copy: string;
+  /** Of the switch. */
+  readonly epoch: number;
+  /** Milliseconds since the epoch: what stops or replaces a process begins before it. */
+  readonly untilMs: number;
+}
+
+export type CheckpointResponse = { readonly bytes?: number } | { readonly problem: string };
+
+const MAX_SHOWN = 300;
+
+/** Reads the line that a host prints. */
+export function readCheckpointResponse({ action }: Pick<CheckpointCall, 'action'>, output: string): CheckpointResponse {
+  const line = output.trim().split('\n').at(-1) ?? '';
+  const { ok, why, bytes } = parse(line);
+  if (ok === true) return isCount(bytes) ? { bytes } : {};
+  const got = ok === false && typeof why === 'string' ? why : line;
+  return { problem: `'${action}' must succeed, got ${oneLine(got, MAX_SHOWN) || 'no output'}` };
+}
+
+function parse(line: string): { readonly ok?: unknown; readonly why?: unknown; readonly bytes?: unknown } {
+  try {
+    return (JSON.parse(line) as object | null) ?? {};
+  } catch {
+    return {};
+  }
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
