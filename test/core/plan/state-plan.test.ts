@@ -14,6 +14,11 @@ function replicas(more: object) {
   return { valkey: { ...valkey, method: 'replicate', ...more } };
 }
 
+function hosts(source: string, target = 'i-0123456789abcdef1', more: object = {}) {
+  const checkpoint = { documentName: 'Hosts', source: { instanceId: source }, target: { instanceId: target }, ...more };
+  return { checkpoint };
+}
+
 function read(state: unknown, more: object = {}): Plan {
   return parsePlan({ strategy: 'drainThenShift', switch: { pointOfNoReturn: 'shared', state, ...more } });
 }
@@ -25,6 +30,7 @@ test('a switch takes no state along unless its plan says so', () => {
     ...{
       functionArn: undefined,
       valkey: undefined,
+      checkpoint: undefined,
       probeWrite: undefined,
       prepareSeconds: 600,
       maxBytes: 10_737_418_240,
@@ -74,6 +80,61 @@ test.each<[string, unknown, string]>([
     { ...stores('redis://old.example'), probeWrite: { path: '/x' } },
     "'switch.state.probeWrite' must be absent with valkey",
   ],
+  [
+    'a task of Fargate',
+    hosts('arn:aws:ecs:eu-central-1:111122223333:task/web/0123456789abcdef0123456789abcdef'),
+    "'switch.state.checkpoint.source.instanceId' must be the id of an EC2 instance or a managed node of Systems Manager, i-… or mi-…: tasks of Fargate have no right to CAP_CHECKPOINT_RESTORE",
+  ],
+  [
+    'a task of Fargate as the target',
+    hosts('i-0123456789abcdef0', '0123456789abcdef0123456789abcdef'),
+    "'switch.state.checkpoint.target.instanceId' must be the id of an EC2 instance",
+  ],
+  [
+    'one host for both',
+    hosts('mi-0123456789abcdef0', 'mi-0123456789abcdef0'),
+    "'switch.state.checkpoint.target.instanceId' must be another instance than that of the source",
+  ],
+  [
+    'no document',
+    hosts('i-01234567', undefined, { documentName: undefined }),
+    "'switch.state.checkpoint.documentName' must be the name of a document of Systems Manager",
+  ],
+  [
+    'a document that a shell would read',
+    hosts('i-01234567', undefined, { documentName: 'a;b' }),
+    "'switch.state.checkpoint.documentName' must be the name of a document",
+  ],
+  [
+    'no host',
+    hosts('i-01234567', undefined, { source: {} }),
+    "'switch.state.checkpoint.source.instanceId' must be the id of an EC2 instance",
+  ],
+  [
+    'a comparison that is no path',
+    hosts('i-01234567', undefined, { verifyPath: 'digest' }),
+    "'switch.state.checkpoint.verifyPath' must be a path that starts with '/'",
+  ],
+  [
+    'memory and a store',
+    { ...hosts('i-01234567'), ...stores('redis://old.example') },
+    'functionArn, http, valkey or checkpoint, got "valkey and checkpoint"',
+  ],
+  [
+    'memory and a path',
+    { ...hosts('i-01234567'), ...HTTP },
+    'functionArn, http, valkey or checkpoint, got "http and checkpoint"',
+  ],
+  [
+    'a write that would wait for memory',
+    { ...hosts('i-01234567'), probeWrite: { path: '/x' } },
+    "'switch.state.probeWrite' must be absent with checkpoint",
+  ],
+  [
+    'limits of memory over the pause',
+    { ...hosts('i-01234567'), timeoutMs: { freeze: 4_000 } },
+    "must be at most 5000 ms ('switch.maxPauseMs') for freeze, transfer, verify together, got 6000",
+  ],
   ['no path', { http: {} }, "'switch.state.http.path' must be a path"],
   ['a path with a query', { http: { path: '/s?x' } }, "'switch.state.http.path' must be a path without a '?'"],
   ['a copy without an end', { ...HTTP, prepareSeconds: 0 }, "'switch.state.prepareSeconds' must be"],
@@ -85,6 +146,14 @@ test.each<[string, unknown, string]>([
   ],
 ])('%s is a problem with a name', (_, state, message) => {
   expect(() => read(state)).toThrow(message);
+});
+
+test('hosts are instances or managed nodes, and nothing is called at backends but their digest', () => {
+  const state = hosts('mi-0123456789abcdef0', 'i-01234567', { verifyPath: '/digest' });
+  const of = read(state).switch!.state!;
+  expect(of.checkpoint).toEqual(state.checkpoint);
+  expect(findStateHook(of)).toMatchObject({ http: undefined, functionArn: undefined });
+  expect(read(hosts('i-01234567')).switch?.state?.checkpoint).not.toHaveProperty('verifyPath', expect.anything());
 });
 
 test('beside a hook it is one too much', () => {
@@ -115,6 +184,11 @@ test('an explanation says that a store replicates', () => {
   expect(describePlan(read(replicas({})))).toContain(
     'redis://new.example replicates redis://old.example/0, and takes its place by FAILOVER, up to 10 min',
   );
+});
+
+test('an explanation names the hosts whose memory goes along', () => {
+  const text = describePlan(read(hosts('i-01234567')));
+  expect(text).toMatch(/i-01234567.*i-0123456789abcdef1/);
 });
 
 test('an explanation says what goes along, and when', () => {
