@@ -32,6 +32,13 @@ alive() {
   [ -n "$1" ] && [ -e "/proc/$1/status" ] || return 1
   while read -r line; do [[ $line != State:*[ZX]\ * ]] || return 1; done 2>/dev/null <"/proc/$1/status"
 }
+# Also one whose first thread has ended: the others may still have its ports.
+holds_files() {
+  local tasks
+  alive "$1" && return 0
+  tasks=(/proc/"$1"/task/*)
+  [ "${#tasks[@]}" -gt 1 ]
+}
 find_process() {
   process=
   [ ! -e "$PID_FILE" ] || read -r process <"$PID_FILE" || true
@@ -64,7 +71,7 @@ end_tree() {
   local each
   find_tree "$1"
   kill -KILL "${all[@]}" 2>/dev/null || true
-  for each in "${all[@]}"; do while alive "$each"; do sleep 0.005; done; done
+  for each in "${all[@]}"; do while holds_files "$each"; do sleep 0.005; done; done
 }
 size_of() { echo $(($(find "$1" -name '*.img' -printf '%s+') 0)); }
 
@@ -86,7 +93,7 @@ in_time() {
 
 # What is not in the image: the network namespace of the application, where it has one. The other host has its own.
 own_network() { [ ! "/proc/$1/ns/net" -ef /proc/self/ns/net ]; }
-# Files to which the application appends, with the size that they must have on the other host: CRIU compares it.
+# Files to which the application appends, with the size, mode and owner that they must have on the other host: CRIU compares them.
 logs_of() {
   local each fd file name flags
   find_tree "$1"
@@ -95,7 +102,7 @@ logs_of() {
       [ -f "$fd" ] || continue
       while read -r name flags; do [ "$name" != flags: ] || break; done <"/proc/$each/fdinfo/${fd##*/}"
       file=$(readlink "$fd")
-      [ $((8#$flags & 8#2000)) = 0 ] || [ ! -f "$file" ] || printf '%s %s\n' "$(stat -Lc %s "$fd")" "$file"
+      [ $((8#$flags & 8#2000)) = 0 ] || [ ! -f "$file" ] || printf '%s %s\n' "$(stat -Lc '%s %a %u:%g' "$fd")" "$file"
     done
   done
 }
@@ -219,7 +226,7 @@ dump() {
 
 restore() {
   in_order 1
-  local old size file bytes
+  local old size mode owner file bytes
   find_process
   old=$process
   if [ -e "$last.restored" ]; then
@@ -234,9 +241,11 @@ restore() {
     alive "$old" || fail "the network of the application must be there, got no application on this host"
     exec 9<"/proc/$old/ns/net"
   fi
-  while read -r size file; do
+  while read -r size mode owner file; do
     mkdir -p "$(dirname "$file")"
     truncate -s "$size" "$file"
+    chmod "$mode" "$file"
+    chown "$owner" "$file"
   done <"$last/logs"
   : >"$own/replaced"
   end_tree "$old"

@@ -47,6 +47,8 @@ const ROOMS: Record<string, { readonly rooms: readonly string[]; readonly packag
         'proxy/telemetry/recent-traffic.ts',
         'lambda/adapters',
         'lambda/contract',
+        'lambda/state/hosts.ts',
+        'lambda/switch/checkpoint-hook.ts',
         'lambda/switch/switch-over.ts',
         'lambda/switch/switch-hook.ts',
         'lambda/switch/switch-preflight.ts',

@@ -92,9 +92,10 @@ export function temporaryFolder(): string {
 }
 
 /** The package's own app, synthesized without the CDK's command line: what it does is run the app. */
-export function synthesize(folder: string): string {
+export function synthesize(folder: string, strategy?: string): string {
   const out = join(folder, 'cdk.out');
-  const { context } = JSON.parse(readFileSync(join(ROOT, 'cdk.json'), 'utf8')) as { context: object };
+  const { context: own } = JSON.parse(readFileSync(join(ROOT, 'cdk.json'), 'utf8')) as { context: object };
+  const context = { ...own, ...(strategy !== undefined && { 'drainshift:strategy': strategy }) };
   execFileSync(process.execPath, [join(ROOT, 'dist/bin/app.js')], {
     // Its templates are validated by a test of the app itself.
     env: {
