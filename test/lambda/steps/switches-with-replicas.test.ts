@@ -5,7 +5,8 @@ import { confirm } from '../../../lambda/steps/confirm';
 import { preflight } from '../../../lambda/steps/preflight';
 import type { StoreServer } from '../../../lambda/contract/store-ports';
 import { describeWithEachStore } from '../../support/redis-server';
-import { TwoStores, digest, fill } from './two-stores';
+import { makeTlsFiles } from '../../support/tls-files';
+import { TwoStores, digest, fill, listDocumentedRules } from './two-stores';
 
 /** A client of its own, which knows nothing of a switch: it goes to the other store where one is no primary. */
 class Writer {
@@ -259,5 +260,35 @@ describeWithEachStore('a switch whose target replicates', (command) => {
       expect(record?.frozen).toBe(dies === 'source' ? 'source' : undefined);
     }
     if (dies !== 'source' || outcome === 'commit') await expectAll(alive, writing);
+  });
+});
+
+describeWithEachStore('a replica over TLS, with the commands of the docs alone', (command) => {
+  test('takes the place of the source, and a rollback goes the other way', async () => {
+    const tls = await makeTlsFiles();
+    const unused = ['+scan', '+dump', '+restore', '+psubscribe', '+config|get', '+config|set'];
+    const rules = listDocumentedRules().filter((rule) => !unused.includes(rule));
+    const more = ['+replicaof', '+failover', '+flushall', '+discard', '+randomkey'];
+    const stores = await TwoStores.start(command, { tls, rules: [...rules, ...more] });
+    const { cloud, source, target } = stores;
+    for (const each of [source, target]) {
+      await each.call('ACL', 'SETUSER', 'replica', 'on', '>of replicas', '-@all', '+psync', '+replconf', '+ping');
+      await each.config('SET', 'masteruser', 'replica');
+      await each.config('SET', 'masterauth', 'of replicas');
+      await each.call('ACL', 'SETUSER', 'default', 'resetpass', '>of nothing here');
+    }
+    await fill(source);
+    const after = await stores.step(stores.begin({ state: stores.state({ method: 'replicate' }) }));
+    expect(after.switches).toMatchObject([{ outcome: 'commit' }]);
+    expect([await role(source), await role(target)]).toEqual(['slave', 'master']);
+    const run = await confirm(after, cloud.ports, cloud.nowMs);
+    await target.set('cart:0', 'changed at the target');
+    cloud.smoke.target = 502;
+    const restored = await stores.back(await bake(run, cloud.ports, cloud.nowMs));
+    expect(restored).toMatchObject({ verdict: 'restored', switches: [{ to: 'target' }, { to: 'source' }] });
+    expect([await role(source), await role(target)]).toEqual(['master', 'slave']);
+    expect(await source.get('cart:0')).toBe('changed at the target');
+    await stores.stop();
+    tls.remove();
   });
 });

@@ -5,8 +5,9 @@ import { bake } from '../../../lambda/steps/bake';
 import { confirm } from '../../../lambda/steps/confirm';
 import { preflight } from '../../../lambda/steps/preflight';
 import { describeWithEachStore } from '../../support/redis-server';
+import { makeTlsFiles } from '../../support/tls-files';
 import type { SwitchCloud } from './switch-cloud';
-import { PASSWORD, TwoStores, digest, fill } from './two-stores';
+import { PASSWORD, TwoStores, digest, fill, listDocumentedRules } from './two-stores';
 
 describeWithEachStore('a switch that takes stores along', (command) => {
   let stores: TwoStores;
@@ -49,8 +50,7 @@ describeWithEachStore('a switch that takes stores along', (command) => {
     ['where stores notify', true],
     ['where they do not', false],
   ])('a key that was changed at the target aborts by name, and nothing stays there: %s', async (_, notifies) => {
-    for (const each of [source, target]) if (!notifies) await each.call('ACL', 'SETUSER', 'default', '-config');
-    if (!notifies) await source.call('ACL', 'SETUSER', 'steps', '-config');
+    for (const each of [source, target]) if (!notifies) await each.call('ACL', 'SETUSER', 'steps', '-config');
     let isPlanted = false;
     stores.before = async (side, call) => {
       // Behind the copy of the rest, before what is compared last.
@@ -135,13 +135,46 @@ describeWithEachStore('a switch that takes stores along', (command) => {
     expect(await digest(source)).toBe(await digest(target));
   });
 
+  test('where that is aborted, the record says that the source has keys of both sides', async () => {
+    const run = await confirm(await stores.step(stores.begin()), cloud.ports, cloud.nowMs);
+    await target.set('cart:0', 'changed at the target');
+    stores.before = async (side, call) => {
+      const { switching } = cloud.switches.regime ?? {};
+      // Behind the rest that is copied back, before what is compared last.
+      if (side === 'source' && call === 'count' && switching?.to === 'source') await source.set('cart:7', 'planted');
+    };
+    cloud.smoke.target = 502;
+    const stays = await stores.back(await bake(run, cloud.ports, cloud.nowMs));
+    expect(stays.switches).toMatchObject([
+      { outcome: 'commit' },
+      { to: 'source', outcome: 'abort', left: 'source', why: expect.stringContaining("'cart:7' differs") as string },
+    ]);
+    expect(stays.switches?.[1]?.hook?.at(-1)?.problem).toBe(
+      'the store of the source has keys of both sides: the next copy takes their place',
+    );
+    // The target serves on.
+    expect(await target.set('still', 'writes')).toBe('OK');
+  });
+
+  test('where the user may not pause writes, they are kept away by the hold alone', async () => {
+    await source.call('ACL', 'SETUSER', 'steps', '-client|pause');
+    let written: string | undefined;
+    stores.before = async (side, call) => {
+      // A job that writes past the proxies: it does not wait, and goes along as it is before the comparison.
+      if (side === 'target' && call === 'restore') written = await source.set('cart:9', 'by a job');
+    };
+    const after = await stores.step(stores.begin());
+    expect(after.switches).toMatchObject([{ outcome: 'commit', hook: [{}, { part: 'freeze' }, {}, {}, {}] }]);
+    expect(after.switches?.[0]?.hook?.[1]).not.toHaveProperty('problem');
+    expect(written).toBe('OK');
+    expect(await target.get('cart:9')).toBe('by a job');
+  });
+
   test('a call that was late writes nothing to a store that serves', async () => {
     const after = await stores.step(stores.begin());
     expect(after.switches).toMatchObject([{ outcome: 'commit' }]);
-    const again = await keyStoresPort(() => Promise.reject(new Error('none'))).open(
-      after.plan.switch!.state!.valkey!.target,
-      5_000,
-    );
+    const place = { ...after.plan.switch!.state!.valkey!.target, secretArn: undefined };
+    const again = await keyStoresPort(() => Promise.reject(new Error('none'))).open(place, 5_000);
     const guard = { key: 'drainshift:copy', text: after.execution };
     const dumped = await again.dump(['cart:1']);
     await target.set('cart:1', 'behind it');
@@ -149,5 +182,32 @@ describeWithEachStore('a switch that takes stores along', (command) => {
     await expect(again.restore(dumped, guard)).rejects.toThrow('only a store of this copy may be written to');
     expect(await target.get('cart:1')).toBe('behind it');
     again.close();
+  });
+});
+
+describeWithEachStore('stores over TLS whose user has the commands of the docs alone', (command) => {
+  test('go along, and back', async () => {
+    const tls = await makeTlsFiles();
+    const stores = await TwoStores.start(command, { tls, rules: listDocumentedRules() });
+    const { cloud, source, target } = stores;
+    await fill(source);
+    const after = await stores.step(stores.begin());
+    expect(after.switches).toMatchObject([{ outcome: 'commit' }]);
+    expect(after.switches?.[0]?.hook).toMatchObject([
+      { part: 'prepare', keys: 607 },
+      { part: 'freeze' },
+      { part: 'transfer', keys: 0 },
+      { part: 'verify', keys: 607 },
+      { part: 'thaw' },
+    ]);
+    expect(await digest(target)).toBe(await digest(source));
+    const run = await confirm(after, cloud.ports, cloud.nowMs);
+    await target.set('cart:0', 'changed at the target');
+    cloud.smoke.target = 502;
+    const restored = await stores.back(await bake(run, cloud.ports, cloud.nowMs));
+    expect(restored).toMatchObject({ verdict: 'restored', switches: [{ to: 'target' }, { to: 'source' }] });
+    expect(await source.get('cart:0')).toBe('changed at the target');
+    await stores.stop();
+    tls.remove();
   });
 });

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Redis } from 'iovalkey';
 import type { CutoverRun } from '../../../core/cutover/run';
 import type { StorePlan } from '../../../core/plan/state-plan';
@@ -7,10 +9,17 @@ import type { StoreServer } from '../../../lambda/contract/store-ports';
 import { rollback } from '../../../lambda/steps/rollback';
 import { switchStep } from '../../../lambda/steps/switch';
 import { RunningStore, startStoreOf } from '../../support/redis-server';
+import type { TlsFiles } from '../../support/tls-files';
 import { SwitchCloud } from './switch-cloud';
 
 const SECRET = 'arn:aws:secretsmanager:eu-central-1:111122223333:secret:source-abcdef';
-export const PASSWORD = 'pass-of-the-source';
+export const PASSWORD = 'pass-of-the-steps';
+
+interface StoresOptions {
+  /** Of ACL, for the user of the steps. @default - all commands */
+  readonly rules?: readonly string[];
+  readonly tls?: TlsFiles;
+}
 
 /** A store for each side, as real servers, and a cutover between them. */
 export class TwoStores {
@@ -20,16 +29,22 @@ export class TwoStores {
   /** What happens to a store of the steps before it does its work. */
   before: (side: Side, call: keyof StoreServer) => Promise<unknown> = () => Promise.resolve();
 
-  static async start(command: string): Promise<TwoStores> {
-    const [source, target] = await Promise.all([startStoreOf(command), startStoreOf(command)]);
-    const stores = new TwoStores({ source, target });
-    await stores.source.call('ACL', 'SETUSER', 'steps', 'on', `>${PASSWORD}`, '~*', '&*', '+@all');
+  static async start(command: string, { rules = ['+@all'], tls }: StoresOptions = {}): Promise<TwoStores> {
+    const start = () => startStoreOf(command, tls?.options, tls !== undefined);
+    const [source, target] = await Promise.all([start(), start()]);
+    const stores = new TwoStores({ source, target }, tls?.caPem);
+    for (const each of [stores.source, stores.target])
+      await each.call('ACL', 'SETUSER', 'steps', 'on', `>${PASSWORD}`, '~*', '&*', '-@all', ...rules);
     return stores;
   }
 
-  private constructor(readonly servers: Readonly<Record<Side, RunningStore>>) {
+  private constructor(
+    readonly servers: Readonly<Record<Side, RunningStore>>,
+    private readonly caPem?: string,
+  ) {
+    const tls = caPem === undefined ? {} : { tls: { ca: caPem, servername: 'localhost' } };
     const connect = ({ port }: RunningStore) => {
-      const redis = new Redis({ port, retryStrategy: () => null });
+      const redis = new Redis({ port, retryStrategy: () => null, disconnectTimeout: 100, ...tls });
       // Servers are killed.
       redis.on('error', () => undefined);
       return redis;
@@ -51,12 +66,11 @@ export class TwoStores {
   /** `switch.state` of a plan. */
   state(valkey: object = {}) {
     const { source, target } = this.servers;
+    const { caPem } = this;
+    const place = caPem === undefined ? 'redis://127.0.0.1' : 'rediss://localhost';
+    const store = ({ port }: RunningStore) => ({ url: `${place}:${port}`, secretArn: SECRET, ...(caPem && { caPem }) });
     return {
-      valkey: {
-        source: { url: `redis://127.0.0.1:${source.port}`, secretArn: SECRET },
-        target: { url: `redis://127.0.0.1:${target.port}` },
-        ...valkey,
-      },
+      valkey: { source: store(source), target: store(target), ...valkey },
       // A busy machine is no verdict.
       timeoutMs: { freeze: 5_000, transfer: 9_000, verify: 9_000, thaw: 3_000 },
     };
@@ -111,3 +125,11 @@ export async function fill(redis: Redis): Promise<void> {
 
 /** All that a store has: by DEBUG DIGEST, which is the server's own. */
 export const digest = (redis: Redis) => redis.call('DEBUG', 'DIGEST') as Promise<string>;
+
+/** The commands of the docs for the user of the steps, as rules of ACL: they must be enough. */
+export function listDocumentedRules(): string[] {
+  const docs = readFileSync(join(__dirname, '../../../docs/state.md'), 'utf8');
+  const paragraph = /The user needs these commands: ([^]*?)\n\n/.exec(docs)![1]!;
+  const found = paragraph.match(/\b(CONFIG|CLIENT) [A-Z]+\b|\b[A-Z]{3,}\b/g)!;
+  return found.map((name) => `+${name.toLowerCase().replace(' ', '|')}`);
+}
