@@ -1,5 +1,6 @@
 import type { Redis } from 'iovalkey';
 import type { KeyName, KeyWatch } from '../../contract/store-ports';
+import { readInfo } from './connect';
 
 const SETTING = 'notify-keyspace-events';
 
@@ -13,6 +14,7 @@ export async function watchKeys(redis: Redis, database: number, pattern: string)
   const setting = await letNotify(redis);
   if (!setting) return undefined;
   const subscriber = redis.duplicate({ lazyConnect: true });
+  const swaps = await countSwaps(redis);
   const prefix = `__keyspace@${database}__:`;
   let changed = new Set<KeyName>();
   let lost: string | undefined;
@@ -37,12 +39,18 @@ export async function watchKeys(redis: Redis, database: number, pattern: string)
     take: async () => {
       // Behind all events of what was written before it.
       await subscriber.ping();
+      if ((await countSwaps(redis)) !== swaps) lost ??= 'databases that were swapped (SWAPDB)';
       if (lost !== undefined) throw new Error(`the store must say each key that changes, got ${lost}`);
       const taken = changed;
       changed = new Set();
       return taken;
     },
   };
+}
+
+/** Keyspace events do not say that a database has become another one. */
+async function countSwaps(redis: Redis): Promise<string | undefined> {
+  return (await readInfo(redis, 'commandstats')).get('cmdstat_swapdb')?.split(',')[0];
 }
 
 /** @returns what to put back; undefined where the store does not notify, and may not be told to */

@@ -84,7 +84,7 @@ describeWithEachStore('a switch whose target replicates', (command) => {
 
   test('it takes the place of the source behind the decision, and a rollback goes the other way', async () => {
     const writing = write();
-    const after = await stores.step(begin());
+    const after = await stores.attempt(begin());
     expect(after.switches).toMatchObject([{ outcome: 'commit' }]);
     expect(after.switches?.[0]?.hook).toMatchObject([
       { part: 'prepare', side: 'target' },
@@ -114,7 +114,7 @@ describeWithEachStore('a switch whose target replicates', (command) => {
         await target.set('planted', '1');
       }
     };
-    const aborted = await stores.step(begin());
+    const aborted = await stores.attempt(begin());
     expect(aborted.switches).toMatchObject([{ outcome: 'abort' }]);
     expect(aborted.switches?.[0]?.hook?.find(({ part }) => part === 'verify')?.problem).toMatch(
       /^both stores must hold the same, got 6\d\d and 6\d\d keys in db0/,
@@ -131,7 +131,7 @@ describeWithEachStore('a switch whose target replicates', (command) => {
     const rule = 'the store of the target must be a primary without keys, or replicate that of the source';
     await target.multi().select(5).set('own', 'of the target').select(0).exec();
     await expect(preflight(begin(), stores.cloud.ports, stores.cloud.nowMs)).rejects.toThrow(`${rule}, got 1 keys`);
-    const failed = await stores.step(begin({ attempts: 1 }));
+    const failed = await stores.attempt(begin({ attempts: 1 }));
     expect(failed.failure?.message).toContain(rule);
     expect(await source.exists('drainshift:copy')).toBe(0);
     expect(await role(target)).toBe('master');
@@ -152,7 +152,7 @@ describeWithEachStore('a switch whose target replicates', (command) => {
     };
     const run = begin({ attempts: 1 });
     // Looked at for as long as a link may take.
-    const failed = await stores.step(run);
+    const failed = await stores.attempt(run);
     expect(failed.failure?.message).toContain('it logs in by its settings masteruser and masterauth');
     await until('an empty primary', async () => (await role(target)) === 'master' && (await count(target)) === 0);
   });
@@ -175,7 +175,7 @@ describeWithEachStore('a switch whose target replicates', (command) => {
   test('where the user may not pause writes, the failover carries along what is written meanwhile', async () => {
     await source.call('ACL', 'SETUSER', 'steps', '-client|pause');
     const writing = write();
-    const after = await stores.step(begin());
+    const after = await stores.attempt(begin());
     expect(after.switches).toMatchObject([{ outcome: 'commit' }]);
     expect([await role(source), await role(target)]).toEqual(['slave', 'master']);
     await writing.end();
@@ -184,7 +184,7 @@ describeWithEachStore('a switch whose target replicates', (command) => {
 
   test('a target that was a replica before is one behind an abort', async () => {
     await target.replicaof('127.0.0.1', stores.servers.source.port);
-    const aborted = await stores.step(begin({ dryRun: true }));
+    const aborted = await stores.attempt(begin({ dryRun: true }));
     expect(aborted.switches).toMatchObject([{ outcome: 'abort' }]);
     expect(await role(target)).toBe('slave');
     expect(await source.set('still', 'writes')).toBe('OK');
@@ -196,7 +196,7 @@ describeWithEachStore('a switch whose target replicates', (command) => {
     const writing = write();
     stores.before = (_, call) =>
       call === 'failOver' || call === 'promote' ? Promise.reject(new Error('no network')) : Promise.resolve();
-    const stuck = await stores.step(begin());
+    const stuck = await stores.attempt(begin());
     expect(stuck.switches).toMatchObject([{ outcome: 'commit', frozen: 'target' }]);
     stores.before = () => Promise.resolve();
     const after = await stores.step(stuck);
@@ -208,7 +208,7 @@ describeWithEachStore('a switch whose target replicates', (command) => {
 
   test.each(['source', 'target'] as const)('a %s that dies before it is copied rolls back', async (dies) => {
     stores.before = (_, call) => (call === 'replicate' ? stores.servers[dies].stop() : Promise.resolve());
-    const failed = await stores.step(begin({ attempts: 1 }));
+    const failed = await stores.attempt(begin({ attempts: 1 }));
     expect(failed).toMatchObject({ verdict: 'rollBack' });
     if (dies === 'target') expect(await source.set('still', 'writes')).toBe('OK');
   });
@@ -237,7 +237,8 @@ describeWithEachStore('a switch whose target replicates', (command) => {
       isDead = true;
       await stores.servers[dies].stop();
     };
-    const after = await stores.step(begin({ attempts: 1 }));
+    const state = { ...stores.state({ method: 'replicate' }), timeoutMs: { ...timeoutMs, thaw: 1_000 } };
+    const after = await stores.attempt(begin({ attempts: 1, state }));
     expect(after.switches).toMatchObject([{ outcome }]);
     const alive = dies === 'source' ? target : source;
     // Its writes would wait for the rest of the pause.
@@ -278,7 +279,7 @@ describeWithEachStore('a replica over TLS, with the commands of the docs alone',
       await each.call('ACL', 'SETUSER', 'default', 'resetpass', '>of nothing here');
     }
     await fill(source);
-    const after = await stores.step(stores.begin({ state: stores.state({ method: 'replicate' }) }));
+    const after = await stores.attempt(stores.begin({ state: stores.state({ method: 'replicate' }) }));
     expect(after.switches).toMatchObject([{ outcome: 'commit' }]);
     expect([await role(source), await role(target)]).toEqual(['slave', 'master']);
     const run = await confirm(after, cloud.ports, cloud.nowMs);

@@ -29,7 +29,7 @@ describeWithEachStore('a switch that takes stores along', (command) => {
         await source.multi().set('cart:7', 'changed').del('cart:8').rename('list', 'renamed').set('new', '1').exec();
     };
     const run = stores.begin();
-    const after = await stores.step(run);
+    const after = await stores.attempt(run);
     expect(after.switches).toMatchObject([{ outcome: 'commit' }]);
     expect(after.switches?.[0]?.hook).toMatchObject([
       { part: 'prepare', side: 'target', keys: 607 },
@@ -59,7 +59,7 @@ describeWithEachStore('a switch that takes stores along', (command) => {
       isPlanted = true;
       await target.set('cart:7', 'planted');
     };
-    const aborted = await stores.step(stores.begin());
+    const aborted = await stores.attempt(stores.begin());
     expect(aborted.switches).toMatchObject([{ outcome: 'abort' }]);
     expect(aborted.switches?.[0]?.hook?.find(({ part }) => part === 'verify')?.problem).toBe(
       "both sides must hold the same, got 1 that differ: 'cart:7' differs",
@@ -80,7 +80,7 @@ describeWithEachStore('a switch that takes stores along', (command) => {
     });
     expect(await target.keys('*')).toEqual(['own']);
     // Keys beside those of the pattern are no matter.
-    const after = await stores.step(stores.begin({ state: stores.state({ keys: 'cart:*' }) }));
+    const after = await stores.attempt(stores.begin({ state: stores.state({ keys: 'cart:*' }) }));
     expect(after.switches).toMatchObject([{ outcome: 'commit', hook: [{ keys: 600 }, {}, {}, { keys: 600 }, {}] }]);
     expect(await target.get('own')).toBe('of the target');
     expect(await target.dbsize()).toBe(601);
@@ -88,18 +88,33 @@ describeWithEachStore('a switch that takes stores along', (command) => {
 
   test('a source that was emptied as a whole in the hold is no state to switch with', async () => {
     stores.before = async (side, call) => (side === 'source' && call === 'freeze' ? source.flushall() : undefined);
-    const aborted = await stores.step(stores.begin());
+    const aborted = await stores.attempt(stores.begin());
     expect(aborted.switches).toMatchObject([
       { outcome: 'abort', why: expect.stringContaining('607 that differ') as string },
     ]);
     expect(await target.dbsize()).toBe(0);
   });
 
+  test('a database that was swapped for another one behind the comparison is none to switch with', async () => {
+    // The same keys: none is missing, and no event names one.
+    await source.multi().select(1).exec();
+    await fill(source);
+    await source.multi().set('cart:7', 'of another database').select(0).exec();
+    stores.before = async (side, call) =>
+      side === 'source' && call === 'freeze' ? source.call('SWAPDB', '0', '1') : undefined;
+    const aborted = await stores.attempt(stores.begin());
+    expect(aborted.switches).toMatchObject([
+      { outcome: 'abort', why: expect.stringContaining('got databases that were swapped (SWAPDB)') as string },
+    ]);
+    expect(await target.dbsize()).toBe(0);
+    expect(await source.config('GET', 'notify-keyspace-events')).toEqual(['notify-keyspace-events', '']);
+  });
+
   test.each(['source', 'target'] as const)(
     'a %s store that dies in the hold aborts, and the source goes on',
     async (dies) => {
       stores.before = async (_, call) => (call === 'count' ? stores.servers[dies].stop() : undefined);
-      const aborted = await stores.step(stores.begin());
+      const aborted = await stores.attempt(stores.begin());
       expect(aborted.switches).toMatchObject([{ outcome: 'abort' }]);
       // What could not be taken back is named.
       expect(aborted.switches?.[0]?.left).toBe(dies === 'target' ? 'target' : undefined);
@@ -125,7 +140,7 @@ describeWithEachStore('a switch that takes stores along', (command) => {
   });
 
   test('a rollback takes what was written at the target back along', async () => {
-    const run = await confirm(await stores.step(stores.begin()), cloud.ports, cloud.nowMs);
+    const run = await confirm(await stores.attempt(stores.begin()), cloud.ports, cloud.nowMs);
     await target.multi().set('cart:0', 'changed at the target').del('cart:1').exec();
     cloud.smoke.target = 502;
     const restored = await stores.back(await bake(run, cloud.ports, cloud.nowMs));
@@ -136,7 +151,7 @@ describeWithEachStore('a switch that takes stores along', (command) => {
   });
 
   test('where that is aborted, the record says that the source has keys of both sides', async () => {
-    const run = await confirm(await stores.step(stores.begin()), cloud.ports, cloud.nowMs);
+    const run = await confirm(await stores.attempt(stores.begin()), cloud.ports, cloud.nowMs);
     await target.set('cart:0', 'changed at the target');
     stores.before = async (side, call) => {
       const { switching } = cloud.switches.regime ?? {};
@@ -163,7 +178,7 @@ describeWithEachStore('a switch that takes stores along', (command) => {
       // A job that writes past the proxies: it does not wait, and goes along as it is before the comparison.
       if (side === 'target' && call === 'restore') written = await source.set('cart:9', 'by a job');
     };
-    const after = await stores.step(stores.begin());
+    const after = await stores.attempt(stores.begin());
     expect(after.switches).toMatchObject([{ outcome: 'commit', hook: [{}, { part: 'freeze' }, {}, {}, {}] }]);
     expect(after.switches?.[0]?.hook?.[1]).not.toHaveProperty('problem');
     expect(written).toBe('OK');
@@ -171,7 +186,7 @@ describeWithEachStore('a switch that takes stores along', (command) => {
   });
 
   test('a call that was late writes nothing to a store that serves', async () => {
-    const after = await stores.step(stores.begin());
+    const after = await stores.attempt(stores.begin());
     expect(after.switches).toMatchObject([{ outcome: 'commit' }]);
     const place = { ...after.plan.switch!.state!.valkey!.target, secretArn: undefined };
     const again = await keyStoresPort(() => Promise.reject(new Error('none'))).open(place, 5_000);
@@ -191,7 +206,7 @@ describeWithEachStore('stores over TLS whose user has the commands of the docs a
     const stores = await TwoStores.start(command, { tls, rules: listDocumentedRules() });
     const { cloud, source, target } = stores;
     await fill(source);
-    const after = await stores.step(stores.begin());
+    const after = await stores.attempt(stores.begin());
     expect(after.switches).toMatchObject([{ outcome: 'commit' }]);
     expect(after.switches?.[0]?.hook).toMatchObject([
       { part: 'prepare', keys: 607 },

@@ -21,6 +21,8 @@ interface StoresOptions {
   readonly tls?: TlsFiles;
 }
 
+const MAX_CALLS = 10;
+
 /** A store for each side, as real servers, and a cutover between them. */
 export class TwoStores {
   readonly cloud = new SwitchCloud();
@@ -82,6 +84,14 @@ export class TwoStores {
 
   step(run: CutoverRun): Promise<CutoverRun> {
     return switchStep(run, this.cloud.ports, this.cloud.nowMs);
+  }
+
+  /** Until there was an attempt, or there is none: a copy that took its time leaves the attempt to the next call. */
+  async attempt(run: CutoverRun): Promise<CutoverRun> {
+    let next = await this.step(run);
+    for (let calls = 0; next.verdict === 'wait' && !next.switches && calls < MAX_CALLS; calls += 1)
+      next = await this.step(next);
+    return next;
   }
 
   back(run: CutoverRun): Promise<CutoverRun> {
