@@ -2,11 +2,11 @@ import { findDirection } from '../../core/plan/direction';
 import type { CutoverRun } from '../../core/cutover/run';
 import type { StatePlan, ValkeyPlan } from '../../core/plan/state-plan';
 import type { StatePreparation } from '../../core/state/preparation';
-import { ServerState, countKeys, findListed } from '../../core/state/replication';
+import { ServerState, findListed } from '../../core/state/replication';
 import type { Ports } from '../contract/ports';
 import { settle } from '../contract/settle';
 import type { Prepared } from './prepared';
-import { Servers, claimReplica, findUnready, openServers } from './replicas';
+import { Servers, claimReplica, countReplicated, findUnready, openServers } from './replicas';
 
 interface Asked {
   readonly run: CutoverRun;
@@ -99,7 +99,7 @@ function note(before: StatePreparation, next: ServerState, nowMs: number, why?: 
 
 /** One that clients can write to would not hold the same. */
 function findReady(preparation: StatePreparation, next: ServerState): Prepared {
-  if (next.isReadOnly) return { kind: 'ready', preparation: { ...preparation, keys: countKeys(next) } };
+  if (next.isReadOnly) return { kind: 'ready', preparation: { ...preparation, keys: countReplicated(next) } };
   const why = `the store of the ${preparation.to} must have 'replica-read-only yes', got no`;
   return { kind: 'failed', preparation: { ...preparation, isReady: false }, why };
 }

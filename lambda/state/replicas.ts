@@ -74,6 +74,11 @@ const formatMark = ({ to, mode, attempt, execution }: Mark) => `replicate:${to}:
 
 export const buildGuard = (text: string | undefined): Guard => ({ key: MARKER, text });
 
+/** What both hold, without the mark. */
+export function countReplicated(state: ServerState): number {
+  return Math.max(0, countKeys(state) - 1);
+}
+
 /** @returns the guard of a promotion; undefined where the store has the mark of the other way */
 export async function findPromotionGuard(store: StoreServer, to: Side): Promise<Guard | undefined> {
   const text = await store.readText(MARKER);

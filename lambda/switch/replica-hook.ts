@@ -1,13 +1,13 @@
 import type { StatePlan, ValkeyPlan } from '../../core/plan/state-plan';
 import { describeDifferences } from '../../core/state/differences';
-import { ServerState, compareCounts, countKeys, findLag, findReplica } from '../../core/state/replication';
+import { ServerState, compareCounts, findLag, findReplica } from '../../core/state/replication';
 import type { HookCallRecord } from '../../core/switch/hook';
 import type { Side } from '../../core/traffic/weights';
 import { settle, settleWithin } from '../contract/settle';
 import type { StoreServer } from '../contract/store-ports';
 import type { Carried } from '../state/carrier';
 import { compareSample } from '../state/replica-sample';
-import { Servers, discardReplica, findUnready, openEach, openServers } from '../state/replicas';
+import { Servers, countReplicated, discardReplica, findUnready, openEach, openServers } from '../state/replicas';
 import { StorePromotion } from '../state/store-promotion';
 import type { StoreHookMeans } from './store-hook';
 import type { HookContext, SwitchHook, Way } from './switch-hook';
@@ -130,7 +130,7 @@ export class ReplicaHook implements SwitchHook {
     for (;;) {
       const [left, next] = await readBoth(servers);
       const problem = findLag(left, next, left.offset) ?? compareCounts(left, next);
-      if (problem === undefined) return { keys: countKeys(next) };
+      if (problem === undefined) return { keys: countReplicated(next) };
       // Where writes could not be kept away, one may have been between the two.
       if (isLate()) return { problem: `both stores must hold the same, got ${problem}` };
       await this.means.pause(LOOK_MS);
