@@ -21,6 +21,7 @@ export interface State {
 interface RoomsOptions {
   /** Or the path of a socket. */
   readonly url: string;
+  readonly password?: string;
   readonly server: string;
   readonly keptSeconds: number;
 }
@@ -65,7 +66,7 @@ export class Rooms {
 
   constructor(options: RoomsOptions) {
     this.#options = options;
-    const settings = { lazyConnect: true, maxRetriesPerRequest: 3 };
+    const settings = { password: options.password, lazyConnect: true, maxRetriesPerRequest: 3 };
     this.#store = new Redis(options.url, settings) as Redis & Commands;
     this.#listener = this.#store.duplicate();
     this.#store.defineCommand('publishOnce', { numberOfKeys: 2, lua: PUBLISH_ONCE });

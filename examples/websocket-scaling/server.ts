@@ -1,13 +1,13 @@
 // One replica of a chat: node server.ts. Any number of them serve the same rooms, with a Valkey between them.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { hostname } from 'node:os';
+import { hostname, networkInterfaces } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import { Rooms, type Entry } from './rooms.ts';
 import { watchTarget } from './target-health.ts';
 
 const { HOST = '0.0.0.0', PORT = '8000', SERVER_NAME, VALKEY_URL = 'redis://127.0.0.1:6379' } = process.env;
-const { TARGET_GROUP_ARN } = process.env;
+const { TARGET_GROUP_ARN, VALKEY_PASSWORD } = process.env;
 /** Over so long the clients of a replica that goes are told to connect again: not all at once. */
 const LEAVE_MS = Number(process.env.LEAVE_MS ?? 1000);
 const SERVER = SERVER_NAME ?? (HOST === '0.0.0.0' ? hostname() : HOST);
@@ -25,7 +25,7 @@ interface Client {
   last?: string;
 }
 
-const rooms = new Rooms({ url: VALKEY_URL, server: SERVER, keptSeconds: KEPT_SECONDS });
+const rooms = new Rooms({ url: VALKEY_URL, password: VALKEY_PASSWORD, server: SERVER, keptSeconds: KEPT_SECONDS });
 const clients = new Map<string, Client>();
 let isLeaving = false;
 
@@ -36,10 +36,33 @@ const server = createServer((request, response) => {
   });
 });
 const webSockets = new WebSocketServer({ noServer: true, maxPayload: 64 * 1024 });
+webSockets.on('headers', (lines, request) =>
+  lines.push(...replicaCookie(request).map((value) => `Set-Cookie: ${value}`)),
+);
 
-async function respond({ url = '/' }: IncomingMessage, response: ServerResponse): Promise<void> {
+let used = { atMs: performance.now(), us: 0 };
+
+/** In percent of one core, since it was asked before. */
+function readCpu(): number {
+  const { user, system } = process.cpuUsage();
+  const now = { atMs: performance.now(), us: user + system };
+  const percent = (now.us - used.us) / 10 / (now.atMs - used.atMs);
+  used = now;
+  return Math.round(percent * 10) / 10;
+}
+
+/** For load balancers that keep a client with its replica by a cookie of the application. */
+function replicaCookie({ headers }: IncomingMessage): string[] {
+  if (/(^|; *)Replica=/.test(headers.cookie ?? '')) return [];
+  const isSecure = headers['x-forwarded-proto'] === 'https';
+  return [`Replica=${SERVER}; Path=/; HttpOnly; SameSite=Lax${isSecure ? '; Secure' : ''}`];
+}
+
+async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { url = '/' } = request;
   const json = (status: number, body: unknown) => {
-    response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' });
+    const headers = { 'content-type': 'application/json', 'cache-control': 'no-store' };
+    response.writeHead(status, { ...headers, 'set-cookie': replicaCookie(request) });
     response.end(JSON.stringify(body));
   };
   const path = url.split('?')[0];
@@ -53,6 +76,7 @@ async function respond({ url = '/' }: IncomingMessage, response: ServerResponse)
     connections: clients.size,
     redis_connected: isConnected,
     memory_usage: process.memoryUsage().rss,
+    cpu_usage: readCpu(),
   });
 }
 
@@ -80,8 +104,9 @@ function accept({ id, room, socket }: Pick<Client, 'id' | 'room' | 'socket'>, la
   socket.on('close', (code) => {
     if (clients.get(id) === client) clients.delete(id);
     rooms.leave(room, client);
-    // Who says goodbye is forgotten. Others come back, here or to another replica, and go on where they were.
-    run(client, () => rooms.forget(id, code === 1000 || code === 1001));
+    // Who says goodbye is forgotten. Others come back, here or to another replica, and go on where they were: a proxy that
+    // asks its clients to connect again says 1001 to a replica, as a page does that is left.
+    run(client, () => rooms.forget(id, code === 1000));
   });
   // It came while the others were told to go.
   if (isLeaving) socket.close(SERVICE_RESTART);
@@ -162,12 +187,18 @@ async function stop(): Promise<void> {
   process.exit(0);
 }
 
+/** By which a load balancer may know this task. */
+function listAddresses(): string[] {
+  if (HOST !== '0.0.0.0') return [HOST];
+  return Object.values(networkInterfaces()).flatMap((each = []) => each.map(({ address }) => address));
+}
+
 process.on('SIGTERM', () => void stop());
 process.on('SIGINT', () => void stop());
 setInterval(() => void rooms.renew([...clients.values()]).catch(console.error), (KEPT_SECONDS * 1000) / 3).unref();
 // ECS says nothing before SIGTERM, and the load balancer cuts WebSockets by then: it is asked.
 if (TARGET_GROUP_ARN !== undefined) {
-  watchTarget({ targetGroupArn: TARGET_GROUP_ARN, id: HOST, onDraining: () => void leave() });
+  watchTarget({ targetGroupArn: TARGET_GROUP_ARN, ids: listAddresses(), onDraining: () => void leave() });
 }
 await rooms.start();
 server.listen(Number(PORT), HOST, () => {

@@ -6,19 +6,19 @@ const EVERY_MS = 1000;
 
 interface Watch {
   readonly targetGroupArn: string;
-  /** The address of this task. */
-  readonly id: string;
+  /** The addresses of this task. */
+  readonly ids: readonly string[];
   readonly onDraining: () => void;
 }
 
 /** Needs the right `elasticloadbalancing:DescribeTargetHealth`. */
-export function watchTarget({ targetGroupArn, id, onDraining }: Watch): void {
+export function watchTarget({ targetGroupArn, ids, onDraining }: Watch): void {
   const client = new ElasticLoadBalancingV2Client({});
   const look = async (): Promise<void> => {
     const command = new DescribeTargetHealthCommand({ TargetGroupArn: targetGroupArn });
     const { TargetHealthDescriptions: targets = [] } = await client.send(command);
     const isDraining = targets.some(
-      ({ Target, TargetHealth }) => Target?.Id === id && TargetHealth?.State === 'draining',
+      ({ Target, TargetHealth }) => ids.includes(Target?.Id ?? '') && TargetHealth?.State === 'draining',
     );
     if (isDraining) onDraining();
   };

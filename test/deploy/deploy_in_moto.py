@@ -52,6 +52,7 @@ STUBBED = {
     "AWS::CodeBuild::Project",
     "AWS::CodePipeline::Pipeline",
     "AWS::ElastiCache::ServerlessCache",
+    "AWS::ElastiCache::SubnetGroup",
     "AWS::ElastiCache::User",
     "AWS::ElastiCache::UserGroup",
     "AWS::Lambda::EventInvokeConfig",

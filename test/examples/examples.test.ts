@@ -13,6 +13,11 @@ const SUBJECTS: Record<string, Record<string, number>> = {
   'search-migration': { 'AWS::ECS::Service': 2, 'AWS::StepFunctions::StateMachine': 1 },
   'single-writer': { 'AWS::ECS::Service': 2, 'AWS::StepFunctions::StateMachine': 1 },
   'sticky-sessions': { 'AWS::ECS::Service': 2, 'AWS::StepFunctions::StateMachine': 1 },
+  'websocket-scaling': {
+    'AWS::ElastiCache::ReplicationGroup': 1,
+    'AWS::ECS::Service': 3,
+    'AWS::ApplicationAutoScaling::ScalingPolicy': 9,
+  },
   'websocket-valkey': { 'AWS::ElastiCache::ServerlessCache': 1, 'AWS::ECS::Service': 3 },
   pipeline: { 'AWS::CodePipeline::Pipeline': 1, 'AWS::StepFunctions::StateMachine': 2 },
 };
@@ -97,7 +102,7 @@ test('the rules are asked: a careless app breaks both kinds', () => {
 
 test('every example is here', () => {
   // Those are applications, and no apps of the CDK.
-  const applications = ['own-traffic', 'resumable-websocket', 'websocket-scaling'];
+  const applications = ['own-traffic', 'resumable-websocket'];
   expect(readdirSync(EXAMPLES).sort()).toEqual([...Object.keys(SUBJECTS), ...applications].sort());
 });
 
@@ -113,7 +118,9 @@ describe.each(Object.keys(SUBJECTS))('%s', (example) => {
 
   test('imports packages alone', () => {
     const app = readFileSync(join(folder, 'app.js'), 'utf8');
-    for (const [, name = ''] of app.matchAll(/require\('([^']+)'\)/g)) {
+    const names = [...app.matchAll(/(?:require\(| from )'([^']+)'/g)];
+    expect(names).not.toEqual([]);
+    for (const [, name = ''] of names) {
       expect(name).toMatch(/^(aws-cdk-lib(\/[\w-]+)?|constructs|drainshift)$/);
     }
   });

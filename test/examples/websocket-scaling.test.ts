@@ -1,11 +1,13 @@
-import { ChildProcess, spawn } from 'node:child_process';
+import { ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
 import { WebSocket } from 'ws';
 import { stopAll, later, until } from '../proxy/support/world';
 import { firstLine } from '../support/first-line';
 import { hasRedisServer, startRedisServer } from '../support/redis-server';
-import { ROOT } from './support/installed';
+import { FREE_PORTS } from '../rehearsal/command';
+import { install, link, pack, remove, ROOT, synthesize } from './support/installed';
 
 const EXAMPLE = join(ROOT, 'examples/websocket-scaling');
 const withStore = hasRedisServer('test/examples/websocket-scaling') ? test : test.skip;
@@ -74,7 +76,10 @@ withStore(
       { type: 'welcome', server: 'one', messages: 0 },
       { type: 'welcome', server: 'two', messages: 0 },
     ]);
-    expect(await health(one)).toMatchObject({ code: 200, status: 'healthy', connections: 1, redis_connected: true });
+    expect(await health(one)).toEqual({
+      ...{ code: 200, status: 'healthy', server: 'one', connections: 1, redis_connected: true },
+      ...{ memory_usage: expect.any(Number) as number, cpu_usage: expect.any(Number) as number },
+    });
 
     say(ann, 1);
     say(ben, 1);
@@ -104,6 +109,12 @@ withStore(
     again.socket.close(1000);
     await until(async () => (await listIds(two)).length === 1);
     expect((await connect(two, 'ann')).heard[0]).toMatchObject({ messages: 0 });
+
+    // What a proxy says to a replica whose clients it asks to connect again.
+    ben.socket.close(1001);
+    await until(async () => (await listIds(two)).length === 1);
+    const back = await connect(two, 'ben');
+    expect(back.heard[0]).toMatchObject({ last_message_id: 2, messages: 2 });
   },
 );
 
@@ -118,4 +129,46 @@ withStore('what is no message ends the connection, and what is no client gets no
   const socket = new WebSocket(`ws://${replica.url}/ws?client_id=a%20b`);
   const [error] = (await once(socket, 'error')) as [Error];
   expect(error.message).toMatch(/400/);
+});
+
+test('its types are right, and Node.js can strip them', () => {
+  const tsc = join(ROOT, 'node_modules/typescript-7/bin/tsc');
+  const { status, stdout } = spawnSync(process.execPath, [tsc, '-p', EXAMPLE], { encoding: 'utf8' });
+  expect([status, stdout]).toEqual([0, '']);
+});
+
+/** The plan of the example, with stages that are as short as a verdict allows. */
+const SHORT = {
+  stages: [
+    { weights: { source: 50, target: 50 }, bakeSeconds: 90 },
+    { weights: { source: 0, target: 100 }, bakeSeconds: 30 },
+  ],
+  smoke: [{ path: '/health', expectedStatus: 200 }],
+};
+const SHORTENED = ['--plan', 'plan.json', '--speed', '60', '--traffic', '0.5'];
+
+withStore('a cutover moves everybody to the target, and what they say on the way is heard once', async () => {
+  const tarball = pack();
+  const folder = install(tarball, EXAMPLE);
+  later(() => remove(folder, dirname(tarball.path)));
+  link(folder, '@aws-sdk/client-elastic-load-balancing-v2');
+  // As npm does for the scripts of a package.
+  mkdirSync(join(folder, 'bin'));
+  symlinkSync(join(folder, 'node_modules/drainshift/dist/bin/drainshift.js'), join(folder, 'bin/drainshift'));
+  chmodSync(join(folder, 'bin/drainshift'), 0o755);
+  expect(synthesize(folder)).toMatchObject({ status: 0 });
+  writeFileSync(join(folder, 'plan.json'), JSON.stringify(SHORT));
+  const path = [join(folder, 'bin'), dirname(process.execPath), process.env.PATH].join(delimiter);
+  const child = spawn(process.execPath, ['rehearse.js', ...SHORTENED, ...FREE_PORTS, '--map-port', '80=0'], {
+    ...{ cwd: folder, env: { ...process.env, PATH: path }, stdio: ['ignore', 'pipe', 'pipe'] },
+  });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes: Buffer) => (said += bytes.toString()));
+  const [code] = (await once(child, 'close')) as [number];
+  if (code !== 0) throw new Error(said);
+  expect(said).toMatch(/a chat: source [\d,]+ right; target [\d,]+ right/);
+  const [, people, heard] =
+    /12 people in 3 rooms said (\d+) and heard (\d+) messages; 0 lost, 0 doubled/.exec(said) ?? [];
+  expect([Number(people) > 0, Number(heard)]).toEqual([true, 4 * Number(people)]);
+  expect(said).toContain('12 of them came from the source to the target, closed with 1012\n');
 });

@@ -191,7 +191,7 @@ function buildRotations(resources: Resources): Map<string, string> {
 
 /** Of several migrations, the load balancer of the chosen one: the others' would want the same ports. */
 function ownElb(resources: Resources, { loadBalancerArn }: CutoverConfig): ElbModel {
-  const model = buildElb(resources);
+  const model = buildElb(resources, loadBalancerArn);
   if (resources.stack.migration === undefined) return model;
   for (const { arn } of [...model.listeners.values()].filter((each) => each.loadBalancerArn !== loadBalancerArn)) {
     for (const rule of model.listRules(arn)) model.rules.delete(rule.arn);

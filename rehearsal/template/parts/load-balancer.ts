@@ -21,9 +21,10 @@ const ELB = 'AWS::ElasticLoadBalancingV2';
 /**
  * The load balancers, listeners, rules and target groups of a template.
  *
+ * @param balancerArn of the cutover: a target group of another one is of a service that is not run here, and may have any attributes
  * @throws UsageError for what the service would reject at deployment, or what cannot be rehearsed
  */
-export function buildElb(resources: Resources): ElbModel {
+export function buildElb(resources: Resources, balancerArn?: string): ElbModel {
   const model = new ElbModel();
   const isOurs = ({ properties }: Ready) => !isOfNetworkFront(properties);
   for (const { identity, properties } of resources.ofType(`${ELB}::LoadBalancer`).filter(isOurs)) {
@@ -52,6 +53,9 @@ export function buildElb(resources: Resources): ElbModel {
   }
   for (const { identity, properties } of resources.ofType(`${ELB}::ListenerRule`))
     model.rules.set(identity.ref, findRule(identity.ref, properties));
+  for (const group of model.targetGroups.values()) {
+    if (!isOfAnother(model, group, balancerArn)) checkAttributes(group);
+  }
   for (const rule of model.rules.values()) {
     try {
       checkActions(model, rule.actions);
@@ -74,6 +78,15 @@ function isOfNetworkFront(properties: Properties): boolean {
   );
 }
 
+function isOfAnother(model: ElbModel, { arn }: TargetGroup, balancerArn: string | undefined): boolean {
+  if (balancerArn === undefined) return false;
+  const rules = [...model.rules.values()].filter(({ actions }) =>
+    actions.some((action) => action.type === 'forward' && action.forward.targetGroups.some((each) => each.arn === arn)),
+  );
+  const owners = rules.map(({ listenerArn }) => model.listeners.get(listenerArn)?.loadBalancerArn ?? balancerArn);
+  return owners.length > 0 && !owners.includes(balancerArn);
+}
+
 function targetGroup(arn: string, name: string, properties: Properties): TargetGroup {
   const protocol = properties.string('Protocol', 'HTTP') === 'HTTPS' ? 'HTTPS' : 'HTTP';
   const type = properties.string('TargetType', 'instance');
@@ -85,7 +98,6 @@ function targetGroup(arn: string, name: string, properties: Properties): TargetG
     );
   }
   const attributes = properties.pairs('TargetGroupAttributes');
-  checkAttributes(name, attributes);
   return {
     arn,
     name,
@@ -101,7 +113,7 @@ function targetGroup(arn: string, name: string, properties: Properties): TargetG
 }
 
 /** What the load balancer here does not do would be rehearsed wrongly. */
-function checkAttributes(name: string, attributes: ReadonlyMap<string, string>): void {
+function checkAttributes({ name, attributes }: TargetGroup): void {
   const must = (key: string, rule: string, holds: (value: string) => boolean) => {
     const value = attributes.get(key);
     if (value === undefined || holds(value)) return;

@@ -113,6 +113,14 @@ test.each<[string, Record<string, string>, string]>([
   );
 });
 
+test('what another load balancer of the template leads to may have any attributes', () => {
+  const resources = { ...listener([forward([1])]), Group0: group({ 'slow_start.duration_seconds': '30' }) };
+  const read = (balancer: string) => buildElb(new Resources(findStack(resources)), balancer);
+  const [{ loadBalancerArn } = { loadBalancerArn: '' }] = read('arn:of:another').listeners.values();
+  expect(loadBalancerArn).not.toBe('');
+  expect(() => read(loadBalancerArn)).toThrow(/must be 0 to be rehearsed/);
+});
+
 test('reads what targets speak, and rejects gRPC, in which there is no traffic here', () => {
   const { Type, Properties } = group();
   const speaking = (ProtocolVersion: string) =>
