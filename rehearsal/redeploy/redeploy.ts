@@ -107,7 +107,12 @@ class Update {
   private async move(move: Move, resources: Resources): Promise<Moved | undefined> {
     const { type, to } = move;
     const elbMove = own(ELB_MOVES, type);
-    if (elbMove) return elbMove({ ...move, live: this.before.elb, wanted: buildElb(resources, this.before.config.loadBalancerArn) });
+    if (elbMove)
+      return elbMove({
+        ...move,
+        live: this.before.elb,
+        wanted: buildElb(resources, this.before.config.loadBalancerArn),
+      });
     if (isRun(type)) return this.moveCustomResource(move);
     if (type.startsWith('AWS::IAM::')) {
       if (to) this.deployed.putRights(buildRights(resources));

@@ -147,7 +147,7 @@ const SHORT = {
 };
 const SHORTENED = ['--plan', 'plan.json', '--speed', '60', '--traffic', '0.5'];
 
-withStore('a cutover moves everybody to the target, and what they say on the way is heard once', async () => {
+withStore('a cutover moves all people to the target, and what they say on the way is heard once', async () => {
   const tarball = pack();
   const folder = install(tarball, EXAMPLE);
   later(() => remove(folder, dirname(tarball.path)));

@@ -43,6 +43,11 @@ export class BackOff {
     return this.reasons.size > 0;
   }
 
+  /** Whether connections have failed, and that of now has brought nothing yet. */
+  get isFailing(): boolean {
+    return this.hasFailed && this.state !== 'served';
+  }
+
   /** Changes when a row of failures ends. */
   get rowOfFailures(): number {
     return this.row;

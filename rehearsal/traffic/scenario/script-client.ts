@@ -36,7 +36,8 @@ export class ScriptClient extends LongLivedClient {
   private endedMs: number | undefined;
   /** Whether this end has begun to close the connection. */
   private isClosing = false;
-  private state: 'running' | 'served' | 'givenUp' = 'running';
+  /** `cut`: given up, and what it lost is counted already. */
+  private state: 'running' | 'served' | 'givenUp' | 'cut' = 'running';
 
   constructor(
     private readonly endpoint: Endpoint,
@@ -220,6 +221,7 @@ export class ScriptClient extends LongLivedClient {
     for (;;) {
       const message = this.inbox.shift();
       if (message !== undefined) return { message };
+      if (this.state === 'cut') return 'closed';
       if (this.state === 'givenUp' || late.aborted) return 'late';
       if (socket.readyState === WebSocket.CLOSED) return 'closed';
       await new Promise<void>((resolve) => {
@@ -247,7 +249,7 @@ export class ScriptClient extends LongLivedClient {
       if (!this.isClosing) websocket.closedByServer += 1;
       const fruitless = this.backOff.endInOrder();
       if (fruitless >= MAX_FRUITLESS && !this.backOff.hasFailed) this.missMessage(code);
-    } else if (wasOpen || this.state !== 'givenUp') {
+    } else if (this.state !== 'cut' && (wasOpen || this.state !== 'givenUp')) {
       // A handshake that is cut short because the client is given up is not another loss.
       const expected = wasOpen ? 'a Close frame at the end' : '101, a WebSocket';
       this.drop({ expected, got: error ?? `${status ?? `code ${code}`}` });
@@ -270,10 +272,11 @@ export class ScriptClient extends LongLivedClient {
     if (this.state !== 'running') return;
     this.state = 'givenUp';
     this.endPause();
+    // Who got nothing but failures until now is counted already, also where the next one has not come yet.
+    if (this.backOff.isFailing) this.state = 'cut';
     // A message that is waited for has not come.
-    if (this.socket?.readyState === WebSocket.OPEN) return this.arrived();
-    // Who was rejected until now is counted already.
-    if (!this.backOff.hasFailed) this.drop({ expected: 'a WebSocket at the end', got: `none in ${afterMs} ms` });
+    else if (this.socket?.readyState === WebSocket.OPEN) return this.arrived();
+    else if (!this.backOff.hasFailed) this.drop({ expected: 'a WebSocket at the end', got: `none in ${afterMs} ms` });
     this.socket?.terminate();
   }
 }
