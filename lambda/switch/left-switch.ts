@@ -2,7 +2,7 @@ import { CutoverRun, note } from '../../core/cutover/run';
 import type { Ports } from '../contract/ports';
 import { settle } from '../contract/settle';
 import { switchOver } from './switch-over';
-import { findHook, switchPorts } from './switch-ports';
+import { findCopyLeft, findHook, switchPorts } from './switch-ports';
 
 /**
  * Ends the switch that another cutover has left undecided: it lost its lock, and no step of it may touch anything any more.
@@ -20,7 +20,8 @@ export async function endLeftSwitch(run: CutoverRun, ports: Ports): Promise<Cuto
   const { to, execution: of } = left.switching;
   const findStop = () => Promise.resolve(`'${execution}' holds the lock now`);
   const { moves } = plan.drain;
-  const asked = { to, execution: of, plan: plan.switch, findStop, moves, ...findHook(plan.switch, ports) };
+  const hook = findHook(plan.switch, ports, findCopyLeft(to, plan));
+  const asked = { to, execution: of, plan: plan.switch, findStop, moves, ...hook };
   const ended = await settle(() => switchOver(asked, switchPorts(ports)));
   const record = 'value' in ended ? ended.value : undefined;
   if (!record) return run;

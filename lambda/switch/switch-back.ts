@@ -10,7 +10,7 @@ import { prepareState } from '../state/prepare';
 import { findDeployments, withScalingSuspended } from '../shared/scaling';
 import { findProbe } from './switch-probe';
 import { discardState } from './discard-state';
-import { beginHook, endingHook, findCopied, findHook, noteSwitch, switchPorts } from './switch-ports';
+import { beginHook, endingHook, findCopied, findCopyLeft, findHook, noteSwitch, switchPorts } from './switch-ports';
 import { thawLeft } from './switch-thaw';
 import { switchOver } from './switch-over';
 
@@ -51,7 +51,7 @@ async function goBack(run: CutoverRun, plan: SwitchPlan, ports: Ports): Promise<
     // Ends it, one way or the other: it is ours to abort, and may have been committed.
     const stop = () => Promise.resolve<string | undefined>('the cutover rolls back');
     const { to } = regime.switching;
-    const hook = findHook(plan, ports);
+    const hook = findHook(plan, ports, findCopyLeft(to, run.plan));
     const record = await switchOver({ execution, plan, to, findStop: stop, moves, ...hook }, switchPorts(ports));
     if (!record) throw new Error(`the switch of epoch ${regime.epoch} is under way, and another's`);
     return goBack(noteSwitch(run, record, ports.now()), plan, ports);

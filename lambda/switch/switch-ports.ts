@@ -2,7 +2,10 @@ import { CutoverRun, note } from '../../core/cutover/run';
 import { findWeights } from '../../core/traffic/forward';
 import { oneLine } from '../../core/text/one-line';
 import type { SwitchRecord } from '../../core/switch/switch-record';
+import { findDirection } from '../../core/plan/direction';
+import type { Plan } from '../../core/plan/plan';
 import type { SwitchPlan } from '../../core/plan/switch-plan';
+import type { Side } from '../../core/traffic/weights';
 import { settleWithin } from '../contract/settle';
 import { timeLeftMs } from '../contract/time-left';
 import type { Ports } from '../contract/ports';
@@ -111,6 +114,14 @@ export function findCopied(execution: string, preparation: StatePreparation | un
     ...(resumed > 0 && { resumed }),
   };
   return { id: formatCopyId(execution, preparation), record, ...(cursor !== undefined && { cursor }) };
+}
+
+/** What an undecided switch that another call had begun took along, as far as the plan says it: a switch back that may lose writes takes nothing. */
+export function findCopyLeft(to: Side, plan: Plan): Copied | undefined {
+  const { state, pointOfNoReturn } = plan.switch ?? {};
+  // Processes that went on must be stopped again.
+  const isBackWithout = to === findDirection(plan).from && pointOfNoReturn === 'acceptLoss';
+  return isBackWithout && state?.checkpoint ? 'nothing' : undefined;
 }
 
 /** A reason may name many tasks, and the state of a cutover keeps every attempt. */

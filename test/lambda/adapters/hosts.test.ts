@@ -120,7 +120,7 @@ describe('at a service that', () => {
     ['what has succeeded', invocation('Success', '{"ok":true}\n'), '{"ok":true}\n'],
     ['what has succeeded and printed nothing', invocation('Success'), ''],
     ['why it failed', invocation('Failed', '{"ok":false,"why":"no room"}\n'), '{"ok":false,"why":"no room"}\n'],
-    ['what was printed before its time was over', invocation('TimedOut', 'half'), 'half'],
+    ['what was printed before it timed out', invocation('TimedOut', 'half'), 'half'],
     ['a service without output', [200, { Status: 'Success' }], ''],
   ])('has %s gives it', async (_, response, output) => {
     responses = [response];

@@ -2,12 +2,15 @@ import { CutoverRun, rollBack } from '../../../core/cutover/run';
 import type { ProbeOrder } from '../../../core/proxy/probe';
 import { verifyTrace } from '../../../core/switch/verify-trace';
 import type { Side } from '../../../core/traffic/weights';
+import type { Ports } from '../../../lambda/contract/ports';
 import { bake } from '../../../lambda/steps/bake';
 import { confirm } from '../../../lambda/steps/confirm';
 import { preflight } from '../../../lambda/steps/preflight';
 import { rollback } from '../../../lambda/steps/rollback';
 import { switchStep } from '../../../lambda/steps/switch';
+import { switchBack } from '../../../lambda/switch/switch-back';
 import { TwoHosts } from '../switch/two-hosts';
+import { MortalPorts } from './mortal-ports';
 import { SwitchCloud } from './switch-cloud';
 
 const CHECKPOINT = {
@@ -21,7 +24,10 @@ const TIMEOUTS = { freeze: 5_000, transfer: 5_000, verify: 5_000, thaw: 2_000 };
 
 let cloud: SwitchCloud;
 let hosts: TwoHosts;
-beforeEach(() => {
+beforeEach(begin);
+afterEach(end);
+
+function begin(): void {
   cloud = new SwitchCloud();
   hosts = new TwoHosts(() => cloud.ports.now());
   hosts.connect(cloud.proxies);
@@ -29,11 +35,12 @@ beforeEach(() => {
   // Clients go on all the time, as far as they are not held.
   hosts.before = () => Promise.resolve(request());
   request();
-});
-afterEach(async () => {
+}
+
+async function end(): Promise<void> {
   await hosts.settle();
   cloud.end();
-});
+}
 
 /** Clients come where the weight is. */
 const request = () => cloud.proxies.filter(({ home }) => home === 'source').forEach((task) => task.request());
@@ -188,7 +195,7 @@ test('preflight asks both backends for the path of the digest', async () => {
   );
 });
 
-test('an early dump that takes long is followed by the next call, and whoever stops finds nothing changed', async () => {
+test('an early dump that takes long is followed by the next call, and an operator who stops it finds nothing changed', async () => {
   let go: () => void = () => undefined;
   hosts.before = async (at, { action }) => {
     request();
@@ -315,3 +322,109 @@ test.each(['step', 'rollback'] as const)(
     expectServedBy(next === 'step' ? 'target' : 'source', after);
   },
 );
+
+describe('a step that is killed', () => {
+  /** What changes something, or is asked of a host. */
+  const counts =
+    /^hosts\.send$|^switches\.(writeRegime|decide)$|^store\.save$|^session\.(hold|release|callBackend)$|^loadBalancer\.setForward$/;
+
+  /** As Step Functions calls it: again with what a killed call was given, and with what the last one returned. */
+  async function goOn(act: typeof switchStep, given: CutoverRun): Promise<CutoverRun> {
+    let run = given;
+    for (let calls = 0; calls < 10; calls += 1) {
+      run = await act(run, cloud.ports, cloud.nowMs);
+      if (run.verdict !== 'wait') return run;
+    }
+    throw new Error(`no end: ${JSON.stringify(run)}`);
+  }
+
+  async function goBack(given: CutoverRun, ports: Ports): Promise<CutoverRun> {
+    const { kind, run } = await switchBack(given, ports);
+    return { ...run, verdict: kind === 'back' ? 'restored' : 'wait' };
+  }
+
+  interface Scenario {
+    readonly act: typeof switchStep;
+    /** What the killed call is given. */
+    readonly given: () => CutoverRun | Promise<CutoverRun>;
+    readonly check: (after: CutoverRun) => void;
+  }
+
+  /** Kills the call at each of its calls, one after the other. @returns which side serves behind each */
+  async function sweep({ act, given, check }: Scenario, isDone: boolean): Promise<Side[]> {
+    const served: Side[] = [];
+    for (let at = 1; ; at += 1) {
+      const run = await given();
+      const mortal = new MortalPorts(cloud.ports, { counts, at, isDone });
+      const ended = await Promise.race([act(run, mortal.ports, cloud.nowMs), mortal.killed]);
+      if (ended) return served;
+      const after = await goOn(act, run);
+      check(after);
+      served.push(cloud.switches.regime?.side ?? 'source');
+      await end();
+      begin();
+    }
+  }
+
+  function checkSwitch(after: CutoverRun): void {
+    const side = cloud.switches.regime?.side ?? 'source';
+    expect(after.verdict).toBe(side === 'target' ? 'go' : 'rollBack');
+    expectServedBy(side, after);
+    expect([side, hosts.find('target').from !== undefined]).toEqual([side, side === 'target']);
+    if (side === 'target') expect(hosts.find('source').state).toBe('stopped');
+  }
+
+  const prepared = async () => {
+    during('prepare', 'run', () => void (cloud.nowMs += 3_000));
+    const run = await step(start());
+    expect(run).toMatchObject({ verdict: 'wait', preparation: { isReady: true } });
+    return run;
+  };
+  const failing = (action: string) => () => {
+    hosts.instead = (order) => (order.action === action ? failure('no room') : undefined);
+    return start();
+  };
+
+  describe.each([
+    ['before', false],
+    ['behind', true],
+  ])('%s any call that changes something', (_, isDone) => {
+    test('commits in the end where there is another attempt', async () => {
+      const served = await sweep({ act: switchStep, given: () => start({ attempts: 2 }), check: checkSwitch }, isDone);
+      expect(served.length).toBeGreaterThan(15);
+      expect(new Set(served)).toEqual(new Set(['target']));
+    });
+
+    test('commits or aborts where there is none', async () => {
+      const served = await sweep({ act: switchStep, given: () => start(), check: checkSwitch }, isDone);
+      expect(new Set(served)).toEqual(new Set(['source', 'target']));
+    });
+
+    test('goes on with the hold where the copy was made before', async () => {
+      const served = await sweep({ act: switchStep, given: prepared, check: checkSwitch }, isDone);
+      expect(served.length).toBeGreaterThan(10);
+    });
+
+    test.each(['dump', 'restore'])('aborts where the %s fails', async (action) => {
+      const served = await sweep({ act: switchStep, given: failing(action), check: checkSwitch }, isDone);
+      expect(new Set(served)).toEqual(new Set(['source']));
+    });
+
+    test.each(['shared', 'acceptLoss'])('switches back where the point of no return is %s', async (pointOfNoReturn) => {
+      const given = async () => {
+        const run = await step(start({ pointOfNoReturn }));
+        request();
+        return rollBack(run, 'Aborted', 'an operator asked');
+      };
+      const check = (after: CutoverRun) => {
+        expect(after.verdict).toBe('restored');
+        if (pointOfNoReturn === 'shared') expectServedBy('source', after);
+        expect(hosts.find('source').state).toBe('running');
+        expect(hosts.find('source').from !== undefined).toBe(pointOfNoReturn === 'shared');
+      };
+      const served = await sweep({ act: goBack, given, check }, isDone);
+      expect(new Set(served)).toEqual(new Set(['source']));
+      expect(served.length).toBeGreaterThan(8);
+    });
+  });
+});
