@@ -43,11 +43,11 @@ export function openWebSocket(
   signal: AbortSignal,
   { cookie, compresses = false, onSocket }: OpenOptions = {},
 ): Promise<Opening> {
-  const { url, headers, subprotocols, insecure, timeoutMs } = target;
+  const { url, headers, subprotocols, insecure, timeoutMs, startLimit } = target;
   const options: ClientOptions = {
     headers: withCookies(headers, cookie) as Record<string, string>,
     rejectUnauthorized: !insecure,
-    handshakeTimeout: timeoutMs,
+    ...(startLimit === undefined && { handshakeTimeout: timeoutMs }),
     perMessageDeflate: compresses,
     maxPayload: MAX_MESSAGE_BYTES,
     finishRequest: (request) => {
@@ -63,7 +63,9 @@ export function openWebSocket(
   return new Promise((resolve) => {
     let head: Pick<Opening, 'status' | 'headers'> = { headers: {} };
     const stop = () => socket.terminate();
+    const limit = startLimit?.(timeoutMs, stop);
     const end = (opening: Opening) => {
+      limit?.clear();
       signal.removeEventListener('abort', stop);
       resolve(opening);
     };

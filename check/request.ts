@@ -1,6 +1,6 @@
 import http, { IncomingHttpHeaders } from 'node:http';
 import https from 'node:https';
-import { CheckTarget, showError, withCookies } from './target';
+import { CheckTarget, byTheWall, showError, withCookies } from './target';
 
 export type HttpResponse =
   | { readonly status: number; readonly headers: IncomingHttpHeaders; readonly body: string; readonly ms: number }
@@ -10,7 +10,7 @@ const MAX_BODY_BYTES = 64 * 1024 * 1024;
 
 /** One GET, on a connection of its own: what stays on one connection shows nothing of stickiness. Redirects are not followed. */
 export function get(target: CheckTarget, cookie: string | undefined, signal: AbortSignal): Promise<HttpResponse> {
-  const { url, headers, insecure, timeoutMs } = target;
+  const { url, headers, insecure, timeoutMs, startLimit = byTheWall } = target;
   const startedMs = performance.now();
   const client = url.protocol === 'https:' ? https : http;
   return new Promise((resolve) => {
@@ -29,10 +29,10 @@ export function get(target: CheckTarget, cookie: string | undefined, signal: Abo
         end({ status, headers: fields, body: Buffer.concat(chunks).toString(), ms: performance.now() - startedMs });
       });
     });
-    const timer = setTimeout(() => end({ problem: `no whole response in ${timeoutMs} ms` }), timeoutMs);
+    const limit = startLimit(timeoutMs, () => end({ problem: `no whole response in ${timeoutMs} ms` }));
     const stop = () => end({ problem: 'stopped' });
     const end = (result: HttpResponse) => {
-      clearTimeout(timer);
+      limit.clear();
       signal.removeEventListener('abort', stop);
       resolve(result);
       request.destroy();

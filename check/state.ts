@@ -15,7 +15,7 @@ import { oneLine } from '../core/text/one-line';
 import type { Progress } from './progress';
 import { get } from './request';
 import type { Store } from './store';
-import { CheckTarget, pause, showUrl } from './target';
+import { CheckTarget, pause, showUrl, StartLimit } from './target';
 import { Unreadable } from './unreadable';
 
 /** Lists the ids of the live connections, each as often as it is live. */
@@ -29,6 +29,8 @@ export interface StatePlan {
   readonly compares: 'ids' | 'counts';
   /** After so long all is read again, and only what is wrong both times counts; 0: it is read once. */
   readonly settleMs: number;
+  /** By which clock. @default - the wall's */
+  readonly startLimit?: StartLimit;
 }
 
 export interface StateReport {
@@ -49,7 +51,7 @@ export async function checkState(
   const isWrong = FINDING_NAMES.some((name) => (findings[name]?.count ?? 0) > 0);
   if (!isWrong || plan.settleMs === 0 || signal.aborted) return { findings, figures: summarizeState(first) };
   progress.describe = () => 'waiting, to read what is wrong again';
-  await pause(plan.settleMs, signal);
+  await pause(plan.settleMs, signal, plan.startLimit);
   if (signal.aborted) return { findings, figures: summarizeState(first) };
   const second = await read(store, plan, signal, progress);
   // Cut short, it has fewer keys than there are.

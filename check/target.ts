@@ -1,5 +1,8 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
 
+/** Calls back when so much time has passed, unless it is cleared. */
+export type StartLimit = (ms: number, late: () => void) => { clear(): void };
+
 /** What is checked, and how it is reached. */
 export interface CheckTarget {
   readonly url: URL;
@@ -10,7 +13,14 @@ export interface CheckTarget {
   readonly insecure: boolean;
   /** For each request, handshake or response. */
   readonly timeoutMs: number;
+  /** By which clock. @default - the wall's */
+  readonly startLimit?: StartLimit;
 }
+
+export const byTheWall: StartLimit = (ms, late) => {
+  const timer = setTimeout(late, ms);
+  return { clear: () => clearTimeout(timer) };
+};
 
 /** As reports have it: a query may hold a token. */
 export function showUrl({ protocol, host, pathname, search }: URL): string {
@@ -36,15 +46,15 @@ export function showError(error: unknown): string {
 }
 
 /** After some milliseconds, or as soon as the signal is aborted. */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
+export function pause(ms: number, signal: AbortSignal, startLimit: StartLimit = byTheWall): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve();
     const end = () => {
-      clearTimeout(timer);
+      limit.clear();
       signal.removeEventListener('abort', end);
       resolve();
     };
-    const timer = setTimeout(end, ms);
+    const limit = startLimit(ms, end);
     signal.addEventListener('abort', end, { once: true });
   });
 }

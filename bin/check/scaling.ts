@@ -5,6 +5,7 @@ import { Store } from '../../check/store';
 import { Latency } from '../../core/check/latency';
 import { SCALING_PHASES, ScalingFigures, judgeScaling } from '../../core/check/scaling';
 import { FINDING_NAMES } from '../../core/check/state';
+import { machineTime } from '../../rehearsal/processes/machine-time';
 import { UsageError } from '../../rehearsal/errors/usage-error';
 import { ScaledService } from '../../rehearsal/scaled-service/scaled-service';
 import { wholeNumberFrom } from '../shared/numbers';
@@ -75,6 +76,7 @@ async function rehearse(flags: ScalingFlags, { signal, progress }: CheckContext)
       const tasks = { from: minTasks, to: maxTasks };
       const plan: ScalingPlan = {
         ...{ connections, roomSize, tasks, rounds, intervalMs: interval, holdMs: hold, timeoutMs: timeout },
+        startLimit: (ms, late) => machineTime.limit(ms, late),
       };
       const figures = await checkScaling(service, store, plan, work, progress);
       if (broken.signal.aborted) throw broken.signal.reason;
