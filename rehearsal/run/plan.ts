@@ -16,7 +16,7 @@ export const STRATEGIES = { gradual: 'gradual', 'drain-then-shift': 'drainThenSh
 export type StrategyName = keyof typeof STRATEGIES;
 
 /** How the state of the rehearsal's own backends goes along, as the option `--state` names it. */
-export const STATES = ['http', 'valkey', 'checkpoint'] as const;
+export const STATES = ['http', 'valkey', 'valkey-replicate', 'checkpoint'] as const;
 
 export type StateName = (typeof STATES)[number];
 
@@ -27,7 +27,7 @@ interface AskedPlan {
   readonly strategy?: StrategyName;
   /** In place of what the plan takes along. @default - the plan's own */
   readonly state?: StateName;
-  /** The stores of both sides, of `valkey`. */
+  /** The stores of both sides, of `valkey` and `valkey-replicate`. */
   readonly stores?: Readonly<Record<Side, string>>;
   /** Whether both backends have one store, as those of the rehearsal do. */
   readonly isStoreShared: boolean;
@@ -107,8 +107,9 @@ const CHECKPOINT = {
 function describeState(state: StateName, stores: AskedPlan['stores']): object {
   if (state === 'http') return { state: { http: { path: '/internal/state' } } };
   if (state === 'checkpoint') return CHECKPOINT;
-  if (!stores) throw new Error("'valkey' must have the stores of both sides, got none");
-  return { state: { valkey: { source: { url: stores.source }, target: { url: stores.target } } } };
+  if (!stores) throw new Error(`'${state}' must have the stores of both sides, got none`);
+  const method = state === 'valkey' ? 'copy' : 'replicate';
+  return { state: { valkey: { method, source: { url: stores.source }, target: { url: stores.target } } } };
 }
 
 function isOneStage(stages: unknown): boolean {

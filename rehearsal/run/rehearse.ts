@@ -108,7 +108,8 @@ export async function standUp(
   signal: AbortSignal,
 ): Promise<RunningRehearsal> {
   // The plan names them: they come first.
-  const stores = options.state === 'valkey' ? await startSideStores() : undefined;
+  const hasStores = options.state === 'valkey' || options.state === 'valkey-replicate';
+  const stores = hasStores ? await startSideStores() : undefined;
   try {
     return await standUpWith(stores ? { ...options, stores } : options, reporter, signal);
   } catch (error) {

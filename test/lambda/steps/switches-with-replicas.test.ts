@@ -84,8 +84,12 @@ describeWithEachStore('a switch whose target replicates', (command) => {
 
   test('it takes the place of the source behind the decision, and a rollback goes the other way', async () => {
     const writing = write();
-    const after = await stores.attempt(begin());
+    const after = await stores.attempt(begin({ maxPauseMs: 25_000 }));
     expect(after.switches).toMatchObject([{ outcome: 'commit' }]);
+    // The pause of the source has ended with it: one that is paused applies nothing.
+    await target.set('behind', 'the commit');
+    expect(await target.wait(1, 10_000)).toBe(1);
+    expect(await source.get('behind')).toBe('the commit');
     expect(after.switches?.[0]?.hook).toMatchObject([
       { part: 'prepare', side: 'target' },
       { part: 'freeze', side: 'source' },
@@ -201,6 +205,18 @@ describeWithEachStore('a switch whose target replicates', (command) => {
     stores.before = () => Promise.resolve();
     const after = await stores.step(stuck);
     expect(after).toMatchObject({ switches: [{ outcome: 'commit' }] });
+    expect([await role(source), await role(target)]).toEqual(['slave', 'master']);
+    await writing.end();
+    await expectAll(target, writing);
+  });
+
+  test('where no failover succeeds, the target is promoted by itself, and the source follows it', async () => {
+    const writing = write();
+    stores.before = (_, call) => (call === 'failOver' ? Promise.reject(new Error('no failover')) : Promise.resolve());
+    const after = await stores.attempt(begin());
+    expect(after.switches).toMatchObject([{ outcome: 'commit' }]);
+    expect(after.switches?.[0]).not.toHaveProperty('frozen');
+    await until('a source that follows', async () => (await digest(source)) === (await digest(target)));
     expect([await role(source), await role(target)]).toEqual(['slave', 'master']);
     await writing.end();
     await expectAll(target, writing);

@@ -60,10 +60,11 @@ test('the state of its own backends goes along in a switch, in place of a hook',
   expect(http).toMatchObject({ ...SHARED, state: { http: { path: '/internal/state' } } });
   expect(http?.hook).toBeUndefined();
   const stores = { source: 'redis://127.0.0.1:1', target: 'redis://127.0.0.1:2' };
-  expect(rehearsedPlan(deployed, { ...asked, state: 'valkey', stores }, 1).switch?.state?.valkey).toMatchObject({
-    source: { url: stores.source },
-    target: { url: stores.target },
-  });
+  for (const [state, method] of [['valkey', 'copy'] as const, ['valkey-replicate', 'replicate'] as const]) {
+    expect(rehearsedPlan(deployed, { ...asked, state, stores }, 1).switch?.state?.valkey).toMatchObject({
+      ...{ method, source: { url: stores.source }, target: { url: stores.target } },
+    });
+  }
   expect(() => rehearsedPlan(machine({}), { isStoreShared: true, state: 'http' }, 1)).toThrow(
     "'--state' must be of a plan that switches (--strategy drain-then-shift), got another one",
   );
