@@ -9,6 +9,28 @@ export type TrackedMetric =
   /** Nothing here measures it: its policy has no data. */
   | { readonly kind: 'unknown'; readonly name: string };
 
+const PREDEFINED: Readonly<Record<string, TrackedMetric>> = {
+  ECSServiceAverageCPUUtilization: { kind: 'cpu' },
+  ECSServiceAverageMemoryUtilization: { kind: 'memory' },
+};
+/** What the proxies report of themselves. */
+const LIVE_CONNECTIONS = 'LiveConnections';
+
+/** Of ECS services, where a policy says nothing. */
+export const COOLDOWN_SECONDS = 300;
+
+/** A metric of AWS, by its type and, for requests, the label `app/BALANCER/ID/targetgroup/NAME/ID`. */
+export function findPredefinedMetric(type: string, label: () => string): TrackedMetric {
+  if (type !== 'ALBRequestCountPerTarget') return PREDEFINED[type] ?? { kind: 'unknown', name: type };
+  const text = label();
+  return { kind: 'requests', targetGroup: text.slice(Math.max(0, text.indexOf('targetgroup/'))) };
+}
+
+/** A metric of the application, by its name. */
+export function findCustomizedMetric(name: string): TrackedMetric {
+  return name === LIVE_CONNECTIONS ? { kind: 'connections' } : { kind: 'unknown', name };
+}
+
 /** A policy of the type TargetTrackingScaling. */
 export interface TrackingPolicy {
   readonly name: string;

@@ -45,6 +45,19 @@ export class Parameters {
     return number;
   }
 
+  /** Any finite number. */
+  number(name: string): number {
+    const value = this.value(name);
+    const number = typeof value === 'string' && value !== '' ? Number(value) : value;
+    if (typeof number !== 'number' || !Number.isFinite(number)) throw this.malformed(name, 'a number', value);
+    return number;
+  }
+
+  /** As they were given, to be described again. */
+  get given(): Readonly<Record<string, unknown>> {
+    return this.values;
+  }
+
   optionalBoolean(name: string): boolean | undefined {
     const value = this.value(name);
     if (value === undefined || typeof value === 'boolean') return value;

@@ -1,5 +1,12 @@
 import { AwsError } from '../../../errors/aws-error';
 import type { EcsModel, EcsService, ServiceScaling } from '../../../tasks/model';
+import {
+  COOLDOWN_SECONDS,
+  TrackedMetric,
+  TrackingPolicy,
+  findCustomizedMetric,
+  findPredefinedMetric,
+} from '../../../tasks/target-tracking';
 import { buildUuid } from '../../identifiers';
 import { AwsObject, Operation, Place } from '../../operations/operation';
 import { Parameters } from '../../operations/parameters';
@@ -7,11 +14,15 @@ import { RpcService } from '../../protocols/rpc';
 
 const DIMENSION = 'ecs:service:DesiredCount';
 const MAX_CAPACITY = 10_000;
+const COOLDOWNS = { min: 0, max: 86_400 };
 const STATES = {
   DynamicScalingInSuspended: 'scaleIn',
   DynamicScalingOutSuspended: 'scaleOut',
   ScheduledScalingSuspended: 'scheduled',
 } as const;
+
+/** Nothing is scaled by the clock here. */
+const NOT_REHEARSED = ['PutScheduledAction', 'DeleteScheduledAction', 'DescribeScheduledActions'] as const;
 
 /** Application Auto Scaling, of the desired count of ECS services: what is registered, suspended and scaled, and by which policies. */
 export function scalingService(model: EcsModel, place: Place): RpcService {
@@ -19,6 +30,9 @@ export function scalingService(model: EcsModel, place: Place): RpcService {
     ['DescribeScalableTargets', { run: (input) => describeTargets(model, place, input) }],
     ['DescribeScalingPolicies', { run: (input) => describePolicies(model, input) }],
     ['DescribeScalingActivities', { run: (input) => describeActivities(model, input) }],
+    ['PutScalingPolicy', { run: (input) => putPolicy(model, place, input) }],
+    ['DeleteScalingPolicy', { run: (input) => deletePolicy(model, input) }],
+    ...NOT_REHEARSED.map((name) => [name, { run: () => rejectSchedule(name) }] as const),
     [
       'RegisterScalableTarget',
       {
@@ -77,6 +91,73 @@ function describePolicies(model: EcsModel, input: Parameters): AwsObject {
         CreationTime: policy.createdAt,
       })),
   };
+}
+
+/** One that is there is replaced, as at AWS. */
+function putPolicy(model: EcsModel, place: Place, input: Parameters): AwsObject {
+  const { scaling, service, id } = findRegistered(model, input);
+  const name = input.text('PolicyName');
+  const type = input.optionalText('PolicyType') ?? 'StepScaling';
+  if (type !== 'TargetTrackingScaling') throw input.reject('PolicyType', 'TargetTrackingScaling to be rehearsed', type);
+  const configuration = input.optionalObject('TargetTrackingScalingPolicyConfiguration');
+  if (!configuration) throw input.reject('TargetTrackingScalingPolicyConfiguration', 'given', undefined);
+  const metric = readMetric(configuration);
+  if (metric.kind === 'unknown') throw configuration.reject('metric', 'one that is measured here', metric.name);
+  const known = scaling.policies?.find((policy) => policy.name === name);
+  const seconds = (key: string) => configuration.optionalInteger(key, COOLDOWNS) ?? COOLDOWN_SECONDS;
+  const policy: TrackingPolicy = {
+    name,
+    arn:
+      known?.arn ?? `arn:aws:autoscaling:${place.region}:${place.account}:scalingPolicy:${buildUuid(`${id} ${name}`)}`,
+    metric,
+    target: configuration.number('TargetValue'),
+    disableScaleIn: configuration.optionalBoolean('DisableScaleIn') ?? false,
+    scaleOutCooldownSeconds: seconds('ScaleOutCooldown'),
+    scaleInCooldownSeconds: seconds('ScaleInCooldown'),
+    createdAt: known?.createdAt ?? new Date(),
+    configuration: configuration.given,
+  };
+  const others = (scaling.policies ?? []).filter((each) => each !== known);
+  service.scaling = { ...scaling, policies: [...others, policy] };
+  return { PolicyARN: policy.arn, Alarms: [] };
+}
+
+function readMetric(configuration: Parameters): TrackedMetric {
+  const predefined = configuration.optionalObject('PredefinedMetricSpecification');
+  if (predefined) {
+    return findPredefinedMetric(predefined.text('PredefinedMetricType'), () => predefined.text('ResourceLabel'));
+  }
+  const customized = configuration.optionalObject('CustomizedMetricSpecification');
+  return findCustomizedMetric(customized?.optionalText('MetricName') ?? '');
+}
+
+function deletePolicy(model: EcsModel, input: Parameters): AwsObject {
+  const { scaling, service, id } = findRegistered(model, input);
+  const name = input.text('PolicyName');
+  const kept = (scaling.policies ?? []).filter((policy) => policy.name !== name);
+  if (kept.length === (scaling.policies ?? []).length) {
+    throw new AwsError(
+      'ObjectNotFoundException',
+      `No scaling policy found for service namespace: ecs, resource ID: ${id}, scalable dimension: ${DIMENSION}, policy name: ${name}`,
+    );
+  }
+  service.scaling = { ...scaling, policies: kept };
+  return {};
+}
+
+function findRegistered(model: EcsModel, input: Parameters) {
+  readNamespace(input);
+  const id = input.text('ResourceId');
+  const service = [...model.services.values()].find((each) => findResourceId(each) === id);
+  if (service?.scaling) return { id, service, scaling: service.scaling };
+  throw new AwsError(
+    'ObjectNotFoundException',
+    `No scalable target registered for service namespace: ecs, resource ID: ${id}, scalable dimension: ${DIMENSION}`,
+  );
+}
+
+function rejectSchedule(name: string): never {
+  throw new AwsError('ValidationException', `'${name}' must be of a scaling policy to be rehearsed, got a schedule`);
 }
 
 /** Each is fulfilled as soon as ECS has its new desired count: the tasks come and go after it. */
