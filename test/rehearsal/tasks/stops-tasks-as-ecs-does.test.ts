@@ -2,11 +2,22 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
+import { App, Duration, Stack } from 'aws-cdk-lib';
+import {
+  BasicTargetTrackingScalingPolicyProps,
+  PredefinedMetric,
+  ScalableTarget,
+  ServiceNamespace,
+} from 'aws-cdk-lib/aws-applicationautoscaling';
+import { Template } from 'aws-cdk-lib/assertions';
 import { ElbModel, TargetGroup } from '../../../rehearsal/load-balancer/model/model';
 import { Targets } from '../../../rehearsal/load-balancer/health/targets';
 import { Addresses } from '../../../rehearsal/tasks/addresses';
 import { Autoscaler } from '../../../rehearsal/tasks/autoscaler';
 import type { ServiceScaling } from '../../../rehearsal/tasks/model';
+import type { TrackingPolicy } from '../../../rehearsal/tasks/target-tracking';
+import { readTracking } from '../../../rehearsal/template/parts/scaling-policies';
+import { Properties } from '../../../rehearsal/template/resources/properties';
 import { ServiceSpec, TaskRunner } from '../../../rehearsal/tasks/runner';
 import { TaskProcess } from '../../../rehearsal/tasks/task-process';
 import { until } from '../../support/until';
@@ -346,6 +357,83 @@ test('connections over the target of a policy bring tasks, and when they leave t
     expect(live()).toEqual([first]);
     expect(scaling.activities?.[0]).toMatchObject({ to: 1 });
   } finally {
+    autoscaler.stop();
+  }
+});
+
+const GROUP = 'targetgroup/web/2';
+/** Has work for most of the time, as long as there is a file of this name. */
+const WORKER = `${SERVER}
+const { existsSync } = require('node:fs');
+setInterval(() => { for (const endMs = Date.now() + 16; existsSync('busy') && Date.now() < endMs; ); }, 20);
+`;
+
+/** The policies of a service, as the CDK synthesizes them and the rehearsal reads them. */
+function synthesizePolicies(...tracked: readonly BasicTargetTrackingScalingPolicyProps[]): TrackingPolicy[] {
+  const stack = new Stack(new App(), 'Scaled');
+  const target = new ScalableTarget(stack, 'Count', {
+    ...{ serviceNamespace: ServiceNamespace.ECS, resourceId: 'service/c/web', minCapacity: 1, maxCapacity: 3 },
+    scalableDimension: 'ecs:service:DesiredCount',
+  });
+  tracked.forEach((props, index) => target.scaleToTrackMetric(`Policy${index}`, props));
+  const found = Template.fromStack(stack).findResources('AWS::ApplicationAutoScaling::ScalingPolicy');
+  return Object.entries(found).map(([id, { Properties: properties }]) => {
+    const { TargetTrackingScalingPolicyConfiguration: configuration } = properties as Record<string, object>;
+    return readTracking(id, id, new Properties(id, configuration as Record<string, unknown>));
+  });
+}
+
+test('policies of a synthesized template add tasks by memory, requests and CPU, and take them away when all agree', async () => {
+  const group = { ...elb.targetGroup('group'), arn: `arn:aws:elasticloadbalancing:us-east-1:1:${GROUP}`, requests: 0 };
+  elb.targetGroups.set('group', group);
+  const cooldowns = { scaleOutCooldown: Duration.seconds(60), scaleInCooldown: Duration.seconds(0) };
+  writeFileSync(join(folder, 'server.js'), WORKER);
+  const [requests, memory, cpu] = synthesizePolicies(
+    {
+      ...{ predefinedMetric: PredefinedMetric.ALB_REQUEST_COUNT_PER_TARGET, targetValue: 10_000, ...cooldowns },
+      resourceLabel: `app/web/1/${GROUP}`,
+    },
+    {
+      ...{ predefinedMetric: PredefinedMetric.ECS_SERVICE_AVERAGE_MEMORY_UTILIZATION, targetValue: 0.5, ...cooldowns },
+      disableScaleIn: true,
+    },
+    { predefinedMetric: PredefinedMetric.ECS_SERVICE_AVERAGE_CPU_UTILIZATION, targetValue: 20, ...cooldowns },
+  ) as [TrackingPolicy, TrackingPolicy, TrackingPolicy];
+  const scaling: ServiceScaling = { min: 1, max: 3, suspended: {}, policies: [memory] };
+  const scaled = { ...service(), scaling };
+  runner.addService(scaled);
+  await running(1);
+  const autoscaler = new Autoscaler({ ecs: runner, elb, periodMs: 20 });
+  // Some requests all the time: without any the metric has no data, and holds a scale-in up.
+  let perLook = 1;
+  const traffic = setInterval(() => {
+    group.requests += perLook;
+    for (const each of targets()) each.state = 'healthy';
+  }, 5);
+  try {
+    // Its process has more than half a percent of two gigabytes.
+    await running(3);
+    expect(scaling.activities?.[0]).toMatchObject({
+      to: 3,
+      cause: expect.stringMatching(/AlarmHigh.*Policy1/) as string,
+    });
+    scaling.policies = [{ ...requests, target: 1_000_000 }];
+    await until(() => scaled.desiredCount === 1 && live().length === 1);
+    expect(scaling.activities?.[0]?.cause).toMatch(/AlarmLow.*Policy0/);
+    scaling.policies = [requests];
+    perLook = 100;
+    await running(3);
+    expect(scaling.activities?.[0]).toMatchObject({
+      to: 3,
+      cause: expect.stringMatching(/AlarmHigh.*Policy0/) as string,
+    });
+    scaling.policies = [cpu];
+    await until(() => scaled.desiredCount === 1 && live().length === 1);
+    writeFileSync(join(folder, 'busy'), '');
+    await running(3);
+    expect(scaling.activities?.[0]?.cause).toMatch(/AlarmHigh.*Policy2/);
+  } finally {
+    clearInterval(traffic);
     autoscaler.stop();
   }
 });
