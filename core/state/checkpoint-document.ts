@@ -42,6 +42,12 @@ export function renderCheckpointDocument(hosts: CheckpointHosts, script: string)
       action: { type: 'String', description: 'What to do', allowedValues: [...CHECKPOINT_ACTIONS] },
       side: { type: 'String', description: 'Which of the two hosts this is', allowedValues: ['source', 'target'] },
       copy: { ...text('The name of the copy', '^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}$'), default: 'none' },
+      behind: {
+        type: 'String',
+        description: 'Whether it follows the decision',
+        allowedValues: ['yes', 'no'],
+        default: 'no',
+      },
       epoch: { ...text('The epoch of the switch', '^[0-9]{1,15}$'), default: '0' },
       until: { ...text('Seconds since 1970 until which it may begin', '^[0-9]{1,12}$'), default: '0' },
     },
@@ -54,7 +60,7 @@ export function renderCheckpointDocument(hosts: CheckpointHosts, script: string)
           timeoutSeconds: `${MAX_SECONDS}`,
           runCommand: [
             '#!/bin/bash',
-            "ACTION='{{ action }}' SIDE='{{ side }}' COPY='{{ copy }}' EPOCH='{{ epoch }}' UNTIL='{{ until }}'",
+            "ACTION='{{ action }}' SIDE='{{ side }}' COPY='{{ copy }}' EPOCH='{{ epoch }}' BEHIND='{{ behind }}' UNTIL='{{ until }}'",
             `ENGINE=${shellWord(engine)} ENGINE_COMMAND=${shellWord(engineCommand)} FOLDER=${shellWord(folder)} BUCKET=${shellWord(images)}`,
             `if [ "$SIDE" = source ]; then ${sideSettings(source)}; else ${sideSettings(target)}; fi`,
             ...script.trimEnd().split('\n'),

@@ -26,24 +26,32 @@ export interface CheckpointCall {
   readonly copy: string;
   /** Of the switch. */
   readonly epoch: number;
+  /** Whether it follows the decision: then nothing on the way to it may come later, and it has no time until which it must begin. */
+  readonly isBehind: boolean;
   /** Milliseconds since the epoch: what stops or replaces a process begins before it. */
   readonly untilMs: number;
 }
 
-export type CheckpointResponse = { readonly bytes?: number } | { readonly problem: string };
+/** `free`: the room that a host has for images. */
+export type CheckpointResponse = { readonly bytes?: number; readonly free?: number } | { readonly problem: string };
 
 const MAX_SHOWN = 300;
 
 /** Reads the line that a host prints. */
 export function readCheckpointResponse({ action }: Pick<CheckpointCall, 'action'>, output: string): CheckpointResponse {
   const line = output.trim().split('\n').at(-1) ?? '';
-  const { ok, why, bytes } = parse(line);
-  if (ok === true) return isCount(bytes) ? { bytes } : {};
+  const { ok, why, bytes, free } = parse(line);
+  if (ok === true) return { ...(isCount(bytes) && { bytes }), ...(isCount(free) && { free }) };
   const got = ok === false && typeof why === 'string' ? why : line;
   return { problem: `'${action}' must succeed, got ${oneLine(got, MAX_SHOWN) || 'no output'}` };
 }
 
-function parse(line: string): { readonly ok?: unknown; readonly why?: unknown; readonly bytes?: unknown } {
+function parse(line: string): {
+  readonly ok?: unknown;
+  readonly why?: unknown;
+  readonly bytes?: unknown;
+  readonly free?: unknown;
+} {
   try {
     return (JSON.parse(line) as object | null) ?? {};
   } catch {

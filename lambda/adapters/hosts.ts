@@ -31,13 +31,21 @@ interface Invocation {
  */
 export function hostsPort(): HostsPort {
   return {
-    send: async ({ documentName, instanceId, side, action, copy, epoch, untilMs }, limitMs) => {
+    send: async ({ documentName, instanceId, side, action, copy, epoch, isBehind, untilMs }, limitMs) => {
       const until = `${Math.floor(untilMs / 1000)}`;
+      const behind = isBehind ? 'yes' : 'no';
       const input = {
         DocumentName: documentName,
         InstanceIds: [instanceId],
         TimeoutSeconds: DELIVERY_SECONDS,
-        Parameters: { action: [action], side: [side], copy: [copy], epoch: [`${epoch}`], until: [until] },
+        Parameters: {
+          action: [action],
+          side: [side],
+          copy: [copy],
+          epoch: [`${epoch}`],
+          behind: [behind],
+          until: [until],
+        },
       };
       const { Command } = (await callJson(SYSTEMS_MANAGER, 'SendCommand', input, limitMs)) as Sent;
       if (Command?.CommandId === undefined) throw new Error('Systems Manager must respond with a command, got none');

@@ -16,6 +16,8 @@ export interface HostCall {
   readonly action: CheckpointAction;
   readonly copy: string;
   readonly epoch: number;
+  /** Whether it follows the decision. @default false */
+  readonly isBehind?: boolean;
 }
 
 /** Requests wait for most of them: what is done is seen soon, and one that takes long is asked less often. */
@@ -27,7 +29,7 @@ const CALL_MS = 5_000;
 /** @param limitMs until which what stops or replaces a process may begin */
 export function buildOrder(plan: CheckpointPlan, call: HostCall, untilMs: number): HostOrder {
   const { documentName } = plan;
-  return { documentName, instanceId: plan[call.side].instanceId, untilMs, ...call };
+  return { isBehind: false, documentName, instanceId: plan[call.side].instanceId, untilMs, ...call };
 }
 
 /** Sends a call to the host of a side and waits for its end, for so long at most. Never rejects. */
@@ -55,7 +57,7 @@ export async function followCommand(
   { hosts, now, pause }: HostMeans,
 ): Promise<string | undefined> {
   for (let waitMs = FIRST_LOOK_MS; ; waitMs = Math.min(MAX_LOOK_MS, 1.2 * waitMs)) {
-    const output = await hosts.read(order, id, CALL_MS);
+    const output = await hosts.read(order, id, Math.max(1, Math.min(CALL_MS, endMs - now())));
     if (output !== undefined || now() + waitMs > endMs) return output;
     await pause(waitMs);
   }

@@ -1,6 +1,6 @@
 import type { CutoverRun } from '../../core/cutover/run';
 import type { CheckpointPlan, StatePlan } from '../../core/plan/state-plan';
-import { readCheckpointResponse } from '../../core/state/checkpoint';
+import { CheckpointResponse, readCheckpointResponse } from '../../core/state/checkpoint';
 import { StatePreparation, formatCopyId } from '../../core/state/preparation';
 import type { Ports } from '../contract/ports';
 import { settle } from '../contract/settle';
@@ -29,21 +29,32 @@ export async function prepareByHosts(asked: Asked, ports: Ports): Promise<Prepar
   const failed = (why: string): Prepared => ({ kind: 'failed', preparation: started, why });
   const copy = formatCopyId(run.execution, started);
   const sides = [preparation.from, preparation.to];
+  const stored = await settle(() => ports.switches.readRegime());
+  if ('problem' in stored) return { kind: 'copying', preparation };
+  // That of the attempt that follows: a host that has followed a later one would reject it.
+  const epoch = stored.value.regime.epoch + 1;
   const checks = await Promise.all(
-    sides.map((side) => callHost(plan.checkpoint, { side, action: 'check', copy, epoch: 0 }, CHECK_MS, ports)),
+    sides.map((side) => callHost(plan.checkpoint, { side, action: 'check', copy, epoch }, CHECK_MS, ports)),
   );
   for (const [at, check] of checks.entries()) {
     if ('problem' in check) return failed(`the host of the ${sides[at]}: ${check.problem}`);
   }
-  const [memory] = checks;
-  if (memory && 'bytes' in memory && memory.bytes! > plan.maxBytes) {
-    return failed(`at most ${plan.maxBytes} bytes may be copied, got ${memory.bytes} of the application's memory`);
-  }
+  const problem = findExcess(plan.maxBytes, checks);
+  if (problem !== undefined) return failed(problem);
   const call = { side: preparation.from, action: 'prepare', copy, epoch: 0 } as const;
   const order = buildOrder(plan.checkpoint, call, ports.now() + limitMs);
   const sent = await settle(() => ports.hosts.send(order, CHECK_MS));
   if ('problem' in sent) return failed(sent.problem);
   return follow({ ...asked, preparation: { ...started, cursor: sent.value } }, sent.value, ports);
+}
+
+/** The images of one host must have room on the other. */
+function findExcess(maxBytes: number, checks: readonly CheckpointResponse[]): string | undefined {
+  const [from, to] = checks.map((check) => ('problem' in check ? {} : check));
+  const { bytes = 0 } = from ?? {};
+  if (bytes > maxBytes) return `at most ${maxBytes} bytes may be copied, got ${bytes} of the application's memory`;
+  const { free = Infinity } = to ?? {};
+  return free > bytes ? undefined : `the other host must have room for ${bytes} bytes, got ${free}`;
 }
 
 async function follow({ plan, preparation, waitMs }: Asked, id: string, ports: Ports): Promise<Prepared> {

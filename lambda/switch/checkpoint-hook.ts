@@ -5,7 +5,7 @@ import type { Side } from '../../core/traffic/weights';
 import { settleWithin } from '../contract/settle';
 import { callThroughTasks } from '../state/backend-order';
 import type { Carried } from '../state/carrier';
-import { HostMeans, callHost } from '../state/hosts';
+import { HostCall, HostMeans, callHost } from '../state/hosts';
 import type { HookContext, SwitchHook } from './switch-hook';
 
 export interface CheckpointHookMeans extends HostMeans {
@@ -50,7 +50,13 @@ export class CheckpointHook implements SwitchHook {
     const { copied } = this;
     if (!copied) throw new Error('the copy must be known, got a switch that another call had begun');
     if (copied === 'nothing') {
+      // What is left has the last state of its clients: nothing of it may go on beside the other.
+      await this.do('freeze', from, context, (limitMs) => this.call('suspend', from, context, limitMs));
       await this.do('transfer', to, context, (limitMs) => this.call('resume', to, context, limitMs));
+      await this.do('verify', to, context, async (limitMs) => {
+        await this.waitForResponse(to, context, limitMs);
+        return {};
+      });
       return;
     }
     const digests: (string | undefined)[] = [];
@@ -76,30 +82,58 @@ export class CheckpointHook implements SwitchHook {
   /** What was restored is at work already. */
   async thaw(side: Side, context: HookContext): Promise<string | undefined> {
     if (side === context.to) return undefined;
-    const { thaw: limitMs } = this.plan.timeoutMs;
+    const [{ problem }] = await Promise.all([
+      this.noted('thaw', side, context, () => this.resume(side, context)),
+      // A copy that is at work beside it stops as soon. Where it does not, it is discarded all the same.
+      this.copied === 'nothing' ? undefined : this.undo('suspend', context.to, context, this.plan.timeoutMs.thaw),
+    ]);
+    return problem;
+  }
+
+  /** A call that was accepted is followed for as long as there is time: another one would wait behind it. */
+  private async resume(side: Side, context: HookContext): Promise<Carried> {
+    const { thaw } = this.plan.timeoutMs;
+    const endMs = this.means.now() + THAW_ATTEMPTS * thaw;
     for (let attempt = 1; ; attempt += 1) {
-      const { problem } = await this.noted('thaw', side, context, () => this.call('resume', side, context, limitMs));
-      if (problem === undefined || attempt === THAW_ATTEMPTS) return problem;
+      const resumed = await this.undo('resume', side, context, endMs - this.means.now());
+      const hasTime = endMs - this.means.now() > thaw / 2;
+      if (resumed.problem === undefined || attempt === THAW_ATTEMPTS || !hasTime) return resumed;
       await this.means.pause(THAW_PAUSE_MS);
     }
   }
 
   async discard(context: HookContext): Promise<string | undefined> {
     const { to } = context;
-    // What was stopped before is so again.
-    const action = this.copied === 'nothing' ? 'suspend' : 'discard';
-    const { problem } = await this.noted('discard', to, context, () => this.call(action, to, context, DISCARD_MS));
+    const { problem } = await this.noted('discard', to, context, () => this.undo('discard', to, context, DISCARD_MS));
     return problem;
   }
 
-  private async call(action: CheckpointAction, side: Side, context: HookContext, limitMs: number): Promise<Carried> {
+  /** On the way to the decision. */
+  private call(action: CheckpointAction, side: Side, context: HookContext, limitMs: number): Promise<Carried> {
+    context.signal.throwIfAborted();
+    return this.order({ action, side, isBehind: false }, context, limitMs);
+  }
+
+  /** Behind the decision. */
+  private undo(action: CheckpointAction, side: Side, context: HookContext, limitMs: number): Promise<Carried> {
+    return this.order({ action, side, isBehind: true }, context, limitMs);
+  }
+
+  private async order(
+    call: Pick<HostCall, 'action' | 'side' | 'isBehind'>,
+    { epoch }: HookContext,
+    limitMs: number,
+  ): Promise<Carried> {
     const { copied } = this;
     const copy = copied && copied !== 'nothing' ? copied.id : NO_COPY;
-    return callHost(this.plan.checkpoint, { side, action, copy, epoch: context.epoch }, limitMs, this.means);
+    const response = await callHost(this.plan.checkpoint, { ...call, copy, epoch }, limitMs, this.means);
+    if ('problem' in response) return response;
+    return response.bytes === undefined ? {} : { bytes: response.bytes };
   }
 
   private checkSize(dumped: Carried): Carried {
     const { maxBytes } = this.plan;
+    if (dumped.problem === undefined && !dumped.bytes) return { problem: 'a dump must have images, got none' };
     if (dumped.problem !== undefined || (dumped.bytes ?? 0) <= maxBytes) return dumped;
     return { ...dumped, problem: `at most ${maxBytes} bytes may be copied, got ${dumped.bytes}` };
   }

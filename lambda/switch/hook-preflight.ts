@@ -74,8 +74,11 @@ async function checkStores(plan: ValkeyPlan, way: { readonly from: Side; readonl
 
 /** Each can dump and restore, and runs an application. */
 async function checkHosts(plan: CheckpointPlan, ports: Ports): Promise<string[]> {
+  const stored = await settle(() => ports.switches.readRegime());
+  // A store that cannot be read is a finding of its own.
+  const epoch = 'value' in stored ? stored.value.regime.epoch + 1 : 0;
   const checks = SIDES.map(async (side) => {
-    const checked = await callHost(plan, { side, action: 'check', copy: 'none', epoch: 0 }, CHECK_MS, ports);
+    const checked = await callHost(plan, { side, action: 'check', copy: 'none', epoch }, CHECK_MS, ports);
     return 'problem' in checked ? [`the host of the ${side}: ${checked.problem}`] : [];
   });
   return (await Promise.all(checks)).flat();

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ArnFormat, Stack, Token } from 'aws-cdk-lib';
+import { ArnFormat, Names, Stack, Token } from 'aws-cdk-lib';
 import { Instance } from 'aws-cdk-lib/aws-ec2';
 import { BaseService, TaskDefinition } from 'aws-cdk-lib/aws-ecs';
 import { IRole, ManagedPolicy } from 'aws-cdk-lib/aws-iam';
@@ -69,8 +69,8 @@ export interface CheckpointHostsProps {
   readonly bucket?: IBucket;
 
   /**
-   * Where images are on both hosts. In memory a dump takes the least time.
-   * @default /dev/shm/drainshift
+   * Where images are on both hosts, of root alone. In memory a dump takes the least time. Without a bucket: a folder that both share.
+   * @default - with a bucket, one of its own below /dev/shm
    */
   readonly folder?: string;
 }
@@ -93,7 +93,10 @@ const PREFIX = 'drainshift-checkpoints';
  * const plan = CutoverPlan.drainThenShift({
  *   pointOfNoReturn: PointOfNoReturn.SHARED,
  *   maxPause: Duration.seconds(20),
- *   state: StateTransfer.checkpoint({ hosts }),
+ *   state: StateTransfer.checkpoint({
+ *     hosts,
+ *     timeouts: { freeze: Duration.seconds(8), transfer: Duration.seconds(8), thaw: Duration.seconds(3) },
+ *   }),
  * });
  */
 export class CheckpointHosts extends Construct {
@@ -110,7 +113,10 @@ export class CheckpointHosts extends Construct {
     super(scope, id);
     checkNames('CheckpointHostsProps', props);
     checkHosts(props);
-    const { engine = CheckpointEngine.CRIU, folder = '/dev/shm/drainshift', bucket } = props;
+    const { engine = CheckpointEngine.CRIU, bucket } = props;
+    const name = Names.uniqueResourceName(this, { maxLength: 60, separator: '-' });
+    const { folder = `/dev/shm/drainshift-${name}` } = props;
+    const prefix = `${PREFIX}/${name}`;
     const document = new CfnDocument(this, 'Document', {
       documentType: 'Command',
       documentFormat: 'JSON',
@@ -119,7 +125,7 @@ export class CheckpointHosts extends Construct {
       content: renderCheckpointDocument(
         {
           ...{ engine, engineCommand: props.engineCommand ?? engine, folder },
-          ...(bucket && { images: `s3://${bucket.bucketName}/${PREFIX}` }),
+          ...(bucket && { images: `s3://${bucket.bucketName}/${prefix}` }),
           source: { pidFile: props.source.pidFile, start: props.source.start },
           target: { pidFile: props.target.pidFile, start: props.target.start },
         },
@@ -131,7 +137,7 @@ export class CheckpointHosts extends Construct {
     this.sourceInstanceId = findInstanceId(props.source);
     this.targetInstanceId = findInstanceId(props.target);
     for (const { instance } of [props.source, props.target]) {
-      if (instance instanceof Instance) grant(instance.role, bucket);
+      if (instance instanceof Instance) grant(instance.role, prefix, bucket);
     }
   }
 
@@ -153,9 +159,9 @@ export class CheckpointHosts extends Construct {
   }
 }
 
-function grant(role: IRole, bucket: IBucket | undefined): void {
+function grant(role: IRole, prefix: string, bucket: IBucket | undefined): void {
   role.addManagedPolicy(ManagedPolicy.fromAwsManagedPolicyName('AmazonSSMManagedInstanceCore'));
-  bucket?.grantReadWrite(role, `${PREFIX}/*`);
+  bucket?.grantReadWrite(role, `${prefix}/*`);
 }
 
 function findInstanceId({ instance, instanceId }: CheckpointHost): string {
@@ -179,7 +185,13 @@ function checkHosts(props: CheckpointHostsProps): void {
     // Braces are parameters of the document.
     if (!COMMAND.test(start)) reject(`${side}.start`, 'a command in one line without braces', start);
   }
-  const { folder, engineCommand } = props;
+  checkPlaces(props);
+}
+
+function checkPlaces({ folder, bucket, engineCommand }: CheckpointHostsProps): void {
+  if (bucket === undefined && (folder === undefined || /^\/(dev\/shm|run|tmp)\b/.test(folder))) {
+    reject('folder', 'given without a bucket, as one that both hosts share', folder);
+  }
   if (folder !== undefined && !PATH.test(folder)) {
     reject('folder', 'an absolute path of letters, digits and _ . / -', folder);
   }

@@ -31,6 +31,8 @@ export interface Hosts {
   readonly commands: LocalCommands;
   /** The id of the process that is the application of a side now; undefined where there is none. */
   findProcess(side: Side): number | undefined;
+  /** As a supervisor does: another application takes the place of what runs there. */
+  restart(side: Side): void;
   stop(): Promise<void>;
 }
 
@@ -72,6 +74,11 @@ export async function startHosts({ criu, plan, application }: HostsOptions): Pro
       urls: { source: source.url, target: target.url },
       commands,
       findProcess: (side) => readPid(started[side]!.pidFile),
+      restart: (side) => {
+        const { pidFile, start } = started[side]!;
+        endProcess(pidFile);
+        launch(start);
+      },
       stop,
     };
   } catch (error) {
@@ -89,12 +96,12 @@ function buildDocument(criu: string, folder: string, hosts: Readonly<Record<Side
 async function startHost(side: Side, folder: string, application: readonly string[]): Promise<Host> {
   const network = await startNetwork({ side });
   const pidFile = join(folder, `${side}.pid`);
-  const launch = [
+  const command = [
     ...['nsenter', `--net=/proc/${network.process.pid}/ns/net`],
     ...['perl', join(ownAssets(), 'host', 'start.pl'), pidFile, ...application],
   ];
-  const start = launch.map(shellWord).join(' ');
-  spawn('setsid', ['bash', '-c', start], { stdio: 'ignore', detached: true }).unref();
+  const start = command.map(shellWord).join(' ');
+  launch(start);
   const stop = () => void signalChild(network.process, 'SIGTERM');
   try {
     await until(() => readPid(pidFile) !== undefined, {
@@ -109,6 +116,10 @@ async function startHost(side: Side, folder: string, application: readonly strin
     throw error;
   }
   return { url: network.url, pidFile, start, stop };
+}
+
+function launch(command: string): void {
+  spawn('setsid', ['bash', '-c', command], { stdio: 'ignore', detached: true }).unref();
 }
 
 async function responding(url: string, side: Side): Promise<void> {

@@ -40,7 +40,7 @@ test('holds what a user needs, and nothing else', () => {
     'schemas',
   ]);
   const known =
-    /\.(js|d\.ts)$|^examples\/[\w-]+\/(README\.md|\w+\.(json|yaml)|[\w-]+\.(mjs|ts|svg)|page\/\w+\.(html|css))$|^docs\/.*\.(md|svg)$|^dist\/client\/(index\.[cm]js|[\w-]+\.d\.mts)$|^dist\/assets\/proxy\/(Dockerfile|package\.json)$|^schemas\/(plan|proxy|scenario)\.json$|^proxy\/systemd\/[\w-]+\.(service|socket)$/;
+    /\.(js|d\.ts)$|^examples\/[\w-]+\/(README\.md|\w+\.(json|yaml)|[\w-]+\.(mjs|ts|svg)|page\/\w+\.(html|css))$|^docs\/.*\.(md|svg)$|^dist\/client\/(index\.[cm]js|[\w-]+\.d\.mts)$|^dist\/assets\/(proxy\/(Dockerfile|package\.json)|host\/(checkpoint\.sh|start\.pl))$|^schemas\/(plan|proxy|scenario)\.json$|^proxy\/systemd\/[\w-]+\.(service|socket)$/;
   expect(paths().filter((path) => path.includes('/') && !known.test(path))).toEqual([]);
 });
 
@@ -51,6 +51,8 @@ test('holds the bundles of the functions and of the command, and the context of 
       .sort(),
   ).toEqual([
     'dist/assets/cli/operator.js',
+    'dist/assets/host/checkpoint.sh',
+    'dist/assets/host/start.pl',
     'dist/assets/lambda/index.js',
     'dist/assets/proxy/Dockerfile',
     'dist/assets/proxy/package.json',

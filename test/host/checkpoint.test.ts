@@ -76,7 +76,8 @@ interface Response {
 /** @param more parameters in place of those of the epoch */
 async function call(hosts: Hosts, side: Side, action: CheckpointAction, more: object = {}): Promise<Response> {
   const until = `${Math.floor(Date.now() / 1000) + 60}`;
-  const parameters = { action, side, copy: 'copy', epoch: `${epoch}`, until, ...more };
+  const behind = action === 'resume' || action === 'discard' ? 'yes' : 'no';
+  const parameters = { action, side, copy: 'copy', epoch: `${epoch}`, until, behind, ...more };
   const { id } = hosts.commands.send({ documentName: 'checkpoint', instanceId: PLAN[side].instanceId, parameters });
   for (;;) {
     const record = hosts.commands.find(id, PLAN[side].instanceId)!;
@@ -176,6 +177,63 @@ described('on two hosts', () => {
     expect(await state(hosts, 'source')).toBeUndefined();
   });
 
+  test('a rollback that takes nothing along stops the one and has the other go on; its abort is the same again', async () => {
+    const hosts = await start(NODE);
+    await count(hosts, 'source', 'a');
+    await call(hosts, 'source', 'dump');
+    await call(hosts, 'target', 'restore');
+    await responding(hosts, 'target');
+    await count(hosts, 'target', 'a');
+    epoch += 1;
+    expect(await call(hosts, 'target', 'suspend')).toEqual(OK);
+    expect(await call(hosts, 'source', 'resume', { behind: 'no' })).toEqual(OK);
+    expect(await state(hosts, 'target')).toBeUndefined();
+    expect((await state(hosts, 'source'))?.count).toBe(1);
+    // It is aborted: the source is stopped, not ended.
+    expect(await call(hosts, 'target', 'resume')).toEqual(OK);
+    expect(await call(hosts, 'source', 'discard')).toEqual(OK);
+    expect((await state(hosts, 'target'))?.count).toBe(2);
+    expect(await state(hosts, 'source')).toBeUndefined();
+    // A resume on the way to it that comes late.
+    expect(await call(hosts, 'source', 'resume', { behind: 'no' })).toMatchObject({ ok: false });
+    expect(await state(hosts, 'source')).toBeUndefined();
+  });
+
+  test('an application that was started in the place of another one is neither dumped nor resumed', async () => {
+    const hosts = await start(NODE);
+    await call(hosts, 'source', 'dump');
+    await call(hosts, 'target', 'restore');
+    await responding(hosts, 'target');
+    const restored = hosts.findProcess('target');
+    hosts.restart('target');
+    while (hosts.findProcess('target') === restored || hosts.findProcess('target') === undefined) await pause(10);
+    epoch += 1;
+    expect(await call(hosts, 'target', 'dump')).toEqual({
+      ok: false,
+      why: expect.stringContaining('the application that was restored must run, got another one') as string,
+    });
+    await responding(hosts, 'target');
+    hosts.restart('source');
+    const dumped = expect.stringContaining('the application that was dumped must run, got another one') as string;
+    for (let why = ''; !why.includes('got another one');) {
+      epoch += 1;
+      why = (await call(hosts, 'source', 'resume')).why ?? '';
+      if (why !== '') expect(why).toEqual(why.includes('an application must run') ? why : dumped);
+    }
+  });
+
+  test('what serves is not ended, and what is stopped is', async () => {
+    const hosts = await start(NODE);
+    expect(await call(hosts, 'source', 'end')).toEqual({
+      ok: false,
+      why: expect.stringContaining('must be stopped, got state') as string,
+    });
+    expect(await count(hosts, 'source', 'a')).toBe(1);
+    await call(hosts, 'source', 'dump');
+    expect(await call(hosts, 'source', 'end')).toEqual(OK);
+    expect(hosts.findProcess('source')).toBeUndefined();
+  });
+
   test('a log that is not there on the other host does not stop it', async () => {
     const log = join(folder, 'log');
     const hosts = await start(NODE, [log]);
@@ -195,7 +253,10 @@ described('on two hosts', () => {
       await count(hosts, 'source', 'a');
       const before = await state(hosts, 'source');
       const dumped = await call(hosts, 'source', 'dump');
-      expect(dumped).toEqual({ ok: false, why: expect.stringContaining('could not be dumped') as string });
+      expect(dumped).toEqual({
+        ok: false,
+        why: expect.stringContaining('could not be dumped, and is still there') as string,
+      });
       expect(await call(hosts, 'source', 'resume')).toEqual(OK);
       expect(await state(hosts, 'source')).toEqual(before);
       expect(await count(hosts, 'source', 'a')).toBe(2);

@@ -28,6 +28,9 @@ const AT_HAND: Record<string, string> = {
   targetProxies: 'ProxyService',
   sessions: 'SessionStore',
   cutover: 'Cutover',
+  oldServer: 'ec2.Instance',
+  newServer: 'ec2.Instance',
+  images: 's3.IBucket',
 };
 
 /** An example is the inside of a construct's constructor, with the usual things around it. */

@@ -30,7 +30,7 @@ test('processes that a killed rollback had go on are stopped again before anythi
     expect(hosts.find('source').state).toBe('running');
     cloud.deployments.target = '2 deployments';
     await expect(switchBack(stopped, cloud.ports)).resolves.toMatchObject({ kind: 'stays', reason: 'unknown' });
-    expect(hosts.calls.slice(-3)).toEqual(['resume source 2', 'resume target 2', 'suspend source 2']);
+    expect(hosts.calls.slice(-3)).toEqual(['resume source 2', 'resume target 2', 'discard source 2']);
     expect([hosts.find('source').state, hosts.find('target').state]).toEqual(['stopped', 'running']);
   } finally {
     cloud.end();

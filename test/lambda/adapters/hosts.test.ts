@@ -16,7 +16,7 @@ import { awsCliTest, callEndpoint } from './world';
 const HOST = 'i-0123456789abcdef0';
 const ORDER: HostOrder = {
   ...({ documentName: 'Hosts', instanceId: HOST, side: 'source', action: 'dump' } as const),
-  ...{ copy: 'night.target.1.1', epoch: 7, untilMs: 1_700_000_000_999 },
+  ...{ copy: 'night.target.1.1', epoch: 7, isBehind: false, untilMs: 1_700_000_000_999 },
 };
 const LIMIT_MS = 10_000;
 
@@ -74,7 +74,8 @@ describe('at a service that', () => {
     expect(input).toEqual({
       ...{ DocumentName: 'Hosts', InstanceIds: [HOST], TimeoutSeconds: 30 },
       Parameters: {
-        ...{ action: ['dump'], side: ['source'], copy: ['night.target.1.1'], epoch: ['7'], until: ['1700000000'] },
+        ...{ action: ['dump'], side: ['source'], copy: ['night.target.1.1'], epoch: ['7'] },
+        ...{ behind: ['no'], until: ['1700000000'] },
       },
     });
     expect(headers).toMatchObject({

@@ -87,7 +87,7 @@ test('the memory goes along: dumped and stopped at one host, restored at the oth
   expect(parts(after)).toEqual(['prepare target', 'freeze source', 'transfer target', 'verify target']);
   expect(find(after, 'freeze')?.bytes).toBe(find(after, 'transfer')?.bytes);
   expect(hosts.calls).toEqual([
-    ...['check source 0', 'check target 0', 'prepare source 0'],
+    ...['check source 1', 'check target 1', 'prepare source 0'],
     ...['dump source 1', 'restore target 1'],
   ]);
   expect(hosts.find('source').state).toBe('stopped');
@@ -99,7 +99,7 @@ test('what differs behind the restore aborts: the dumped processes go on, and th
   const after = await step(start());
   expectAborted(after, /'verify' must have one digest of both sides, got/);
   expect(parts(after)?.slice(-2)).toEqual(['thaw source', 'discard target']);
-  expect(hosts.calls.slice(-2)).toEqual(['resume source 1', 'discard target 1']);
+  expect(hosts.calls.slice(-3)).toEqual(['resume source 1', 'suspend target 1', 'discard target 1']);
   expect(after.switches?.[0]).not.toHaveProperty('left');
 });
 
@@ -112,7 +112,7 @@ test('memory over the limit is not dumped, also where it grew behind the check',
   const sizes = hosts.find('source').memory;
   const failed = await step(start({ state: { maxBytes: 1 } }));
   expect(failed.failure?.message).toMatch(/at most 1 bytes may be copied, got \d+ of the application's memory/);
-  expect(hosts.calls).toEqual(['check source 0', 'check target 0', 'discard target 0']);
+  expect(hosts.calls).toEqual(['check source 1', 'check target 1', 'discard target 0']);
   during('prepare', 'run', () => sizes.push(...Array<string>(50).fill('more')));
   const maxBytes = 1_000 * (sizes.length + 40);
   expectAborted(await step(start({ state: { maxBytes } })), /at most \d+ bytes may be copied, got \d+$/);
@@ -222,7 +222,10 @@ test('a dry run measures all of it, and leaves both as they were', async () => {
   const after = await step(start({ dryRun: true }));
   expectAborted(after, /a dry run/);
   expect(find(after, 'verify')).not.toHaveProperty('problem');
-  expect(hosts.calls.slice(-4)).toEqual(['dump source 1', 'restore target 1', 'resume source 1', 'discard target 1']);
+  expect(hosts.calls.slice(-5)).toEqual([
+    ...['dump source 1', 'restore target 1', 'resume source 1', 'suspend target 1'],
+    'discard target 1',
+  ]);
 });
 
 test('the next attempt goes along with a copy of its own', async () => {
@@ -260,7 +263,7 @@ describe('a rollback after the commit', () => {
     hosts.instead = (order) => (order.action === action ? failure('no room') : undefined);
     const stays = await back(run);
     expect(stays.switches?.at(-1)).toMatchObject({ to: 'source', outcome: 'abort' });
-    expect(hosts.calls.slice(-2)).toEqual(['resume target 2', 'discard source 2']);
+    expect(hosts.calls.slice(-3)).toEqual(['resume target 2', 'suspend source 2', 'discard source 2']);
     expectServedBy('target', stays);
     hosts.instead = () => undefined;
     const restored = await back(stays);
@@ -294,7 +297,7 @@ describe('a rollback after the commit', () => {
     }
     const stays = await back(run);
     expect(stays.switches?.at(-1)).toMatchObject({ to: 'source', outcome: 'abort' });
-    expect(hosts.calls.slice(-3)).toEqual(['resume source 2', 'resume target 2', 'suspend source 2']);
+    expect(hosts.calls.slice(-3)).toEqual(['resume source 2', 'resume target 2', 'discard source 2']);
     expect(hosts.find('source').state).toBe('stopped');
     expectServedBy('target', stays);
   });
@@ -311,7 +314,7 @@ test.each(['step', 'rollback'] as const)(
       switches: [{ outcome: 'abort', frozen: 'source' }],
     });
     expect(cloud.switches.regime).toMatchObject({ frozen: 'source' });
-    expect(stuck.switches?.[0]?.hook?.filter(({ part }) => part === 'thaw')).toHaveLength(3);
+    expect(stuck.switches?.[0]?.hook?.filter(({ part }) => part === 'thaw')).toHaveLength(1);
     expect(hosts.find('source').state).toBe('stopped');
     hosts.instead = () => undefined;
     hosts.unserved.length = 0;

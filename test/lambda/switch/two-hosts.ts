@@ -24,6 +24,7 @@ interface Host {
   application: Application;
   last: { epoch: number; rank: number };
   isReplaced: boolean;
+  isWoken: boolean;
   /** One call at a time. */
   turn: Promise<unknown>;
 }
@@ -53,6 +54,7 @@ export class TwoHosts implements HostsPort {
       application: { memory: [name], state: 'running' },
       last: { epoch: 0, rank: 0 },
       isReplaced: false,
+      isWoken: false,
       turn: Promise.resolve(),
     });
     this.hosts = { source: host('source'), target: host('target') };
@@ -118,7 +120,7 @@ export class TwoHosts implements HostsPort {
   }
 
   private do(order: HostOrder, host: Host): number | undefined {
-    const { action, copy, epoch } = order;
+    const { action, copy, epoch, isBehind } = order;
     const image = this.images.get(`${copy}/${epoch}`);
     switch (action) {
       case 'check':
@@ -127,18 +129,18 @@ export class TwoHosts implements HostsPort {
         mustRun(host);
         return 0;
       case 'dump': {
-        inOrder(host, epoch, 1);
+        inOrder(host, order);
         if (image) return image.bytes;
         this.inTime(order);
         const application = mustRun(host);
-        host.isReplaced = false;
+        host.isReplaced = host.isWoken = false;
         application.state = 'stopped';
         const dumped = { memory: [...application.memory], bytes: measure(application.memory) };
         this.images.set(`${copy}/${epoch}`, dumped);
         return dumped.bytes;
       }
       case 'restore': {
-        inOrder(host, epoch, 1);
+        inOrder(host, order);
         if (image?.restored !== undefined) return mustRun(host) && image.restored;
         this.inTime(order);
         if (!image) throw new Error('no images');
@@ -148,12 +150,25 @@ export class TwoHosts implements HostsPort {
         return (image.restored = this.arriving(image.bytes));
       }
       case 'resume':
+        inOrder(host, order);
+        if (!isBehind) {
+          this.inTime(order);
+          host.isWoken = true;
+        }
+        mustRun(host).state = 'running';
+        return undefined;
       case 'suspend':
-        inOrder(host, epoch, 2);
-        mustRun(host).state = action === 'resume' ? 'running' : 'stopped';
+        inOrder(host, order);
+        if (isBehind && !host.isReplaced) return undefined;
+        mustRun(host).state = 'stopped';
         return undefined;
       case 'discard':
-        inOrder(host, epoch, 2);
+        inOrder(host, order);
+        if (host.isWoken) {
+          mustRun(host).state = 'stopped';
+          host.isWoken = false;
+          return undefined;
+        }
         if (host.isReplaced) {
           host.application.state = 'ended';
           host.application = { memory: ['fresh'], state: 'running' };
@@ -204,8 +219,9 @@ function mustRun({ application }: Host): Application {
   return application;
 }
 
-function inOrder(host: Host, epoch: number, rank: number): void {
+function inOrder(host: Host, { epoch, isBehind }: HostOrder): void {
   const { last } = host;
+  const rank = isBehind ? 2 : 1;
   if (epoch < last.epoch || (epoch === last.epoch && rank < last.rank)) {
     throw new Error(`a call of epoch ${last.epoch} came before this one of epoch ${epoch}`);
   }

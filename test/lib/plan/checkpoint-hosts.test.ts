@@ -37,7 +37,8 @@ const APPLICATION = { pidFile: '/run/app.pid', start: 'systemctl restart app' };
 const IDS = { source: 'i-0123456789abcdef0', target: 'mi-0123456789abcdef1' };
 
 const ofId = (instanceId: string): CheckpointHost => ({ instanceId, ...APPLICATION });
-const imported = (): CheckpointHostsProps => ({ source: ofId(IDS.source), target: ofId(IDS.target) });
+const SHARED = { folder: '/mnt/images' };
+const imported = (): CheckpointHostsProps => ({ source: ofId(IDS.source), target: ofId(IDS.target), ...SHARED });
 
 function newInstance(stack: Stack, id: string, vpc: IVpc): Instance {
   return new Instance(stack, id, {
@@ -51,7 +52,11 @@ function newInstance(stack: Stack, id: string, vpc: IVpc): Instance {
 function newHosts(stack: Stack, more: Partial<CheckpointHostsProps> = {}): CheckpointHosts {
   const vpc = new Vpc(stack, 'Hosts Vpc');
   const host = (id: string) => ({ instance: newInstance(stack, id, vpc), ...APPLICATION });
-  return new CheckpointHosts(stack, 'Hosts', { source: host('Old'), target: host('New'), ...more });
+  return new CheckpointHosts(stack, 'Hosts', {
+    ...{ source: host('Old'), target: host('New') },
+    ...(!more.bucket && SHARED),
+    ...more,
+  });
 }
 
 function plan(hosts: CheckpointHosts, more: object = {}): CutoverPlan {
@@ -85,7 +90,7 @@ test('default: a document for hosts that share a folder, on which nothing else i
   });
   expect(Object.keys(template.toJSON().Resources as object)).toHaveLength(1);
   const command = findCommand(stack);
-  expect(command).toContain('ENGINE=criu ENGINE_COMMAND=criu FOLDER=/dev/shm/drainshift BUCKET=');
+  expect(command).toContain('ENGINE=criu ENGINE_COMMAND=criu FOLDER=/mnt/images BUCKET=');
   expect(command).toContain("PID_FILE=/run/app.pid START='systemctl restart app'");
   expect(command).toContain('\ncriu_dump() {\n');
   expect([hosts.sourceInstanceId, hosts.targetInstanceId]).toEqual([IDS.source, IDS.target]);
@@ -104,7 +109,7 @@ test('custom: every prop arrives where the hosts read it', () => {
   });
   const command = findCommand(stack);
   expect(command).toContain("ENGINE=cedana ENGINE_COMMAND='/opt/cedana --quiet' FOLDER=/mnt/images");
-  expect(command).toMatch(/BUCKET='?s3:\/\/Images\w+\/drainshift-checkpoints'?$/m);
+  expect(command).toMatch(/BUCKET='?s3:\/\/Images\w+\/drainshift-checkpoints\/[\w-]+'?$/m);
   expect(command).toContain(String.raw`PID_FILE=/run/new.pid START='su app -c '\''node server.js'\'''`);
 });
 
@@ -124,7 +129,7 @@ test('custom: instances of the app get what the agent needs, and their part of t
     };
     const objects = Statement.flatMap(({ Resource }) => Resource.map(resolveText)).filter((each) => each.includes('/'));
     expect(new Set(objects.map((each) => each.slice(each.indexOf('/'))))).toEqual(
-      new Set(['/drainshift-checkpoints/*']),
+      new Set([expect.stringMatching(/^\/drainshift-checkpoints\/[\w-]+Hosts-\w+\/\*$/) as string]),
     );
     const actions = Statement.flatMap(({ Action }) => Action);
     expect(actions).toEqual(expect.arrayContaining(['s3:PutObject', 's3:GetObject*', 's3:List*', 's3:DeleteObject*']));
@@ -222,6 +227,12 @@ test.each<[string, object, string]>([
 });
 
 test.each<[string, object, string]>([
+  [
+    'no folder and no bucket',
+    { folder: undefined },
+    "'folder' must be given without a bucket, as one that both hosts share",
+  ],
+  ['memory, which no two hosts share', { folder: '/dev/shm/images' }, "'folder' must be given without a bucket"],
   ['a folder beside others', { folder: 'images' }, "'folder' must be an absolute path of letters, digits"],
   ['a folder that a shell would read', { folder: "/a'b" }, "'folder' must be an absolute path"],
   ['the root as its folder', { folder: '/' }, "'folder' must be an absolute path"],
@@ -242,7 +253,7 @@ test('an instance and an id are one too many', () => {
 
 test('one instance for both is rejected by the plan, and so is what is no id of one', () => {
   const of = (source: string, target: string) => () => {
-    const hosts = new CheckpointHosts(newStack(), 'Hosts', { source: ofId(source), target: ofId(target) });
+    const hosts = new CheckpointHosts(newStack(), 'Hosts', { ...SHARED, source: ofId(source), target: ofId(target) });
     return plan(hosts)._toJson({ source: 100, target: 0 });
   };
   expect(of(IDS.source, IDS.source)).toThrow("'switch.state.checkpoint.target.instanceId' must be another instance");
