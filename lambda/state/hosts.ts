@@ -56,7 +56,7 @@ export async function followCommand(
   endMs: number,
   { hosts, now, pause }: HostMeans,
 ): Promise<string | undefined> {
-  for (let waitMs = FIRST_LOOK_MS; ; waitMs = Math.min(MAX_LOOK_MS, 1.2 * waitMs)) {
+  for (let waitMs = FIRST_LOOK_MS; ; waitMs = Math.min(MAX_LOOK_MS, 1.1 * waitMs)) {
     const output = await hosts.read(order, id, Math.max(1, Math.min(CALL_MS, endMs - now())));
     if (output !== undefined || now() + waitMs > endMs) return output;
     await pause(waitMs);

@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { signalChild } from '../../core/errors/signals';
 
 /** A document of Systems Manager, as far as it is run here. */
 export interface CommandDocument {
@@ -82,12 +81,11 @@ export class LocalCommands {
     const { documentName, parameters } = record;
     const lines = this.documents.get(documentName)!.mainSteps.flatMap(({ inputs }) => inputs.runCommand);
     const script = lines.join('\n').replace(/\{\{ *(\w+) *\}\}/g, (_, name: string) => parameters[name] ?? '');
-    const child = spawn('bash', ['-s'], { stdio: ['pipe', 'pipe', 'pipe'] });
+    // From a pipe it would be read byte by byte.
+    const child = spawn('bash', ['-c', script], { stdio: ['ignore', 'pipe', 'pipe'] });
     let [output, errors] = ['', ''];
     child.stdout.setEncoding('utf8').on('data', (text: string) => (output = (output + text).slice(0, MAX_OUTPUT)));
     child.stderr.setEncoding('utf8').on('data', (text: string) => (errors = (errors + text).slice(0, MAX_OUTPUT)));
-    child.stdin.on('error', () => signalChild(child, 'SIGTERM'));
-    child.stdin.end(script);
     return new Promise((resolve) => {
       const end = (exitCode: number, problem = errors) => {
         const status = exitCode === 0 ? 'Success' : 'Failed';
