@@ -43,7 +43,8 @@ function listApplications(): number[] {
     .filter((name) => /^\d+$/.test(name))
     .filter((pid) => {
       try {
-        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('{"side":"source","addresses":');
+        const [, file = '', options = ''] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+        return file.endsWith('backend/app.js') && options.includes('"addresses":');
       } catch {
         return false;
       }
