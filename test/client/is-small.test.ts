@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -6,8 +5,6 @@ import { gzipSync } from 'node:zlib';
 const ROOT = resolve(__dirname, '../..');
 const FOLDER = join(ROOT, 'dist/client');
 const MAX_BYTES = 2048;
-
-beforeAll(() => execFileSync(process.execPath, ['scripts/bundle.mjs'], { cwd: ROOT }));
 
 const read = (name: string) => readFileSync(join(FOLDER, name), 'utf8');
 

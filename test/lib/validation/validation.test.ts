@@ -1,6 +1,7 @@
 import { CfnParameter, Duration } from 'aws-cdk-lib';
 import { Vpc } from 'aws-cdk-lib/aws-ec2';
 import { Cluster } from 'aws-cdk-lib/aws-ecs';
+import { hideCredentials } from '../../../core/text/credentials';
 import { AdminSecret, Cutover, MigrationProps, MigrationSide, ProxyService, StickyTargetGroup } from '../../../lib';
 import { checkUpstreamUrl } from '../../../lib/validation/validation';
 import { newLoadBalancer, newMigration, newStack } from '../fixture';
@@ -43,7 +44,9 @@ test.each([
   'http://old.internal:0',
   'http://old.internal?query',
 ])('upstream %s', (url) => {
-  expect(checkUpstream(url)).toThrow(`'upstreamUrl' must be http(s)://host[:port] without a path, got ${url}`);
+  expect(checkUpstream(url)).toThrow(
+    `'upstreamUrl' must be http(s)://host[:port] without a path, got ${hideCredentials(url)}`,
+  );
 });
 
 test.each([
@@ -78,7 +81,9 @@ describe('an upstream of which a part is known only at deployment', () => {
     `ftp://${later}`,
     `http://user@${later}`,
   ])('%# is rejected for what is known now', (url) => {
-    expect(checkUpstream(url)).toThrow(`'upstreamUrl' must be http(s)://host[:port] without a path, got ${url}`);
+    expect(checkUpstream(url)).toThrow(
+      `'upstreamUrl' must be http(s)://host[:port] without a path, got ${hideCredentials(url)}`,
+    );
   });
 });
 
