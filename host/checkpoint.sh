@@ -71,10 +71,16 @@ find_process() {
   [[ $process =~ ^[1-9][0-9]*$ && $process != 1 ]] || fail "$PID_FILE must have the id of a process, got '$process'"
   identify "$process"
   [ -n "$identity" ] || return 0
+  # One that was dumped or restored here is known, whatever was done to the clock since.
+  if is_known dumped || is_known restored; then return 0; fi
   while read -r name value _; do [ "$name" != btime ] || boot_seconds=$value; done </proc/stat
   read -r _ began _ <<<"$identity"
   written=$(stat -c %Y "$PID_FILE")
-  [ $((boot_seconds + began / 100)) -le $((written + 2)) ] || fail "$PID_FILE must be that of the process $process, which began later than it was written"
+  [ $((boot_seconds + began / 100)) -le $((written + 2)) ] || fail "$PID_FILE must be that of the process $process, which began later than it was written; where the clock of this host was set since, write it again"
+}
+is_known() {
+  local known
+  [ -e "$own/$1" ] && read -r known <"$own/$1" && [ "$identity" = "$known" ]
 }
 # Into `all`: a process, and those that descend from it.
 find_tree() {
@@ -270,11 +276,9 @@ must_run() {
 }
 # Where one was restored or dumped here, it is that one: another has another memory.
 must_be() {
-  local known
   [ -e "$own/$1" ] || return 0
-  read -r known <"$own/$1"
   identify "$process"
-  [ "$identity" = "$known" ] || fail "the application that was $1 must run, got another one, of process $process; where that is meant, remove $own/$1"
+  is_known "$1" || fail "the application that was $1 must run, got another one, of process $process; where that is meant, remove $own/$1"
 }
 note() {
   identify "$process"

@@ -1,11 +1,12 @@
 import type { CheckpointPlan, StatePlan } from '../../core/plan/state-plan';
 import type { CheckpointAction } from '../../core/state/checkpoint';
-import { HookCallRecord, findDifference, readHookResponse } from '../../core/switch/hook';
+import { findDifference, readHookResponse } from '../../core/switch/hook';
 import type { Side } from '../../core/traffic/weights';
 import { settleWithin } from '../contract/settle';
 import { callThroughTasks } from '../state/backend-order';
 import type { Carried } from '../state/carrier';
 import { HostCall, HostMeans, callHost } from '../state/hosts';
+import { notePart, passPart } from './hook-parts';
 import type { HookContext, SwitchHook } from './switch-hook';
 
 export interface CheckpointHookMeans extends HostMeans {
@@ -83,7 +84,7 @@ export class CheckpointHook implements SwitchHook {
   async thaw(side: Side, context: HookContext): Promise<string | undefined> {
     if (side === context.to) return undefined;
     const [{ problem }] = await Promise.all([
-      this.noted('thaw', side, context, () => this.resume(side, context)),
+      notePart('thaw', side, context, () => this.resume(side, context)),
       // A copy that is at work beside it stops as soon. Where it does not, it is discarded all the same.
       this.copied === 'nothing' ? undefined : this.undo('suspend', context.to, context, this.plan.timeoutMs.thaw),
     ]);
@@ -104,7 +105,7 @@ export class CheckpointHook implements SwitchHook {
 
   async discard(context: HookContext): Promise<string | undefined> {
     const { to } = context;
-    const { problem } = await this.noted('discard', to, context, () => this.undo('discard', to, context, DISCARD_MS));
+    const { problem } = await notePart('discard', to, context, () => this.undo('discard', to, context, DISCARD_MS));
     return problem;
   }
 
@@ -175,24 +176,10 @@ export class CheckpointHook implements SwitchHook {
     work: (limitMs: number) => Promise<Carried>,
   ): Promise<void> {
     const limitMs = this.plan.timeoutMs[part];
-    const { problem } = await this.noted(part, side, context, async () => {
+    await passPart(part, side, context, async () => {
       const ended = await settleWithin(limitMs, `'${part}' of the memory`, () => work(limitMs));
       return 'problem' in ended ? ended : ended.value;
     });
-    if (problem !== undefined) throw new Error(problem);
-    context.signal.throwIfAborted();
-  }
-
-  private async noted(
-    part: HookCallRecord['part'],
-    side: Side,
-    { note }: HookContext,
-    ask: () => Promise<Carried>,
-  ): Promise<Carried> {
-    const startedMs = performance.now();
-    const carried = await ask();
-    note({ part, side, tookMs: Math.round(performance.now() - startedMs), ...carried });
-    return carried;
   }
 }
 

@@ -1,7 +1,6 @@
 import type { StatePlan, ValkeyPlan } from '../../core/plan/state-plan';
 import { describeDifferences } from '../../core/state/differences';
 import { ServerState, compareCounts, findLag, findReplica } from '../../core/state/replication';
-import type { HookCallRecord } from '../../core/switch/hook';
 import type { Side } from '../../core/traffic/weights';
 import { settle, settleWithin } from '../contract/settle';
 import type { StoreServer } from '../contract/store-ports';
@@ -10,6 +9,7 @@ import { compareSample } from '../state/replica-sample';
 import { Servers, countReplicated, discardReplica, findUnready, openEach, openServers } from '../state/replicas';
 import { StorePromotion } from '../state/store-promotion';
 import type { StoreHookMeans } from './store-hook';
+import { notePart, passPart } from './hook-parts';
 import type { HookContext, SwitchHook, Way } from './switch-hook';
 
 interface Plan extends StatePlan {
@@ -81,7 +81,7 @@ export class ReplicaHook implements SwitchHook {
   async thaw(side: Side, context: HookContext): Promise<string | undefined> {
     const limitMs = this.plan.timeoutMs.thaw;
     for (let attempt = 1; ; attempt += 1) {
-      const problem = await this.noted('thaw', side, context, () =>
+      const { problem } = await notePart('thaw', side, context, () =>
         this.within(limitMs, `'thaw' of the ${side}`, async (isOver) => {
           if (side === context.to) await this.promote(context, attempt, limitMs, isOver);
           else await this.thawLeft(side, limitMs);
@@ -95,7 +95,7 @@ export class ReplicaHook implements SwitchHook {
 
   async discard(context: HookContext): Promise<string | undefined> {
     const { from, to } = context;
-    return this.noted('discard', to, context, async () => {
+    const { problem } = await notePart('discard', to, context, async () => {
       await this.close();
       return this.within(DISCARD_MS, `'discard' of the ${to}`, async () => {
         const opened = await openEach(this.plan.valkey, this.means.stores, STORE_MS);
@@ -107,6 +107,7 @@ export class ReplicaHook implements SwitchHook {
         }
       });
     });
+    return problem;
   }
 
   /** All that was written is at the replica, and acknowledged where that comes in time: then the failover waits for nothing. */
@@ -178,11 +179,8 @@ export class ReplicaHook implements SwitchHook {
     context: HookContext,
     work: (isOver: () => boolean) => Promise<Carried>,
   ): Promise<void> {
-    const problem = await this.noted(part, side, context, () =>
-      this.within(this.plan.timeoutMs[part], `'${part}' of the state`, work),
-    );
-    if (problem !== undefined) throw new Error(problem);
-    context.signal.throwIfAborted();
+    const limitMs = this.plan.timeoutMs[part];
+    await passPart(part, side, context, () => this.within(limitMs, `'${part}' of the state`, work));
   }
 
   /** @param work what it does behind its time comes to nothing: it asks before it changes anything */
@@ -195,18 +193,6 @@ export class ReplicaHook implements SwitchHook {
     const ended = await settleWithin(limitMs, what, () => work(() => isOver));
     isOver = true;
     return 'problem' in ended ? ended : ended.value;
-  }
-
-  private async noted(
-    part: HookCallRecord['part'],
-    side: Side,
-    { note }: HookContext,
-    ask: () => Promise<Carried>,
-  ): Promise<string | undefined> {
-    const startedMs = performance.now();
-    const carried = await ask();
-    note({ part, side, tookMs: Math.round(performance.now() - startedMs), ...carried });
-    return carried.problem;
   }
 }
 

@@ -1,12 +1,12 @@
 import type { ValkeyPlan, StatePlan } from '../../core/plan/state-plan';
 import { describeDifferences } from '../../core/state/differences';
-import type { HookCallRecord } from '../../core/switch/hook';
 import type { Side } from '../../core/traffic/weights';
 import { settle, settleWithin } from '../contract/settle';
 import type { KeyStore, KeyStoresPort } from '../contract/store-ports';
 import type { Carried } from '../state/carrier';
 import { StoreSync } from '../state/store-sync';
 import { discardCopy, findPattern, openStores, releaseStore } from '../state/stores';
+import { notePart, passPart } from './hook-parts';
 import type { HookContext, SwitchHook, Way } from './switch-hook';
 
 export interface StoreHookMeans {
@@ -79,7 +79,7 @@ export class StoreHook implements SwitchHook {
   async thaw(side: Side, context: HookContext): Promise<string | undefined> {
     const limitMs = this.plan.timeoutMs.thaw;
     for (let attempt = 1; ; attempt += 1) {
-      const problem = await this.noted('thaw', side, context, async () => {
+      const { problem } = await notePart('thaw', side, context, async () => {
         const ended = await settleWithin(limitMs, `'thaw' of the ${side}`, () =>
           this.withStore(side, limitMs, async (store) => {
             await store.thaw();
@@ -96,7 +96,7 @@ export class StoreHook implements SwitchHook {
 
   async discard(context: HookContext): Promise<string | undefined> {
     const { to, execution } = context;
-    return this.noted('discard', to, context, async () => {
+    const { problem } = await notePart('discard', to, context, async () => {
       // What it still copies would come behind it.
       await settle(() => this.close());
       const ended = await settleWithin(DISCARD_MS, `'discard' of the ${to}`, () =>
@@ -105,6 +105,7 @@ export class StoreHook implements SwitchHook {
       if ('problem' in ended) return ended;
       return ended.value === undefined ? {} : { problem: ended.value };
     });
+    return problem;
   }
 
   private async withStore<T>(side: Side, limitMs: number, use: (store: KeyStore) => Promise<T>): Promise<T> {
@@ -122,23 +123,9 @@ export class StoreHook implements SwitchHook {
     context: HookContext,
     work: () => Promise<Carried>,
   ): Promise<void> {
-    const problem = await this.noted(part, side, context, async () => {
+    await passPart(part, side, context, async () => {
       const ended = await settleWithin(this.plan.timeoutMs[part], `'${part}' of the state`, work);
       return 'problem' in ended ? ended : ended.value;
     });
-    if (problem !== undefined) throw new Error(problem);
-    context.signal.throwIfAborted();
-  }
-
-  private async noted(
-    part: HookCallRecord['part'],
-    side: Side,
-    { note }: HookContext,
-    ask: () => Promise<Carried>,
-  ): Promise<string | undefined> {
-    const startedMs = performance.now();
-    const carried = await ask();
-    note({ part, side, tookMs: Math.round(performance.now() - startedMs), ...carried });
-    return carried.problem;
   }
 }

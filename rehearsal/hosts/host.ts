@@ -1,12 +1,15 @@
 import { spawnSync } from 'node:child_process';
+import { rmSync, rmdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { Server, Socket, connect } from 'node:net';
 import { announceReady, entryOptions } from '../processes/entry';
-import { APPLICATION_PORT, HostOptions, RELAY_ADDRESSES } from './host-options';
+import { sendSignal } from '../processes/signal';
+import { APPLICATION_PORT, HostOptions, RELAY_ADDRESSES, readPid } from './host-options';
 
 // Entry: the network of one host, in which its application has its loopback addresses for itself, and the way into it: a listener of the
 // network outside, which is handed in. Applications that are restored have the port that they had.
 
-const { side } = entryOptions<HostOptions>();
+const { side, pidFile, folder } = entryOptions<HostOptions>();
 /** By its address an application that came from elsewhere sees where it runs now. */
 const localAddress = RELAY_ADDRESSES[side];
 const sockets = new Set<Socket>();
@@ -20,6 +23,18 @@ process.on('message', (message, handle) => {
   process.send?.({ isListening: true });
 });
 process.once('SIGTERM', () => process.exit(0));
+// Also where the rehearsal was killed: the application is none of its children.
+process.on('exit', () => {
+  sendSignal(readPid(pidFile), 'SIGKILL');
+  for (const path of [pidFile, `${pidFile}.checkpoint`, join(folder, 'images')]) {
+    rmSync(path, { recursive: true, force: true });
+  }
+  try {
+    rmdirSync(folder);
+  } catch {
+    // The other host is there still, and has its process in it.
+  }
+});
 announceReady({});
 
 function relay(client: Socket): void {

@@ -13,7 +13,7 @@ import { entryPath } from '../processes/entry';
 import { ownAssets } from '../processes/own-assets';
 import { sendSignal } from '../processes/signal';
 import { until } from '../processes/waiting';
-import { HostOptions } from './host-options';
+import { HostOptions, readPid } from './host-options';
 import { CommandDocument, LocalCommands } from './local-commands';
 
 interface HostsOptions {
@@ -31,6 +31,7 @@ export interface Hosts {
   readonly commands: LocalCommands;
   /** The id of the process that is the application of a side now; undefined where there is none. */
   findProcess(side: Side): number | undefined;
+  findPidFile(side: Side): string;
   /** As a supervisor does: another application takes the place of what runs there. */
   restart(side: Side): void;
   stop(): Promise<void>;
@@ -74,6 +75,7 @@ export async function startHosts({ criu, plan, application }: HostsOptions): Pro
       urls: { source: source.url, target: target.url },
       commands,
       findProcess: (side) => readPid(started[side]!.pidFile),
+      findPidFile: (side) => started[side]!.pidFile,
       restart: (side) => {
         const { pidFile, start } = started[side]!;
         endProcess(pidFile);
@@ -94,8 +96,8 @@ function buildDocument(criu: string, folder: string, hosts: Readonly<Record<Side
 }
 
 async function startHost(side: Side, folder: string, application: readonly string[]): Promise<Host> {
-  const network = await startNetwork({ side });
   const pidFile = join(folder, `${side}.pid`);
+  const network = await startNetwork({ side, pidFile, folder });
   const command = [
     ...['nsenter', `--net=/proc/${network.process.pid}/ns/net`],
     ...['perl', join(ownAssets(), 'host', 'start.pl'), pidFile, ...application],
@@ -173,12 +175,6 @@ async function startNetwork(options: HostOptions): Promise<{ readonly url: strin
 
 function nextMessage(child: ChildProcess): Promise<unknown> {
   return new Promise((resolve) => child.once('message', resolve));
-}
-
-function readPid(pidFile: string): number | undefined {
-  if (!existsSync(pidFile)) return undefined;
-  const pid = Number(readFileSync(pidFile, 'utf8'));
-  return Number.isInteger(pid) && pid > 0 && existsSync(`/proc/${pid}`) ? pid : undefined;
 }
 
 /** Process 1 of its namespace: all others of it end with it. */
