@@ -6,13 +6,14 @@ const ROOT = resolve(__dirname, '../..');
 
 /** A room, the rooms that it may import, and the packages. `node:` stands for Node's own modules. */
 const ROOMS: Record<string, { readonly rooms: readonly string[]; readonly packages: readonly string[] }> = {
-  core: { rooms: [], packages: [] },
+  core: { rooms: [], packages: ['@bufbuild/protobuf/wire'] },
+  capture: { rooms: ['core'], packages: ['node:', '@platformatic/kafka'] },
   app: { rooms: ['core'], packages: ['node:'] },
   lib: { rooms: ['core'], packages: ['aws-cdk-lib', 'constructs', 'node:'] },
   lambda: { rooms: ['core'], packages: ['node:', 'iovalkey', 'selfsigned'] },
-  proxy: { rooms: ['core'], packages: ['node:', 'pino', 'prom-client', 'selfsigned', 'yaml'] },
+  proxy: { rooms: ['capture', 'core'], packages: ['node:', 'pino', 'prom-client', 'selfsigned', 'yaml'] },
   rehearsal: {
-    rooms: ['app', 'core', 'proxy'],
+    rooms: ['app', 'capture', 'core', 'proxy'],
     packages: [
       'node:',
       '@smithy/core/cbor',
@@ -34,7 +35,7 @@ const ROOMS: Record<string, { readonly rooms: readonly string[]; readonly packag
   // It runs in browsers.
   client: { rooms: [], packages: [] },
   bin: {
-    rooms: ['lib', 'rehearsal', 'check', 'core', 'lambda/operator.ts'],
+    rooms: ['lib', 'rehearsal', 'capture', 'check', 'core', 'lambda/operator.ts'],
     packages: ['node:', 'aws-cdk-lib', 'commander'],
   },
   bench: {
@@ -119,6 +120,7 @@ test('packages are used in the rooms that they are for', () => {
   // The SDK and its signer have one door in each room that calls AWS.
   const ofAws = /^(@aws-sdk\/.*|@smithy\/signature-v4)$/;
   const doors = [
+    'capture/s3/',
     'lambda/adapters/',
     'lambda/operator.ts',
     'proxy/admin-keys/secret-versions.ts',
