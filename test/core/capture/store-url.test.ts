@@ -1,0 +1,60 @@
+import { StoreUrl, formatStoreUrl, parseStoreUrl } from '../../../core/capture/store-url';
+
+const GOOD: readonly (readonly [string, StoreUrl])[] = [
+  ['/var/capture', { kind: 'path', path: '/var/capture' }],
+  ['capture.proto.gz', { kind: 'path', path: 'capture.proto.gz' }],
+  ['./a b', { kind: 'path', path: './a b' }],
+  ['file:capture', { kind: 'path', path: 'capture' }],
+  ['file:s3://odd', { kind: 'path', path: 's3://odd' }],
+  ['file:///var/a%20b', { kind: 'path', path: '/var/a b' }],
+  ['file://localhost/var', { kind: 'path', path: '/var' }],
+  ['s3://my-bucket', { kind: 's3', bucket: 'my-bucket', prefix: '' }],
+  ['s3://my-bucket/', { kind: 's3', bucket: 'my-bucket', prefix: '' }],
+  ['s3://my.bucket/a/b', { kind: 's3', bucket: 'my.bucket', prefix: 'a/b/' }],
+  ['s3://my-bucket/a/x.proto.gz', { kind: 's3', bucket: 'my-bucket', prefix: 'a/x.proto.gz' }],
+  [
+    'kafka://b-1.example:9098,[::1]:9092',
+    {
+      kind: 'kafka',
+      brokers: [
+        { host: 'b-1.example', port: 9098 },
+        { host: '::1', port: 9092 },
+      ],
+      topic: 'logging-traffic-topic',
+    },
+  ],
+  ['kafka://b:9092/t.1', { kind: 'kafka', brokers: [{ host: 'b', port: 9092 }], topic: 't.1' }],
+];
+
+test.each(GOOD)('%s is a store', (text, store) => {
+  expect(parseStoreUrl(text)).toEqual(store);
+  expect(parseStoreUrl(formatStoreUrl(store))).toEqual(store);
+});
+
+test.each([
+  '',
+  'a\0b',
+  'file:',
+  'file://elsewhere/var',
+  'file:///var/%zz',
+  'file:///var/%00',
+  'http://host/',
+  's3://',
+  's3://Bucket',
+  's3://ab',
+  's3://user@bucket/',
+  's3://bucket//a',
+  's3://bucket/a//b',
+  's3://bucket/a?b',
+  `s3://bucket/${'a'.repeat(801)}`,
+  'kafka://b',
+  'kafka://b:0',
+  'kafka://b:70000',
+  'kafka://b:9092,',
+  'kafka://b:9092/..',
+  'kafka://b:9092/a/b',
+  'kafka://user:secret@b:9092',
+  `kafka://b:9092/${'a'.repeat(250)}`,
+  7,
+  undefined,
+])('%j is none', (text) => expect(parseStoreUrl(text)).toBeUndefined());
