@@ -25,7 +25,7 @@ import { UpstreamPools } from '../http1/upstream-pools';
 import { ClientSessions } from '../http2/client-sessions';
 import { Http2Upstreams } from '../http2/upstream-session';
 import { Exchange } from '../exchange/exchange';
-import { CONNECTION_BYTES, Holder, MemoryBudget, TLS_BYTES } from '../shared/memory-budget';
+import { Holder, MemoryBudget, NEW_CONNECTION_BYTES, TLS_BYTES } from '../shared/memory-budget';
 import { Overflow } from './overflow';
 import { ProxyHeaderReaders } from './proxy-header-reader';
 import { PlaneHanding } from '../handover/handing';
@@ -124,7 +124,7 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
     this.memory = new MemoryBudget(
       limits.memoryBytes,
       () => this.holders(),
-      () => Math.max(0, this.securedClients - this.served) * TLS_BYTES,
+      () => Math.max(0, this.securedClients - this.served) * (TLS_BYTES + NEW_CONNECTION_BYTES),
       noticed,
     );
     if (limits.memoryBytes !== Infinity) this.ticker.add(this.memory);
@@ -381,7 +381,7 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
   }
 
   private accept(transport: Transport): void {
-    this.memory.admit(CONNECTION_BYTES);
+    this.memory.admit(NEW_CONNECTION_BYTES);
     if (this.headers) this.headers.read(transport, (rest) => this.serve(transport, rest));
     else this.serve(transport);
   }
@@ -402,7 +402,7 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
     server.on('connection', (socket: Socket) => {
       if (this.isClosed) return void socket.destroy();
       if (!this.hasRoom || this.isMemoryTight) return this.turnAway(socket);
-      this.memory.admit(TLS_BYTES);
+      this.memory.admit(TLS_BYTES + NEW_CONNECTION_BYTES);
       this.secured.add(socket);
       socket.once('close', () => this.secured.delete(socket));
     });

@@ -1,5 +1,5 @@
 import type { RejectedRequest } from '../contract/data-plane';
-import { CONNECTION_BYTES, Holder } from '../shared/memory-budget';
+import { Holder, NEW_CONNECTION_BYTES } from '../shared/memory-budget';
 import { ProxyHeaderFault, readProxyHeader } from './proxy-protocol';
 import type { Ticker, Ticking } from '../shared/ticker';
 import { NO_USER, Transport, TransportUser } from '../contract/transport';
@@ -95,7 +95,7 @@ class HeaderReader implements TransportUser, Ticking, Holder {
   }
 
   get heldBytes(): number {
-    return CONNECTION_BYTES + this.taken.length;
+    return NEW_CONNECTION_BYTES + this.taken.length;
   }
 
   shed(): void {

@@ -2,7 +2,7 @@ import type { PlaneContext } from '../shared/context';
 import type { Response } from '../contract/data-plane';
 import type { PackedHead, PackedHttp1, PackedWriter } from '../contract/handover';
 import type { ClientExchange, ResponseHead, DownstreamStream, FieldBlock } from '../contract/streams';
-import { CONNECTION_BYTES, EXCHANGE_BYTES, Holder, TLS_BYTES } from '../shared/memory-budget';
+import { CONNECTION_BYTES, Holder, NEW_CONNECTION_BYTES, TLS_BYTES } from '../shared/memory-budget';
 import type { Ticking } from '../shared/ticker';
 import { NO_USER, Transport, TransportUser } from '../contract/transport';
 import { Ahead } from './message/read-ahead';
@@ -198,9 +198,10 @@ export class Http1Client implements DownstreamStream, TransportUser, BodySink, T
   get heldBytes(): number {
     const { transport, requests, ahead, exchange } = this;
     // A head that has begun is kept as text and, while it is read, once more.
-    const taken = 2 * requests.startedBytes + ahead.bytes + (exchange === undefined ? 0 : EXCHANGE_BYTES);
+    const taken = 2 * requests.startedBytes + ahead.bytes;
     const waiting = transport.hasPending ? transport.pendingBytes : 0;
-    return CONNECTION_BYTES + (transport.isTls ? TLS_BYTES : 0) + taken + waiting;
+    const base = exchange !== undefined || requests.isFirst ? NEW_CONNECTION_BYTES : CONNECTION_BYTES;
+    return base + (transport.isTls ? TLS_BYTES : 0) + taken + waiting;
   }
 
   shed(): void {

@@ -15,6 +15,8 @@ export const CONNECTION_BYTES = 8 * 1024;
 export const TLS_BYTES = 48 * 1024;
 /** What a request under way costs: its exchange, and the connection to the upstream. */
 export const EXCHANGE_BYTES = 16 * 1024;
+/** Of a connection that has just come: it counts with the request that it comes for. Let in without, it might be closed for that. */
+export const NEW_CONNECTION_BYTES = CONNECTION_BYTES + EXCHANGE_BYTES;
 
 const LOOK_MS = 250;
 const SAY_MS = 1_000;
@@ -27,6 +29,8 @@ export class MemoryBudget implements Ticking {
   shed = 0;
   private lookedMs = -Infinity;
   private freeMs: number | undefined;
+  /** At the last look: `admit` changes the state between two. */
+  private wasFree = true;
   private unsaid = 0;
   private saidMs = -Infinity;
 
@@ -49,12 +53,11 @@ export class MemoryBudget implements Ticking {
     this.lookedMs = nowMs;
     const held = [...this.holders()].map((holder) => [holder, holder.heldBytes] as const);
     this.heldBytes = held.reduce((sum, [, bytes]) => sum + bytes, this.others());
-    const before = this.state;
     this.state = memoryState(this.heldBytes, this.budgetBytes, nowMs - (this.freeMs ?? nowMs));
     if (this.state === 'free') this.freeMs = nowMs;
     this.freeMs ??= nowMs;
     if (this.state === 'over') this.close(findWorst(held, this.budgetBytes));
-    this.tell(before, nowMs);
+    this.tell(nowMs);
   }
 
   private close(worst: readonly Holder[]): void {
@@ -63,7 +66,9 @@ export class MemoryBudget implements Ticking {
     this.unsaid += worst.length;
   }
 
-  private tell(before: MemoryState, nowMs: number): void {
+  private tell(nowMs: number): void {
+    const wasFree = this.wasFree;
+    this.wasFree = this.state === 'free';
     const figures = { heldBytes: this.heldBytes, budgetBytes: this.budgetBytes };
     if (this.unsaid > 0 && nowMs - this.saidMs >= SAY_MS) {
       const closed = this.unsaid;
@@ -75,9 +80,8 @@ export class MemoryBudget implements Ticking {
         figures: { ...figures, closed },
       });
     }
-    if (before === 'free' && this.state === 'tight')
+    if (wasFree && this.state === 'tight')
       this.noticed?.({ level: 'warn', message: 'Memory is tight: new connections are rejected', figures });
-    else if (before !== 'free' && this.state === 'free')
-      this.noticed?.({ level: 'info', message: 'Memory is free again', figures });
+    else if (!wasFree && this.wasFree) this.noticed?.({ level: 'info', message: 'Memory is free again', figures });
   }
 }
