@@ -8,7 +8,19 @@ import ts from 'typescript';
 import { FORBIDDEN_IN_FILE_NAMES, FORBIDDEN_IN_PAGES, FORBIDDEN_WORDS, INVENTED_NAMES } from './words.mjs';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
-const SOURCES = ['capture', 'core', 'lib', 'lambda', 'proxy', 'rehearsal', 'check', 'bin', 'bench', 'client'];
+const SOURCES = [
+  'capture',
+  'core',
+  'lib',
+  'lambda',
+  'proxy',
+  'rehearsal',
+  'check',
+  'compare',
+  'bin',
+  'bench',
+  'client',
+];
 const MAX_FUNCTION_LINES = 60;
 const MAX_PARAGRAPH_WORDS = 60;
 /** Members of JavaScript's own objects. */

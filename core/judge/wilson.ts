@@ -17,6 +17,12 @@ export function wilsonUpperBound(successes: number, trials: number): number {
   return trials === 0 ? 1 : Math.min(1, wilson(successes, trials, Z_ONE));
 }
 
+/** The end of the interval at so many standard deviations; of a negative number the lower one. */
+export function wilsonBound(successes: number, trials: number, z: number): number {
+  if (trials === 0) return z > 0 ? 1 : 0;
+  return Math.min(1, Math.max(0, wilson(successes, trials, z)));
+}
+
 function wilson(successes: number, trials: number, z: number): number {
   const p = Math.min(1, successes / trials);
   const z2 = z * z;

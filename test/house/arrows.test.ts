@@ -13,7 +13,7 @@ const ROOMS: Record<string, { readonly rooms: readonly string[]; readonly packag
   lambda: { rooms: ['core'], packages: ['node:', 'iovalkey', 'selfsigned'] },
   proxy: { rooms: ['capture', 'core'], packages: ['node:', 'pino', 'prom-client', 'selfsigned', 'yaml'] },
   rehearsal: {
-    rooms: ['app', 'capture', 'core', 'proxy'],
+    rooms: ['app', 'capture', 'compare', 'core', 'proxy'],
     packages: [
       'node:',
       '@smithy/core/cbor',
@@ -32,15 +32,20 @@ const ROOMS: Record<string, { readonly rooms: readonly string[]; readonly packag
     rooms: ['core', 'rehearsal/traffic/clients/cookie-jar.ts'],
     packages: ['node:', 'iovalkey', 'ws'],
   },
+  compare: {
+    // How pages look.
+    rooms: ['core', 'rehearsal/page/markup.ts', 'rehearsal/timeline/palette.ts'],
+    packages: ['node:'],
+  },
   // It runs in browsers.
   client: { rooms: [], packages: [] },
   bin: {
-    rooms: ['lib', 'rehearsal', 'capture', 'check', 'core', 'lambda/operator.ts'],
+    rooms: ['lib', 'rehearsal', 'capture', 'check', 'compare', 'core', 'lambda/operator.ts'],
     packages: ['node:', 'aws-cdk-lib', 'commander'],
   },
   bench: {
     rooms: [
-      ...['core', 'rehearsal', 'lib/index.ts', 'proxy/data-plane/contract/ledger.ts', 'proxy/admin'],
+      ...['compare', 'core', 'rehearsal', 'lib/index.ts', 'proxy/data-plane/contract/ledger.ts', 'proxy/admin'],
       // The coordinator of a switch, as the step of the cutover has it.
       ...[
         'proxy/admin-keys/admin-keys.ts',

@@ -2,7 +2,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 const ROOT = resolve(__dirname, '../..');
-const ROOMS = ['capture', 'core', 'lib', 'lambda', 'proxy', 'rehearsal', 'check', 'bin', 'bench', 'client'];
+const ROOMS = ['capture', 'core', 'lib', 'lambda', 'proxy', 'rehearsal', 'check', 'compare', 'bin', 'bench', 'client'];
 
 /** Of a child process, or by an id; a class of ours may have a `kill()` of its own. */
 const KILL = /\b(?:child|process|subprocess)\??\.kill\([^)]/;
