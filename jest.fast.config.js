@@ -1,3 +1,5 @@
+const shared = require('./jest.config');
+
 /**
  * The tests of `npm run test:fast`: all but those below, which start rehearsals or processes, deploy, run the compiled package, or
  * synthesize many apps. A new test of such a kind goes into one of the folders, or its name into the list.
@@ -6,7 +8,7 @@
  */
 const FOLDERS = [
   'bench|bin|deploy|examples',
-  'proxy/(?:aws|clients|process|workers)',
+  'proxy/(?:aws|clients|process|restart|workers)',
   'rehearsal/(?:backend|cli|cloud|functions|redeploy|run|stack|tasks|traffic)',
 ];
 const FILES = [
@@ -26,16 +28,15 @@ const FILES = [
   'proxy/data-plane/tls13/(?:hands-over-between-processes|takes-connections)',
   'proxy/session-store/reports-its-health',
   'regress/(?:fast-path-that-could-not-be-tried|process-that-could-not-be-started|time-grows-with-the-bytes)',
-  'rehearsal/aws/command-line',
   'rehearsal/template/assembly/reads-every-kind-of-template',
 ];
 
 module.exports = {
-  ...require('./jest.config'),
+  ...shared,
   // Most of them wait for sockets and timers of their own: two cores carry six.
   maxWorkers: 6,
   testPathIgnorePatterns: [
-    '/node_modules/',
+    ...shared.testPathIgnorePatterns,
     ...FOLDERS.map((folder) => `<rootDir>/test/(?:${folder})/`),
     ...FILES.map((file) => `<rootDir>/test/${file}\\.test\\.ts$`),
   ],

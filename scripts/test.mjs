@@ -1,8 +1,15 @@
 // `npm test`: builds and tests, and beside that checks types and format. The tests mostly wait for something: the checks have a low
-// priority, and use the processor time that is left. What they say is printed whole when they end, and what failed is named at the
-// end. Arguments are those of jest.
+// priority, and use the processor time that is left. What they say is printed whole when they end. Behind all that come the tests of
+// `jest.alone.config.js`, one at a time. What failed is named at the end. Arguments are those of jest.
+//
+// `npm run test:long` is `test.mjs --long`: it builds, and runs the tests of `jest.long.config.js`, one at a time.
 import { spawn } from 'node:child_process';
+import { createRequire } from 'node:module';
 import { constants, setPriority } from 'node:os';
+
+const require = createRequire(import.meta.url);
+const ALONE = 'jest.alone.config.js';
+const LONG = 'jest.long.config.js';
 
 function run(name, args, { isBeside = false } = {}) {
   const child = spawn(name, args, { stdio: isBeside ? ['ignore', 'pipe', 'pipe'] : 'inherit' });
@@ -21,11 +28,23 @@ async function check(name) {
   return passed ? [] : [name];
 }
 
-async function test() {
-  if (!(await run('npm', ['run', 'build'])).passed) return ['build'];
-  return (await run('jest', process.argv.slice(2))).passed ? [] : ['jest'];
+const build = () => run('npm', ['run', 'build']);
+
+async function test(name, ...args) {
+  return (await run('jest', [...args, '--passWithNoTests'])).passed ? [] : [name];
 }
 
-const failed = (await Promise.all([test(), check('check')])).flat();
+async function testAll(args) {
+  const alone = require(`../${ALONE}`).testMatch;
+  const others = ['--testMatch', ...require('../jest.config.js').testMatch, ...alone.map((each) => `!${each}`)];
+  const beside = async () => ((await build()).passed ? test('jest', ...args, ...others) : ['build']);
+  const failed = (await Promise.all([beside(), check('check')])).flat();
+  return failed.includes('build') ? failed : [...failed, ...(await test(ALONE, '--config', ALONE, ...args))];
+}
+
+const testLong = async (args) => ((await build()).passed ? test(LONG, '--config', LONG, ...args) : ['build']);
+
+const [first, ...rest] = process.argv.slice(2);
+const failed = await (first === '--long' ? testLong(rest) : testAll(process.argv.slice(2)));
 if (failed.length > 0) process.stdout.write(`\nfailed: ${failed.join(', ')}\n`);
 process.exitCode = failed.length > 0 ? 1 : 0;

@@ -7,7 +7,7 @@ import { join } from 'node:path';
  */
 const TESTS = ['core/**/*.test.ts', 'lambda/{contract,steps,resources/proof}/**/*.test.ts'];
 /** Takes longer than all others together. What a state may hold is in `core/cutover/state-size.test.ts`. */
-const SLOW = ['lambda/steps/state-size.test.ts'];
+const SLOW = ['lambda/steps/state-size.long.test.ts'];
 const ROOT = join(__dirname, '..');
 
 for (const file of globSync(TESTS, { cwd: ROOT, exclude: SLOW }).sort()) {

@@ -1,16 +1,13 @@
 import { execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-
-import { createServer } from 'node:http';
+import { readFileSync, rmSync } from 'node:fs';
 import https from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { WebSocket } from 'ws';
 import type { RehearsalEvidence } from '../../../rehearsal/report/evidence';
-import { Command, FREE_PORTS, findProxies, shortPlan, synthesize, temporaryFolder } from '../command';
+import { Command, FREE_PORTS, findProxies, synthesize, temporaryFolder } from '../command';
 import { KeptRehearsal } from '../kept-world';
 
 let folder: string;
@@ -229,103 +226,4 @@ describe('a cutover of four stages under traffic', () => {
     expect(await command.ended).toMatchObject({ code: 0 });
     expect(findProxies(app)).toEqual([]);
   });
-});
-
-describe('with a fault', () => {
-  let codes: (number | null)[];
-  // Two at the same time: they mostly wait.
-  beforeAll(async () => {
-    codes = [
-      ...(await rehearseFaults('target-errors', 'alarm')),
-      ...(await rehearseFaults('stop', 'proxy-crash-loop')),
-    ];
-  });
-
-  async function rehearseFaults(...faults: string[]): Promise<(number | null)[]> {
-    // Written once: one of them may read it already when the next one is started.
-    const plan = shortPlan(folder);
-    const all = faults.map((fault) => rehearse('--fault', fault, ...plan, '--json', join(folder, `${fault}.json`)));
-    const ended = await Promise.all(all.map((one) => one.ended));
-    for (const { code, output } of ended) expect(code === 2 || code === 3 ? '' : { code, output }).toBe('');
-    return ended.map(({ code }) => code);
-  }
-
-  test('a target that responds with errors is rolled back, and the evidence says how long it took', () => {
-    const evidence = buildEvidence('target-errors.json');
-    expect(codes[0]).toBe(3);
-    expect(evidence).toMatchObject({
-      outcome: 'rolled-back',
-      finalWeights: { source: 100, target: 0 },
-    });
-    // A smoke request that fails three times in a row may see it first, or the judge, which needs fewer requests than the breaker.
-    expect(evidence.failure?.code).toMatch(/^(BreakerTripped|SmokeFailed|TargetWorse)$/);
-    expect(evidence.stages.at(-1)?.verdict).toBe('rollBack');
-    expect(evidence.traffic.http.failed).toBeGreaterThan(0);
-    expect(evidence.traffic.websocket).toMatchObject({ lost: 0, duplicated: 0, dropped: 0 });
-    expect(evidence.rollback?.secondsFromFirstBadResponse).toBeGreaterThan(0);
-    expect(findProxies(app)).toEqual([]);
-  });
-
-  test('an alarm that is raised after the first shift takes the traffic back, and is named', () => {
-    const evidence = buildEvidence('alarm.json');
-    expect(codes[1]).toBe(2);
-    expect(evidence).toMatchObject({
-      outcome: 'rolled-back',
-      failure: { code: 'AlarmRaised', message: expect.stringContaining('got a fault of the rehearsal') as string },
-      finalWeights: { source: 100, target: 0 },
-    });
-    expect(evidence.stages.length).toBeGreaterThan(0);
-    expect(evidence.traffic).toMatchObject({ http: { failed: 0 }, websocket: { lost: 0, dropped: 0 } });
-  });
-
-  test('an execution that is stopped, which runs no Catch, is put back before the verdict', () => {
-    const evidence = buildEvidence('stop.json');
-    expect(codes[2]).toBe(2);
-    expect(evidence).toMatchObject({
-      outcome: 'rolled-back',
-      failure: { code: 'Aborted' },
-      finalWeights: { source: 100, target: 0 },
-      traffic: { http: { failed: 0 }, websocket: { lost: 0, dropped: 0 } },
-      rehearsal: { recovery: { outcome: 'restored', status: 'ABORTED' } },
-    });
-    expect(evidence.rehearsal.weights.map(({ weights }) => weights)).toEqual([
-      { source: 100, target: 0 },
-      { source: 50, target: 50 },
-      { source: 100, target: 0 },
-    ]);
-  });
-
-  test('proxies that end soon after each start are for the cutover to judge, which takes the traffic back', () => {
-    const evidence = buildEvidence('proxy-crash-loop.json');
-    expect(codes[3]).toBe(3);
-    expect(evidence).toMatchObject({ outcome: 'rolled-back', finalWeights: { source: 100, target: 0 } });
-    // Which of them shows it first is a matter of time.
-    expect(evidence.failure?.code).toMatch(/^(TargetsUnhealthy|AdminUnreachable|BreakerTripped|SmokeFailed)$/);
-  });
-});
-
-test("users' own backends get GETs of the plan's smoke paths, and each side's share is seen at the load balancer", async () => {
-  const backends = await Promise.all(
-    [1, 2].map(async () => {
-      const server = createServer((request, response) => response.writeHead(request.url === '/page' ? 204 : 404).end());
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-      return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
-    }),
-  );
-  const plan = join(folder, 'own.yaml');
-  writeFileSync(
-    plan,
-    'smoke: [{ path: /page, expectedStatus: 204 }]\npollSeconds: 1\nstages:\n' +
-      '  - { weights: { source: 50, target: 50 }, bakeSeconds: 3 }\n' +
-      '  - { weights: { source: 0, target: 100 }, bakeSeconds: 3 }\n',
-  );
-  const [source, target] = backends.map(({ url }) => url) as [string, string];
-  const command = rehearse('--source', source, '--target', target, '--plan', plan, '--speed', '1', '--traffic', '0.3');
-  const { code, output } = await command.ended;
-  for (const { server } of backends) server.close();
-  expect(output).toContain('nothing lost of what was tried; NOT TRIED: uploads, sessions, WebSockets, event streams');
-  if (code !== 0) throw new Error(`the cutover must complete, got exit code ${code}:\n${output.slice(-4_000)}`);
-  expect(output).toMatch(/weights 50\/50 .*source [1-9]\d* req\/s, .*target [1-9]\d* req\/s/);
-  // The cutover itself goes on asking the source, which a rollback would need.
-  expect(output).toMatch(/weights 0\/100 .*source \d req\/s, .*target [1-9]\d* req\/s/);
 });
