@@ -242,7 +242,7 @@ export class Successor {
   private hearOfSignals(what: 'shutDown' | 'known' | 'stopped'): void {
     if (what === 'shutDown') this.options.shutDown();
     else if (what === 'stopped') this.options.stopped();
-    else this.isKnown = true;
+    else behindSignals(() => (this.isKnown = true));
   }
 
   /** The time that is left, and not until when: the clock of the machine may be set meanwhile. */
@@ -292,6 +292,14 @@ export class Successor {
     if (this.problem !== undefined) return this.problem;
     return `it ended${this.hasServed ? '' : ' as it started'}, with ${signalCode ?? `exit code ${exitCode ?? 'unknown'}`}`;
   }
+}
+
+/**
+ * Behind every signal that was sent by now: a process that stood still reads what came to its sockets first, and its signals after that,
+ * in this turn of its loop or in the next.
+ */
+function behindSignals(act: () => void): void {
+  setImmediate(() => setImmediate(act));
 }
 
 function goneAway(): CallFailed {

@@ -104,7 +104,16 @@ test('systemd gives it its sockets, and hears of its start, a reload, the new ma
   await until(() => !isAlive(next));
 });
 
-test('a stop that comes before systemd knows the new main process ends that, too', async () => {
+/** What the next process does about the one before, where it says this. */
+const STOP_AS_IT_SERVES = `serving: () => process.kill(process.ppid, 'SIGTERM')`;
+/** It stands still, so that it hears of the stop and of all that came behind it at one time. */
+const STOP_IN_A_STANDSTILL = `serving: () => ['SIGSTOP', 'SIGTERM'].forEach((signal) => process.kill(process.ppid, signal)),
+  known: () => process.kill(process.ppid, 'SIGCONT')`;
+
+test.each([
+  ['', STOP_AS_IT_SERVES],
+  [', and is heard of late,', STOP_IN_A_STANDSTILL],
+])('a stop that comes before systemd knows the new main process%s ends that, too', async (_, doing) => {
   const { words, child } = await startManaged();
   const code = path.join(bundle.folder, 'proxy.js');
   const kept = path.join(bundle.folder, 'kept.js');
@@ -112,9 +121,10 @@ test('a stop that comes before systemd knows the new main process ends that, too
   writeFileSync(
     code,
     `const send = process.send?.bind(process);
+const doing = { ${doing} };
 process.send = (message, ...more) => {
   const sent = send(message, ...more);
-  if (message.type === 'serving') process.kill(process.ppid, 'SIGTERM');
+  doing[message.type]?.();
   return sent;
 };
 require(${JSON.stringify(kept)});`,
