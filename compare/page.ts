@@ -125,14 +125,14 @@ function drawBar(of: 'of-source' | 'of-target', { compared, differ }: FieldRepor
   return `<div class="bar" aria-hidden="true"><i class="${of}" style="width:${width}%"></i></div>`;
 }
 
-function drawExamples({ examples }: FieldReport): string {
+function drawExamples({ examples, finding }: FieldReport): string {
   if (examples.length === 0) return '';
   const value = (text: string | null) => (text === null ? '<em>none</em>' : `<code>${escape(text)}</code>`);
   const each = examples.map(
     ({ request, kind, source, target }) =>
       `<dt>${escape(request)} (${escape(kind)})</dt><dd>source ${value(source)}<br>target ${value(target)}</dd>`,
   );
-  return `<details><summary>examples</summary><dl class="examples">${each.join('\n')}</dl></details>`;
+  return `<details${OPEN.has(finding) ? ' open' : ''}><summary>examples</summary><dl class="examples">${each.join('\n')}</dl></details>`;
 }
 
 const ROUTE_HEAD = ['route', 'compared', 'differ in any field', 'repeated'];
