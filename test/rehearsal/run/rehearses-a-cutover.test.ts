@@ -44,7 +44,13 @@ async function shell(lines: string): Promise<string> {
   return (await promisify(execFile)('sh', ['-ec', lines], { env })).stdout;
 }
 
-/** A client of somebody else, from the lines that are printed at the start to the end of the cutover. @returns its GETs */
+/** Of a side with all of the weight, when no WebSocket is left at the other. */
+const ALL_MOVED = /weights 0\/100 [^|]*\| source [^|]* ws 0 [^|]*\| target/;
+
+/**
+ * A client of somebody else, from the lines that are printed at the start until its WebSocket has moved. The cutover still looks for a while
+ * then, and counts its end. @returns its GETs
+ */
 async function attend(command: Command): Promise<{ requests: number }> {
   const curl = await command.says(/(curl --cacert \S+ --resolve \S+ \S+)/);
   const [, caFile = '', port = ''] = /--cacert (\S+) --resolve [^:]+:(\d+):/.exec(curl) ?? [];
@@ -57,12 +63,13 @@ async function attend(command: Command): Promise<{ requests: number }> {
       https.get(options, (response) => response.resume().on('end', resolve)).on('error', reject);
     });
   let requests = 0;
-  while (!command.output.includes('waiting until every message has its response')) {
+  const moved = command.says(ALL_MOVED);
+  while (!ALL_MOVED.test(command.output)) {
     if (HAS_CURL) await shell(`${curl} --silent --show-error`);
     else await get();
     requests += 1;
     // A person's pace: the machine has other things to do.
-    await new Promise((next) => setTimeout(next, 1_000));
+    await Promise.race([moved, new Promise((next) => setTimeout(next, 1_000))]);
   }
   // It has moved with the others, and nothing has closed it.
   expect(webSocket.readyState).toBe(WebSocket.OPEN);
