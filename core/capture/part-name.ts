@@ -9,3 +9,22 @@ export function partName({ id, startedMs }: { readonly id: string; readonly star
   const hour = new Date(startedMs).toISOString().slice(0, 13);
   return `${hour}/${id}/${String(part).padStart(10, '0')}${PART_SUFFIX}`;
 }
+
+/** Clocks of the processes and of who reads may differ. */
+const CLOCK_MARGIN_MS = 300_000;
+
+/** By the name of a part, which may be of another maker. */
+export interface PlacedPart {
+  /** Parts of one node follow each other by their names. */
+  readonly node: string;
+  /** Nothing in it was seen before; in milliseconds since 1970. `-Infinity` where its name does not say. */
+  readonly notBeforeMs: number;
+}
+
+/** @param name of a file or an object, with slashes */
+export function placePart(name: string): PlacedPart {
+  const node = name.slice(0, Math.max(0, name.lastIndexOf('/')));
+  const hour = /(?:^|\/)(\d{4}-\d\d-\d\dT\d\d)\/[^/]+$/.exec(node)?.[1];
+  const startedMs = hour === undefined ? NaN : Date.parse(`${hour}:00:00Z`);
+  return { node, notBeforeMs: Number.isNaN(startedMs) ? -Infinity : startedMs - CLOCK_MARGIN_MS };
+}

@@ -1,0 +1,77 @@
+import { AssemblerLimits, CaptureAssembler, DEFAULT_ASSEMBLER_LIMITS } from '../core/capture/capture-assembler';
+import type { AssemblyCounts } from '../core/capture/connection-assembly';
+import { TimeOrder, TimedEvent } from '../core/capture/time-order';
+import type { CaptureReader, ReadOptions } from './reader';
+
+export interface EventOptions extends ReadOptions {
+  /** How far apart in the store records of one moment may be; in milliseconds. */
+  readonly windowMs: number;
+  readonly limits?: AssemblerLimits;
+  /** Of all that waits for its place in time. */
+  readonly maxBytes: number;
+}
+
+export interface EventCounts extends AssemblyCounts {
+  /** Records that were read. */
+  records: number;
+  /** What came so late that others were given before it. */
+  late: number;
+  /** Requests that were given although they were never forwarded: this was known too late. */
+  withdrawnLate: number;
+}
+
+/** What happened on all connections of a store, in the order of time. */
+export class EventStream {
+  private readonly order: TimeOrder;
+  private readonly assembler: CaptureAssembler;
+  private records = 0;
+  private withdrawnLate = 0;
+
+  constructor(
+    private readonly reader: CaptureReader,
+    private readonly options: EventOptions,
+  ) {
+    this.order = new TimeOrder(options.maxBytes);
+    this.assembler = new CaptureAssembler((event) => {
+      if (event.kind !== 'withdrawal') this.order.add(event);
+      else if (!this.order.withdraw(event.id)) this.withdrawnLate += 1;
+    }, options.limits ?? DEFAULT_ASSEMBLER_LIMITS);
+  }
+
+  get counts(): EventCounts {
+    const { records, withdrawnLate } = this;
+    return { ...this.assembler.counts, records, late: this.order.late, withdrawnLate };
+  }
+
+  /** Bytes that wait. */
+  get heldBytes(): number {
+    return this.order.heldBytes + this.assembler.heldBytes;
+  }
+
+  /** In batches. @throws DamagedCapture after all that came before */
+  async *read(): AsyncGenerator<readonly TimedEvent[]> {
+    let failure: Error | undefined;
+    try {
+      for await (const { records, watermarkMs } of this.reader.read(this.options)) {
+        for (const { stream, timeMs } of records) this.assembler.add(stream, timeMs);
+        this.records += records.length;
+        if (watermarkMs > -Infinity) this.assembler.advance(watermarkMs);
+        const events = this.takeUntil(watermarkMs - this.options.windowMs);
+        if (events.length > 0) yield events;
+      }
+    } catch (error) {
+      failure = error as Error;
+    }
+    if (this.options.signal.aborted) return;
+    this.assembler.end();
+    const rest = this.takeUntil(Infinity);
+    if (rest.length > 0) yield rest;
+    if (failure) throw failure;
+  }
+
+  private takeUntil(timeMs: number): TimedEvent[] {
+    const events: TimedEvent[] = [];
+    for (let event = this.order.take(timeMs); event; event = this.order.take(timeMs)) events.push(event);
+    return events;
+  }
+}

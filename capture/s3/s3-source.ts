@@ -1,0 +1,92 @@
+import type { Readable } from 'node:stream';
+import type { S3Client } from '@aws-sdk/client-s3';
+import { PART_SUFFIX, placePart } from '../../core/capture/part-name';
+import type { Part, PartSource } from '../part-source';
+
+/** More pages are not listed at each poll: then nodes are asked for what is new, and all of it is listed from time to time. */
+const MAX_PAGES = 5;
+const LIST_ALL_MS = 30_000;
+
+/**
+ * Parts in a bucket of S3. Credentials, region and endpoint are those of the environment, as the AWS SDK finds them.
+ *
+ * @param prefix of all parts, or the key of one
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
+ */
+export async function openS3Source(bucket: string, prefix: string): Promise<PartSource> {
+  const sdk = await import('@aws-sdk/client-s3');
+  const bucketSource = new BucketSource(new sdk.S3Client({ maxAttempts: 5 }), sdk, bucket, prefix);
+  return { grows: !prefix.endsWith(PART_SUFFIX), list: (signal) => bucketSource.list(signal) };
+}
+
+class BucketSource {
+  /** The last key of each node. */
+  private readonly last = new Map<string, string>();
+  private listedMs = -Infinity;
+  private pages = 0;
+
+  constructor(
+    private readonly client: S3Client,
+    private readonly sdk: typeof import('@aws-sdk/client-s3'),
+    private readonly bucket: string,
+    private readonly prefix: string,
+  ) {}
+
+  async list(signal: AbortSignal): Promise<readonly Part[]> {
+    const isAll = this.pages <= MAX_PAGES || performance.now() - this.listedMs >= LIST_ALL_MS;
+    const found: Part[] = [];
+    if (isAll) {
+      const { parts, pages } = await this.listFrom(this.prefix, undefined, signal);
+      found.push(...parts);
+      this.pages = pages;
+      this.listedMs = performance.now();
+    } else {
+      for (const [node, after] of this.last) {
+        const { parts } = await this.listFrom(`${this.prefix}${node === '' ? '' : `${node}/`}`, after, signal);
+        found.push(...parts);
+      }
+    }
+    for (const { node, name } of found) this.last.set(node, name.slice(`s3://${this.bucket}/`.length));
+    return found;
+  }
+
+  private async listFrom(
+    prefix: string,
+    after: string | undefined,
+    signal: AbortSignal,
+  ): Promise<{ readonly parts: Part[]; readonly pages: number }> {
+    const parts: Part[] = [];
+    let pages = 0;
+    let token: string | undefined;
+    do {
+      const page = await this.client.send(
+        new this.sdk.ListObjectsV2Command({
+          Bucket: this.bucket,
+          Prefix: prefix,
+          ...(after !== undefined && { StartAfter: after }),
+          ...(token !== undefined && { ContinuationToken: token }),
+        }),
+        { abortSignal: signal },
+      );
+      pages += 1;
+      for (const { Key = '', LastModified, Size = 0 } of page.Contents ?? []) {
+        if (Key.endsWith(PART_SUFFIX)) parts.push(this.describe(Key, LastModified?.getTime() ?? Infinity, Size));
+      }
+      token = page.NextContinuationToken;
+    } while (token !== undefined);
+    return { parts, pages };
+  }
+
+  private describe(key: string, writtenMs: number, bytes: number): Part {
+    return {
+      name: `s3://${this.bucket}/${key}`,
+      ...placePart(key.slice(this.prefix.endsWith(PART_SUFFIX) ? 0 : this.prefix.length)),
+      writtenMs,
+      bytes,
+      open: async () => {
+        const { Body } = await this.client.send(new this.sdk.GetObjectCommand({ Bucket: this.bucket, Key: key }));
+        return Body as Readable;
+      },
+    };
+  }
+}
