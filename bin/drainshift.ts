@@ -21,6 +21,8 @@ import { addScenarioCommand } from './scenario';
 import { ignoreClosedPipes, listenForStop } from './shared/stop';
 import { addUndrainCommand } from './undrain';
 import { addCheckCommand } from './check/check';
+import { addCaptureCommand } from './replay/capture-command';
+import { addReplayCommand } from './replay/replay-command';
 import { addAbortCommand } from './cutover/abort';
 import { addApproveCommand, addRejectCommand } from './cutover/approve';
 import { addDoctorCommand } from './cutover/doctor';
@@ -122,6 +124,8 @@ const COMMANDS = [
   addAdoptCommand,
   addUndrainCommand,
   addCheckCommand,
+  addCaptureCommand,
+  addReplayCommand,
 ] as const;
 
 function program(done: (exitCode: number) => void): Command {

@@ -35,6 +35,14 @@ await Promise.all([
   }),
   build({
     ...common,
+    entryPoints: ['replay/aws.ts'],
+    outfile: `${ASSETS}/cli/replay.js`,
+    target: 'node20',
+    minify: true,
+    keepNames: true,
+  }),
+  build({
+    ...common,
     entryPoints: ['proxy/main.ts'],
     outfile: `${ASSETS}/proxy/proxy.js`,
     // Names stay: a stack trace of the proxy says which function it was.

@@ -17,6 +17,7 @@ const SOURCES = [
   'rehearsal',
   'check',
   'compare',
+  'replay',
   'bin',
   'bench',
   'client',

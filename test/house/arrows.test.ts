@@ -37,15 +37,25 @@ const ROOMS: Record<string, { readonly rooms: readonly string[]; readonly packag
     rooms: ['core', 'rehearsal/page/markup.ts', 'rehearsal/timeline/palette.ts'],
     packages: ['node:'],
   },
+  replay: { rooms: ['capture', 'compare', 'core'], packages: ['node:'] },
   // It runs in browsers.
   client: { rooms: [], packages: [] },
   bin: {
-    rooms: ['lib', 'rehearsal', 'capture', 'check', 'compare', 'core', 'lambda/operator.ts'],
+    rooms: ['lib', 'rehearsal', 'capture', 'check', 'compare', 'core', 'replay', 'lambda/operator.ts'],
     packages: ['node:', 'aws-cdk-lib', 'commander'],
   },
   bench: {
     rooms: [
-      ...['compare', 'core', 'rehearsal', 'lib/index.ts', 'proxy/data-plane/contract/ledger.ts', 'proxy/admin'],
+      ...[
+        'capture',
+        'compare',
+        'core',
+        'rehearsal',
+        'replay',
+        'lib/index.ts',
+        'proxy/data-plane/contract/ledger.ts',
+        'proxy/admin',
+      ],
       // The coordinator of a switch, as the step of the cutover has it.
       ...[
         'proxy/admin-keys/admin-keys.ts',
@@ -126,6 +136,7 @@ test('packages are used in the rooms that they are for', () => {
   const ofAws = /^(@aws-sdk\/.*|@smithy\/signature-v4)$/;
   const doors = [
     'capture/s3/',
+    'replay/sigv4/',
     'lambda/adapters/',
     'lambda/operator.ts',
     'proxy/admin-keys/secret-versions.ts',

@@ -1,0 +1,31 @@
+import { join } from 'node:path';
+import { InvalidArgumentError } from 'commander';
+import { openFileSource } from '../../capture/file-source';
+import { readParts } from '../../capture/part-merge';
+import type { CaptureReader } from '../../capture/reader';
+import { STORE_URL_RULE, StoreUrl, parseStoreUrl } from '../../core/capture/store-url';
+import type * as Aws from '../../replay/aws';
+
+/** Reads the value of a flag. @throws InvalidArgumentError that says the rule */
+export function storeFrom(text: string): StoreUrl {
+  const store = parseStoreUrl(text);
+  if (store) return store;
+  throw new InvalidArgumentError(`must be ${STORE_URL_RULE}, got '${text}'`);
+}
+
+/** @throws Error that says why it cannot be read */
+export async function openStore(store: StoreUrl): Promise<CaptureReader> {
+  switch (store.kind) {
+    case 'path':
+      return readParts(await openFileSource(store.path));
+    case 's3':
+      return readParts(await (await loadAws()).openS3Source(store.bucket, store.prefix));
+    case 'kafka':
+      throw new Error('Kafka cannot be read yet: export its topic to a file');
+  }
+}
+
+/** The AWS SDK is no dependency of the package: what needs it is a bundle of its own. */
+export async function loadAws(): Promise<typeof Aws> {
+  return (await import(join(__dirname, '..', '..', 'assets', 'cli', 'replay.js'))) as typeof Aws;
+}

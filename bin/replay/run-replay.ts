@@ -1,0 +1,337 @@
+import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs';
+import { EventCounts, EventStream } from '../../capture/event-stream';
+import type { CaptureReader } from '../../capture/reader';
+import type { StoreUrl } from '../../core/capture/store-url';
+import type { CompareReport, CompareVerdict } from '../../core/compare/compare-report';
+import { EXIT_CODES } from '../../core/errors/exit-codes';
+import type { KeyRule } from '../../core/replay/key';
+import { Rewrite, buildOutgoing } from '../../core/replay/outgoing';
+import { formatParked } from '../../core/replay/parked-line';
+import { PositionTracker, ReplayPosition } from '../../core/replay/position';
+import { ReplayProgress, formatProgress } from '../../core/replay/progress';
+import { readCheckpoint, writeCheckpoint } from '../../replay/checkpoint-file';
+import { CompareSink } from '../../replay/compare-sink';
+import { ParkedRequest, Replay, ReplayPlan, Transform } from '../../replay/replay';
+import { Results } from '../../replay/results';
+import { Sender } from '../../replay/send';
+import { openTuplesFile } from '../../replay/tuples-file';
+import { loadTransform } from '../../replay/user-transform';
+import { asJson, report, warn } from '../shared/operator-command';
+import { loadAws, openStore } from './open-store';
+
+export interface ReplayFlags {
+  readonly from: StoreUrl;
+  readonly to: URL;
+  readonly follow: boolean;
+  readonly speed: number;
+  readonly rate?: number;
+  readonly key?: KeyRule;
+  readonly fromTime?: number;
+  readonly toTime?: number;
+  readonly methods?: ReadonlySet<string>;
+  readonly connections: number;
+  /** Milliseconds, as all times are. */
+  readonly window: number;
+  readonly host?: string;
+  readonly path?: Rewrite['paths'];
+  readonly setHeader?: Rewrite['setHeaders'];
+  readonly removeHeader?: readonly string[];
+  readonly sigv4?: { readonly service: string; readonly region: string };
+  readonly transform?: readonly string[];
+  readonly insecure: boolean;
+  readonly timeout: number;
+  readonly attempts: number;
+  readonly maxOutage: number;
+  readonly skipDamaged: boolean;
+  readonly checkpoint?: string;
+  readonly parked?: string;
+  readonly tuples?: string;
+  readonly compare?: string;
+  readonly ignore?: readonly string[];
+  readonly repeatOn?: URL;
+  readonly repeatShare: number;
+  readonly json: boolean;
+}
+
+const MIB = 1_048_576;
+const PROGRESS_MS = 2_000;
+const CHECKPOINT_MS = 1_000;
+const MAX_WAITING = 2_000;
+const PARKED_FILE = 'drainshift-parked.jsonl';
+
+/** @returns the exit code @throws Error of what cannot even start */
+export async function runReplay(flags: ReplayFlags, from: string, signal: AbortSignal): Promise<number> {
+  const ends = { from, to: flags.to.href };
+  const saved = flags.checkpoint === undefined ? undefined : await readCheckpoint(flags.checkpoint, ends);
+  const start = saved ?? { fromMs: flags.fromTime ?? -Infinity, finished: [] };
+  const reader = await openStore(flags.from);
+  const events = openEvents(flags, reader, start, signal);
+  const position = new PositionTracker(start, 2 * flags.window);
+  const sender = openSender(flags, flags.to);
+  const outputs = openOutputs(flags, signal);
+  const plan = await makePlan(flags, start.fromMs);
+  const replay = new Replay(plan, { events, sender, results: outputs.results, position, park: outputs.park }, signal);
+  const startedMs = performance.now();
+  const observe = (): ReplayProgress => ({
+    ...replay.counts,
+    elapsedMs: performance.now() - startedMs,
+    lagMs: findLag(replay, position, flags.follow),
+    waiting: replay.waiting,
+    progress: flags.follow ? undefined : reader.progress,
+    reachedMs: replay.reachedMs,
+    outageMs: replay.outageSinceMs === undefined ? undefined : performance.now() - replay.outageSinceMs,
+    lastProblem: replay.lastProblem,
+  });
+  const save = () =>
+    flags.checkpoint === undefined ? undefined : writeCheckpoint(flags.checkpoint, ends, position.position);
+  let failure = await runWithTimers(replay, observe, save);
+  // The end of what was asked for is a place to go on from, too.
+  await save();
+  sender.close();
+  for (const close of outputs.closers) await close().catch((error: unknown) => (failure ??= error as Error));
+  if (failure) warn(failure.message);
+  return summarize(flags, {
+    progress: observe(),
+    counts: events.counts,
+    outputs,
+    position,
+    failure,
+    isStopped: signal.aborted,
+  });
+}
+
+function openEvents(
+  flags: ReplayFlags,
+  reader: CaptureReader,
+  { fromMs }: ReplayPosition,
+  signal: AbortSignal,
+): EventStream {
+  return new EventStream(reader, {
+    signal,
+    follow: flags.follow,
+    fromMs,
+    skipDamaged: flags.skipDamaged,
+    warn,
+    windowMs: flags.window,
+    maxBytes: 256 * MIB,
+  });
+}
+
+function openSender({ connections, timeout: timeoutMs, insecure }: ReplayFlags, target: URL): Sender {
+  return new Sender({ target, maxConnections: connections, timeoutMs, maxResponseBytes: 16 * MIB, insecure });
+}
+
+async function makePlan(flags: ReplayFlags, fromMs: number): Promise<ReplayPlan> {
+  const transforms: Transform[] = await Promise.all((flags.transform ?? []).map(loadTransform));
+  if (flags.sigv4) transforms.push(await (await loadAws()).openSigner(flags.sigv4.service, flags.sigv4.region));
+  return {
+    key: flags.key ?? { kind: 'connection' },
+    rewrite: makeRewrite(flags, flags.to),
+    path: flags.to.pathname.replace(/\/$/, ''),
+    transforms,
+    speed: flags.speed,
+    rate: flags.rate ?? Infinity,
+    fromMs,
+    toMs: flags.toTime ?? Infinity,
+    methods: flags.methods ?? new Set(),
+    maxInFlight: flags.connections,
+    maxWaiting: Math.max(MAX_WAITING, 2 * flags.connections),
+    maxWaitingBytes: 256 * MIB,
+    retry: { maxAttempts: flags.attempts, maxOutageMs: flags.maxOutage },
+  };
+}
+
+function makeRewrite({ host, path = [], setHeader = [], removeHeader = [] }: ReplayFlags, to: URL): Rewrite {
+  const named = host === 'recorded' ? {} : { host: host ?? to.host };
+  return { ...named, paths: path, setHeaders: setHeader, removeHeaders: removeHeader };
+}
+
+interface Outputs {
+  readonly results: Results;
+  readonly compare: CompareSink | undefined;
+  readonly parkedFile: string;
+  readonly park: (parked: ParkedRequest) => Promise<void>;
+  readonly closers: readonly (() => Promise<void>)[];
+}
+
+function openOutputs(flags: ReplayFlags, signal: AbortSignal): Outputs {
+  const tuples = flags.tuples === undefined ? undefined : openTuplesFile(flags.tuples);
+  const repeater = flags.repeatOn && openSender(flags, flags.repeatOn);
+  const compare = flags.compare === undefined ? undefined : openCompare(flags, repeater, signal);
+  const parkedFile = flags.parked ?? PARKED_FILE;
+  let parked: number | undefined;
+  return {
+    results: new Results([...(tuples ? [tuples] : []), ...(compare ? [compare] : [])], 128 * MIB),
+    compare,
+    parkedFile,
+    // It is in the file before it counts as finished.
+    park: ({ request, problem }) => {
+      parked ??= openSync(parkedFile, 'a', 0o600);
+      writeSync(parked, formatParked(request, problem));
+      return Promise.resolve();
+    },
+    closers: [
+      async () => tuples?.close(),
+      async () => compare?.close(),
+      () => Promise.resolve(repeater?.close()),
+      () => Promise.resolve(parked === undefined ? undefined : closeSync(parked)),
+    ],
+  };
+}
+
+function openCompare(flags: ReplayFlags, repeater: Sender | undefined, signal: AbortSignal): CompareSink {
+  const { repeatOn, repeatShare: share } = flags;
+  const repeat = repeatOn &&
+    repeater && {
+      sender: repeater,
+      share,
+      build: ({ id, request: message }: Parameters<CompareSink['take']>[0]) => {
+        const request = { id, connectionId: id, nodeId: '', n: 0, message };
+        return buildOutgoing(
+          request,
+          makeRewrite({ ...flags, path: [] }, repeatOn),
+          repeatOn.pathname.replace(/\/$/, ''),
+        );
+      },
+    };
+  return new CompareSink({ ignore: flags.ignore ?? [] }, repeat, signal);
+}
+
+/** Without `--follow` it is how late a request is by the speed that was asked for. */
+function findLag(replay: Replay, position: PositionTracker, follow: boolean): number {
+  if (!follow) return replay.behindMs;
+  const oldestMs = position.oldestMs;
+  return oldestMs === undefined ? 0 : Math.max(0, Date.now() - oldestMs);
+}
+
+async function runWithTimers(
+  replay: Replay,
+  observe: () => ReplayProgress,
+  save: () => Promise<void> | undefined,
+): Promise<Error | undefined> {
+  const progressTimer = setInterval(() => report(formatProgress(observe())), PROGRESS_MS);
+  let saving: Promise<void> | undefined;
+  let failure: Error | undefined;
+  const checkpointTimer = setInterval(() => {
+    saving ??= save()
+      ?.catch((error: unknown) => (failure ??= error as Error))
+      .then(() => (saving = undefined));
+  }, CHECKPOINT_MS);
+  try {
+    await replay.run();
+  } catch (error) {
+    failure ??= error as Error;
+  } finally {
+    clearInterval(progressTimer);
+    clearInterval(checkpointTimer);
+    await saving;
+  }
+  return failure;
+}
+
+interface Ended {
+  readonly progress: ReplayProgress;
+  readonly counts: EventCounts;
+  readonly outputs: Outputs;
+  readonly position: PositionTracker;
+  readonly failure: Error | undefined;
+  readonly isStopped: boolean;
+}
+
+const VERDICT_EXITS: Readonly<Record<CompareVerdict, number>> = {
+  promote: EXIT_CODES.done.code,
+  'roll back': EXIT_CODES.failed.code,
+  inconclusive: EXIT_CODES.unknown.code,
+};
+
+function summarize(flags: ReplayFlags, ended: Ended): number {
+  const { progress, failure, isStopped } = ended;
+  const comparison = ended.outputs.compare?.comparison.report();
+  if (comparison && flags.compare !== undefined) writeFileSync(flags.compare, asJson(comparison));
+  const summary = describeEnd(ended, comparison);
+  process.stdout.write(flags.json ? asJson(summary) : formatSummary(summary, flags));
+  if (failure || progress.parked > 0) return EXIT_CODES.failed.code;
+  if (isStopped && !flags.follow) return EXIT_CODES.unknown.code;
+  return comparison ? VERDICT_EXITS[comparison.verdict] : EXIT_CODES.done.code;
+}
+
+function describeEnd(ended: Ended, comparison: CompareReport | undefined): Summary {
+  const { progress, counts, outputs, position, failure, isStopped } = ended;
+  const { sent, failed, parked, skipped, finishedBefore, elapsedMs, lagMs } = progress;
+  const { fromMs } = position.position;
+  const isWhole = !isStopped && !failure;
+  return {
+    outcome: failure ? 'failed' : isStopped ? 'stopped' : 'done',
+    ...{
+      sent,
+      failed,
+      parked,
+      skipped,
+      finishedBefore,
+      seconds: Math.round(elapsedMs) / 1_000,
+      lagMs: Math.round(lagMs),
+    },
+    capture: counts,
+    ...(parked > 0 && { parkedFile: outputs.parkedFile }),
+    ...(!isWhole && Number.isFinite(fromMs) && { goOnFrom: new Date(fromMs).toISOString() }),
+    ...(comparison && { verdict: comparison.verdict, because: comparison.because }),
+    ...(failure && { error: failure.message }),
+  };
+}
+
+interface Summary {
+  readonly outcome: string;
+  readonly sent: number;
+  readonly failed: number;
+  readonly parked: number;
+  readonly skipped: number;
+  readonly finishedBefore: number;
+  readonly seconds: number;
+  readonly lagMs: number;
+  readonly error?: string;
+  readonly capture: EventCounts;
+  readonly parkedFile?: string;
+  readonly goOnFrom?: string;
+  readonly verdict?: CompareVerdict;
+  readonly because?: readonly string[];
+}
+
+function formatSummary(summary: Summary, { checkpoint }: ReplayFlags): string {
+  const {
+    outcome,
+    sent,
+    failed,
+    parked,
+    skipped,
+    seconds,
+    capture,
+    parkedFile,
+    goOnFrom,
+    verdict,
+    because = [],
+  } = summary;
+  const odd = Object.entries(capture).filter(([name, count]) => name !== 'records' && count > 0);
+  const lines = [
+    `${outcome}: ${sent} sent, ${failed} failed attempts, ${parked} parked, ${skipped} skipped, in ${seconds.toFixed(1)} s`,
+    ...(odd.length > 0
+      ? [`of the capture: ${odd.map(([name, count]) => `${count} ${NAMES[name] ?? name}`).join(', ')}`]
+      : []),
+    ...(parkedFile === undefined ? [] : [`parked requests are in ${parkedFile}`]),
+    ...(goOnFrom === undefined
+      ? []
+      : [`to go on: ${checkpoint === undefined ? `--from-time ${goOnFrom}` : `--checkpoint ${checkpoint}`}`]),
+    ...(verdict === undefined ? [] : [`comparison: ${verdict}`, ...because.map((line) => `  ${line}`)]),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+const NAMES: Readonly<Record<string, string>> = {
+  duplicates: 'duplicate parts',
+  missing: 'missing parts',
+  aborted: 'aborted requests',
+  dropped: 'requests dropped on purpose',
+  expired: 'connections without an end',
+  strayBytes: 'bytes without a request',
+  late: 'late for their place',
+  withdrawnLate: 'withdrawn too late',
+};

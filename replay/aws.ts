@@ -1,0 +1,3 @@
+/** What needs the AWS SDK. Bundled for the command line, which brings no SDK of its own. */
+export { openS3Source } from '../capture/s3/s3-source';
+export { openSigner } from './sigv4/signer';
