@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { EventStream } from '../capture/event-stream';
+import type { EventStream } from '../capture/read/event-stream';
 import type { CapturedRequest } from '../core/capture/connection-assembly';
 import { parseRequestLine } from '../core/capture/http-message';
 import type { TimedEvent } from '../core/capture/time-order';

@@ -14,7 +14,7 @@ const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const API = join(ROOT, 'API.md');
 const PROP_NAMES = join(ROOT, 'lib/validation/prop-names.ts');
 /** What lib/ imports. No more: jsii-docgen reads every module that it finds. */
-const LINKED = ['aws-cdk-lib', 'constructs', '@types'];
+const LINKED = ['@bufbuild', 'aws-cdk-lib', 'constructs', '@types'];
 
 function main() {
   const folder = mkdtempSync(join(tmpdir(), 'drainshift-jsii-'));

@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { Command } from 'commander';
-import { EventStream } from '../../capture/event-stream';
+import { EventStream } from '../../capture/read/event-stream';
 import { formatExportLine } from '../../core/capture/export-line';
 import { HttpMessage, parseStatusLine } from '../../core/capture/http-message';
 import type { StoreUrl } from '../../core/capture/store-url';

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { InvalidArgumentError } from 'commander';
-import { openFileSource } from '../../capture/file-source';
-import { readParts } from '../../capture/part-merge';
-import type { CaptureReader } from '../../capture/reader';
+import { openFileSource } from '../../capture/folder/file-source';
+import { readParts } from '../../capture/read/part-merge';
+import type { CaptureReader } from '../../capture/contract/reader';
 import { STORE_URL_RULE, StoreUrl, parseStoreUrl } from '../../core/capture/store-url';
 import type * as Aws from '../../replay/aws';
 

@@ -1,6 +1,6 @@
 import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs';
-import { EventCounts, EventStream } from '../../capture/event-stream';
-import type { CaptureReader } from '../../capture/reader';
+import { EventCounts, EventStream } from '../../capture/read/event-stream';
+import type { CaptureReader } from '../../capture/contract/reader';
 import type { StoreUrl } from '../../core/capture/store-url';
 import type { CompareReport, CompareVerdict } from '../../core/compare/compare-report';
 import { EXIT_CODES } from '../../core/errors/exit-codes';

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { PART_SUFFIX, placePart } from '../../core/capture/part-name';
-import type { Part, PartSource } from '../part-source';
+import type { Part, PartSource } from '../contract/part-source';
 
 /** More pages are not listed at each poll: then nodes are asked for what is new, and all of it is listed from time to time. */
 const MAX_PAGES = 5;

@@ -1,4 +1,4 @@
-import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+import { BinaryReader, BinaryWriter, WireType as Type } from '@bufbuild/protobuf/wire';
 
 /**
  * What was seen of one connection, in the format of OpenSearch Migrations, whose replayer reads it. A long connection has several
@@ -58,39 +58,39 @@ const NS = 1_000_000_000n;
 
 export function encodeTrafficStream(stream: TrafficStream): Uint8Array {
   const writer = new BinaryWriter();
-  writer.tag(STREAM.connectionId, WireType.LengthDelimited).string(stream.connectionId);
+  writer.tag(STREAM.connectionId, Type.LengthDelimited).string(stream.connectionId);
   for (const observation of stream.observations) {
-    writer.tag(STREAM.observation, WireType.LengthDelimited).fork();
+    writer.tag(STREAM.observation, Type.LengthDelimited).fork();
     writeObservation(writer, observation);
     writer.join();
   }
-  writer.tag(stream.isLast ? STREAM.lastIndex : STREAM.index, WireType.Varint).int32(stream.index);
-  writer.tag(STREAM.nodeId, WireType.LengthDelimited).string(stream.nodeId);
-  writer.tag(STREAM.priorRequests, WireType.Varint).int32(stream.priorRequests);
-  writer.tag(STREAM.wasReading, WireType.Varint).bool(stream.wasReading);
+  writer.tag(stream.isLast ? STREAM.lastIndex : STREAM.index, Type.Varint).int32(stream.index);
+  writer.tag(STREAM.nodeId, Type.LengthDelimited).string(stream.nodeId);
+  writer.tag(STREAM.priorRequests, Type.Varint).int32(stream.priorRequests);
+  writer.tag(STREAM.wasReading, Type.Varint).bool(stream.wasReading);
   return writer.finish();
 }
 
 function writeObservation(writer: BinaryWriter, observation: Observation): void {
   const { timeNs } = observation;
-  writer.tag(TIME, WireType.LengthDelimited).fork();
-  if (timeNs >= NS) writer.tag(1, WireType.Varint).int64(timeNs / NS);
-  if (timeNs % NS > 0n) writer.tag(2, WireType.Varint).int32(Number(timeNs % NS));
+  writer.tag(TIME, Type.LengthDelimited).fork();
+  if (timeNs >= NS) writer.tag(1, Type.Varint).int64(timeNs / NS);
+  if (timeNs % NS > 0n) writer.tag(2, Type.Varint).int32(Number(timeNs % NS));
   writer.join();
-  writer.tag(SEEN[observation.kind], WireType.LengthDelimited).fork();
+  writer.tag(SEEN[observation.kind], Type.LengthDelimited).fork();
   writeSeen(writer, observation);
   writer.join();
 }
 
 function writeSeen(writer: BinaryWriter, seen: Seen): void {
   if ('data' in seen) {
-    if (seen.data.length > 0) writer.tag(DATA[seen.kind], WireType.LengthDelimited).bytes(seen.data);
+    if (seen.data.length > 0) writer.tag(DATA[seen.kind], Type.LengthDelimited).bytes(seen.data);
   } else if ('firstLineBytes' in seen) {
-    writer.tag(1, WireType.Varint).int32(seen.firstLineBytes);
-    writer.tag(2, WireType.Varint).int32(seen.headersBytes);
+    writer.tag(1, Type.Varint).int32(seen.firstLineBytes);
+    writer.tag(2, Type.Varint).int32(seen.headersBytes);
   } else if ('message' in seen) {
-    if (seen.message !== '') writer.tag(1, WireType.LengthDelimited).string(seen.message);
-  } else if ('timedOut' in seen && seen.timedOut) writer.tag(1, WireType.Varint).bool(true);
+    if (seen.message !== '') writer.tag(1, Type.LengthDelimited).string(seen.message);
+  } else if ('timedOut' in seen && seen.timedOut) writer.tag(1, Type.Varint).bool(true);
 }
 
 /**
@@ -130,22 +130,22 @@ function readStream(reader: BinaryReader): TrafficStream {
 }
 
 function readObservation(reader: BinaryReader, length: number): Observation {
-  const end = endOf(reader, length);
+  const end = findEnd(reader, length);
   let timeNs: bigint | undefined;
   let seen: Seen | undefined;
   while (reader.pos < end) {
     const [field, type] = reader.tag();
     const kind = KINDS.get(field);
-    if (field === TIME) timeNs = readTime(reader, endOf(reader, reader.uint32()));
+    if (field === TIME) timeNs = readTime(reader, findEnd(reader, reader.uint32()));
     else if (kind === undefined) reader.skip(type, field);
-    else seen = readSeen(reader, kind, endOf(reader, reader.uint32()));
+    else seen = readSeen(reader, kind, findEnd(reader, reader.uint32()));
   }
   if (timeNs === undefined) throw new NoTrafficStream('an observation has no time (field 1)');
   if (seen === undefined) throw new NoTrafficStream('an observation is of no known kind (fields 2 to 16)');
   return { timeNs, ...seen };
 }
 
-function endOf(reader: BinaryReader, length: number): number {
+function findEnd(reader: BinaryReader, length: number): number {
   const end = reader.pos + length;
   if (end > reader.len) throw new NoTrafficStream(`it ends ${end - reader.len} bytes too early`);
   return end;
@@ -166,8 +166,8 @@ function readSeen(reader: BinaryReader, kind: Seen['kind'], end: number): Seen {
   const values = new Map<number, number | Uint8Array>();
   while (reader.pos < end) {
     const [field, type] = reader.tag();
-    if (type === WireType.Varint) values.set(field, reader.int32());
-    else if (type === WireType.LengthDelimited) values.set(field, reader.bytes());
+    if (type === Type.Varint) values.set(field, reader.int32());
+    else if (type === Type.LengthDelimited) values.set(field, reader.bytes());
     else reader.skip(type, field);
   }
   const number = (field: number) => Number(values.get(field) ?? 0);

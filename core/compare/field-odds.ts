@@ -34,7 +34,7 @@ const WINDOW_COMPARISONS = 10;
  * One window multiplies the odds by this at the most: a write between two responses makes many of them differ, and says no more than
  * one.
  */
-const MAX_FACTOR = 10;
+const MAX_FACTOR = 4;
 /** Later ones share the weight of "it began later". */
 const WINDOWS = 1_000;
 

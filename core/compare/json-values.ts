@@ -1,8 +1,8 @@
 /** What is deeper is compared as text: recursion must end. */
 const MAX_DEPTH = 100;
 
-/** More digits than a number of JavaScript keeps. */
-const LONG_NUMBER = /\d{16}/;
+/** An integer of more digits than a number of JavaScript keeps. */
+const LONG_INTEGER = /[:,[\s-]\d{16,}(?![\d.eE])/;
 const INTEGER = /^-?\d+$/;
 
 export interface ParsedJson {
@@ -36,7 +36,9 @@ export function parseJsonLines(text: string, isCut: boolean): ParsedJson | undef
 
 function parse(text: string): unknown {
   try {
-    const value = LONG_NUMBER.test(text) ? (JSON.parse(text, reviveExactly) as unknown) : (JSON.parse(text) as unknown);
+    const value = LONG_INTEGER.test(text)
+      ? (JSON.parse(text, reviveExactly) as unknown)
+      : (JSON.parse(text) as unknown);
     return isTooDeep(value, MAX_DEPTH) ? undefined : value;
   } catch {
     return undefined;

@@ -40,5 +40,7 @@ function checkPart(name: string, value: number): string | undefined {
 
 function checkPatterns(name: string, value: readonly string[]): string | undefined {
   const isList = value.length <= MAX_PATTERNS && value.every((each) => each !== '' && each.length <= 1_000);
-  return isList ? undefined : `'${name}' must be a list of at most ${MAX_PATTERNS} patterns, got ${value.length}`;
+  return isList
+    ? undefined
+    : `'${name}' must be a list of at most ${MAX_PATTERNS} patterns, none of them empty, got ${value.length}`;
 }

@@ -1,3 +1,4 @@
+import type { CaptureReport } from '../capture/capture-report';
 import { CLOSE_ORDER_FIELD, CloseOrder } from './close-order';
 import { ByKind, EndingCounts, KIND_FACTS, KindCounts, eachKind } from './connections';
 import { DryRunReport, HoldFigures, HoldReport } from './hold';
@@ -74,6 +75,8 @@ export interface LedgerReport {
    * client and an upstream count each. Absent where there are none.
    */
   readonly pumped?: number;
+  /** Absent where nothing is recorded. */
+  readonly capture?: CaptureReport;
   /** Absent of an older proxy, and of one that cannot be restarted. */
   readonly generations?: GenerationsReport;
 }

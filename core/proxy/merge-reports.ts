@@ -1,3 +1,4 @@
+import { addCaptures } from '../capture/capture-report';
 import { MoveFigures, NO_MOVES, addMoves, movesSince } from '../moves/moves';
 import type { Side } from '../traffic/weights';
 import { KindBytes, LedgerReport, NO_BYTES, slowestPath } from './admin-api';
@@ -68,6 +69,7 @@ export function mergeReports(
     upstream: first.upstream,
     fastPath: slowestPath(reports.map(({ fastPath }) => fastPath)),
     ...mergePumped(reports),
+    ...mergeCapture(reports),
   };
 }
 
@@ -90,7 +92,7 @@ function withoutCut(ended: ByKind<EndingCounts>, cut = NO_CONNECTIONS): ByKind<E
 }
 
 /** What is left of processes that have ended in order: their counters go on in the sum. */
-export type Past = Counted & Pick<LedgerReport, 'abandoned' | 'holds'>;
+export type Past = Counted & Pick<LedgerReport, 'abandoned' | 'holds' | 'capture'>;
 
 /** What the counters are read from; an older proxy says less. */
 type Counted = Pick<LedgerReport, 'ended' | 'requests' | 'bytes' | 'carriedEnded' | 'moves'>;
@@ -103,6 +105,7 @@ export function addToPast(past: Past, last: Past): Past {
   return {
     ...sumCounters(both),
     abandoned: mergeAbandoned(both),
+    ...mergeCapture(both),
     holds: combineHoldFigures(past.holds, last.holds, (a, b) => a + b),
   };
 }
@@ -113,6 +116,8 @@ export function pastReport(past: Past, like: LedgerReport): LedgerReport {
   return {
     ...{ identity, instance, state, drainRemainingSeconds, upstream, fastPath },
     ...{ abandoned: past.abandoned, holds: past.holds },
+    // What it did not write is counted as lost.
+    ...(past.capture && { capture: { ...past.capture, pendingBytes: 0, pendingMs: 0, isFailing: false } }),
     ...countedIn(past),
     active: NO_CONNECTIONS,
     carried: NO_CONNECTIONS,
@@ -209,6 +214,11 @@ function sumOfTesters(reports: readonly LedgerReport[]): Pick<LedgerReport, 'ofT
 function mergePumped(reports: readonly LedgerReport[]): Pick<LedgerReport, 'pumped'> {
   const sum = reports.reduce((all, { pumped = 0 }) => all + pumped, 0);
   return sum > 0 ? { pumped: sum } : {};
+}
+
+function mergeCapture(reports: readonly Pick<LedgerReport, 'capture'>[]): Pick<LedgerReport, 'capture'> {
+  const captures = reports.flatMap(({ capture }) => capture ?? []);
+  return captures.length === 0 ? {} : { capture: captures.reduce(addCaptures) };
 }
 
 function mergeAbandoned(reports: readonly Pick<LedgerReport, 'abandoned'>[]): LedgerReport['abandoned'] {

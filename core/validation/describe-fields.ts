@@ -38,7 +38,7 @@ export function describeValue(field: Field): string {
     case 'boolean':
       return 'true or false';
     case 'choice':
-      return field.values.length < 3 ? field.values.join(' or ') : field.values.join(', ');
+      return field.values.map((value) => `\`${value}\``).join(field.values.length < 3 ? ' or ' : ', ');
     case 'integers':
       return `a list of integers, ${field.min} to ${field.max}`;
     case 'object':

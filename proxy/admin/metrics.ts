@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import type { CaptureReport } from '../../core/capture/capture-report';
 import { FAST_PATHS, FastPath } from '../../core/proxy/admin-api';
 import { CONNECTION_KINDS, ENDINGS } from '../../core/proxy/connections';
 import { MOVE_REJECTION_CODES, MoveFigures } from '../../core/moves/moves';
@@ -36,6 +37,8 @@ export interface MetricSources {
   readonly memory: () => DataPlane['memory'];
   /** See `DataPlane.pumped`. */
   readonly pumped: () => number;
+  /** Undefined where nothing is recorded. */
+  readonly capture?: (() => CaptureReport) | undefined;
   /** The clock that the ledger's entries came in by. */
   readonly nowMs: () => number;
 }
@@ -52,6 +55,7 @@ export function createMetrics(side: Side, sources: MetricSources): Registry {
   addHolds(registry, side, sources);
   addMoves(registry, side, sources);
   addPumps(registry, side, sources);
+  if (sources.capture) addCapture(registry, side, sources.capture);
   addPlane(registry, side, sources);
   return registry;
 }
@@ -185,6 +189,41 @@ function addPumps(registry: Registry, side: Side, { pumped }: MetricSources): vo
     registers: [registry],
     collect() {
       this.set({ side }, pumped());
+    },
+  });
+}
+
+function addCapture(registry: Registry, side: Side, capture: () => CaptureReport): void {
+  const registers = [registry];
+  const outcomes = ['recorded', 'refused', 'unrecorded', 'lost'] as const;
+  new Counter({
+    name: 'drainshift_capture_requests_total',
+    help: 'Requests by what became of their record: durable, refused with 503 for want of one, forwarded without one, lost.',
+    labelNames: ['side', 'outcome'],
+    registers,
+    collect() {
+      this.reset();
+      const report = capture();
+      for (const outcome of outcomes) this.inc({ side, outcome }, report[outcome]);
+    },
+  });
+  new Gauge({
+    name: 'drainshift_capture_pending_bytes',
+    help: 'Bytes of records that are not durable yet.',
+    labelNames: ['side'],
+    registers,
+    collect() {
+      this.set({ side }, capture().pendingBytes);
+    },
+  });
+  new Gauge({
+    name: 'drainshift_capture_pending_seconds',
+    help: 'Since when the oldest record that is not durable yet waits.',
+    labelNames: ['side'],
+    aggregator: 'max',
+    registers,
+    collect() {
+      this.set({ side }, capture().pendingMs / 1000);
     },
   });
 }

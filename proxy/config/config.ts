@@ -17,8 +17,10 @@ import { PROXY_SETTINGS } from '../../core/proxy/settings/settings';
 import { Side } from '../../core/traffic/weights';
 import { HOST_PORT_RULE, HostPort, parseHostPort } from '../../core/validation/host-port';
 import { Problems } from '../../core/validation/problems';
+import type { CaptureConfig } from '../capture/capture';
 import type { Limits, MoveSettings, Upstream } from '../data-plane/contract/data-plane';
 import { AdminConfig, readAdminKeys } from './admin-settings';
+import { readCapture } from './capture-settings';
 import { ConfigSources, Values, collectGiven, readSetting } from './given';
 import { AdapterConfig, readMoveAdapters } from './move-adapters';
 import { parseCertificates, parsePrivateKey } from './pem';
@@ -90,6 +92,8 @@ export interface ProxyConfig {
   readonly protectsTask?: boolean;
   /** The bucket of S3 that holds the regime and the decisions of switches. Absent: no switch can hold it. */
   readonly switchStore?: string;
+  /** Absent: nothing is recorded. */
+  readonly capture?: CaptureConfig;
   /** Absent: the health check says nothing of one. */
   readonly sessionStore?: SessionStoreConfig;
   readonly logLevel: SettingValue<'log_level'>;
@@ -131,6 +135,7 @@ export function readConfig(sources: ConfigSources): ProxyConfig {
     ...metrics(values, problems),
     protectsTask: read('task_protection'),
     ...switchStore(read('switch_store')),
+    ...readCapture(values, sources.environment, problems),
     ...readSessionStore(values, sources.environment, problems),
     forwardedFor: read('forwarded_for'),
     smokeTestPorts: read('smoke_test_ports'),

@@ -1,6 +1,14 @@
+import type { Capture } from '../capture/capture';
 import { AccessLog, Visit, startVisit } from '../telemetry/access-log';
 import type { Clock } from '../process/clock';
-import type { Forward, Outcome, RequestHead, Upstream } from '../data-plane/contract/data-plane';
+import type {
+  Forward,
+  Outcome,
+  RecordedRequest,
+  Recording,
+  RequestHead,
+  Upstream,
+} from '../data-plane/contract/data-plane';
 import { findClient } from '../data-plane/shared/client-address';
 import { ForwardingFields, TRACE_FIELD } from '../forwarding/forwarding';
 import { type RecentTraffic, UNJUDGED } from '../telemetry/recent-traffic';
@@ -14,6 +22,8 @@ export interface Ledgers {
   readonly recent: RecentTraffic;
   readonly upstreams: UpstreamLog;
   readonly accessLog: AccessLog | undefined;
+  /** Undefined: nothing is recorded. */
+  readonly capture?: Capture | undefined;
   /** The name in the `Via` of responses. */
   readonly via: string | undefined;
 }
@@ -68,6 +78,10 @@ export class ForwardedRequest implements Forward, CountedRequest {
     const startedMs = ledgers.clock.nowMs() - record.ageMs;
     const upstream = known ?? record.upstream;
     return new ForwardedRequest(ledgers, undefined, upstream, undefined, startedMs, record.isJudged, record.visit);
+  }
+
+  startRecording(head: RecordedRequest): Recording | undefined {
+    return this.ledgers.capture?.begin(head);
   }
 
   /** Of a stream that has begun. */

@@ -19,6 +19,7 @@ import { createMetrics } from '../admin/metrics';
 import { ledgerFigures } from '../admin/report';
 import { findAdminKeys } from '../config/admin-settings';
 import type { Integrations } from '../aws/snapshot';
+import { Capture } from '../capture/capture';
 import { Clock, SYSTEM_CLOCK } from '../process/clock';
 import type { HostPort } from '../../core/validation/host-port';
 import type { ProxyConfig } from '../config/config';
@@ -170,6 +171,8 @@ type SharedPort = Extract<Parameters<DataPlane['listen']>[0], { shared: unknown 
 
 /** The number of a proxy of one process in its ids of connections. */
 const ONLY_WORKER = 1;
+/** For the last records of a process that ends. */
+const CAPTURE_SECONDS = 5;
 const NO_PAGE: WorkerPage = { connections: [], hasMore: false };
 
 /** Why it follows no order. The hold of a switch it does follow. */
@@ -212,6 +215,7 @@ class Proxy implements StagedProxy {
     (entry) => this.mover.isElsewhere(entry),
   );
   private readonly ledgers: Ledgers;
+  private readonly capture: Capture | undefined;
   private readonly smokeTestPorts: ReadonlySet<string>;
   private forwarding: Forwarding;
   private readonly plane: DataPlane;
@@ -256,8 +260,10 @@ class Proxy implements StagedProxy {
     const { side, accessLog } = config;
     this.listening = config.listen;
     this.smokeTestPorts = new Set(config.smokeTestPorts);
+    this.capture = config.capture && new Capture(config.capture, this.identity, clock, log);
     this.ledgers = {
       clock,
+      capture: this.capture,
       traffic: new TrafficCount(),
       recent: new RecentTraffic(Date.now() - clock.nowMs(), clock.nowMs()),
       upstreams: new UpstreamLog(log, clock),
@@ -434,6 +440,7 @@ class Proxy implements StagedProxy {
       abandoned: ledgers.traffic.abandonedAt(this.clock.nowMs()),
       fastPath: this.plane.fastPath,
       ...(this.plane.pumped > 0 && { pumped: this.plane.pumped }),
+      ...(this.capture && { capture: this.capture.report }),
     };
   }
 
@@ -622,9 +629,16 @@ class Proxy implements StagedProxy {
     this.gate.stop();
     this.sessionStore?.stop();
     await Promise.all([this.plane.close(), this.adminServer?.close(), this.receiver?.stopListening()]);
+    await this.closeCapture();
     this.ledgers.upstreams.stop();
     this.moveLog.stop();
     this.ledgers.accessLog?.stop();
+  }
+
+  /** What is not durable yet has some seconds for that: the connections have ended, and nothing else waits. */
+  private async closeCapture(): Promise<void> {
+    const lost = (await this.capture?.close(CAPTURE_SECONDS)) ?? 0;
+    if (lost > 0) this.log.error({ lost }, 'Records of the capture were lost: the store did not take them');
   }
 
   /** For a switch: what has no end by itself connects anew, and waits. */
@@ -685,6 +699,7 @@ class Proxy implements StagedProxy {
       fastPath: () => this.plane.fastPath,
       memory: () => this.plane.memory,
       pumped: () => this.plane.pumped,
+      ...(this.capture && { capture: () => this.capture!.report }),
       nowMs: () => performance.now(),
     });
   }

@@ -29,6 +29,7 @@ const INDEPENDENT: Readonly<Record<string, string>> = {
   Http1Client: 'its upload is paused; a loop is running, which must not be entered again',
   Http1Upstream: 'a client has logged in on it; it served before; something of the request has left',
   Http2UpstreamStream: 'the upload is whole; reading is paused; the upstream said its end; what came was no HTTP/2',
+  Journal: 'a request waits for a record that is not written yet; it is closed',
   Member: 'its process was told to start; it has ended, whether it was told or not',
   Proxy:
     'it shuts down; the next generation has taken over; its session store was asked; its first orders are in force; it has listened',

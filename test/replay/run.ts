@@ -1,5 +1,5 @@
-import { EventStream } from '../../capture/event-stream';
-import type { CaptureReader } from '../../capture/reader';
+import { EventStream } from '../../capture/read/event-stream';
+import type { CaptureReader } from '../../capture/contract/reader';
 import type { TrafficStream } from '../../core/capture/traffic-stream';
 import { PositionTracker, ReplayPosition } from '../../core/replay/position';
 import type { Replayed } from '../../core/replay/tuple';

@@ -49,6 +49,7 @@ const HEADINGS: Readonly<Record<SettingGroup, string>> = {
   limits: 'Limits',
   protocols: 'Protocols',
   moves: 'Moves to the other backend',
+  capture: 'Captured traffic',
   surroundings: 'Beside the traffic',
 };
 
@@ -64,7 +65,7 @@ function formatForm(name: Setting): string {
   const field: SettingField = PROXY_SETTINGS[name];
   const values = listSettingValues(name);
   if (field.form !== undefined) return field.form;
-  if (field.kind === 'number') return ['SECONDS', ...values].join('|');
+  if (field.kind === 'number') return [field.unit === '%' ? 'PERCENT' : 'SECONDS', ...values].join('|');
   if (field.kind === 'integer') return field.unit === 'bytes' ? 'BYTES' : 'COUNT';
   return values.join('|');
 }

@@ -1,3 +1,5 @@
+import { REDACTED_FIELDS } from '../../capture/redaction';
+import { STORE_URL_PATTERN, STORE_URL_RULE } from '../../capture/store-url';
 import { MOVES } from '../../moves/moves';
 import { HOST_PORT_PATTERN, HOST_PORT_RULE } from '../../validation/host-port';
 import { UPSTREAM_URL_PATTERN, UPSTREAM_URL_RULE } from '../../validation/upstream-url';
@@ -38,7 +40,15 @@ export type SettingField = SettingTraits &
   (IntegerField | NumberField | BooleanField | ChoiceField | TextField | TokensField | ListField | SecretField);
 
 /** The tables of docs/proxy.md, in their order. */
-export const SETTING_GROUPS = ['general', 'timeouts', 'limits', 'protocols', 'moves', 'surroundings'] as const;
+export const SETTING_GROUPS = [
+  'general',
+  'timeouts',
+  'limits',
+  'protocols',
+  'moves',
+  'capture',
+  'surroundings',
+] as const;
 export type SettingGroup = (typeof SETTING_GROUPS)[number];
 
 const DAY = 86_400;
@@ -53,6 +63,10 @@ const FILE = { kind: 'text', form: 'FILE', pattern: '^[^\\0]+$', rule: 'the path
 const HOST_NAME = { kind: 'text', form: 'NAME', pattern: '^[A-Za-z0-9_.-]{1,254}$', rule: 'a host name' } as const;
 const UPSTREAM = { kind: 'text', form: 'URL', pattern: UPSTREAM_URL_PATTERN, rule: UPSTREAM_URL_RULE } as const;
 const ADDRESS = { kind: 'text', form: 'HOST:PORT', pattern: HOST_PORT_PATTERN, rule: HOST_PORT_RULE } as const;
+
+/** `/path`, `name`, or `name=value`. */
+const REQUEST_PATTERN = "^(/[^\\s,]*|[!#$%&'*+\\-.^_`|~0-9a-z]+(=[^,]*)?)$";
+const REQUEST_PATTERN_RULE = 'paths with * for anything, names of header fields, or NAME=VALUE with * for anything';
 
 const GENERAL = {
   upstream: { ...UPSTREAM, group: 'general', sentence: 'The backend. The only setting that must be given.' },
@@ -538,8 +552,8 @@ const MOVE_SETTINGS = {
     kind: 'tokens',
     group: 'moves',
     form: 'PATTERNS',
-    pattern: "^(/[^\\s,]*|[!#$%&'*+\\-.^_`|~0-9a-z]+(=[^,]*)?)$",
-    rule: 'paths with * for anything, names of header fields, or NAME=VALUE with * for anything',
+    pattern: REQUEST_PATTERN,
+    rule: REQUEST_PATTERN_RULE,
     defaultRule: 'none',
     sentence:
       'WebSockets and event streams whose request matches one of these are not moved, a list, or a text with commas: /path, where * stands for anything, or the name of a header field, or NAME=VALUE.',
@@ -578,6 +592,112 @@ const MOVE_SETTINGS = {
     item: { kind: 'object', sentence: 'One protocol.', fields: MOVE_RULE_FIELDS },
     sentence: 'Protocols that are described by the messages of their set-up; they come before move_adapters.',
     more: 'See [rules](moves.md#rules).',
+  },
+} as const satisfies Record<string, SettingField>;
+
+const CAPTURE_SETTINGS = {
+  capture: {
+    kind: 'text',
+    group: 'capture',
+    form: 'STORE',
+    pattern: STORE_URL_PATTERN,
+    rule: STORE_URL_RULE,
+    isOptional: true,
+    defaultRule: 'off',
+    sentence: 'Where requests and responses are recorded: s3://bucket/prefix, kafka://host:port/topic, or a folder.',
+    more: 'See [capture](capture.md).',
+  },
+  capture_on_failure: {
+    kind: 'choice',
+    group: 'capture',
+    values: ['refuse', 'forward'],
+    default: 'refuse',
+    sentence:
+      'What becomes of a request that changes something while its record cannot be written: 503 with Retry-After, or forwarded, and counted as unrecorded.',
+  },
+  capture_timeout_seconds: {
+    kind: 'number',
+    group: 'capture',
+    min: MIN_SECONDS,
+    max: 60,
+    default: 5,
+    unit: 's',
+    sentence: 'How long a request that changes something waits for its record.',
+  },
+  capture_methods: {
+    kind: 'tokens',
+    group: 'capture',
+    form: 'METHODS',
+    pattern: '^[a-z]+$',
+    rule: 'methods',
+    defaultRule: 'all',
+    sentence: 'The methods that are recorded, a list, or a text with commas.',
+  },
+  capture_paths: {
+    kind: 'tokens',
+    group: 'capture',
+    form: 'PATTERNS',
+    pattern: REQUEST_PATTERN,
+    rule: REQUEST_PATTERN_RULE,
+    defaultRule: 'all',
+    sentence: 'What is recorded: /path, where * stands for anything, or the name of a header field, or NAME=VALUE.',
+  },
+  capture_never: {
+    kind: 'tokens',
+    group: 'capture',
+    form: 'PATTERNS',
+    pattern: REQUEST_PATTERN,
+    rule: REQUEST_PATTERN_RULE,
+    defaultRule: 'none',
+    sentence: 'What is not recorded, in the same form.',
+  },
+  capture_share: {
+    kind: 'number',
+    group: 'capture',
+    min: 0,
+    max: 100,
+    default: 100,
+    unit: '%',
+    sentence: 'The share of the connections whose requests are recorded.',
+  },
+  capture_redact: {
+    kind: 'tokens',
+    group: 'capture',
+    form: 'NAMES',
+    keepsCase: true,
+    pattern: "^(/([^~,]|~[01])*|[!#$%&'*+\\-.^_`|~0-9A-Za-z]+)$",
+    rule: 'names of header fields, and JSON pointers (/card/number) with * for each member',
+    default: REDACTED_FIELDS,
+    defaultRule: '`authorization,cookie,proxy-authorization,set-cookie`',
+    sentence:
+      'What a record holds a hash of, in place of its value: header fields, and values in JSON bodies by their pointer; none: nothing.',
+  },
+  capture_key: {
+    kind: 'secret',
+    group: 'capture',
+    minLength: 16,
+    sentence: 'The key of these hashes; proxies with the same one write the same hash for the same value.',
+  },
+  capture_body_bytes: {
+    kind: 'integer',
+    group: 'capture',
+    form: 'BYTES',
+    min: 0,
+    max: 2 ** 30,
+    default: 2 ** 20,
+    unit: 'bytes',
+    sentence:
+      'What is recorded of a body at most; a request that changes something and is longer is forwarded, and counted as unrecorded.',
+  },
+  capture_memory_bytes: {
+    kind: 'integer',
+    group: 'capture',
+    form: 'BYTES',
+    min: 2 ** 20,
+    max: 2 ** 36,
+    default: 64 * 2 ** 20,
+    unit: 'bytes',
+    sentence: 'What a process holds of records that are not written yet.',
   },
 } as const satisfies Record<string, SettingField>;
 
@@ -674,5 +794,6 @@ export const PROXY_SETTINGS = {
   ...TIMEOUT_SETTINGS,
   ...LIMIT_SETTINGS,
   ...MOVE_SETTINGS,
+  ...CAPTURE_SETTINGS,
   ...OTHERS,
 } as const;

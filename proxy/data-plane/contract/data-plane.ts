@@ -260,6 +260,8 @@ export interface Forward {
    * Cuts the exchange: `reset` before the response began, a broken stream afterwards, a hard close of an upgraded connection.
    */
   readonly signal?: AbortSignal;
+  /** Begins to write the exchange down. @default - it is not recorded */
+  readonly startRecording?: (head: RecordedRequest) => Recording | undefined;
   /** Called when an upgraded connection or event stream began, long before it ends. For any other response never. */
   readonly opened?: (status: number, kind: ConnectionKind) => void;
   /**
@@ -269,6 +271,47 @@ export interface Forward {
   readonly record?: (upstream: Upstream) => object;
   /** Called exactly once when the exchange has ended, whatever happened. Not here, where it has gone to another process. For an upgrade: when the tunnel has ended. */
   readonly settled?: (outcome: Outcome) => void;
+}
+
+/** A request head as it is recorded: what the engine knows besides. */
+export interface RecordedRequest extends RequestHead {
+  /** In bytes; -1 unknown, 0 none. */
+  readonly bodyLength: number;
+  readonly isGrpc: boolean;
+  /** Its end-to-end fields as lines, `name: value` CR LF each. */
+  block(replaced: undefined): string;
+}
+
+/** The head of a response as it is recorded. */
+export interface RecordedResponse {
+  readonly status: number;
+  readonly reason: string;
+  readonly fields: string;
+  readonly bodyLength: number;
+  readonly statedLength: number | undefined;
+}
+
+/**
+ * What is written down of one exchange. Bytes are borrowed: it copies what it keeps. Its calls come in the order in which they stand here,
+ * and `ended` comes in any case, last and once.
+ */
+export interface Recording {
+  /** Its request changes something: it is kept here, and forwarded when it is durable. Any other one is recorded beside. */
+  readonly isAwaited: boolean;
+  /** @returns false where an awaited one is too long to be kept: it goes on without a whole record */
+  requestReceived(bytes: Buffer): boolean;
+  /** @param trailers as lines of fields */
+  requestEnded(trailers: string): void;
+  /** Calls once, later: with what the client gets where the request must not be forwarded. Of an awaited one. */
+  commit(done: (rejection: Response | undefined) => void): void;
+  /** What was kept of the body of an awaited one; it keeps it no longer. */
+  takeBody(): readonly Buffer[];
+  responseStarted(head: RecordedResponse): void;
+  responseReceived(bytes: Buffer): void;
+  responseEnded(trailers: string): void;
+  /** The proxy responds itself: the upstream did not. */
+  responded(status: number): void;
+  ended(): void;
 }
 
 export interface Outcome {

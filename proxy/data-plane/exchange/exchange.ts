@@ -5,7 +5,15 @@ import { LedgerEntry, Movable } from '../contract/ledger';
 import type { ConnectionChoice } from '../contract/upstreams';
 import { type Resume, offerToken, tokenLine } from '../moves/resume';
 import type { PlaneContext } from '../shared/context';
-import type { Response, Decision, FailureCause, Forward, Upstream, UpstreamFailure } from '../contract/data-plane';
+import type {
+  Response,
+  Decision,
+  FailureCause,
+  Forward,
+  Recording,
+  Upstream,
+  UpstreamFailure,
+} from '../contract/data-plane';
 import type { Deviation } from '../contract/deviations';
 import type { PackedExchange, StayReason } from '../contract/handover';
 import { EventStreamMove, StreamExchange, takeToken } from '../moves/event-stream-move';
@@ -42,11 +50,11 @@ const UNASKED_SWITCH: FailureCause = { why: 'a switch of protocols that was not 
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 
 /**
- * `routing`: the route decides. `held`: it has said to wait. `awaiting`: the request is on its way, and no response has begun.
+ * `routing`: the route decides. `held`: it has said to wait. `recording`: it is received, and waits for its record. `awaiting`: the request is on its way, and no response has begun.
  * `responding`: the head of the response has gone on. `ending`: the client's connection has the whole response, and not all
  * of it has left. `over`: it is out of the ledger, or another entry stands there for it.
  */
-export type ExchangeState = 'routing' | 'held' | 'awaiting' | 'responding' | 'ending' | 'over';
+export type ExchangeState = 'routing' | 'held' | 'recording' | 'awaiting' | 'responding' | 'ending' | 'over';
 
 /**
  * One request of a client and its response, from the route's decision until both have ended. It is its own entry in the
@@ -61,6 +69,7 @@ export class Exchange extends LedgerEntry implements ClientExchange, UpstreamEve
   private status: number | undefined = undefined;
   private failure: UpstreamFailure | undefined = undefined;
   private cause: FailureCause | undefined = undefined;
+  private recording: Recording | undefined = undefined;
   private readonly upload: Upload;
   private readonly download: Download;
   stream: EventStream | undefined = undefined;
@@ -109,9 +118,41 @@ export class Exchange extends LedgerEntry implements ClientExchange, UpstreamEve
     this.state = 'awaiting';
     this.forward = forward;
     this.context.options.ledger.enter(this, 'http', this.beginMs);
+    this.recording = forward.startRecording?.(this.head);
     if (forward.signal) this.cutOnSignal(forward.signal);
-    if (this.context.options.continuesAtOnce && this.upload.isWithheld) this.letContinue();
-    if (this.isAwaiting) this.send(this.firstChoice);
+    const isKept = this.recording?.isAwaited === true;
+    if ((this.context.options.continuesAtOnce || isKept) && this.upload.isWithheld) this.letContinue();
+    if (!this.isAwaiting) return;
+    if (isKept) this.record(this.recording!);
+    else this.send(this.firstChoice);
+  }
+
+  /** All of the request comes first, then its record; what was held back of it is read. */
+  private record(recording: Recording): void {
+    this.state = 'recording';
+    if (this.upload.isOver) this.commit(recording);
+    else this.upload.resume();
+  }
+
+  private commit(recording: Recording): void {
+    recording.commit((rejection) => {
+      try {
+        if (this.state !== 'recording') return;
+        if (rejection !== undefined) this.respond(rejection);
+        else this.sendRecorded(recording);
+      } catch (error) {
+        this.fault(error);
+      }
+    });
+  }
+
+  private sendRecorded(recording: Recording): void {
+    const { upload } = this;
+    this.state = 'awaiting';
+    this.send(this.firstChoice);
+    for (const bytes of recording.takeBody()) if (this.upstream) upload.receive(bytes, this.upstream);
+    if (upload.isOver) upload.repeatEnd(this.upstream);
+    this.upstream?.flush();
   }
 
   /** Over HTTP/2 nothing is said: such a client goes on by itself. */
@@ -201,7 +242,10 @@ export class Exchange extends LedgerEntry implements ClientExchange, UpstreamEve
   uploadReceived(bytes: Buffer): void {
     this.bytesReceived += bytes.length;
     this.stallDetector.clientMoved(this.nowMs);
-    if (this.state === 'over' || this.upstream === undefined) return;
+    if (this.state === 'over') return;
+    const isKept = this.recording?.requestReceived(bytes);
+    if (this.state === 'recording' && isKept === false) return this.sendRecorded(this.recording!);
+    if (this.upstream === undefined) return;
     if (this.grpc?.upload(bytes)) this.becomeGrpcStream();
     this.upload.receive(bytes, this.upstream);
   }
@@ -209,7 +253,9 @@ export class Exchange extends LedgerEntry implements ClientExchange, UpstreamEve
   uploadEnded(trailers: FieldBlock): void {
     this.stallDetector.upstreamMoved(this.nowMs);
     this.grpc?.uploadEnded();
+    this.recording?.requestEnded(trailers);
     this.upload.end(trailers, this.upstream);
+    if (this.state === 'recording') this.commit(this.recording!);
   }
 
   uploadFlushed(): void {
@@ -258,6 +304,7 @@ export class Exchange extends LedgerEntry implements ClientExchange, UpstreamEve
     const added = forward!.responseHeaders?.(head.status);
     this.state = 'responding';
     this.status = head.status;
+    this.recording?.responseStarted(head);
     this.moved();
     const shown = fields === undefined ? head : { ...head, fields };
     const isAsItCame = added === undefined && forward!.via === undefined;
@@ -281,6 +328,7 @@ export class Exchange extends LedgerEntry implements ClientExchange, UpstreamEve
   responseEnded(trailers: FieldBlock): void {
     if (this.state !== 'responding') return;
     this.state = 'ending';
+    this.recording?.responseEnded(trailers);
     this.stream?.onEnd();
     this.move?.over();
     const { upstream } = this;
@@ -313,6 +361,8 @@ export class Exchange extends LedgerEntry implements ClientExchange, UpstreamEve
     const { fields, resume } = this.judgeMove(head.fields);
     // From here on the connection belongs to another exchange, and this object is free.
     this.state = 'over';
+    this.recording?.responseStarted(head);
+    this.recording?.ended();
     this.forget?.();
     client.transport.write(switchingProtocols(withVia({ ...head, fields }, forward!.via) + buildFieldBlock(added)));
     const seen = { path: keepPath(this.head.url), clientAddress: keepClient(this.head) };
@@ -332,7 +382,7 @@ export class Exchange extends LedgerEntry implements ClientExchange, UpstreamEve
 
   upstreamFailed(failure: UpstreamFailure, seen: Seen, cause?: FailureCause): void {
     if (this.move?.isJoining) return this.move.failed(failure);
-    if (!this.isAwaiting && this.state !== 'responding') return;
+    if (!this.isAwaiting && this.state !== 'responding' && this.state !== 'recording') return;
     this.upstream?.destroy();
     this.upstream = undefined;
     if (this.isAwaiting && this.canRepeat(failure, seen)) return this.repeat();
@@ -361,6 +411,7 @@ export class Exchange extends LedgerEntry implements ClientExchange, UpstreamEve
 
   write(bytes: Buffer): void {
     this.bytesSent += bytes.length;
+    this.recording?.responseReceived(bytes);
     if (this.download.pass(bytes, this.upstream)) this.stallDetector.clientMoved(this.nowMs);
   }
 
@@ -434,6 +485,7 @@ export class Exchange extends LedgerEntry implements ClientExchange, UpstreamEve
     const { packed: events, held = NOTHING } = stream?.pack() ?? {};
     const silentMs = stallDetector.silentMs(this.nowMs);
     this.state = 'over';
+    this.recording?.ended();
     this.upstream = undefined;
     this.forget?.();
     return { packed: { status: status!, silentMs, events, move: move?.pack() }, forward: forward!, held };
@@ -473,6 +525,7 @@ export class Exchange extends LedgerEntry implements ClientExchange, UpstreamEve
       case 'held':
       case 'over':
         return;
+      case 'recording':
       case 'awaiting':
       case 'responding':
       case 'ending':
@@ -539,6 +592,7 @@ export class Exchange extends LedgerEntry implements ClientExchange, UpstreamEve
     switch (this.state) {
       case 'routing':
       case 'held':
+      case 'recording':
       case 'awaiting':
         return 'awaiting';
       case 'responding':
@@ -617,6 +671,7 @@ export class Exchange extends LedgerEntry implements ClientExchange, UpstreamEve
     if (!this.canRespond) return;
     this.state = 'ending';
     this.status = response.status;
+    this.recording?.responded(response.status);
     this.upstream?.destroy();
     this.upstream = undefined;
     this.upload.resume();
@@ -640,6 +695,7 @@ export class Exchange extends LedgerEntry implements ClientExchange, UpstreamEve
     switch (this.state) {
       case 'routing':
       case 'held':
+      case 'recording':
       case 'awaiting':
         return true;
       case 'responding':
@@ -662,6 +718,7 @@ export class Exchange extends LedgerEntry implements ClientExchange, UpstreamEve
   private finish(ending: Ending): void {
     if (this.state === 'over') return;
     this.state = 'over';
+    this.recording?.ended();
     this.unpark?.();
     if (this.isTicking) this.context.ticker.remove(this);
     this.stream?.onClose();

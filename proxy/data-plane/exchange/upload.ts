@@ -49,6 +49,11 @@ export class Upload {
     upstream?.finish(trailers);
   }
 
+  /** Says its end to an upstream that came later. */
+  repeatEnd(upstream: UpstreamStream | undefined): void {
+    if (this.trailers !== undefined) upstream?.finish(this.trailers);
+  }
+
   /** No more of it is read, or can be. */
   giveUp(): void {
     this.state = 'over';
@@ -89,7 +94,7 @@ export class Upload {
   /** Sends to another upstream connection what the first one had got. */
   repeat(upstream: UpstreamStream): void {
     for (const bytes of this.kept ?? []) upstream.send(bytes);
-    if (this.trailers !== undefined) upstream.finish(this.trailers);
+    this.repeatEnd(upstream);
     upstream.flush();
   }
 

@@ -1,8 +1,8 @@
 import type { MoveRejection } from '../../../core/moves/moves';
-import { matchesParts, splitPattern } from '../../../core/text/wildcard';
 import type { MoveSettings, RequestHead } from '../contract/data-plane';
 import type { FieldBlock } from '../contract/streams';
 import { RESUME_TOKEN_FIELD } from '../fields/field-lines';
+import { compilePattern } from '../fields/request-pattern';
 import { listLines, listValues, listed, withoutFields, withoutSpace } from '../fields/lines';
 import { Resume } from './resume';
 import type { TapFinder } from './find-tap';
@@ -35,7 +35,7 @@ export class MoveRules {
     readonly settings: MoveSettings,
     private readonly taps: TapFinder,
   ) {
-    this.never = settings.never.map(compile);
+    this.never = settings.never.map(compilePattern);
   }
 
   /** Whether a request has what is never moved. */
@@ -76,21 +76,6 @@ export class MoveRules {
     if (extensions.length > 1 || parameters[0] !== DEFLATE) return 'extension';
     return NO_TAKEOVER.every((name) => parameters.includes(name)) ? undefined : 'contextTakeover';
   }
-}
-
-/** `/path*`, `name`, or `name=value*`; `*` stands for anything, and case does not count. */
-function compile(pattern: string): (head: RequestHead) => boolean {
-  if (pattern.startsWith('/')) {
-    const parts = splitPattern(pattern.toLowerCase());
-    return ({ url }) => {
-      const asked = url.toLowerCase();
-      return matchesParts(asked, parts) || matchesParts(asked.split('?', 1)[0]!, parts);
-    };
-  }
-  const equals = pattern.indexOf('=');
-  if (equals < 0) return (head) => head.field(pattern) !== undefined;
-  const parts = splitPattern(pattern.slice(equals + 1).toLowerCase());
-  return (head) => matchesParts((head.field(pattern.slice(0, equals)) ?? '').toLowerCase(), parts);
 }
 
 /** Its name and its parameters, in lower case. */

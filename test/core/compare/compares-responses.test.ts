@@ -105,7 +105,7 @@ describe('JSON', () => {
     expect(compareJson([{ id: 'a', price: 1 }], [{ id: 'b', price: 1 }])).toEqual(['changed body[*].id']);
   });
 
-  test('integers that a number cannot hold are told apart', () => {
+  test('integers that a number cannot hold are not taken for the same', () => {
     const one = respond('{"id":9007199254740993,"n":1.0}');
     expect(compare(one, respond('{"id":9007199254740992,"n":1}'))).toEqual(['changed body.id']);
     expect(compare(one, respond('{"id":9007199254740993,"n":1}'))).toEqual([]);

@@ -21,9 +21,11 @@ import { readFlags } from '../../../proxy/config/flags';
 import { listProblems, read } from '../support/settings';
 
 const upstream = 'http://a';
+/** Settings of the capture are of no use without one. */
+const capture = 'captured';
 const fields = SETTINGS.map((name) => [name, PROXY_SETTINGS[name] as SettingField] as const);
 const own = (name: Setting, value: unknown) =>
-  listProblems({ file: { upstream, [name]: value } }).filter((line) => line.startsWith(`'${name}' must be `));
+  listProblems({ file: { upstream, capture, [name]: value } }).filter((line) => line.startsWith(`'${name}' must be `));
 
 test.each(fields.filter(([, { kind }]) => kind === 'integer' || kind === 'number'))(
   '%s: its bounds are accepted, what is outside of them is rejected, and its default is inside',
@@ -41,7 +43,9 @@ test.each(fields.filter(([, { kind }]) => kind === 'choice' || kind === 'boolean
   (name, field) => {
     const values = field.kind === 'choice' ? field.values : [true, false];
     const own = (value: unknown) =>
-      listProblems({ file: { upstream, session_store_url: 'redis://store', service_name: 'a', [name]: value } });
+      listProblems({
+        file: { upstream, session_store_url: 'redis://store', capture, service_name: 'a', [name]: value },
+      });
     for (const value of values) expect(own(value)).toEqual([]);
     for (const value of ['other', 7, []]) expect(own(value)).toHaveLength(1);
   },
@@ -63,10 +67,12 @@ test('flags, variables and the file give the same', () => {
   const command = readFlags(args);
   const flags = 'flags' in command ? command.flags : {};
   const environment = Object.fromEntries(texts.map(([name, text]) => [variableName(name), text]));
+  // Otherwise each has a key of its own.
+  const key = { DRAINSHIFT_CAPTURE_KEY: 'a key of sixteen or more' };
   const [one, two, three] = [
-    read({ flags: { ...flags, upstream } }),
-    read({ environment, flags: { upstream } }),
-    read({ file: { upstream, ...Object.fromEntries(inFile) } }),
+    read({ flags: { ...flags, upstream, capture }, environment: key }),
+    read({ environment: { ...environment, ...key }, flags: { upstream, capture } }),
+    read({ file: { upstream, capture, ...Object.fromEntries(inFile) }, environment: key }),
   ];
   expect(two).toEqual(one);
   expect(three).toEqual(one);
@@ -85,6 +91,7 @@ test('variables, flags, usage and schema have every setting; a secret is a varia
   expect(variableName('client_idle_seconds')).toBe('DRAINSHIFT_CLIENT_IDLE_SECONDS');
   expect(PROXY_VARIABLES.filter((name) => !(SETTINGS as string[]).includes(name))).toEqual([
     'admin_secret',
+    'capture_key',
     'session_store_password',
   ]);
   const usage = formatSettingsUsage();

@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { parseExportLine } from '../core/capture/export-line';
-import { NoTrafficStream } from '../core/capture/traffic-stream';
-import { oneLine } from '../core/text/one-line';
-import type { Part } from './part-source';
-import { DamagedCapture, StoredRecord } from './reader';
+import { parseExportLine } from '../../core/capture/export-line';
+import { NoTrafficStream } from '../../core/capture/traffic-stream';
+import { oneLine } from '../../core/text/one-line';
+import type { Part } from '../contract/part-source';
+import { DamagedCapture, StoredRecord } from '../contract/reader';
 
 /** A record of Kafka is at most some MiB, and its base64 a third more. */
 export const MAX_LINE_BYTES = 67_108_864;

@@ -1,18 +1,14 @@
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { partName } from '../core/capture/part-name';
-import { packPart } from './part';
-import type { CaptureNode, CaptureRecord, CaptureWriter } from './store';
+import { partName } from '../../core/capture/part-name';
+import { packPart } from '../contract/part';
+import type { CaptureNode, CaptureRecord, CaptureWriter } from '../contract/store';
 
 /** A store in a folder: each call writes one file, which has its name only when it is whole and on the disk. */
 export async function openFolderWriter(folder: string, node: CaptureNode): Promise<CaptureWriter> {
   await mkdir(folder, { recursive: true });
-  let part = 0;
   return {
-    append: async (records) => {
-      part += 1;
-      await writePart(folder, partName(node, part), records);
-    },
+    append: (part, records) => writePart(folder, partName(node, part), records),
     close: () => Promise.resolve(),
   };
 }
@@ -22,7 +18,7 @@ async function writePart(folder: string, name: string, records: readonly Capture
   const draft = `${path}.draft`;
   await mkdir(join(path, '..'), { recursive: true });
   try {
-    const file = await open(draft, 'wx', 0o600);
+    const file = await open(draft, 'w', 0o600);
     try {
       await file.writeFile(await packPart(records));
       await file.datasync();

@@ -3,12 +3,13 @@
  */
 export interface CaptureWriter {
   /**
-   * Resolves when all of them are durable. One call after the other: the next one may come while this one lasts, and its records
-   * are behind these.
+   * Resolves when all of them are durable. One that failed is repeated with its own number and the same records, and replaces what it may
+   * have left; the next one need not wait for it.
    *
-   * @throws Error that says why they are not, or may not be
+   * @param part the number of the call, from 1: parts are read in this order
+   * @throws Error that says why they are not durable, or may not be
    */
-  append(records: readonly CaptureRecord[]): Promise<void>;
+  append(part: number, records: readonly CaptureRecord[]): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -1,7 +1,7 @@
-import { AssemblerLimits, CaptureAssembler, DEFAULT_ASSEMBLER_LIMITS } from '../core/capture/capture-assembler';
-import type { AssemblyCounts } from '../core/capture/connection-assembly';
-import { TimeOrder, TimedEvent } from '../core/capture/time-order';
-import type { CaptureReader, ReadOptions } from './reader';
+import { AssemblerLimits, CaptureAssembler, DEFAULT_ASSEMBLER_LIMITS } from '../../core/capture/capture-assembler';
+import type { AssemblyCounts } from '../../core/capture/connection-assembly';
+import { TimeOrder, TimedEvent } from '../../core/capture/time-order';
+import type { CaptureReader, ReadOptions } from '../contract/reader';
 
 export interface EventOptions extends ReadOptions {
   /** How far apart in the store records of one moment may be; in milliseconds. */

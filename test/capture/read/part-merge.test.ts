@@ -2,12 +2,12 @@ import { mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { openFileSource } from '../../capture/file-source';
-import { openFolderWriter } from '../../capture/folder-writer';
-import { readParts } from '../../capture/part-merge';
-import type { ReadOptions } from '../../capture/reader';
-import { formatExportLine } from '../../core/capture/export-line';
-import { T0, get, part, read } from '../support/recorded';
+import { openFileSource } from '../../../capture/folder/file-source';
+import { openFolderWriter } from '../../../capture/folder/folder-writer';
+import { readParts } from '../../../capture/read/part-merge';
+import type { ReadOptions } from '../../../capture/contract/reader';
+import { formatExportLine } from '../../../core/capture/export-line';
+import { T0, get, part, read } from '../../support/recorded';
 
 let folder: string;
 beforeEach(async () => (folder = await mkdtemp(join(tmpdir(), 'reader-'))));
@@ -133,7 +133,8 @@ test('with follow, parts are read as they are written, and the time goes on with
   const seen: number[] = [];
   const watermarks: number[] = [];
   const reader = readParts(await openFileSource(folder));
-  const append = (ms: number) => writer.append([{ key: 'c', bytes: Buffer.from(line(ms).split('|')[1]!, 'base64') }]);
+  const append = (ms: number) =>
+    writer.append(ms, [{ key: 'c', bytes: Buffer.from(line(ms).split('|')[1]!, 'base64') }]);
   await append(1);
   for await (const { records, watermarkMs } of reader.read({
     signal: stop.signal,

@@ -1,4 +1,4 @@
-import type { TrafficStream } from '../core/capture/traffic-stream';
+import type { TrafficStream } from '../../core/capture/traffic-stream';
 
 /** One record of a store, and where it is. */
 export interface StoredRecord {

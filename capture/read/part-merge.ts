@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { readPart } from './part-reader';
-import type { Part, PartSource } from './part-source';
-import type { CaptureReader, ReadOptions, RecordBatch, StoredRecord } from './reader';
+import type { Part, PartSource } from '../contract/part-source';
+import type { CaptureReader, ReadOptions, RecordBatch, StoredRecord } from '../contract/reader';
 
 /** Clocks of processes and of the store may differ. */
 const CLOCK_MARGIN_MS = 300_000;

@@ -1,8 +1,8 @@
 import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
-import { PART_SUFFIX, placePart } from '../core/capture/part-name';
-import type { Part, PartSource } from './part-source';
+import { PART_SUFFIX, placePart } from '../../core/capture/part-name';
+import type { Part, PartSource } from '../contract/part-source';
 
 /** A file, or a folder with all that is in it. @throws Error that says that there is none */
 export async function openFileSource(path: string): Promise<PartSource> {

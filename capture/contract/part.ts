@@ -1,6 +1,6 @@
 import { promisify } from 'node:util';
 import { constants, gzip } from 'node:zlib';
-import { formatEncodedLine } from '../core/capture/export-line';
+import { formatEncodedLine } from '../../core/capture/export-line';
 import type { CaptureRecord } from './store';
 
 const compress = promisify(gzip);

@@ -1,0 +1,16 @@
+import type { StoreUrl } from '../core/capture/store-url';
+import { openFolderWriter } from './folder/folder-writer';
+import { openS3Writer } from './s3/s3-writer';
+import type { CaptureNode, CaptureWriter } from './contract/store';
+
+/** Opens what a URL names, to write to it. @throws Error that says why it cannot be written to */
+export function openCaptureWriter(store: StoreUrl, node: CaptureNode): Promise<CaptureWriter> {
+  switch (store.kind) {
+    case 'path':
+      return openFolderWriter(store.path, node);
+    case 's3':
+      return openS3Writer(store.bucket, store.prefix, node);
+    case 'kafka':
+      return Promise.reject(new Error('Kafka cannot be written to yet'));
+  }
+}

@@ -1,0 +1,180 @@
+import { createHmac } from 'node:crypto';
+import { CaptureReport, NO_CAPTURE } from '../../core/capture/capture-report';
+import { REDACTED, Redaction, parseRedaction } from '../../core/capture/redaction';
+import type { StoreUrl } from '../../core/capture/store-url';
+import { openCaptureWriter } from '../../capture/open-writer';
+import type { CaptureRecord } from '../../capture/contract/store';
+import type { RecordedRequest, Recording, RequestHead, Response } from '../data-plane/contract/data-plane';
+import { compilePattern } from '../data-plane/fields/request-pattern';
+import type { Clock } from '../process/clock';
+import { Committed, ExchangeRecording, RecordingHome, Trace } from './exchange-recording';
+import { Journal, JournalOptions } from './journal';
+import { WallClock } from './wall-clock';
+
+/** What becomes of a request that changes something while its record cannot be written. */
+export type CaptureFailure = 'refuse' | 'forward';
+
+/** What a proxy records, and where. */
+export interface CaptureConfig {
+  readonly store: StoreUrl;
+  readonly onFailure: CaptureFailure;
+  /** For so long a request waits for its record. */
+  readonly timeoutMs: number;
+  /** Empty: all. In upper case. */
+  readonly methods: readonly string[];
+  /** Empty: all. */
+  readonly paths: readonly string[];
+  /** What is not recorded; see `compilePattern`. */
+  readonly never: readonly string[];
+  /** Of the connections, in percent. */
+  readonly share: number;
+  /** Names of fields, and JSON pointers. */
+  readonly redacted: readonly string[];
+  /** Keys the hashes of what is hidden. */
+  readonly key: string;
+  /** A longer body is cut. */
+  readonly bodyBytes: number;
+  /** What one process holds until it is durable. */
+  readonly memoryBytes: number;
+}
+
+/** Hexadecimal digits of a hash. */
+const HASH_DIGITS = 32;
+
+/** Records the exchanges of one process, and knows which requests have to wait for that. */
+export class Capture implements RecordingHome {
+  readonly wallClock = new WallClock();
+  readonly redaction: Redaction;
+  readonly bodyBytes: number;
+  readonly counts = { recorded: 0, refused: 0, unrecorded: 0, lost: 0 };
+  private readonly journal: Journal;
+  private readonly methods: ReadonlySet<string>;
+  private readonly paths: readonly ((head: RequestHead) => boolean)[];
+  private readonly never: readonly ((head: RequestHead) => boolean)[];
+  private readonly traces = new WeakMap<object, Trace>();
+  private connections = 0;
+  private heldBytes = 0;
+
+  constructor(
+    private readonly config: CaptureConfig,
+    readonly nodeId: string,
+    private readonly clock: Clock,
+    log: JournalOptions['log'],
+  ) {
+    const { store, memoryBytes: maxBytes, methods, paths, never, redacted, key, bodyBytes } = config;
+    const node = { id: nodeId, startedMs: Date.now() };
+    this.journal = new Journal({ open: () => openCaptureWriter(store, node), clock, maxBytes, log });
+    this.methods = new Set(methods);
+    this.paths = paths.map(compilePattern);
+    this.never = never.map(compilePattern);
+    const hash = (value: string) =>
+      REDACTED + createHmac('sha256', key).update(value).digest('hex').slice(0, HASH_DIGITS);
+    this.redaction = { ...parseRedaction(redacted), hash };
+    this.bodyBytes = bodyBytes;
+  }
+
+  /** @returns undefined of what is not recorded */
+  begin(head: RecordedRequest): Recording | undefined {
+    if (this.methods.size > 0 && !this.methods.has(head.method)) return undefined;
+    if (this.paths.length > 0 && !this.paths.some((matches) => matches(head))) return undefined;
+    if (this.never.some((matches) => matches(head))) return undefined;
+    const trace = this.findTrace(head);
+    return trace.isRecorded ? new ExchangeRecording(this, head, trace) : undefined;
+  }
+
+  /** The streams of an HTTP/2 connection overlap, so that each is a connection of its own in a format that has only HTTP/1.1. */
+  private findTrace({ client, httpVersion }: RecordedRequest): Trace {
+    const known = this.traces.get(client);
+    if (known !== undefined) return httpVersion === '2' ? known.branch() : known;
+    this.connections += 1;
+    const trace = new Trace(`${this.nodeId}.${this.connections}`, this.isInShare(this.connections));
+    this.traces.set(client, trace);
+    return httpVersion === '2' ? trace.branch() : trace;
+  }
+
+  /** Spread evenly over the connections. */
+  private isInShare(connection: number): boolean {
+    const { share } = this.config;
+    return Math.floor((connection * share) / 100) > Math.floor(((connection - 1) * share) / 100);
+  }
+
+  get report(): CaptureReport {
+    const { journal, counts } = this;
+    const isFailing = journal.failingSinceMs !== undefined;
+    return {
+      ...NO_CAPTURE,
+      ...counts,
+      pendingBytes: journal.pendingBytes,
+      pendingMs: Math.round(journal.pendingMs),
+      isFailing,
+    };
+  }
+
+  /** Room for bytes that are kept until they are written. It is given back with `free`. */
+  hold(bytes: number): boolean {
+    if (!this.journal.hasRoom(this.heldBytes + bytes)) return false;
+    this.heldBytes += bytes;
+    return true;
+  }
+
+  free(bytes: number): void {
+    this.heldBytes -= bytes;
+  }
+
+  append(record: CaptureRecord, durable?: () => void): void {
+    if (this.journal.hasRoom(record.bytes.length)) this.journal.add(record, 'later', durable);
+    else this.counts.lost += 1;
+  }
+
+  /** See `Recording.commit`. @param settled is called once: whether the request goes on, and whether its record was durable then */
+  commit(records: readonly CaptureRecord[], settled: (outcome: Committed) => void): void {
+    const bytes = records.reduce((sum, record) => sum + record.bytes.length, 0);
+    const { journal, clock, config } = this;
+    const failingMs = journal.failingSinceMs === undefined ? 0 : clock.nowMs() - journal.failingSinceMs;
+    if (failingMs >= config.timeoutMs) return this.giveUp('failing', settled);
+    if (!journal.hasRoom(bytes)) return this.giveUp('full', settled);
+    let isSettled = false;
+    const cancel = clock.after(config.timeoutMs, () => {
+      isSettled = true;
+      this.giveUp('late', settled);
+    });
+    const last = records.length - 1;
+    records.forEach((record, at) =>
+      journal.add(record, 'now', () => {
+        // Parts of one record are written in their order, and perhaps not in one write.
+        if (at < last || isSettled) return;
+        isSettled = true;
+        cancel();
+        this.counts.recorded += 1;
+        settled({ record: 'durable', rejection: undefined });
+      }),
+    );
+  }
+
+  private giveUp(why: 'failing' | 'full' | 'late', settled: (outcome: Committed) => void): void {
+    const isRefused = this.config.onFailure === 'refuse';
+    this.counts[isRefused ? 'refused' : 'unrecorded'] += 1;
+    settled({ record: why === 'late' ? 'unknown' : 'none', rejection: isRefused ? REJECTIONS[why] : undefined });
+  }
+
+  /** @param seconds for what is not durable yet. @returns how many records are lost */
+  async close(seconds: number): Promise<number> {
+    const left = await this.journal.close(this.clock.nowMs() + 1000 * seconds);
+    this.counts.lost += left;
+    return left;
+  }
+}
+
+const REJECTIONS = {
+  failing: notRecorded('the store does not take it'),
+  full: notRecorded('too much waits to be recorded'),
+  late: notRecorded('the store did not take it in time'),
+} as const;
+
+function notRecorded(why: string): Response {
+  return {
+    status: 503,
+    headers: { 'retry-after': '2' },
+    body: `This request must be recorded, and was not forwarded: ${why}\n`,
+  };
+}

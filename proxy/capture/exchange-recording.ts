@@ -1,0 +1,295 @@
+import { STATUS_CODES } from 'node:http';
+import { CapturedBody, formatBody, formatHead } from '../../core/capture/message';
+import { Redaction, redactFields, redactJson } from '../../core/capture/redaction';
+import { Observation, encodeTrafficStream } from '../../core/capture/traffic-stream';
+import type { CaptureRecord } from '../../capture/contract/store';
+import type { RecordedRequest, RecordedResponse, Recording, Response } from '../data-plane/contract/data-plane';
+import type { FieldBlock } from '../data-plane/contract/streams';
+import { listValues } from '../data-plane/fields/lines';
+
+/** Kafka takes records of 1 MiB. */
+const MAX_RECORD_BYTES = 900 * 1024;
+/** RFC 9110 section 9.2.1. */
+const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
+
+/** What a recording needs of the capture of its process. */
+export interface RecordingHome {
+  readonly nodeId: string;
+  readonly redaction: Redaction;
+  readonly bodyBytes: number;
+  readonly wallClock: { readonly nowNs: bigint };
+  readonly counts: { recorded: number; unrecorded: number; lost: number };
+  hold(bytes: number): boolean;
+  free(bytes: number): void;
+  append(record: CaptureRecord, durable?: () => void): void;
+  commit(records: readonly CaptureRecord[], settled: (outcome: Committed) => void): void;
+}
+
+export interface Committed {
+  /** Of the request: `unknown` may be durable, or become so; there is `none` that could. */
+  readonly record: 'durable' | 'unknown' | 'none';
+  /** Undefined: it is forwarded. */
+  readonly rejection: Response | undefined;
+}
+
+/** One connection in the format: its requests one after the other. */
+export class Trace {
+  requests = 0;
+  index = 0;
+  private branches = 0;
+
+  constructor(
+    readonly id: string,
+    readonly isRecorded: boolean,
+  ) {}
+
+  /** One of the streams that overlap on it. */
+  branch(): Trace {
+    this.branches += 1;
+    return new Trace(`${this.id}.${this.branches}`, this.isRecorded);
+  }
+}
+
+/** `request`: it is received. `waiting`: it is not durable yet. `refused`: it was not forwarded. `forwarded`: its response is due. */
+type RecordingState = 'request' | 'waiting' | 'refused' | 'forwarded' | 'ended';
+
+/** A message that is received. */
+interface Draft {
+  readonly startNs: bigint;
+  readonly startLine: string;
+  readonly fields: FieldBlock;
+  readonly bodyLength: number;
+  readonly statedLength: number | undefined;
+  readonly pieces: Buffer[];
+  bytes: number;
+  trailers: FieldBlock;
+  isEnded: boolean;
+  isCut: boolean;
+}
+
+/** Writes one exchange down as messages of HTTP/1.1: the request first where it has to be durable, and with its response otherwise. */
+export class ExchangeRecording implements Recording {
+  readonly isAwaited: boolean;
+  private state: RecordingState = 'request';
+  private readonly request: Draft;
+  private response: Draft | undefined;
+  private readonly number: number;
+  private isRequestWritten = false;
+
+  constructor(
+    private readonly home: RecordingHome,
+    head: RecordedRequest,
+    private readonly trace: Trace,
+  ) {
+    const isSafe = SAFE.has(head.method);
+    this.isAwaited = !isSafe && !head.isGrpc && !head.isUpgrade;
+    // A call of gRPC may be a stream, which has no end to wait for.
+    if (!isSafe && !this.isAwaited) home.counts.unrecorded += 1;
+    this.number = trace.requests;
+    trace.requests += 1;
+    const { bodyLength } = head;
+    this.request = this.draft(`${head.method} ${head.url} HTTP/1.1`, head.block(undefined), bodyLength, bodyLength);
+  }
+
+  private draft(startLine: string, fields: FieldBlock, bodyLength: number, stated: number | undefined): Draft {
+    const statedLength = stated !== undefined && stated > 0 ? stated : undefined;
+    const started = { startNs: this.home.wallClock.nowNs, startLine, fields, bodyLength, statedLength };
+    return { ...started, pieces: [], bytes: 0, trailers: '', isEnded: false, isCut: false };
+  }
+
+  requestReceived(bytes: Buffer): boolean {
+    const isForwarded = this.state === 'forwarded';
+    const isKept = !isForwarded && this.keep(this.request, bytes);
+    if (isKept || isForwarded || !this.isAwaited) return true;
+    // What the upstream must get is complete, whatever the record is.
+    this.request.pieces.push(Buffer.from(bytes));
+    this.home.counts.unrecorded += 1;
+    this.state = 'forwarded';
+    return false;
+  }
+
+  private keep(draft: Draft, bytes: Buffer): boolean {
+    if (draft.isCut) return false;
+    if (draft.bytes + bytes.length > this.home.bodyBytes || !this.home.hold(bytes.length)) {
+      draft.isCut = true;
+      return false;
+    }
+    draft.bytes += bytes.length;
+    draft.pieces.push(Buffer.from(bytes));
+    return true;
+  }
+
+  requestEnded(trailers: FieldBlock): void {
+    this.request.trailers = trailers;
+    this.request.isEnded = true;
+  }
+
+  commit(done: (rejection: Response | undefined) => void): void {
+    this.state = 'waiting';
+    this.request.isEnded = true;
+    const records = this.write(this.describeRequest());
+    this.isRequestWritten = true;
+    // It cannot be hidden what must be, so that it cannot be recorded either.
+    if (this.request.isCut) this.home.counts.unrecorded += 1;
+    this.home.commit(records, ({ rejection, record }) => {
+      const hasLeft = this.state !== 'waiting';
+      if (!hasLeft) this.state = rejection === undefined ? 'forwarded' : 'refused';
+      const isForwarded = !hasLeft && rejection === undefined;
+      if (!isForwarded && record !== 'none') this.drop();
+      if (!hasLeft) done(rejection);
+    });
+  }
+
+  takeBody(): readonly Buffer[] {
+    const pieces = [...this.request.pieces];
+    this.release(this.request);
+    return pieces;
+  }
+
+  responseStarted({ status, reason, fields, bodyLength, statedLength }: RecordedResponse): void {
+    const phrase = reason === '' ? (STATUS_CODES[status] ?? '') : reason;
+    this.response = this.draft(`HTTP/1.1 ${status} ${phrase}`, fields, bodyLength, statedLength ?? bodyLength);
+  }
+
+  responseReceived(bytes: Buffer): void {
+    const { response, home } = this;
+    if (response === undefined || this.keep(response, bytes)) return;
+    // Of a long one its beginning is of use.
+    const room = home.bodyBytes - response.bytes;
+    if (room > 0 && home.hold(room)) {
+      response.bytes += room;
+      response.pieces.push(Buffer.from(bytes.subarray(0, room)));
+    }
+  }
+
+  responseEnded(trailers: FieldBlock): void {
+    if (this.response === undefined) return;
+    this.response.trailers = trailers;
+    this.response.isEnded = true;
+  }
+
+  responded(status: number): void {
+    if (this.state === 'refused' || this.response !== undefined) return;
+    this.response = this.draft(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, 'Content-Length: 0\r\n', 0, 0);
+    this.response.isEnded = true;
+  }
+
+  ended(): void {
+    const { state, request, response } = this;
+    this.state = 'ended';
+    // Whether it is durable is not known yet; then it is dropped.
+    if (state === 'waiting' || state === 'refused') return this.release(request);
+    if (request.bodyLength === 0) request.isEnded = true;
+    const observations: Observation[] = this.isRequestWritten ? [] : this.describeRequest();
+    if (response !== undefined) observations.push(...this.describeResponse(response));
+    const records = observations.length === 0 ? [] : this.write(observations);
+    // One that was awaited has been counted.
+    const written = this.isAwaited ? undefined : () => (this.home.counts.recorded += 1);
+    const last = records.length - 1;
+    records.forEach((record, at) => this.home.append(record, at === last ? written : undefined));
+    this.release(request);
+    if (response) this.release(response);
+  }
+
+  /** Says that the request was never forwarded. */
+  private drop(): void {
+    const dropped: Observation = { timeNs: this.home.wallClock.nowNs, kind: 'dropped' };
+    for (const record of this.write([dropped])) this.home.append(record);
+  }
+
+  private release(draft: Draft): void {
+    this.home.free(draft.bytes);
+    draft.bytes = 0;
+    draft.pieces.length = 0;
+  }
+
+  private describeRequest(): Observation[] {
+    const { request } = this;
+    const { head, body } = this.seal(request);
+    const endNs = this.home.wallClock.nowNs;
+    const reads: Observation[] = [
+      { timeNs: request.startNs, kind: 'read', data: head },
+      ...body.map((data): Observation => ({ timeNs: endNs, kind: 'read', data })),
+    ];
+    // Without its end it is no request that could be sent again.
+    if (!request.isEnded || request.isCut) return [...reads, { timeNs: endNs, kind: 'dropped' }];
+    const firstLineBytes = Buffer.byteLength(request.startLine, 'latin1') + 2;
+    const headersBytes = head.length - firstLineBytes;
+    return [...reads, { timeNs: endNs, kind: 'endOfMessage', firstLineBytes, headersBytes }];
+  }
+
+  private describeResponse(response: Draft): Observation[] {
+    const { head, body } = this.seal(response);
+    const endNs = this.home.wallClock.nowNs;
+    return [
+      { timeNs: response.startNs, kind: 'write', data: head },
+      ...body.map((data): Observation => ({ timeNs: endNs, kind: 'write', data })),
+    ];
+  }
+
+  /** The bytes of a message, with what is to be hidden in it hidden. */
+  private seal(draft: Draft): { readonly head: Buffer; readonly body: readonly Uint8Array[] } {
+    const { redaction } = this.home;
+    const hidden = this.hideInBody(draft);
+    if (hidden === undefined) draft.isCut = true;
+    const pieces = hidden ?? [];
+    const body: CapturedBody = {
+      pieces,
+      framing: draft.bodyLength === -1 ? 'chunked' : 'length',
+      trailers: redactFields(draft.trailers, redaction),
+      isWhole: draft.isEnded && !draft.isCut,
+    };
+    const isChanged = pieces !== draft.pieces && hidden !== undefined;
+    const length = isChanged ? pieces.reduce((sum, piece) => sum + piece.length, 0) : draft.statedLength;
+    const fields = redactFields(draft.fields, redaction);
+    const head = formatHead(draft.startLine, fields, { framing: body.framing, length });
+    return { head: Buffer.from(head, 'latin1'), body: formatBody(body) };
+  }
+
+  /** @returns undefined where it cannot be read, so that none of it may be recorded */
+  private hideInBody({ pieces, fields, isEnded, isCut }: Draft): readonly Buffer[] | undefined {
+    const { redaction } = this.home;
+    if (redaction.pointers.length === 0 || pieces.length === 0 || !isJson(fields)) return pieces;
+    const text = isEnded && !isCut ? Buffer.concat(pieces).toString() : '';
+    const hidden = redactJson(text, redaction);
+    if (hidden === undefined) return undefined;
+    return hidden === text ? pieces : [Buffer.from(hidden)];
+  }
+
+  /** Records of at most `MAX_RECORD_BYTES`, which continue each other. */
+  private write(observations: readonly Observation[]): CaptureRecord[] {
+    const { trace, home } = this;
+    const parts: Observation[][] = [[]];
+    let bytes = 0;
+    for (const observation of observations.flatMap(splitData)) {
+      const size = 'data' in observation ? observation.data.length : 0;
+      if (bytes + size > MAX_RECORD_BYTES) parts.push([]);
+      bytes = bytes + size > MAX_RECORD_BYTES ? size : bytes + size;
+      parts.at(-1)!.push(observation);
+    }
+    return parts.map((part, at) => {
+      const index = trace.index;
+      trace.index += 1;
+      const wasReading = at > 0 && parts[at - 1]!.at(-1)?.kind === 'read';
+      const named = { connectionId: trace.id, nodeId: home.nodeId, priorRequests: this.number };
+      return {
+        key: trace.id,
+        bytes: encodeTrafficStream({ ...named, wasReading, index, isLast: false, observations: part }),
+      };
+    });
+  }
+}
+
+function splitData(observation: Observation): Observation[] {
+  if (!('data' in observation) || observation.data.length <= MAX_RECORD_BYTES) return [observation];
+  const { data } = observation;
+  const count = Math.ceil(data.length / MAX_RECORD_BYTES);
+  return Array.from({ length: count }, (_, at) => ({
+    ...observation,
+    data: data.subarray(at * MAX_RECORD_BYTES, (at + 1) * MAX_RECORD_BYTES),
+  }));
+}
+
+function isJson(fields: FieldBlock): boolean {
+  return listValues(fields, 'content-type').some((type) => /^[^;]*[/+]json\b/i.test(type));
+}

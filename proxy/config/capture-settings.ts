@@ -1,0 +1,57 @@
+import { randomBytes } from 'node:crypto';
+import { STORE_URL_RULE, parseStoreUrl } from '../../core/capture/store-url';
+import type { Problems } from '../../core/validation/problems';
+import type { CaptureConfig } from '../capture/capture';
+import { Environment, Values, readSetting, readVariable } from './given';
+
+const REST = [
+  'capture_on_failure',
+  'capture_timeout_seconds',
+  'capture_methods',
+  'capture_paths',
+  'capture_never',
+  'capture_share',
+  'capture_redact',
+  'capture_body_bytes',
+  'capture_memory_bytes',
+] as const;
+const KEY_BYTES = 32;
+const NOTHING = 'none';
+
+/** What is recorded, and where; absent where nothing is. */
+export function readCapture(
+  values: Values,
+  environment: Environment,
+  problems: Problems,
+): { readonly capture?: CaptureConfig } {
+  const url = readSetting('capture', values, problems);
+  if (url === undefined) {
+    for (const name of REST)
+      if (values[name] !== undefined) problems.add(name, "absent without 'capture'", values[name]);
+    return {};
+  }
+  const store = parseStoreUrl(url);
+  if (store === undefined) {
+    problems.add('capture', STORE_URL_RULE, url);
+    return {};
+  }
+  const redacted = readSetting('capture_redact', values, problems);
+  if (redacted.includes(NOTHING) && redacted.length > 1)
+    problems.add('capture_redact', "'none' alone, or names", redacted);
+  return {
+    capture: {
+      store,
+      onFailure: readSetting('capture_on_failure', values, problems),
+      timeoutMs: 1000 * readSetting('capture_timeout_seconds', values, problems),
+      methods: readSetting('capture_methods', values, problems).map((method) => method.toUpperCase()),
+      paths: readSetting('capture_paths', values, problems),
+      never: readSetting('capture_never', values, problems),
+      share: readSetting('capture_share', values, problems),
+      redacted: redacted.filter((name) => name !== NOTHING),
+      // The workers of a proxy share what is drawn here.
+      key: readVariable(environment, 'capture_key') ?? randomBytes(KEY_BYTES).toString('hex'),
+      bodyBytes: readSetting('capture_body_bytes', values, problems),
+      memoryBytes: readSetting('capture_memory_bytes', values, problems),
+    },
+  };
+}
