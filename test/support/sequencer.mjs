@@ -6,7 +6,6 @@ const LONGEST = [
   'bin/weights-command',
   'examples/package',
   'lib/api',
-  'rehearsal/cli/rejects-wrong-use',
   'lambda/steps/switches',
   'lambda/switch/switch-over',
 ];
