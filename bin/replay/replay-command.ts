@@ -89,7 +89,7 @@ function withOutputs(command: Command): void {
   command
     .option('--parked <file>', 'what could not be sent, as lines of JSON (default: drainshift-parked.jsonl)')
     .option('--tuples <file>', 'requests and responses of both sides, as a gzip of JSON lines')
-    .option('--compare <file>', 'compare the responses, and write what differs (JSON)')
+    .option('--compare <file>', 'compare the responses, and write what differs: FILE.json or FILE.html')
     .option('--ignore <field>', 'a field that is not compared, such as body.meta.*; repeatable', collect)
     .option(
       '--repeat-on <url>',

@@ -1,4 +1,5 @@
 import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs';
+import { renderComparePage } from '../../compare/page';
 import { EventCounts, EventStream } from '../../capture/read/event-stream';
 import type { CaptureReader } from '../../capture/contract/reader';
 import type { StoreUrl } from '../../core/capture/store-url';
@@ -247,12 +248,17 @@ const VERDICT_EXITS: Readonly<Record<CompareVerdict, number>> = {
 function summarize(flags: ReplayFlags, ended: Ended): number {
   const { progress, failure, isStopped } = ended;
   const comparison = ended.outputs.compare?.comparison.report();
-  if (comparison && flags.compare !== undefined) writeFileSync(flags.compare, asJson(comparison));
+  if (comparison && flags.compare !== undefined) writeComparison(flags.compare, comparison);
   const summary = describeEnd(ended, comparison);
   process.stdout.write(flags.json ? asJson(summary) : formatSummary(summary, flags));
   if (failure || progress.parked > 0) return EXIT_CODES.failed.code;
   if (isStopped && !flags.follow) return EXIT_CODES.unknown.code;
   return comparison ? VERDICT_EXITS[comparison.verdict] : EXIT_CODES.done.code;
+}
+
+/** By the end of its name. */
+function writeComparison(path: string, comparison: CompareReport): void {
+  writeFileSync(path, path.endsWith('.html') ? renderComparePage(comparison) : asJson(comparison));
 }
 
 function describeEnd(ended: Ended, comparison: CompareReport | undefined): Summary {

@@ -33,17 +33,19 @@ export async function* readPart(part: Part, options: PartOptions): AsyncGenerato
     for await (const bytes of decompress(source, options.onBytes)) {
       const records = lines.push(bytes);
       if (records.length > 0) yield records;
+      if (lines.failure) throw lines.failure;
     }
   } catch (error) {
     if (error instanceof DamagedCapture) throw error;
-    const rest = lines.endCut(describeCut(error as NodeJS.ErrnoException));
-    if (rest.length > 0) yield rest;
+    lines.endCut(describeCut(error as NodeJS.ErrnoException));
+    if (lines.failure) throw lines.failure;
     return;
   } finally {
     source.destroy();
   }
   const rest = lines.end();
   if (rest.length > 0) yield rest;
+  if (lines.failure) throw lines.failure;
 }
 
 /** By its first bytes; a file may have any name. */
@@ -106,6 +108,8 @@ class LineReader {
   private size = 0;
   private number = 0;
   private timeMs = 0;
+  /** What ends the reading, behind what was before it. */
+  failure: DamagedCapture | undefined;
 
   constructor(
     private readonly name: string,
@@ -115,7 +119,7 @@ class LineReader {
   push(bytes: Buffer): StoredRecord[] {
     const records: StoredRecord[] = [];
     let at = 0;
-    for (let end = bytes.indexOf(LF); end >= 0; end = bytes.indexOf(LF, at)) {
+    for (let end = bytes.indexOf(LF); end >= 0 && !this.failure; end = bytes.indexOf(LF, at)) {
       this.keep(bytes.subarray(at, end));
       this.take(records);
       at = end + 1;
@@ -157,8 +161,8 @@ class LineReader {
   }
 
   private report(text: string): void {
-    if (!this.options.skipDamaged) throw new DamagedCapture(text);
-    this.options.warn(`skipped: ${text}`);
+    if (this.options.skipDamaged) this.options.warn(`skipped: ${text}`);
+    else this.failure ??= new DamagedCapture(text);
   }
 
   end(): StoredRecord[] {
@@ -169,10 +173,9 @@ class LineReader {
   }
 
   /** What was whole has been given. */
-  endCut(problem: string): StoredRecord[] {
+  endCut(problem: string): void {
     const text = `'${this.name}' after line ${this.number}: it must be a whole file, got one where ${problem}`;
     if (this.options.mayBeCut && this.number > 0) this.options.warn(`${text}; what is whole before it counts`);
     else this.report(text);
-    return [];
   }
 }

@@ -33,6 +33,17 @@ class BucketSource {
   ) {}
 
   async list(signal: AbortSignal): Promise<readonly Part[]> {
+    try {
+      return await this.listNew(signal);
+    } catch (error) {
+      if (signal.aborted) return [];
+      const { name, message } = error as Error;
+      const place = `s3://${this.bucket}/${this.prefix}`;
+      throw new Error(`'${place}' must be a bucket that can be listed, got ${name}: ${message}`, { cause: error });
+    }
+  }
+
+  private async listNew(signal: AbortSignal): Promise<readonly Part[]> {
     const isAll = this.pages <= MAX_PAGES || performance.now() - this.listedMs >= LIST_ALL_MS;
     const found: Part[] = [];
     if (isAll) {

@@ -43,7 +43,11 @@ export interface RunOptions {
 }
 
 /** Replays parts to a target, as fast as their order allows. */
-export async function runReplay(parts: readonly TrafficStream[], target: URL, options: RunOptions = {}): Promise<Ran> {
+export async function runReplay(
+  parts: readonly TrafficStream[] | CaptureReader,
+  target: URL,
+  options: RunOptions = {},
+): Promise<Ran> {
   const {
     signal = new AbortController().signal,
     windowMs = 10_000,
@@ -78,7 +82,7 @@ export async function runReplay(parts: readonly TrafficStream[], target: URL, op
   const replay = new Replay(
     plan,
     {
-      events: new EventStream(readerOf(parts), read),
+      events: new EventStream('read' in parts ? parts : readerOf(parts), read),
       sender,
       results: new Results([{ take: (each) => void replayed.push(each) }], 1e9),
       position,
