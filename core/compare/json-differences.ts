@@ -38,8 +38,11 @@ function findType(value: unknown): string {
 
 function compareObjects(source: JsonObject, target: JsonObject, field: string, cuts: Cuts, into: Differences): void {
   for (const name of Object.keys(source)) {
+    const isIn = Object.hasOwn(target, name);
+    // Most are equal: no name is made for them.
+    if (isIn && source[name] === target[name]) continue;
     const path = nameField(field, name);
-    if (Object.hasOwn(target, name)) compareJson(source[name], target[name], path, cuts, into);
+    if (isIn) compareJson(source[name], target[name], path, cuts, into);
     else if (!cuts.target) into.add(path, 'missing', source[name], undefined);
   }
   if (cuts.source) return;
@@ -107,6 +110,7 @@ function matchByIdentity(
   one: readonly string[],
   other: readonly string[],
 ): Matched | undefined {
+  if (one.length === other.length && one.every((id, index) => id === other[index])) return matchByPlace(source, target);
   const places = new Map(other.map((id, index) => [id, index]));
   const found = one.map((id) => places.get(id));
   const common = found.filter((place) => place !== undefined);

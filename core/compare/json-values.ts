@@ -54,7 +54,9 @@ function reviveExactly(_: string, value: unknown, context?: { readonly source?: 
 function isTooDeep(value: unknown, left: number): boolean {
   if (typeof value !== 'object' || value === null) return false;
   if (left === 0) return true;
-  return Object.values(value).some((each) => isTooDeep(each, left - 1));
+  const values: readonly unknown[] = Array.isArray(value) ? value : Object.values(value);
+  for (const each of values) if (typeof each === 'object' && isTooDeep(each, left - 1)) return true;
+  return false;
 }
 
 /** A text that breaks off, to the end of the last value that is whole, with its brackets closed. */

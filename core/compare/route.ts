@@ -7,6 +7,7 @@ export const ID = '{id}';
 const MAX_ROUTE = 200;
 const MAX_SEGMENTS = 12;
 
+const DIGIT = /\d/;
 const NUMBER = /^\d+$/;
 const UUID = /^[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}$/i;
 /** With a digit: `feedface` may be a word. */
@@ -21,6 +22,7 @@ const MAX_NAME = 40;
 
 /** Whether a part of a path, or a key of JSON, is one of many: a number, a UUID, hex, a date, or long and opaque. */
 export function isId(text: string): boolean {
+  if (!DIGIT.test(text)) return text.length > MAX_NAME;
   if (NUMBER.test(text) || UUID.test(text) || HEX.test(text) || DATE.test(text)) return true;
   if (text.length > MAX_NAME) return true;
   return MIXED.test(text) && !WORDS.test(text);
