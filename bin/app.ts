@@ -1,5 +1,6 @@
-import { Annotations, App, Stack } from 'aws-cdk-lib';
-import { CutoverPlan, Migration, MigrationCertificate, PointOfNoReturn } from '../lib';
+import { Annotations, App, Duration, Stack } from 'aws-cdk-lib';
+import { BlockPublicAccess, Bucket, BucketEncryption } from 'aws-cdk-lib/aws-s3';
+import { CutoverPlan, Migration, MigrationCertificate, PointOfNoReturn, TrafficCapture } from '../lib';
 
 /** The context `drainshift` of cdk.json. */
 interface Settings {
@@ -52,13 +53,28 @@ function readPlan(strategy: unknown = 'gradual'): CutoverPlan {
   throw new Error(`'context.drainshift:strategy' must be ${names}, got ${JSON.stringify(strategy)}`);
 }
 
+/** The context `drainshift:capture`: where the source's proxies record their traffic, as `drainshift rehearse --capture` names it. */
+function isCaptured(store: unknown): boolean {
+  if (store !== undefined && store !== 's3')
+    throw new Error(`'context.drainshift:capture' must be s3, got ${JSON.stringify(store)}`);
+  return store === 's3';
+}
+
 const app = new App();
 const settings = readSettings(app.node.tryGetContext('drainshift'));
 const stack = new Stack(app, 'Drainshift', { description: 'Moves live traffic from a source to a target backend' });
+const captured = isCaptured(app.node.tryGetContext('drainshift:capture'))
+  ? new Bucket(stack, 'Captured', {
+      blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
+      encryption: BucketEncryption.S3_MANAGED,
+      enforceSSL: true,
+      lifecycleRules: [{ expiration: Duration.days(30) }],
+    })
+  : undefined;
 new Migration(stack, 'Migration', {
   domainName: settings.domainName,
   certificate: MigrationCertificate.fromArn(stack, 'Certificate', settings.certificateArn),
-  source: { upstreamUrl: settings.sourceUrl },
+  source: { upstreamUrl: settings.sourceUrl, ...(captured && { capture: TrafficCapture.toBucket(captured) }) },
   target: { upstreamUrl: settings.targetUrl },
   internetFacing: settings.internetFacing,
   plan: readPlan(app.node.tryGetContext('drainshift:strategy')),

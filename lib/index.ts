@@ -72,6 +72,7 @@ export { ProxyImage, ProxyImageBuildOptions, ProxyImageOptions, ProxyImagePackag
 export { ProxyScaling } from './proxy/proxy-scaling';
 export { ProxyService } from './proxy/proxy-service';
 export { IProxyService, ProxyServiceAttributes } from './proxy/proxy-service-base';
+export { BucketCaptureOptions, CaptureFailure, TrafficCapture, TrafficCaptureOptions } from './proxy/traffic-capture';
 export { ProxyOptions, ProxyServiceProps } from './proxy/proxy-service-props';
 export { SelfSignedCertificate, SelfSignedCertificateProps } from './certificates/self-signed-certificate';
 export { SessionStore } from './session-store/session-store';

@@ -28,7 +28,13 @@ function isPlanOfSwitch(file) {
 
 const plan = findOption('--plan');
 const isSwitch = findOption('--strategy') === 'drain-then-shift' || (plan !== undefined && isPlanOfSwitch(plan));
-const context = isSwitch ? ['--', '--context', 'drainshift:strategy=drain-then-shift'] : [];
+const capture = findOption('--capture');
+const contexts = [
+  ...(isSwitch ? ['drainshift:strategy=drain-then-shift'] : []),
+  // What is none is for the rehearsal to say.
+  ...(capture === 's3' ? ['drainshift:capture=s3'] : []),
+];
+const context = contexts.length === 0 ? [] : ['--', ...contexts.flatMap((value) => ['--context', value])];
 /** What only tells something needs no assembly. */
 const isTold = args.some((arg) => ['--help', '-h', '--list-faults', '--version'].includes(arg));
 const script = isTold ? ['build'] : ['synth', ...context];

@@ -15,6 +15,7 @@ import { PROXY_IDLE_TIMEOUT } from '../shared/idle-timeouts';
 import { MigrationSide } from '../traffic/migration-side';
 import { ADMIN_PORT, DATA_PORT } from '../shared/ports';
 import { isLater, reject } from '../validation/validation';
+import { TrafficCapture } from './traffic-capture';
 import { ISessionStore } from '../session-store/session-store-props';
 
 export interface ProxySettings {
@@ -34,6 +35,7 @@ export interface ProxySettings {
   readonly adminSecret: ISecret;
   readonly sessionStore: ISessionStore | undefined;
   readonly switchStore: IBucket | undefined;
+  readonly capture: TrafficCapture | undefined;
   /** Whether whom it trusts comes as a secret. */
   readonly hasAuthorities: boolean;
   /** What the user adds. */
@@ -42,7 +44,7 @@ export interface ProxySettings {
 
 /** The settings of a proxy as the variables of its environment. */
 export function renderEnvironment(settings: ProxySettings): Record<string, string> {
-  const { profile, sessionStore, switchStore } = settings;
+  const { profile, sessionStore, switchStore, capture } = settings;
   const own: SettingTexts = {
     side: settings.side,
     listen: `0.0.0.0:${DATA_PORT}`,
@@ -65,16 +67,17 @@ export function renderEnvironment(settings: ProxySettings): Record<string, strin
     session_store_url: sessionStore?.url,
     session_store_user: sessionStore?.secret && sessionStore.userName,
     switch_store: switchStore?.bucketName,
+    ...capture?._render(),
     ...settings.props,
   };
-  const secrets = ['admin_secret', 'session_store_password', 'upstream_authorities'] as const;
+  const secrets = ['admin_secret', 'capture_key', 'session_store_password', 'upstream_authorities'] as const;
   // Next to the secret the proxy rejects it.
   const file = settings.hasAuthorities ? (['upstream_authorities_file'] as const) : [];
   const taken = [...(Object.keys(own) as ProxyVariable[]), ...secrets, ...file];
   checkEnvironment(settings.environment, taken.map(variableName));
   const defaults = {
     ...memoryBudget(settings.memoryLimitMiB),
-    ...storeRegion(switchStore),
+    ...storeRegion(switchStore?.env.region ?? capture?._region),
     ...unjudged(settings.smokeTestPorts),
   };
   return { ...defaults, ...settings.environment, ...buildEnvironment(own) };
@@ -95,14 +98,15 @@ function unjudged(ports: readonly number[]): Record<string, string> {
 }
 
 /** Fargate says which region it is in, and an instance does not. */
-function storeRegion(switchStore: IBucket | undefined): Record<string, string> {
-  return switchStore ? { AWS_REGION: switchStore.env.region } : {};
+function storeRegion(region: string | undefined): Record<string, string> {
+  return region === undefined ? {} : { AWS_REGION: region };
 }
 
 export function listSecrets(
   adminSecret: ISecret,
   sessionStore: ISessionStore | undefined,
   trustedAuthorities: ISecret | undefined,
+  redactionKey: ISecret | undefined,
 ): Record<string, Secret> {
   return {
     [variableName('admin_secret')]: Secret.fromSecretsManager(adminSecret),
@@ -112,6 +116,7 @@ export function listSecrets(
     ...(trustedAuthorities && {
       [variableName('upstream_authorities')]: Secret.fromSecretsManager(trustedAuthorities),
     }),
+    ...(redactionKey && { [variableName('capture_key')]: Secret.fromSecretsManager(redactionKey) }),
   };
 }
 

@@ -14,6 +14,7 @@ import { MigrationSide } from '../traffic/migration-side';
 import { ProxyCompute } from './proxy-compute';
 import { renderSeconds, workersFor } from './proxy-environment';
 import { ProxyImage } from './proxy-image';
+import { TrafficCapture } from './traffic-capture';
 import { checkTaskCounts, ProxyScaling, TASK_COUNTS } from './proxy-scaling';
 import {
   checkApiPeers,
@@ -207,6 +208,12 @@ export interface ProxyOptions {
    * @default false
    */
   readonly webSocketNoContextTakeover?: boolean;
+
+  /**
+   * What these proxies record of their traffic, and where. It is meant for the source.
+   * @default - nothing
+   */
+  readonly capture?: TrafficCapture;
 
   /**
    * More settings of the proxy, by their environment variables.

@@ -298,20 +298,28 @@ export class ProxyService extends ProxyServiceBase {
         adminSecret: props.adminSecret,
         sessionStore: props.sessionStore,
         switchStore: props.switchStore,
+        capture: props.capture,
         hasAuthorities: props.trustedAuthorities !== undefined,
         environment: props.environment ?? {},
       }),
-      secrets: listSecrets(props.adminSecret, props.sessionStore, props.trustedAuthorities),
+      secrets: listSecrets(
+        props.adminSecret,
+        props.sessionStore,
+        props.trustedAuthorities,
+        props.capture?._redactionKey,
+      ),
       stopTimeout: profile.stopTimeout,
       linuxParameters: this.withoutCapabilities(),
       ulimits: [{ name: UlimitName.NOFILE, softLimit: FILE_DESCRIPTORS, hardLimit: FILE_DESCRIPTORS }],
       logging: this.logs(props.side),
     });
-    for (const secret of [props.adminSecret, props.sessionStore?.secret, props.trustedAuthorities]) {
+    const { adminSecret, sessionStore, trustedAuthorities, capture } = props;
+    for (const secret of [adminSecret, sessionStore?.secret, trustedAuthorities, capture?._redactionKey]) {
       letDecrypt(this.taskDefinition.obtainExecutionRole(), secret?.encryptionKey);
     }
     letRead(props.adminSecret, this.taskDefinition.taskRole);
     if (props.switchStore) letSwitch(props.switchStore, this.taskDefinition.taskRole);
+    props.capture?._letWrite(this.taskDefinition.taskRole);
     if (this._canExecute) this.letExecuteCommandWrite(container);
   }
 

@@ -23,6 +23,18 @@ export const STRUCTS = {
     maximumLatency: 'Duration?',
     minimumRequests: 'number?',
   },
+  BucketCaptureOptions: {
+    maxBodySize: 'Size?',
+    methods: 'string[]?',
+    never: 'string[]?',
+    onFailure: 'CaptureFailure?',
+    paths: 'string[]?',
+    prefix: 'string?',
+    redact: 'string[]?',
+    redactionKey: 'ISecret?',
+    sharePercent: 'number?',
+    timeout: 'Duration?',
+  },
   CheckpointHost: {
     instance: '?',
     instanceId: 'string?',
@@ -413,6 +425,7 @@ export const STRUCTS = {
   ProxyOptions: {
     apiPeers: 'IPeer[]?',
     availabilityZoneRebalancing: 'boolean?',
+    capture: 'TrafficCapture?',
     compute: 'ProxyCompute?',
     cpu: 'number?',
     cpuArchitecture: 'CpuArchitecture?',
@@ -463,6 +476,7 @@ export const STRUCTS = {
     adminSecret: 'ISecret',
     apiPeers: 'IPeer[]?',
     availabilityZoneRebalancing: 'boolean?',
+    capture: 'TrafficCapture?',
     cluster: 'ICluster',
     compute: 'ProxyCompute?',
     cpu: 'number?',
@@ -565,6 +579,17 @@ export const STRUCTS = {
     method: 'string?',
     path: 'string',
   },
+  TrafficCaptureOptions: {
+    maxBodySize: 'Size?',
+    methods: 'string[]?',
+    never: 'string[]?',
+    onFailure: 'CaptureFailure?',
+    paths: 'string[]?',
+    redact: 'string[]?',
+    redactionKey: 'ISecret?',
+    sharePercent: 'number?',
+    timeout: 'Duration?',
+  },
   TrafficWeights: {
     source: 'number',
     target: 'number',
@@ -606,6 +631,10 @@ export const STRUCTS = {
 /** The values of each enum; those of the CDK as the installed one has them. */
 export const ENUMS: Readonly<Record<string, object>> = {
   RetentionDays,
+  CaptureFailure: {
+    REJECT: 'refuse',
+    FORWARD: 'forward',
+  },
   CheckpointEngine: {
     CRIU: 'criu',
     CEDANA: 'cedana',
@@ -761,4 +790,5 @@ export const TYPES: Readonly<Record<string, string>> = {
   SwitchHook: '',
   TargetGroupHealth: '{}',
   TimeZone: 'timezoneName',
+  TrafficCapture: '',
 };

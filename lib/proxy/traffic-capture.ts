@@ -1,0 +1,180 @@
+import { Duration, Size, Tokenization } from 'aws-cdk-lib';
+import { IGrantable, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { IBucket } from 'aws-cdk-lib/aws-s3';
+import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
+import { STORE_URL_RULE, parseStoreUrl } from '../../core/capture/store-url';
+import { PROXY_SETTINGS } from '../../core/proxy/settings/settings';
+import type { SettingTexts } from '../../core/proxy/settings/setting-names';
+import { letEncrypt } from '../shared/encryption';
+import { checkNames } from '../validation/known-props';
+import { checkDuration, isLater, reject } from '../validation/validation';
+
+/** What becomes of a request that changes something while its record cannot be written. */
+export enum CaptureFailure {
+  /** Its client gets 503 with `Retry-After`, and the backend does not see it. */
+  REJECT = 'refuse',
+  /** It is forwarded, and counted as unrecorded. */
+  FORWARD = 'forward',
+}
+
+/** What proxies record. */
+export interface TrafficCaptureOptions {
+  /**
+   * What becomes of a request that changes something while its record cannot be written.
+   * @default CaptureFailure.REJECT
+   */
+  readonly onFailure?: CaptureFailure;
+
+  /**
+   * How long such a request waits for its record: whole seconds, from 1 to 60.
+   * @default Duration.seconds(5)
+   */
+  readonly timeout?: Duration;
+
+  /**
+   * The methods that are recorded.
+   * @default - all
+   */
+  readonly methods?: string[];
+
+  /**
+   * What is recorded: a path, where `*` stands for anything, the name of a header field, or `NAME=VALUE`.
+   * @default - all
+   */
+  readonly paths?: string[];
+
+  /**
+   * What is not recorded, in the same form.
+   * @default - none
+   */
+  readonly never?: string[];
+
+  /**
+   * The share of the connections whose requests are recorded, in percent.
+   * @default 100
+   */
+  readonly sharePercent?: number;
+
+  /**
+   * What a record holds a hash of: names of header fields, and JSON pointers into bodies. It replaces the default.
+   * @default - authorization, cookie, proxy-authorization, set-cookie
+   */
+  readonly redact?: string[];
+
+  /**
+   * The key of these hashes; its whole string, of at least 16 characters. Proxies with the same one write the same hash for the same value.
+   * @default - each proxy draws one when it starts
+   */
+  readonly redactionKey?: ISecret;
+
+  /**
+   * What is recorded of a body at most. A request that changes something and is longer is forwarded, and counted as unrecorded.
+   * @default Size.mebibytes(1)
+   */
+  readonly maxBodySize?: Size;
+}
+
+/** Where a capture in a bucket is. */
+export interface BucketCaptureOptions extends TrafficCaptureOptions {
+  /**
+   * What the names of its objects begin with.
+   * @default captured
+   */
+  readonly prefix?: string;
+}
+
+/**
+ * Records requests and responses at the proxies of a side, so that the target can be tried with real traffic. A request that changes
+ * something is forwarded when its record is durable.
+ *
+ * @example
+ * const source: ProxyOptions = {
+ *   upstreamUrl: 'http://old.internal:8080',
+ *   capture: TrafficCapture.toBucket(bucket, { redact: ['authorization', 'cookie', 'set-cookie', '/card/number'] }),
+ * };
+ */
+export class TrafficCapture {
+  /**
+   * In objects of a bucket, which the proxies get the right to write.
+   *
+   * @throws Error that names the option, its rule and its value
+   */
+  public static toBucket(bucket: IBucket, options: BucketCaptureOptions = {}): TrafficCapture {
+    checkNames('BucketCaptureOptions', options);
+    checkOptions(options);
+    const { prefix = 'captured' } = options;
+    if (!isLater(prefix) && parseStoreUrl(`s3://bucket/${prefix}`) === undefined)
+      reject('prefix', STORE_URL_RULE, prefix);
+    return new TrafficCapture(bucket, prefix, options);
+  }
+
+  private constructor(
+    private readonly bucket: IBucket,
+    private readonly prefix: string,
+    private readonly options: TrafficCaptureOptions,
+  ) {}
+
+  /** @internal */
+  public get _redactionKey(): ISecret | undefined {
+    return this.options.redactionKey;
+  }
+
+  /** @internal */
+  public get _region(): string {
+    return this.bucket.env.region;
+  }
+
+  /** @internal */
+  public _render(): SettingTexts {
+    const { onFailure, timeout, methods, paths, never, sharePercent, redact, maxBodySize } = this.options;
+    const list = (texts: string[] | undefined) => texts?.join(',');
+    return {
+      capture: `s3://${this.bucket.bucketName}/${this.prefix}`,
+      capture_on_failure: onFailure,
+      capture_timeout_seconds: timeout && Tokenization.stringifyNumber(timeout.toSeconds()),
+      capture_methods: list(methods),
+      capture_paths: list(paths),
+      capture_never: list(never),
+      capture_share: sharePercent === undefined ? undefined : Tokenization.stringifyNumber(sharePercent),
+      capture_redact: redact?.length === 0 ? 'none' : list(redact),
+      capture_body_bytes: maxBodySize && Tokenization.stringifyNumber(maxBodySize.toBytes()),
+    };
+  }
+
+  /**
+   * It may add objects, and read none.
+   * @internal
+   */
+  public _letWrite(proxies: IGrantable): void {
+    const objects = this.bucket.arnForObjects(`${this.prefix.replace(/\/$/, '')}/*`);
+    proxies.grantPrincipal.addToPrincipalPolicy(
+      new PolicyStatement({ actions: ['s3:PutObject'], resources: [objects] }),
+    );
+    letEncrypt(proxies, this.bucket.encryptionKey);
+  }
+}
+
+const LISTS = {
+  methods: 'capture_methods',
+  paths: 'capture_paths',
+  never: 'capture_never',
+  redact: 'capture_redact',
+} as const;
+const TIMEOUT_BOUNDS = { min: Duration.seconds(1), max: Duration.minutes(1) };
+
+function checkOptions(options: TrafficCaptureOptions): void {
+  for (const [name, setting] of Object.entries(LISTS) as [keyof typeof LISTS, (typeof LISTS)[keyof typeof LISTS]][]) {
+    const { pattern, rule } = PROXY_SETTINGS[setting];
+    options[name]?.forEach((text, index) => {
+      if (!isLater(text) && (text.includes(',') || !new RegExp(pattern, 'i').test(text)))
+        reject(`${name}[${index}]`, rule, text);
+    });
+  }
+  const { timeout, sharePercent, maxBodySize } = options;
+  if (timeout) checkDuration('timeout', timeout, TIMEOUT_BOUNDS);
+  if (sharePercent !== undefined && !isLater(sharePercent) && !(sharePercent >= 0 && sharePercent <= 100))
+    reject('sharePercent', 'a number from 0 to 100', sharePercent);
+  const { max } = PROXY_SETTINGS.capture_body_bytes;
+  if (maxBodySize && !maxBodySize.isUnresolved() && maxBodySize.toBytes() > max)
+    reject('maxBodySize', 'at most 1 GiB', maxBodySize.toBytes());
+}
