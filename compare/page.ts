@@ -2,11 +2,11 @@ import type { CompareReport, CompareVerdict, FieldReport, Finding, RouteReport }
 import {
   FINDING_WORDS,
   describeTotals,
+  formatAgainst,
   formatCount,
   formatPercent,
   formatTally,
 } from '../core/compare/describe-comparison';
-import { formatOdds } from '../core/judge/odds';
 import { PillKind, escape, note, pill, section } from '../rehearsal/page/markup';
 import { colour, palette } from '../rehearsal/timeline/palette';
 
@@ -24,8 +24,16 @@ const FINDING_PILLS: Readonly<Record<Finding, PillKind>> = {
   noise: 'plain',
   ignored: 'plain',
 };
-/** Beyond noise, or not known to be noise: these stand open, the others behind a summary. */
-const OPEN: ReadonlySet<Finding> = new Set(['differs', 'suspect', 'unrepeated', 'rare']);
+/** Where a finding stands: the first two parts are open, the last is behind a summary. */
+const PARTS: Readonly<Record<Finding, 'beyond' | 'unknown' | 'rest'>> = {
+  differs: 'beyond',
+  suspect: 'beyond',
+  unrepeated: 'unknown',
+  rare: 'unknown',
+  tolerated: 'rest',
+  noise: 'rest',
+  ignored: 'rest',
+};
 /** A page is for people; the document has the rest. */
 const MAX_ROWS = 200;
 
@@ -56,8 +64,9 @@ export function renderComparePage(report: CompareReport): string {
   const { verdict, because, routes, shared } = report;
   const all: RouteReport[] = shared.length === 0 ? [] : [{ ...NO_ROUTE, fields: shared }];
   const places = [...all, ...routes].flatMap(({ route, fields }) => fields.map((field) => ({ route, field })));
-  const open = places.filter(({ field }) => OPEN.has(field.finding));
-  const rest = places.filter(({ field }) => !OPEN.has(field.finding));
+  const [beyond, unknown, rest] = (['beyond', 'unknown', 'rest'] as const).map((part) =>
+    places.filter(({ field }) => PARTS[field.finding] === part),
+  );
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escape(`${verdict}: responses of the target and of the source`)}</title><style>${STYLE}</style></head><body>
@@ -66,8 +75,9 @@ export function renderComparePage(report: CompareReport): string {
 ${because.map((line) => `<p class="because${verdict === 'roll back' ? ' bad-line' : ''}">${escape(line)}</p>`).join('\n')}
 ${note(describeTotals(report))}
 ${note(describeExcluded(report))}
-${section('Beyond noise', () => (open.length === 0 ? note('No field.') : drawFields('Fields that differ beyond noise, or may', open)))}
-${section('Noise', () => drawRest(rest))}
+${section('Beyond noise', () => drawOpen('Fields that differ beyond noise, or may', beyond))}
+${section('Not known', () => drawOpen('Fields in which only the target differs, seldom or where nothing was repeated', unknown))}
+${section('Noise', () => drawRest(rest ?? []))}
 ${section('Routes', () => drawRoutes(routes))}
 </body></html>
 `;
@@ -86,6 +96,10 @@ function describeExcluded({ excluded, tolerance, noiseTolerance }: CompareReport
 interface Place {
   readonly route: string;
   readonly field: FieldReport;
+}
+
+function drawOpen(caption: string, places: readonly Place[] = []): string {
+  return places.length === 0 ? note('No field.') : drawFields(caption, places);
 }
 
 function drawRest(rest: readonly Place[]): string {
@@ -109,7 +123,7 @@ function drawField({ route, field }: Place): string {
     `${escape(route)}<br><code>${escape(field.field)}</code>${drawExamples(field)}`,
     `${drawBar('of-target', comparisons)}${escape(formatTally(comparisons))}${drawKinds(field)}`,
     `${drawBar('of-source', repeats)}${escape(formatTally(repeats))}`,
-    escape(formatOdds(odds)),
+    escape(formatAgainst(odds)),
   ];
   return drawRow(HEAD, cells);
 }
@@ -132,7 +146,7 @@ function drawExamples({ examples, finding }: FieldReport): string {
     ({ request, kind, source, target }) =>
       `<dt>${escape(request)} (${escape(kind)})</dt><dd>source ${value(source)}<br>target ${value(target)}</dd>`,
   );
-  return `<details${OPEN.has(finding) ? ' open' : ''}><summary>examples</summary><dl class="examples">${each.join('\n')}</dl></details>`;
+  return `<details${PARTS[finding] === 'beyond' ? ' open' : ''}><summary>examples</summary><dl class="examples">${each.join('\n')}</dl></details>`;
 }
 
 const ROUTE_HEAD = ['route', 'compared', 'differ in any field', 'repeated'];

@@ -4,8 +4,13 @@ import { Cuts, compareJson } from './json-differences';
 import { ParsedJson, parseJson, parseJsonLines } from './json-values';
 import type { ComparedResponse, Decode, DecodedBody } from './response';
 
-/** Of a body without its coding. What is behind it is not compared, and the comparison says so. */
-export const MAX_BODY_BYTES = 4 * 1024 * 1024;
+/** How bodies are read. */
+export interface BodyReading {
+  readonly decode: Decode;
+  /** Of a body without its coding. What is behind it is not compared, and the comparison says so. */
+  readonly maxBodyBytes: number;
+}
+
 /** RFC 9110 has no limit; no server uses more than two. */
 const MAX_CODINGS = 3;
 /** Each line of a text is a field of its own until here. */
@@ -23,13 +28,13 @@ interface PerSide<T> {
 }
 
 /** What differs between two bodies: of JSON by field, of a text by line, of anything else as a whole. */
-export function compareBodies(both: PerSide<ComparedResponse>, decode: Decode, into: Differences): void {
+export function compareBodies(both: PerSide<ComparedResponse>, reading: BodyReading, into: Differences): void {
   if (isSameAsSent(both)) {
     if (both.source.isBodyCut || both.target.isBodyCut) into.isWhole = false;
     return;
   }
-  const source = readBody(both.source, decode, into);
-  const target = readBody(both.target, decode, into);
+  const source = readBody(both.source, reading, into);
+  const target = readBody(both.target, reading, into);
   if (source.isCut || target.isCut) into.isWhole = false;
   if (isSameBytes(source, target)) return;
   const [one, other] = [readText(source), readText(target)];
@@ -60,14 +65,14 @@ function isSameBytes(source: DecodedBody, target: DecodedBody): boolean {
   return isLong && startsAlike(source.bytes, target.bytes);
 }
 
-function readBody(response: ComparedResponse, decode: Decode, into: Differences): ReadBody {
+function readBody(response: ComparedResponse, { decode, maxBodyBytes }: BodyReading, into: Differences): ReadBody {
   const [type = '', ...parameters] = (readField(response.fields, 'content-type') ?? '').toLowerCase().split(';');
   const charset = /charset\s*=\s*"?([\w:.-]+)/.exec(parameters.join(';'))?.[1] ?? 'utf-8';
   const codings = (readField(response.fields, 'content-encoding') ?? '').toLowerCase().split(',');
   let body: DecodedBody = { bytes: response.body, isCut: response.isBodyCut ?? false };
   const known = codings.map((coding) => coding.trim()).filter((coding) => coding !== '' && coding !== 'identity');
   for (const coding of known.slice(-MAX_CODINGS).reverse()) {
-    const decoded = body.bytes.length === 0 ? body : decode(body, coding, MAX_BODY_BYTES);
+    const decoded = body.bytes.length === 0 ? body : decode(body, coding, maxBodyBytes);
     if (!decoded) {
       // As it was sent. What was in it is not known.
       into.isWhole = false;
@@ -75,8 +80,8 @@ function readBody(response: ComparedResponse, decode: Decode, into: Differences)
     }
     body = decoded;
   }
-  const isLong = body.bytes.length > MAX_BODY_BYTES;
-  return { bytes: body.bytes.subarray(0, MAX_BODY_BYTES), isCut: body.isCut || isLong, type: type.trim(), charset };
+  const isLong = body.bytes.length > maxBodyBytes;
+  return { bytes: body.bytes.subarray(0, maxBodyBytes), isCut: body.isCut || isLong, type: type.trim(), charset };
 }
 
 /** @returns undefined of what is no text */

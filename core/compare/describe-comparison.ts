@@ -24,6 +24,14 @@ export function formatTally({ compared, differ }: Tally): string {
   return `${formatCount(differ)} of ${formatCount(compared)}${differ === 0 ? '' : ` (${formatPercent(differ / compared)})`}`;
 }
 
+/** Less says nothing. */
+const MIN_ODDS = 10;
+
+/** The odds against noise, where they say anything. */
+export function formatAgainst(odds: number): string {
+  return odds < MIN_ODDS ? '–' : formatOdds(odds);
+}
+
 export function formatCount(count: number): string {
   return count.toLocaleString('en-US');
 }
@@ -61,7 +69,7 @@ export function describeComparison(report: CompareReport): string[] {
 
 function describeField(route: string, { field, finding, comparisons, repeats, odds }: FieldReport): string[] {
   const name = field.length > MAX_FIELD ? `${field.slice(0, MAX_FIELD)}…` : field;
-  return [FINDING_WORDS[finding], route, name, formatTally(comparisons), formatTally(repeats), formatOdds(odds)];
+  return [FINDING_WORDS[finding], route, name, formatTally(comparisons), formatTally(repeats), formatAgainst(odds)];
 }
 
 function alignColumns(rows: readonly (readonly string[])[]): string[] {

@@ -97,6 +97,7 @@ function matchByPlace(source: Items, target: Items): Matched {
 
 /** The same items, and not in the same order. */
 function isPermutation(source: Items, target: Items): boolean {
+  if (source.length < 2) return false;
   const [one, other] = [source.map(canonicalText), target.map(canonicalText)];
   if (one.every((text, index) => text === other[index])) return false;
   const sorted = other.toSorted();

@@ -14,9 +14,20 @@ export interface CompareOptions {
   readonly ignore: readonly string[];
   /** Paths with `*` that are one route each: `/shop/*`. The first that fits counts. */
   readonly routes: readonly string[];
+  /**
+   * So much of a body is compared, without its content coding. It bounds the time that one pair takes.
+   * @default 4194304
+   */
+  readonly maxBodyBytes: number;
 }
 
-export const COMPARE_DEFAULTS: CompareOptions = { tolerance: 0.001, noiseTolerance: 0.05, ignore: [], routes: [] };
+export const COMPARE_DEFAULTS: CompareOptions = {
+  tolerance: 0.001,
+  noiseTolerance: 0.05,
+  ignore: [],
+  routes: [],
+  maxBodyBytes: 4 * 1024 * 1024,
+};
 
 const MAX_PATTERNS = 1_000;
 
@@ -28,6 +39,7 @@ export function readCompareOptions(options: Partial<CompareOptions>): CompareOpt
     checkPart('noiseTolerance', read.noiseTolerance),
     checkPatterns('ignore', read.ignore),
     checkPatterns('routes', read.routes),
+    checkBytes('maxBodyBytes', read.maxBodyBytes),
   ].filter((problem) => problem !== undefined);
   if (problems.length > 0) throw new Error(problems.join('\n'));
   return read;
@@ -36,6 +48,13 @@ export function readCompareOptions(options: Partial<CompareOptions>): CompareOpt
 function checkPart(name: string, value: number): string | undefined {
   const isPart = typeof value === 'number' && value > 0 && value < 1;
   return isPart ? undefined : `'${name}' must be a number between 0 and 1 (0.001 is 0.1 %), got ${value}`;
+}
+
+const [MIN_BYTES, MAX_BYTES] = [1_024, 64 * 1024 * 1024];
+
+function checkBytes(name: string, value: number): string | undefined {
+  const isIn = Number.isInteger(value) && value >= MIN_BYTES && value <= MAX_BYTES;
+  return isIn ? undefined : `'${name}' must be an integer from ${MIN_BYTES} to ${MAX_BYTES}, got ${value}`;
 }
 
 function checkPatterns(name: string, value: readonly string[]): string | undefined {

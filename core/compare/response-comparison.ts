@@ -1,4 +1,5 @@
 import type { CompareReport } from './compare-report';
+import type { BodyReading } from './body-differences';
 import { compareResponses } from './compare-responses';
 import { DifferenceTally } from './difference-tally';
 import { CompareOptions, readCompareOptions } from './options';
@@ -16,13 +17,13 @@ import type { Decode, ResponsePair } from './response';
  */
 export class ResponseComparison {
   private readonly tally: DifferenceTally;
+  private readonly reading: BodyReading;
 
   /** @throws Error that names each option that breaks its rule */
-  constructor(
-    options: Partial<CompareOptions>,
-    private readonly decode: Decode,
-  ) {
-    this.tally = new DifferenceTally(readCompareOptions(options));
+  constructor(options: Partial<CompareOptions>, decode: Decode) {
+    const read = readCompareOptions(options);
+    this.tally = new DifferenceTally(read);
+    this.reading = { decode, maxBodyBytes: read.maxBodyBytes };
   }
 
   /**
@@ -30,7 +31,7 @@ export class ResponseComparison {
    * both see the same changes of the data since the recording.
    */
   add(pair: ResponsePair): void {
-    this.tally.add({ ...pair, differences: compareResponses(pair, this.decode) });
+    this.tally.add({ ...pair, differences: compareResponses(pair, this.reading) });
   }
 
   /** When no more pairs come: what is left of windows counts, too. Before it a report has whole windows only. */

@@ -7,9 +7,11 @@ import {
   zstdCompressSync,
 } from 'node:zlib';
 import { decodeBody } from '../../compare/decode';
-import { MAX_BODY_BYTES } from '../../core/compare/body-differences';
 import { compareResponses } from '../../core/compare/compare-responses';
+import { COMPARE_DEFAULTS } from '../../core/compare/options';
 import type { ComparedResponse } from '../../core/compare/response';
+
+const READING = { decode: decodeBody, maxBodyBytes: COMPARE_DEFAULTS.maxBodyBytes };
 
 /** The best one takes seconds. */
 const brotliCompressSync = (body: string | Uint8Array) =>
@@ -32,8 +34,7 @@ function coded(coding: string, body: Uint8Array, isBodyCut = false): ComparedRes
   return { status: 200, fields, body, isBodyCut };
 }
 
-const compare = (source: ComparedResponse, target: ComparedResponse) =>
-  compareResponses({ source, target }, decodeBody);
+const compare = (source: ComparedResponse, target: ComparedResponse) => compareResponses({ source, target }, READING);
 
 test.each(CODINGS)('%s is taken off before bodies are compared', (name, encode) => {
   const plain: ComparedResponse = { ...coded('identity', Buffer.from(document(1))) };
@@ -61,9 +62,9 @@ test.each([
   ['zstd', zstdCompressSync],
 ] as const)('a %s bomb is decoded no further than what is compared', (name, encode) => {
   const bomb = encode(Buffer.alloc(32 * 1024 * 1024));
-  const decoded = decodeBody({ bytes: bomb, isCut: false }, name, MAX_BODY_BYTES);
+  const decoded = decodeBody({ bytes: bomb, isCut: false }, name, READING.maxBodyBytes);
   expect(decoded?.isCut ?? true).toBe(true);
-  expect(decoded?.bytes.length ?? 0).toBeLessThanOrEqual(MAX_BODY_BYTES);
+  expect(decoded?.bytes.length ?? 0).toBeLessThanOrEqual(READING.maxBodyBytes);
   const differences = compare(coded(name, bomb), coded(name, encode(Buffer.alloc(100))));
   expect(differences.isWhole).toBe(false);
 });

@@ -1,6 +1,9 @@
 import { compareResponses } from '../../../core/compare/compare-responses';
+import { COMPARE_DEFAULTS } from '../../../core/compare/options';
 import type { ComparedResponse } from '../../../core/compare/response';
 import { decodeBody } from '../../../compare/decode';
+
+const READING = { decode: decodeBody, maxBodyBytes: COMPARE_DEFAULTS.maxBodyBytes };
 
 const JSON_TYPE = ['Content-Type', 'application/json'] as const;
 const encode = (text: string) => new TextEncoder().encode(text);
@@ -17,7 +20,7 @@ function respond(body: unknown, more: Partial<ComparedResponse> = {}): ComparedR
 
 /** `kind field`, in their order. */
 function compare(source: ComparedResponse | undefined, target: ComparedResponse | undefined): string[] {
-  const { byField } = compareResponses({ source, target }, decodeBody);
+  const { byField } = compareResponses({ source, target }, READING);
   return [...byField].map(([field, { kind }]) => `${kind} ${field}`);
 }
 
@@ -167,6 +170,6 @@ describe('a body that breaks off', () => {
     ['nothing of it', cut(''), respond('abc'), []],
   ])('%s', (_, source, target, expected) => {
     expect(compare(source, target)).toEqual(expected);
-    expect(compareResponses({ source, target }, decodeBody).isWhole).toBe(false);
+    expect(compareResponses({ source, target }, READING).isWhole).toBe(false);
   });
 });

@@ -110,6 +110,16 @@ test('its memory is bounded: routes, fields and examples that are more are count
   expect(routes.map(({ route }) => route)).toContain('GET (other routes)');
 });
 
+test('no more of a body is compared than was asked for', () => {
+  const comparison = begin({ maxBodyBytes: 1_024 });
+  const body = (end: number) => respond({ a: 1, text: 'x'.repeat(2_000), end });
+  comparison.add({ route: GET('/'), source: body(1), target: body(2), isRepeat: false });
+  comparison.add({ route: GET('/'), source: respond({ a: 1 }), target: respond({ a: 2 }), isRepeat: false });
+  const { comparisons, whole, routes } = comparison.report();
+  expect([comparisons, whole]).toEqual([2, 1]);
+  expect(routes[0]?.fields.map(({ field, comparisons: { differ } }) => [field, differ])).toEqual([['body.a', 1]]);
+});
+
 test('an option that breaks its rule is named', () => {
   expect(() => begin({ tolerance: 0, ignore: [''] })).toThrow(
     "'tolerance' must be a number between 0 and 1 (0.001 is 0.1 %), got 0\n'ignore' must be a list of at most 1000 patterns, none of them empty",
