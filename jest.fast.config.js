@@ -27,6 +27,7 @@ const FILES = [
   'proxy/data-plane/shared/keeps-within-its-memory',
   'proxy/data-plane/tls13/(?:hands-over-between-processes|takes-connections)',
   'proxy/session-store/reports-its-health',
+  'replay/compares-responses',
   'regress/(?:fast-path-that-could-not-be-tried|process-that-could-not-be-started|time-grows-with-the-bytes)',
   'rehearsal/template/assembly/reads-every-kind-of-template',
 ];
