@@ -68,6 +68,7 @@ export class PositionTracker {
   }
 
   get position(): ReplayPosition {
-    return { fromMs: this.lowMs, finished: [...this.finished] };
+    const fromMs = this.lowMs;
+    return { fromMs, finished: [...this.finished].filter(([, timeMs]) => timeMs >= fromMs) };
   }
 }

@@ -39,6 +39,7 @@ export interface RunOptions {
   readonly start?: ReplayPosition;
   readonly timeoutMs?: number;
   readonly windowMs?: number;
+  readonly follow?: boolean;
   readonly onStart?: (replay: Replay, position: PositionTracker) => void;
 }
 
@@ -53,7 +54,14 @@ export async function runReplay(
     windowMs = 10_000,
     start = { fromMs: -Infinity, finished: [] },
   } = options;
-  const read = { signal, follow: false, skipDamaged: false, warn: () => undefined, windowMs, maxBytes: 1e9 };
+  const read = {
+    signal,
+    follow: options.follow ?? false,
+    skipDamaged: false,
+    warn: () => undefined,
+    windowMs,
+    maxBytes: 1e9,
+  };
   const sender = new Sender({
     target,
     maxConnections: 50,

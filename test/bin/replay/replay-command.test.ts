@@ -294,3 +294,45 @@ test('bad input is one line, and what was before it is sent', async () => {
     expect.stringContaining("'--transform' must be a module that can be loaded"),
   ]);
 });
+
+test('a comparison knows noise by the source, finds what is not noise, and decides the exit code', async () => {
+  const json = (value: object) => JSON.stringify(value);
+  const item = (n: number) => ({ n, price: n * 2, id: Math.random() });
+  const respond = (change: (n: number) => object) =>
+    startBackend((arrival, response) => {
+      response.setHeader('content-type', 'application/json');
+      return respondAfter(response, 0, json(change(Number(arrival.url.split('/').at(-1)))));
+    });
+  const source = await respond(item);
+  backend = await respond((n) => ({ ...item(n), price: n % 4 === 0 ? 0 : n * 2 }));
+  const recorded = (n: number) => {
+    const body = json(item(n));
+    return `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+  };
+  const from = makeCapture(600, (n) => ({
+    request: `GET /items/${n} HTTP/1.1\r\nHost: source\r\n\r\n`,
+    response: recorded(n),
+  }));
+  const { code, output } = await run(
+    ...[
+      'replay',
+      '--from',
+      from,
+      '--to',
+      backend.url.href,
+      '--speed',
+      'max',
+      '--compare',
+      at('compare.html'),
+      '--repeat-on',
+      source.url.href,
+    ],
+    ...['--repeat-share', '0.5', '--ignore', 'header.*'],
+  );
+  await source.close();
+  expect(source.arrivals.length).toBeGreaterThan(50);
+  expect(output).toMatch(/comparison: roll back\n.*body\.price/s);
+  expect(output).not.toContain('body.id');
+  expect(code).toBe(1);
+  expect(readFileSync(at('compare.html'), 'utf8')).toContain('body.price');
+});
