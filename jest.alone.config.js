@@ -9,6 +9,7 @@ module.exports = {
   testMatch: [
     '**/test/client/goes-through-a-cutover.test.ts',
     '**/test/proxy/{restart,workers}/**/*.test.ts',
+    '**/test/proxy/capture/keeps-*.test.ts',
     '**/test/regress/*{restart,takeover}*.test.ts',
     '**/test/rehearsal/run/rehearses-*.test.ts',
   ],

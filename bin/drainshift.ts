@@ -167,6 +167,7 @@ function addRehearseCommand(cli: Command, done: (exitCode: number) => void): voi
         STATES,
       ),
     )
+    .addOption(captureOption())
     .option('--source <url>', "your own source backend instead of the rehearsal's")
     .option('--target <url>', "your own target backend instead of the rehearsal's")
     .option('--scenario <file>', "what the clients do (JSON or YAML), instead of the rehearsal's own traffic")
@@ -201,6 +202,11 @@ function addRehearseCommand(cli: Command, done: (exitCode: number) => void): voi
 function listExitCodes(): string {
   const lines = Object.values(EXIT_CODES).map(({ code, meaning }) => `${String(code).padStart(4)}  ${meaning}`);
   return `\nExit codes:\n${lines.join('\n')}`;
+}
+
+function captureOption(): Option {
+  const what = 'where the proxies of the source record their traffic, as their template says';
+  return new Option('--capture <store>', what).choices(['s3']);
 }
 
 function faultOption(): Option {

@@ -11,6 +11,7 @@ import type { Redeployed } from '../redeploy/redeployed';
 import type { ExecutionDescription } from '../state-machine/model';
 import type { TrafficTally } from '../traffic/counting/tally';
 import type { WeightChange } from '../cloud/weight-history';
+import type { CaptureSeen } from './capture-seen';
 import type { SwitchSeen } from './switch-seen';
 import type { Sample } from '../progress/samples';
 import { Verdict, reachVerdict } from './verdict';
@@ -22,7 +23,9 @@ export interface RehearsalEvidence extends Evidence {
   readonly ownClients?: OwnClientsTally;
   /** What clients and backends saw of the switches; absent of a plan that does not switch, and with backends of yours. */
   readonly switchSeen?: SwitchSeen;
-  /** In words; computed from `traffic`, `ownClients` and `switchSeen` alone. */
+  /** What the proxies of the source recorded; absent where they record nothing. */
+  readonly captureSeen?: CaptureSeen;
+  /** In words; computed from `traffic`, `ownClients`, `switchSeen` and `captureSeen` alone. */
   readonly verdict: Omit<Verdict, 'outcome'>;
   /** Read from the endpoint after the last step. */
   readonly finalWeights?: Weights;
@@ -94,17 +97,19 @@ export function rehearsalEvidence(
     traffic: TrafficTally;
     ownClients?: OwnClientsTally | undefined;
     switchSeen?: SwitchSeen | undefined;
+    captureSeen?: CaptureSeen | undefined;
     finalWeights: Weights | undefined;
     rehearsal: RehearsalEvidence['rehearsal'];
   },
 ): RehearsalEvidence {
-  const { traffic, ownClients, switchSeen, finalWeights, rehearsal } = seen;
-  const { lost, notTried, slower } = reachVerdict({ ...evidence, traffic, ownClients, switchSeen });
+  const { traffic, ownClients, switchSeen, captureSeen, finalWeights, rehearsal } = seen;
+  const { lost, notTried, slower } = reachVerdict({ ...evidence, traffic, ownClients, switchSeen, captureSeen });
   return {
     ...evidence,
     traffic,
     ...(ownClients && { ownClients }),
     ...(switchSeen && { switchSeen }),
+    ...(captureSeen && { captureSeen }),
     verdict: { lost, notTried, slower },
     ...(finalWeights && { finalWeights }),
     ...(evidence.rollback && { rollback: rollbackSeen(evidence.rollback, traffic.firstBadResponseAt) }),

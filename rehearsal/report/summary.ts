@@ -10,6 +10,7 @@ import { formatWeights } from '../../core/traffic/weights';
 import type { OwnClientsTally } from '../load-balancer/counting/own-clients';
 import type { RecoveryEvidence } from '../cloud/recovery';
 import { AdoptionEvidence, RedeployEvidence, RehearsalEvidence, wasNeverTried } from './evidence';
+import type { CaptureSeen } from './capture-seen';
 import { hopsLine } from './hops';
 import { describeLostSession, findLostSessions } from './lost-sessions';
 import { scenarioFacts } from './scenario-seen';
@@ -77,6 +78,7 @@ export function listFacts(evidence: RehearsalEvidence): [string, string][] {
   if (switchSeen) lines.splice(1, 0, ['switch', switchLine(switchSeen, switches)]);
   lines.push(...listTransfers(switches), ...listHooks(evidence));
   if (evidence.ownClients && evidence.ownClients.requests > 0) lines.push(['yours', yours(evidence.ownClients)]);
+  if (evidence.captureSeen) lines.push(['capture', captureLine(evidence.captureSeen)]);
   const machine = machineLine(evidence.traffic.machine);
   if (machine !== undefined) lines.push(['machine', machine]);
   const { adoption, redeploy, applicationSees } = evidence.rehearsal;
@@ -89,6 +91,11 @@ export function listFacts(evidence: RehearsalEvidence): [string, string][] {
   if (evidence.failure) lines.push(['because', `${evidence.failure.code}: ${evidence.failure.message}`]);
   if (evidence.rollback) lines.push(...rollbackFacts(evidence.rollback));
   return lines;
+}
+
+/** As the store has it: what the proxies counted is in the evidence, and compared with it. */
+function captureLine({ stored, objects, refused, unrecorded, lost, store }: CaptureSeen): string {
+  return `${number(stored)} requests recorded in ${number(objects)} objects of ${store}, ${refused} rejected, ${unrecorded} unrecorded, ${lost} lost`;
 }
 
 /** Nothing of a cutover in which nothing could move. */

@@ -5,6 +5,7 @@ import type { EntryTally } from '../traffic/counting/entries';
 import type { TrafficTally } from '../traffic/counting/tally';
 import { neverRight, untried } from '../traffic/counting/tried';
 import type { OwnClientsTally } from '../load-balancer/counting/own-clients';
+import { CaptureSeen, listCaptureProblems } from './capture-seen';
 import { SwitchSeen, listSwitchFaults } from './switch-seen';
 import { findLostSessions } from './lost-sessions';
 import { listNeverRight, listUnexercised, listWrong } from './scenario-seen';
@@ -29,15 +30,17 @@ interface Judged {
   readonly traffic: TrafficTally;
   readonly ownClients?: OwnClientsTally | undefined;
   readonly switchSeen?: SwitchSeen | undefined;
+  readonly captureSeen?: CaptureSeen | undefined;
 }
 
-export function reachVerdict({ outcome, plan, traffic, ownClients, switchSeen }: Judged): Verdict {
+export function reachVerdict({ outcome, plan, traffic, ownClients, switchSeen, captureSeen }: Judged): Verdict {
   const { entries = [] } = traffic;
   const lost = [
     ...(switchSeen ? listSwitchFaults(switchSeen) : []),
     ...findLosses(traffic),
     ...(ownClients ? lossesOfYours(ownClients) : []),
     ...listFaultsOfEntries(entries),
+    ...(captureSeen ? listCaptureProblems(captureSeen) : []),
   ];
   const never = traffic.entries ? listNeverRight(entries) : neverRight(traffic);
   if (never.length > 0) lost.push(`never right: ${never.join(', ')}`);

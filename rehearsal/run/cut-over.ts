@@ -3,6 +3,7 @@ import { looksKey } from '../../core/cutover/looks';
 import type { LookRecord } from '../../core/judge/look-record';
 import { Plan } from '../../core/plan/plan';
 import { adoptStepByStep } from './adoption';
+import { seeCapture } from './capture';
 import { askApplications } from '../cloud/application-view';
 import { clientsCome, tellClients } from './clients';
 import { minShare } from './enough-requests';
@@ -74,6 +75,7 @@ export async function cutOver(
       finalWeights,
       traffic: tally,
       switchSeen: await seeSwitch(running, traffic, left),
+      captureSeen: await seeCapture(cloud, signal),
       ownClients: cloud.counts.ownClients?.tally(),
       rehearsal: {
         ...asked(options),

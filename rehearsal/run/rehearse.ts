@@ -5,6 +5,7 @@ import { SIDES } from '../../core/traffic/weights';
 import { readAssembly } from '../template/assembly/read';
 import { openFileLimit } from '../../proxy/process/file-limit';
 import { approve } from './approve';
+import { findCaptureStore } from './capture';
 import { checkOpenFiles } from './open-files';
 import { SideStores, startSideStores } from '../backend/side-stores';
 import { areGiven, startBackends } from '../backend/backends';
@@ -54,6 +55,8 @@ export interface RehearsalOptions {
   readonly strategy?: StrategyName;
   /** How the state of the rehearsal's own backends goes along. @default - they share a store, unless the plan says otherwise */
   readonly state?: StateName;
+  /** Where the proxies of the source record their traffic. @default - where their template says */
+  readonly capture?: 's3';
   readonly source?: string;
   readonly target?: string;
   /** What the clients do (JSON or YAML). @default - the usual traffic */
@@ -234,6 +237,7 @@ function checkAsked(model: StackModel, plan: Plan, options: RehearsalOptions, ra
   checkOpenFiles(rates, openFileLimit());
   checkTraffic(plan, options);
   checkSwitch(model, plan);
+  if (options.capture) checkCapture(model);
   checkFault(model, plan, options.fault);
 }
 
@@ -315,6 +319,19 @@ function checkSwitch({ services }: StackModel, plan: Plan): void {
         'the app of this package takes it from the context: cdk synth --context drainshift:strategy=drain-then-shift',
     );
   }
+}
+
+/**
+ * At AWS it takes another deployment to record: the proxies need the right to write to the store.
+ *
+ * @throws UsageError
+ */
+function checkCapture(model: StackModel): void {
+  if (findCaptureStore(model)) return;
+  throw new UsageError(
+    `the service '${model.config.serviceNames.source}' must be synthesized with TrafficCapture.toBucket for '--capture s3', got one without ` +
+      `${variableName('capture')}; the app of this package takes it from the context: cdk synth --context drainshift:capture=s3`,
+  );
 }
 
 /** What fails again and again in the same way is told once. */

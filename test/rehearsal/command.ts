@@ -92,10 +92,11 @@ export function temporaryFolder(): string {
 }
 
 /** The package's own app, synthesized without the CDK's command line: what it does is run the app. */
-export function synthesize(folder: string, strategy?: string): string {
+export function synthesize(folder: string, strategy?: string, capture?: 's3'): string {
   const out = join(folder, 'cdk.out');
   const { context: own } = JSON.parse(readFileSync(join(ROOT, 'cdk.json'), 'utf8')) as { context: object };
-  const context = { ...own, ...(strategy !== undefined && { 'drainshift:strategy': strategy }) };
+  const asked = { 'drainshift:strategy': strategy, 'drainshift:capture': capture };
+  const context = { ...own, ...asked };
   execFileSync(process.execPath, [join(ROOT, 'dist/bin/app.js')], {
     // Its templates are validated by a test of the app itself.
     env: {

@@ -94,6 +94,14 @@ test('proxies that were not synthesized for a switch, before anything starts', a
   );
 });
 
+test('proxies that were not synthesized to record, before anything starts', async () => {
+  const without = await rehearse('--capture', 's3');
+  expect(without).toMatchObject({ code: 64 });
+  expect(last(without.output)).toMatch(
+    /the service '.+' must be synthesized with TrafficCapture.toBucket for '--capture s3', got one without DRAINSHIFT_CAPTURE; /,
+  );
+});
+
 test('a limit of open files that its traffic would reach, before anything starts', async () => {
   const { ended } = new Command(['rehearse', '--app', app, ...FREE_PORTS], { files: '256' });
   const { code, output } = await ended;
