@@ -12,6 +12,8 @@ export interface Cuts {
 /** By which items of an array are known; the first that all of them have. */
 const IDENTITIES = ['id', '_id', 'uuid', 'key', 'name'] as const;
 const MAX_NAME = 60;
+/** Deeper within each other arrays are compared by place alone: for their order everything in them is read again. */
+const MAX_ARRAYS = 3;
 
 /**
  * What differs between two values of JSON. A field is `body.items[*].price`: places in arrays are one, and so are keys that are ids.
@@ -61,12 +63,17 @@ function nameField(field: string, name: string): string {
 type Items = readonly unknown[];
 
 function compareArrays(source: Items, target: Items, field: string, cuts: Cuts, into: Differences): void {
-  const pairs = matchItems(source, target, cuts);
+  const pairs = matchItems(source, target, field, cuts);
   if (pairs.isReordered) into.add(field, 'order', source, target);
   const path = `${field}[*]`;
   for (const [one, other] of pairs.both) compareJson(one, other, path, cuts, into);
   if (pairs.missing.length > 0 && !cuts.target) into.add(path, 'missing', pairs.missing[0], undefined);
   if (pairs.added.length > 0 && !cuts.source) into.add(path, 'added', undefined, pairs.added[0]);
+}
+
+/** Around the items of a field. */
+function countArrays(field: string): number {
+  return field.split('[*]').length - 1;
 }
 
 interface Matched {
@@ -76,11 +83,11 @@ interface Matched {
   readonly isReordered: boolean;
 }
 
-function matchItems(source: Items, target: Items, cuts: Cuts): Matched {
+function matchItems(source: Items, target: Items, field: string, cuts: Cuts): Matched {
   const [one, other] = findIdentities(source, target) ?? [];
   if (one && other) return matchByIdentity(source, target, one, other) ?? matchByPlace(source, target);
   const isWhole = !cuts.source && !cuts.target && source.length === target.length;
-  return isWhole && isPermutation(source, target)
+  return isWhole && countArrays(field) <= MAX_ARRAYS && isPermutation(source, target)
     ? { both: [], missing: [], added: [], isReordered: true }
     : matchByPlace(source, target);
 }

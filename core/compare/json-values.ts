@@ -85,9 +85,30 @@ function closeJson(text: string): string {
 
 /** The same text for values that are equal, whatever the order of their keys. */
 export function canonicalText(value: unknown): string {
-  if (typeof value === 'bigint') return `${value}n`;
-  if (Array.isArray(value)) return `[${value.map(canonicalText).join()}]`;
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
-  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  return `{${entries.map(([name, each]) => `${JSON.stringify(name)}:${canonicalText(each)}`).join()}}`;
+  const pieces: string[] = [];
+  writeCanonical(value, pieces);
+  return pieces.join('');
+}
+
+/** In pieces: a text within a text within a text would be copied at each level. */
+function writeCanonical(value: unknown, into: string[]): void {
+  if (typeof value === 'number') into.push(`${value}`);
+  else if (typeof value === 'bigint') into.push(`${value}n`);
+  else if (typeof value !== 'object' || value === null) into.push(JSON.stringify(value));
+  else if (Array.isArray(value)) {
+    into.push('[');
+    for (const each of value) {
+      writeCanonical(each, into);
+      into.push(',');
+    }
+    into.push(']');
+  } else {
+    into.push('{');
+    for (const [name, each] of Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) {
+      into.push(JSON.stringify(name), ':');
+      writeCanonical(each, into);
+      into.push(',');
+    }
+    into.push('}');
+  }
 }

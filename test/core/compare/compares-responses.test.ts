@@ -103,6 +103,12 @@ describe('JSON', () => {
     expect(compareJson(items, [one, three])).toEqual(['missing body[*]']);
   });
 
+  test('deep within other arrays items are compared by place alone', () => {
+    const nest = (levels: number, inner: unknown): unknown => (levels === 0 ? inner : [nest(levels - 1, inner), 0]);
+    expect(compareJson(nest(3, [1, 2]), nest(3, [2, 1]))).toEqual(['order body[*][*][*]']);
+    expect(compareJson(nest(9, [1, 2]), nest(9, [2, 1]))).toEqual([`changed body${'[*]'.repeat(10)}`]);
+  });
+
   test('ids that are new in each response are compared by place', () => {
     expect(compareJson([{ id: 'a', price: 1 }], [{ id: 'b', price: 1 }])).toEqual(['changed body[*].id']);
   });
