@@ -37,7 +37,7 @@ export async function* readPart(part: Part, options: PartOptions): AsyncGenerato
     }
   } catch (error) {
     if (error instanceof DamagedCapture) throw error;
-    lines.endCut(describeCut(error as NodeJS.ErrnoException));
+    lines.endEarly(part.name, error as NodeJS.ErrnoException);
     if (lines.failure) throw lines.failure;
     return;
   } finally {
@@ -94,12 +94,6 @@ async function feed(
   } catch (error) {
     gunzip.destroy(error as Error);
   }
-}
-
-function describeCut({ code, message }: NodeJS.ErrnoException): string {
-  if (code === 'Z_BUF_ERROR') return 'it ends within its gzip';
-  if (code === 'Z_DATA_ERROR') return `its gzip is damaged (${message})`;
-  return message;
 }
 
 /** Makes lines of bytes, and records of lines. */
@@ -172,10 +166,13 @@ class LineReader {
     return records;
   }
 
-  /** What was whole has been given. */
-  endCut(problem: string): void {
+  /** What was whole has been given. @throws Error where nothing is wrong with the part itself */
+  endEarly(name: string, { code = '', message }: NodeJS.ErrnoException): void {
+    if (!code.startsWith('Z_')) throw new Error(`'${name}' must be readable to its end, got ${message}`);
+    const isCut = code === 'Z_BUF_ERROR';
+    const problem = isCut ? 'it ends within its gzip' : `its gzip is damaged (${message})`;
     const text = `'${this.name}' after line ${this.number}: it must be a whole file, got one where ${problem}`;
-    if (this.options.mayBeCut && this.number > 0) this.options.warn(`${text}; what is whole before it counts`);
+    if (isCut && this.options.mayBeCut && this.number > 0) this.options.warn(`${text}; what is whole before it counts`);
     else this.report(text);
   }
 }

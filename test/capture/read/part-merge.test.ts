@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { openFileSource } from '../../../capture/folder/file-source';
 import { openFolderWriter } from '../../../capture/folder/folder-writer';
@@ -102,11 +103,10 @@ function damage(bytes: Buffer): Buffer {
 
 test.each(DAMAGED)('%s is one line that says where, the rule and the value', async (_, content, message) => {
   const path = await put('x', content());
-  // More parts follow: what is missing is not the end of the store.
-  const seen = await readAll(path, { skipDamaged: false });
-  const said = seen.failure ?? seen.warnings.join();
-  expect(said).toMatch(message);
-  expect(said).not.toContain('\n');
+  const { failure, warnings } = await readAll(path);
+  expect(failure).toMatch(message);
+  expect(failure).not.toContain('\n');
+  expect(warnings).toEqual([]);
   const skipped = await readAll(path, { skipDamaged: true });
   expect(skipped.failure).toBeUndefined();
   expect(skipped.warnings.join()).toMatch(message);
@@ -154,3 +154,23 @@ test('with follow, parts are read as they are written, and the time goes on with
 function fail(text: string): never {
   throw new Error(text);
 }
+
+test('a store that breaks off while it is read is no end of it', async () => {
+  const lines = gzipSync(Array.from({ length: 2_000 }, (_, n) => line(n)).join(''));
+  const broken = () =>
+    Readable.from(
+      (async function* () {
+        yield await Promise.resolve(lines.subarray(0, 5_000));
+        throw new Error('read ECONNRESET');
+      })(),
+    );
+  const place = { node: 'n', writtenMs: T0, notBeforeMs: -Infinity, bytes: lines.length };
+  const source = {
+    grows: false,
+    list: () => Promise.resolve([{ ...place, name: 's3://b/1', open: () => Promise.resolve(broken()) }]),
+  };
+  const all = { signal: new AbortController().signal, follow: false, skipDamaged: true, warn: fail };
+  await expect(async () => {
+    for await (const { records } of readParts(source).read(all)) expect(records).not.toEqual([]);
+  }).rejects.toThrow("'s3://b/1' must be readable to its end, got read ECONNRESET");
+});

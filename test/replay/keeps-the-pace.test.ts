@@ -1,0 +1,43 @@
+import { Backend, respondAfter, startBackend } from './recording-backend';
+import { get, ok, partsOf } from '../support/recorded';
+import { runReplay } from './run';
+
+let backend: Backend;
+beforeEach(async () => (backend = await startBackend((_, response) => respondAfter(response, 0))));
+afterEach(() => backend.close());
+
+/** Ten requests of clients of their own, 100 ms apart. */
+const parts = partsOf(
+  Array.from({ length: 10 }, (_, n) => {
+    return {
+      connection: `c${n}`,
+      n: 0,
+      startMs: n * 100,
+      endMs: n * 100 + 1,
+      request: get(`/${n}`),
+      response: ok('x'),
+    };
+  }),
+);
+const lasted = () => backend.arrivals.at(-1)!.startMs - backend.arrivals[0]!.startMs;
+
+test('requests are sent no earlier than the speed asks for', async () => {
+  await runReplay(parts, backend.url, { plan: { speed: 3 } });
+  expect(backend.arrivals.map(({ url }) => url)).toEqual(parts.slice(0, 10).map((_, n) => `/${n}`));
+  // A timer may end a millisecond early.
+  expect(lasted()).toBeGreaterThan(290);
+});
+
+test('no more are sent in a second than the rate allows', async () => {
+  await runReplay(parts, backend.url, { plan: { rate: 20 } });
+  // What was not used of a tenth of a second may follow at once.
+  expect(lasted()).toBeGreaterThan(300);
+});
+
+test('what is before and after the times that are asked for is left out, and so are other methods', async () => {
+  const T0 = 1_790_000_000_000;
+  const { replay } = await runReplay(parts, backend.url, { plan: { fromMs: T0 + 250, toMs: T0 + 600 } });
+  expect(replay.counts.sent).toBe(4);
+  const other = await runReplay(parts, backend.url, { plan: { methods: new Set(['POST']) } });
+  expect(other.replay.counts).toMatchObject({ sent: 0, skipped: 10 });
+});
