@@ -1,5 +1,5 @@
 /** Loaded once in a process: for each test file again, they took longer to load than most of the tests to run. */
-const OUTSIDE_THE_SANDBOX = 'aws-cdk-lib|constructs|cdk-nag';
+const OUTSIDE_THE_SANDBOX = 'aws-cdk-lib|constructs|cdk-nag|@platformatic/kafka';
 
 /** @type {import('jest').Config} */
 module.exports = {

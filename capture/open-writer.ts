@@ -1,5 +1,6 @@
 import type { StoreUrl } from '../core/capture/store-url';
 import { openFolderWriter } from './folder/folder-writer';
+import { openKafkaWriter } from './kafka/kafka-writer';
 import { openS3Writer } from './s3/s3-writer';
 import type { CaptureNode, CaptureWriter } from './contract/store';
 
@@ -11,6 +12,6 @@ export function openCaptureWriter(store: StoreUrl, node: CaptureNode): Promise<C
     case 's3':
       return openS3Writer(store.bucket, store.prefix, node);
     case 'kafka':
-      return Promise.reject(new Error('Kafka cannot be written to yet'));
+      return openKafkaWriter(store.brokers, store.topic, node);
   }
 }

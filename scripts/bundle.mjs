@@ -48,6 +48,9 @@ await Promise.all([
     // Names stay: a stack trace of the proxy says which function it was.
     minifyWhitespace: true,
     minifySyntax: true,
+    // The client of Kafka has native parts, and files beside it; these are the same in one file.
+    alias: { '@platformatic/wasm-utils': '@platformatic/wasm-utils/bundled' },
+    logOverride: { 'empty-import-meta': 'silent' },
   }),
   copyFile('proxy/Dockerfile', `${ASSETS}/proxy/Dockerfile`),
   ...['checkpoint.sh', 'start.pl'].map((name) => copyFile(`host/${name}`, `${ASSETS}/host/${name}`)),

@@ -46,7 +46,11 @@ export function addCaptureCommand(cli: Command, done: (exitCode: number) => void
 
 function withStore(command: Command): Command {
   return command
-    .requiredOption('--from <store>', 'a capture file, a folder of them, or s3://BUCKET/PREFIX', storeFrom)
+    .requiredOption(
+      '--from <store>',
+      'a capture file, a folder of them, s3://BUCKET/PREFIX, or kafka://HOST:PORT/TOPIC',
+      storeFrom,
+    )
     .option('--from-time <time>', 'leave out what was recorded before', timeFrom)
     .option('--to-time <time>', 'leave out what was recorded after it', timeFrom)
     .option('--skip-damaged', 'skip records that cannot be read', false)

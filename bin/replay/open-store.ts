@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { InvalidArgumentError } from 'commander';
 import { openFileSource } from '../../capture/folder/file-source';
+import { readKafka } from '../../capture/kafka/kafka-source';
 import { readParts } from '../../capture/read/part-merge';
 import type { CaptureReader } from '../../capture/contract/reader';
 import { STORE_URL_RULE, StoreUrl, parseStoreUrl } from '../../core/capture/store-url';
@@ -21,7 +22,7 @@ export async function openStore(store: StoreUrl): Promise<CaptureReader> {
     case 's3':
       return readParts(await (await loadAws()).openS3Source(store.bucket, store.prefix));
     case 'kafka':
-      throw new Error('Kafka cannot be read yet: export its topic to a file');
+      return readKafka(store.brokers, store.topic);
   }
 }
 

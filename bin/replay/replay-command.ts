@@ -33,7 +33,11 @@ export function addReplayCommand(cli: Command, done: (exitCode: number) => void)
   const command = cli
     .command('replay')
     .description('send captured traffic to a target, in the order that it had')
-    .requiredOption('--from <store>', 'a capture file, a folder of them, or s3://BUCKET/PREFIX', storeFrom)
+    .requiredOption(
+      '--from <store>',
+      'a capture file, a folder of them, s3://BUCKET/PREFIX, or kafka://HOST:PORT/TOPIC',
+      storeFrom,
+    )
     .requiredOption('--to <url>', 'the target; its path stands before each path', urlFrom(['http', 'https']));
   withOrder(command);
   withTransforms(command);

@@ -46,6 +46,8 @@ export function bundleProxy(): ProxyBundle {
     platform: 'node',
     target: 'node24',
     outfile: bundle,
+    alias: { '@platformatic/wasm-utils': '@platformatic/wasm-utils/bundled' },
+    logOverride: { 'empty-import-meta': 'silent' },
   });
   return {
     folder,
