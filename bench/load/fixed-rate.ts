@@ -8,6 +8,8 @@ import { asked, quantile, say, whenParentEnds } from './inside';
 export interface FixedRateLoad {
   readonly port: number;
   readonly path: string;
+  /** Of the body of a POST. @default - a GET */
+  readonly bodyBytes?: number;
   /** Requests per second. */
   readonly rate: number;
   readonly connections: number;
@@ -21,7 +23,10 @@ const NAP_MS = 0.05;
 const GRACE_MS = 1000;
 
 const load = asked<FixedRateLoad>();
-const request = `GET ${load.path} HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`;
+const request =
+  load.bodyBytes === undefined
+    ? `GET ${load.path} HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`
+    : `POST ${load.path} HTTP/1.1\r\nHost: ${HOST}\r\nContent-Length: ${load.bodyBytes}\r\n\r\n${'x'.repeat(load.bodyBytes)}`;
 const gapMs = 1000 / load.rate;
 const alarm = new Int32Array(new SharedArrayBuffer(4));
 
