@@ -50,7 +50,7 @@ await Promise.all([
     minifySyntax: true,
     // The client of Kafka has native parts, and files beside it; these are the same in one file.
     alias: { '@platformatic/wasm-utils': '@platformatic/wasm-utils/bundled' },
-    logOverride: { 'empty-import-meta': 'silent' },
+    define: { 'import.meta.url': '__filename' },
   }),
   copyFile('proxy/Dockerfile', `${ASSETS}/proxy/Dockerfile`),
   ...['checkpoint.sh', 'start.pl'].map((name) => copyFile(`host/${name}`, `${ASSETS}/host/${name}`)),

@@ -47,7 +47,7 @@ export function bundleProxy(): ProxyBundle {
     target: 'node24',
     outfile: bundle,
     alias: { '@platformatic/wasm-utils': '@platformatic/wasm-utils/bundled' },
-    logOverride: { 'empty-import-meta': 'silent' },
+    define: { 'import.meta.url': '__filename' },
   });
   return {
     folder,
