@@ -1,6 +1,7 @@
 import { encodeTrafficStream } from '../../../core/capture/traffic-stream';
 import { part, read } from '../../support/recorded';
 import { Broker, hasBroker, startBroker } from './broker';
+import { hasKcat, readWithKcat } from './kcat';
 import { record, topicsOf } from './topics';
 
 const describeWithBroker = hasBroker('the store in Kafka') ? describe : describe.skip;
@@ -58,6 +59,24 @@ describeWithBroker('the store in Kafka', () => {
       const own = seen.filter((ms) => ms % 7 === key && ms % 2 === 0);
       expect(own).toEqual([...own].sort((x, y) => x - y));
     }
+  });
+
+  test('another client reads the same bytes, by the same key', async () => {
+    if (!hasKcat()) return void process.stderr.write('SKIPPED: what kcat reads of a topic, it is not installed\n');
+    const writer = await open('foreign');
+    const records = times(0, 100).map((ms) => record(ms));
+    await writer.append(1, records);
+    await writer.close();
+    const foreign = readWithKcat(broker.port, 'foreign');
+    for (const key of times(0, 7).map((n) => `c${n}`)) {
+      const own = foreign.filter((each) => each.key === key);
+      expect(new Set(own.map(({ partition }) => partition)).size).toBe(1);
+      const written = records.filter((each) => each.key === key);
+      expect(own.map(({ value }) => value.toString('hex'))).toEqual(
+        written.map(({ bytes }) => Buffer.from(bytes).toString('hex')),
+      );
+    }
+    expect(foreign.length).toBe(records.length);
   });
 
   test('a part waits for those before it', async () => {

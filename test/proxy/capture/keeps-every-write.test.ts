@@ -1,4 +1,3 @@
-import http from 'node:http';
 import net, { Socket } from 'node:net';
 import { ListObjectsV2Command, GetObjectCommand } from '@aws-sdk/client-s3';
 import { gunzipSync } from 'node:zlib';
@@ -6,7 +5,8 @@ import { parseExportLine } from '../../../core/capture/export-line';
 import type { TrafficStream } from '../../../core/capture/traffic-stream';
 import { LocalCloud, REGION, startLocalCloud } from '../../rehearsal/aws/world';
 import { ProxyBundle, ProxyProcess, bundleProxy, killAll, listening } from '../support/proxy-process';
-import { findPort, later, startBackend, stopAll, until } from '../support/world';
+import { findPort, later, startBackend, stopAll } from '../support/world';
+import { countOutcomes, judgeWrites, startWriter } from './numbered-writes';
 
 const CLIENTS = 12;
 const Bucket = 'store';
@@ -40,47 +40,6 @@ async function startRelay(url: string) {
   return { url: `http://127.0.0.1:${at}`, cut, open: () => open(at) };
 }
 
-interface Writes {
-  /** The numbers that its client saw succeed, in their order. */
-  readonly succeeded: number[];
-  readonly statuses: Map<number | string, number>;
-  stop(): Promise<void>;
-}
-
-/** A client that counts for itself: one write after the other over a connection that is kept, each with its own number. */
-function startWriter(name: number, port: () => number): Writes {
-  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
-  const succeeded: number[] = [];
-  const statuses = new Map<number | string, number>();
-  let isStopped = false;
-  const write = (number: number) =>
-    new Promise<number | string>((resolve) => {
-      const options = { host: '127.0.0.1', port: port(), agent, method: 'POST', path: `/writes/${name}` };
-      const request = http.request(options, (response) => {
-        response.resume().on('end', () => resolve(response.statusCode!));
-        response.on('error', ({ message }) => resolve(message));
-      });
-      request.on('error', (error) => resolve((error as NodeJS.ErrnoException).code ?? error.message));
-      request.end(`${name}:${number};`);
-    });
-  const run = async () => {
-    for (let number = 0; !isStopped; number += 1) {
-      const outcome = await write(number);
-      if (outcome === 200) succeeded.push(number);
-      statuses.set(outcome, (statuses.get(outcome) ?? 0) + 1);
-      if (outcome !== 200) await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  };
-  const running = run();
-  const stop = async () => {
-    isStopped = true;
-    await running;
-    agent.destroy();
-  };
-  later(stop);
-  return { succeeded, statuses, stop };
-}
-
 async function readStore({ s3 }: LocalCloud): Promise<TrafficStream[]> {
   const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket, Prefix: 'captured/' }));
   const texts = await Promise.all(
@@ -90,25 +49,6 @@ async function readStore({ s3 }: LocalCloud): Promise<TrafficStream[]> {
     }),
   );
   return texts.flatMap((text) => text.trimEnd().split('\n')).map(parseExportLine);
-}
-
-/** The writes of the record by their client, in the order of each process; and how often one request id has a body. */
-function listWrites(streams: readonly TrafficStream[]) {
-  const dropped = new Set<string>();
-  const bodies = new Map<string, string>();
-  for (const { connectionId, priorRequests, observations } of streams) {
-    const id = `${connectionId}.${priorRequests}`;
-    for (const each of observations) {
-      if (each.kind === 'dropped') dropped.add(id);
-      if (each.kind === 'read') bodies.set(id, (bodies.get(id) ?? '') + Buffer.from(each.data).toString());
-    }
-  }
-  return [...bodies].map(([id, text]) => ({
-    id,
-    isDropped: dropped.has(id),
-    // One write for each id: a record that stood twice would have two.
-    found: [...text.matchAll(/(\d+):(\d+);/g)].map(([, client, number]) => [Number(client), Number(number)] as const),
-  }));
 }
 
 test('store and proxies are killed under load: every write that a client saw succeed is in the record, in order, once', async () => {
@@ -129,12 +69,7 @@ test('store and proxies are killed under load: every write that a client saw suc
   let proxy = start('127.0.0.1:0');
   const { port } = await listening(proxy);
   const writers = Array.from({ length: CLIENTS }, (_, name) => startWriter(name, () => port));
-  const count = (status: number | string) =>
-    writers.reduce((sum, { statuses }) => sum + (statuses.get(status) ?? 0), 0);
-  const more = async (status: number, by: number) => {
-    const before = count(status);
-    await until(() => count(status) >= before + by);
-  };
+  const { more } = countOutcomes(writers);
 
   await more(200, 200);
   store.cut();
@@ -160,24 +95,5 @@ test('store and proxies are killed under load: every write that a client saw suc
   proxy.child.kill('SIGTERM');
   await proxy.exit;
 
-  // Honest: what failed says so, or its connection was cut.
-  const outcomes = new Set(writers.flatMap(({ statuses }) => [...statuses.keys()]));
-  for (const each of [200, 503, 'ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'socket hang up', 'aborted'])
-    outcomes.delete(each);
-  expect([...outcomes]).toEqual([]);
-  const writes = listWrites(await readStore(cloud));
-  expect(writes.filter(({ found }) => found.length !== 1)).toEqual([]);
-  const recorded = new Set(writes.filter(({ isDropped }) => !isDropped).map(({ found }) => found[0]!.join(':')));
-  const succeeded = writers.flatMap((each, name) => each.succeeded.map((number) => `${name}:${number}`));
-  expect(succeeded.length).toBeGreaterThan(1_000);
-  expect(succeeded.filter((write) => !recorded.has(write))).toEqual([]);
-  // What reached the backend is in the record, too, whether its client heard of it or not; and nothing that was dropped did.
-  expect(received.filter((body) => !recorded.has(body.replace(';', '')))).toEqual([]);
-  // Those of one connection stand in the order in which they were sent.
-  const byConnection = new Map<string, number[]>();
-  for (const { id, found } of writes) {
-    const connection = id.slice(0, id.lastIndexOf('.'));
-    byConnection.set(connection, [...(byConnection.get(connection) ?? []), found[0]![1]]);
-  }
-  for (const numbers of byConnection.values()) expect(numbers).toEqual([...numbers].sort((a, b) => a - b));
+  judgeWrites(writers, await readStore(cloud), received);
 });
