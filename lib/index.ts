@@ -6,6 +6,7 @@ export {
   CloseKinds,
   CutoverApproval,
   CutoverBreaker,
+  CutoverCapture,
   CutoverCloseOrder,
   CutoverDay,
   CutoverDrain,

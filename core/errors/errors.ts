@@ -52,6 +52,11 @@ export const ERRORS = {
     retry: false,
     meaning: 'A proxy task is draining before the cutover starts, and would reject new WebSockets.',
   },
+  CaptureIncomplete: {
+    retry: false,
+    meaning:
+      'The capture of the side that is left lacks more than the plan allows: nothing, or nothing more, is moved.',
+  },
   LockLost: {
     retry: false,
     meaning: 'The lock was deleted, or another cutover took it: this one changes nothing any more.',

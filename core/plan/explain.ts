@@ -74,7 +74,7 @@ export function describePlan(plan: Plan): string {
     ...(plan.switch ? ([['Switch', describeSwitch(plan.switch, findDirection(plan))]] as const) : []),
     ...(plan.windows.length > 0 ? ([['Windows', describeWindows(plan)]] as const) : []),
     ...(plan.hooks.length > 0 ? ([['Hooks', plan.hooks.map(describePhaseHook)]] as const) : []),
-    ['Checks', describeChecks(plan)],
+    ['Checks', [...describeChecks(plan), ...describeCapture(plan)]],
     ...(isPaced(plan.rollbackPace) ? ([['Rollback', describeRollbackPace(plan, plan.rollbackPace)]] as const) : []),
     ['Approvals', describeApprovals(plan, explained)],
     [`Drain of the ${findDirection(plan).from}`, describeDrain(plan)],
@@ -247,6 +247,14 @@ function describeChecks(plan: Plan): string[] {
     describePromotion(plan),
     describeNeeded(plan),
     `New weights must read back within ${formatSeconds(confirmTimeoutSeconds)}.`,
+  ];
+}
+
+function describeCapture({ capture, ...plan }: Plan): string[] {
+  if (!capture) return [];
+  const { from } = findDirection(plan);
+  return [
+    `The proxies of the ${from} must record their traffic: at most ${capture.maxUnrecorded} requests without a record, records written within ${formatSeconds(capture.maxPendingSeconds)}.`,
   ];
 }
 

@@ -25,6 +25,7 @@ export const PLAN_PARTS = [
   'windows',
   'rollbackPace',
   'approval',
+  'capture',
   'switch',
 ] as const;
 
@@ -88,6 +89,7 @@ const CHECKS: Readonly<Record<PlanPart, Check>> = {
   windows: checkWindows,
   rollbackPace: checkRollbackPace,
   approval: checkApproval,
+  capture: checkCapture,
   switch: checkSwitch,
 };
 
@@ -200,6 +202,13 @@ function checkRollbackPace({ rollbackPace: given }: Plan, { rollbackPace: floor 
   // 0 is a number that is not known here.
   const isLess = needed === 0 ? asked !== 0 : asked < needed;
   if (isLess) add('minimumHealthyTargets', needed === 0 ? '0' : `at least ${needed}`, asked);
+}
+
+function checkCapture({ capture: given }: Plan, { capture: floor }: Plan, problems: Problems): void {
+  if (!floor) return;
+  if (!given) return problems.add('capture', 'there, as deployed', 'nothing');
+  for (const name of ['maxUnrecorded', 'maxPendingSeconds'] as const)
+    if (given[name] > floor[name]) problems.add(`capture.${name}`, `at most ${floor[name]}, as deployed`, given[name]);
 }
 
 function checkSmoke({ smoke }: Plan, floor: Plan, problems: Problems): void {

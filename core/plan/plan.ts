@@ -15,6 +15,7 @@ import { DEFAULT_STAGES, STAGES_FIELD, Stage, expandStages, findMaximumBake } fr
 import { WINDOWS_FIELD, Window, WindowWaits, measureWaits } from './windows-plan';
 import { PACE_FIELD, RollbackPace, checkPace } from './rollback-pace';
 import { STICKINESS_FIELD, StickinessPlan, checkStickiness, keepLooks } from './stickiness-plan';
+import { CAPTURE_FIELD, CapturePlan } from './capture-plan';
 import { checkHook } from './hook-plan';
 import { HOOKS_FIELD, PhaseHook, countHookCalls, sumHookSeconds } from './phase-hooks';
 import { checkState } from './state-plan';
@@ -68,6 +69,8 @@ export interface Plan {
   readonly windows: readonly Window[];
   /** How a rollback gives traffic back; absent in a plan that an older version has written. */
   readonly rollbackPace?: RollbackPace;
+  /** What the capture of the side that is left must be like; absent where it is not asked for. */
+  readonly capture?: CapturePlan;
   /** Where a person has to agree before it goes on. */
   readonly approval: Approval;
   /** What is called before and after its phases. */
@@ -217,6 +220,7 @@ export const PLAN_FIELDS = {
   windows: WINDOWS_FIELD,
   rollbackPace: PACE_FIELD,
   switch: SWITCH_FIELD,
+  capture: CAPTURE_FIELD,
   approval: APPROVAL_FIELD,
   hooks: HOOKS_FIELD,
 } as const satisfies Fields;

@@ -1,3 +1,4 @@
+import { findCaptureGaps } from '../../core/capture/capture-gate';
 import { checkAlarms } from '../../core/judge/alarm-check';
 import { pendingGate } from '../../core/approval/approval';
 import type { HookPoint } from '../../core/cutover/hook-records';
@@ -229,13 +230,25 @@ async function taskFindings(
   );
   const left = counted.find(({ side }) => side === findDirection(plan).from)?.readings ?? [];
   const ofMoves = await findMoveWarnings(run, left, ports);
+  const { from } = findDirection(plan);
+  const gaps = plan.capture
+    ? findCaptureGaps(
+        plan.capture,
+        from,
+        left.filter(({ life }) => life === 'running'),
+      )
+    : [];
   const count = counted.reduce((sum, each) => sum + each.count, 0);
   const tooMany: Finding = {
     code: 'TooManyTasks',
     message: `both sides together must have at most ${MAX_TASKS} proxy tasks, got ${count}`,
   };
   return {
-    findings: [...counted.flatMap(({ findings }) => findings), ...(count > MAX_TASKS ? [tooMany] : [])],
+    findings: [
+      ...counted.flatMap(({ findings }) => findings),
+      ...(count > MAX_TASKS ? [tooMany] : []),
+      ...gaps.map(({ message }): Finding => ({ code: 'CaptureIncomplete', message })),
+    ],
     warnings: [...(measured ? firstLines(describeShortfalls(plan, measured)) : []), ...ofMoves],
     past: sessions ? { sessions, sessionsSeconds: order.until - order.after } : {},
   };

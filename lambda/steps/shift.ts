@@ -1,3 +1,4 @@
+import { findCaptureGaps } from '../../core/capture/capture-gate';
 import { keepLook } from '../../core/cutover/looks';
 import { CutoverRun, note, rollBack } from '../../core/cutover/run';
 import { callHooksFirst } from '../../core/cutover/hooks';
@@ -61,9 +62,10 @@ export async function setWeights(run: CutoverRun, ports: Ports, nowMs: number): 
 /** Nothing moves without the lock being written, and nothing waits for that for ever. */
 const MAX_UNSHIFTED_SECONDS = 3_600;
 
-function waitToShift(run: CutoverRun, nowMs: number): CutoverRun {
+function waitToShift(run: CutoverRun, nowMs: number, gap?: string): CutoverRun {
   const unsavedSinceMs = run.unsavedSinceMs ?? nowMs;
   if (nowMs - unsavedSinceMs >= MAX_UNSHIFTED_SECONDS * 1000) {
+    if (gap !== undefined) return rollBack(run, 'CaptureIncomplete', gap);
     const rule = `everything that a shift needs must be readable within ${MAX_UNSHIFTED_SECONDS} s, and the store writable`;
     return rollBack(run, 'AwsUnavailable', `${rule}, got tasks or services that do not respond`);
   }
@@ -76,6 +78,18 @@ function isAsBefore({ intended }: CutoverRun, { rules }: Look, { loadBalancer }:
   return present !== undefined && intended !== undefined && sameForward(present, intended);
 }
 
+/** What the plan asks of the capture of the side that is left, before each further stage. Preflight has looked before the first. */
+function waitForCapture(run: CutoverRun, { tasks }: Look, nowMs: number): CutoverRun | undefined {
+  const { capture } = run.plan;
+  const { from } = findDirection(run.plan);
+  const staying = tasks[from]?.filter(({ life }) => life === 'running') ?? [];
+  const gaps = capture ? findCaptureGaps(capture, from, staying) : [];
+  const [gap] = gaps;
+  if (!gap) return undefined;
+  const lasting = gaps.find(({ isLasting }) => isLasting);
+  return lasting ? rollBack(run, 'CaptureIncomplete', lasting.message) : waitToShift(run, nowMs, gap.message);
+}
+
 /** The first one follows the preflight. Each further one judges both sides, and waits for what it cannot see. */
 export const shift: Act<CutoverRun, CutoverRun> = (run, ports, nowMs) => {
   const next = judged(
@@ -83,7 +97,10 @@ export const shift: Act<CutoverRun, CutoverRun> = (run, ports, nowMs) => {
       if (look.blind.some((what) => !isOfSideThatIsLeft(what, judgedRun.plan))) {
         return Promise.resolve(waitToShift(judgedRun, atMs));
       }
-      const waiting = isAsBefore(judgedRun, look, ports) && waitForWindow(judgedRun, atMs);
+      const isBefore = isAsBefore(judgedRun, look, ports);
+      const gated = isBefore && waitForCapture(judgedRun, look, atMs);
+      if (gated) return Promise.resolve(gated);
+      const waiting = isBefore && waitForWindow(judgedRun, atMs);
       // Everything was readable: what could not be done before is no part of what cannot be done later.
       if (waiting) return Promise.resolve({ ...waiting, unsavedSinceMs: undefined });
       const point = { when: 'beforeShift', stage: judgedRun.stage!.index + 2, attempt: 1 } as const;

@@ -38,8 +38,25 @@ export enum CutoverPlanPart {
   ROLLBACK_PACE = 'rollbackPace',
   /** More gates, a shorter wait. */
   APPROVAL = 'approval',
+  /** A capture that lacks less. */
+  CAPTURE = 'capture',
   /** A shorter pause, fewer attempts, a dry run. */
   SWITCH = 'switch',
+}
+
+/** What the capture of the side that is left must be like. */
+export interface CutoverCapture {
+  /**
+   * How many requests that change something its proxies may have forwarded without a record since they started.
+   * @default 0
+   */
+  readonly maxUnrecorded?: number;
+
+  /**
+   * How long the oldest record may wait until it is written; from a second to an hour.
+   * @default Duration.minutes(1)
+   */
+  readonly maxPending?: Duration;
 }
 
 /** What follows a verdict of the judge that is no promotion. */
@@ -515,6 +532,12 @@ export interface CutoverPlanOptions {
   readonly rollbackPace?: CutoverRollbackPace;
 
   /**
+   * What the capture of the side that is left must be like before anything moves, and before each further stage.
+   * @default - it is not asked for
+   */
+  readonly capture?: CutoverCapture;
+
+  /**
    * Where a person has to agree before it goes on.
    * @default - nowhere
    */
@@ -947,6 +970,10 @@ function renderOptions(props: CutoverPlanOptions, { number: read, path: readPath
       capacity: props.rollbackPace.capacity,
       minimumHealthyTargets: read(props.rollbackPace.minimumHealthyTargets),
       waitSeconds: seconds(props.rollbackPace.wait),
+    },
+    capture: props.capture && {
+      maxUnrecorded: read(props.capture.maxUnrecorded),
+      maxPendingSeconds: seconds(props.capture.maxPending),
     },
     approval: props.approval && {
       beforeFirstShift: props.approval.beforeFirstShift,

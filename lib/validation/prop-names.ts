@@ -82,6 +82,10 @@ export const STRUCTS = {
     maximumErrorRate: 'number?',
     minimumErrors: 'number?',
   },
+  CutoverCapture: {
+    maxPending: 'Duration?',
+    maxUnrecorded: 'number?',
+  },
   CutoverCloseOrder: {
     age: 'CloseAge?',
     kinds: 'CloseKinds?',
@@ -114,6 +118,7 @@ export const STRUCTS = {
   CutoverPlanOptions: {
     approval: 'CutoverApproval?',
     breaker: 'CutoverBreaker?',
+    capture: 'CutoverCapture?',
     confirmTimeout: 'Duration?',
     drain: 'CutoverDrain?',
     from: 'MigrationSide?',
@@ -185,6 +190,7 @@ export const STRUCTS = {
     attempts: 'number?',
     bake: 'Duration?',
     breaker: 'CutoverBreaker?',
+    capture: 'CutoverCapture?',
     confirmTimeout: 'Duration?',
     drain: 'CutoverDrain?',
     dryRun: 'boolean?',
@@ -223,6 +229,7 @@ export const STRUCTS = {
   GradualPlanProps: {
     approval: 'CutoverApproval?',
     breaker: 'CutoverBreaker?',
+    capture: 'CutoverCapture?',
     confirmTimeout: 'Duration?',
     drain: 'CutoverDrain?',
     from: 'MigrationSide?',
@@ -694,6 +701,7 @@ export const ENUMS: Readonly<Record<string, object>> = {
     WINDOWS: 'windows',
     ROLLBACK_PACE: 'rollbackPace',
     APPROVAL: 'approval',
+    CAPTURE: 'capture',
     SWITCH: 'switch',
   },
   SmokeRoute: {

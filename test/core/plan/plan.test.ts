@@ -36,7 +36,7 @@ test('every broken rule is reported at once, each as name, rule, value', () => {
     drian: {},
   });
   expect(problems).toEqual([
-    '\'plan.drian\' must be one of strategy, from, initialWeights, stages, pollSeconds, minimumHealthyTargets, smoke, confirmTimeoutSeconds, breaker, judge, drain, stickiness, windows, rollbackPace, switch, approval, hooks, got "drian"',
+    '\'plan.drian\' must be one of strategy, from, initialWeights, stages, pollSeconds, minimumHealthyTargets, smoke, confirmTimeoutSeconds, breaker, judge, drain, stickiness, windows, rollbackPace, switch, capture, approval, hooks, got "drian"',
     "'stages[0].weights.source' must be an integer from 0 to 999, got 1000",
     "'stages[0].bakeSeconds' must be an integer from 1 to 604800, got 0",
     '\'stages[1].weights\' must be weights of which at least one is above 0, got "0/0"',
