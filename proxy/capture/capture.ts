@@ -151,10 +151,20 @@ export class Capture implements RecordingHome {
     );
   }
 
-  private giveUp(why: 'failing' | 'full' | 'late', settled: (outcome: Committed) => void): void {
-    const isRefused = this.config.onFailure === 'refuse';
-    this.counts[isRefused ? 'refused' : 'unrecorded'] += 1;
-    settled({ record: why === 'late' ? 'unknown' : 'none', rejection: isRefused ? REJECTIONS[why] : undefined });
+  get rejects(): boolean {
+    return this.config.onFailure === 'refuse';
+  }
+
+  reject(why: keyof typeof REJECTIONS): Response {
+    this.counts.refused += 1;
+    return REJECTIONS[why];
+  }
+
+  private giveUp(why: keyof typeof REJECTIONS, settled: (outcome: Committed) => void): void {
+    const record = why === 'late' ? 'unknown' : 'none';
+    if (this.rejects) return settled({ record, rejection: this.reject(why) });
+    this.counts.unrecorded += 1;
+    settled({ record, rejection: undefined });
   }
 
   /** @param seconds for what is not durable yet. @returns how many records are lost */

@@ -19,6 +19,10 @@ export interface RecordingHome {
   readonly bodyBytes: number;
   readonly wallClock: { readonly nowNs: bigint };
   readonly counts: { recorded: number; unrecorded: number; lost: number };
+  /** Whether a request that cannot be recorded is rejected; otherwise it is forwarded. */
+  readonly rejects: boolean;
+  /** Counts one that is rejected. */
+  reject(why: 'full'): Response;
   hold(bytes: number): boolean;
   free(bytes: number): void;
   append(record: CaptureRecord, durable?: () => void): void;
@@ -63,6 +67,8 @@ interface Draft {
   readonly pieces: Buffer[];
   bytes: number;
   trailers: FieldBlock;
+  /** When its last byte had come, or was given to the client. */
+  endNs: bigint | undefined;
   isEnded: boolean;
   isCut: boolean;
 }
@@ -75,6 +81,8 @@ export class ExchangeRecording implements Recording {
   private response: Draft | undefined;
   private readonly number: number;
   private isRequestWritten = false;
+  /** There is no room for its body. */
+  private isRejected = false;
 
   constructor(
     private readonly home: RecordingHome,
@@ -94,16 +102,23 @@ export class ExchangeRecording implements Recording {
   private draft(startLine: string, fields: FieldBlock, bodyLength: number, stated: number | undefined): Draft {
     const statedLength = stated !== undefined && stated > 0 ? stated : undefined;
     const started = { startNs: this.home.wallClock.nowNs, startLine, fields, bodyLength, statedLength };
-    return { ...started, pieces: [], bytes: 0, trailers: '', isEnded: false, isCut: false };
+    return { ...started, pieces: [], bytes: 0, trailers: '', endNs: undefined, isEnded: false, isCut: false };
   }
 
   requestReceived(bytes: Buffer): boolean {
-    const isForwarded = this.state === 'forwarded';
-    const isKept = !isForwarded && this.keep(this.request, bytes);
-    if (isKept || isForwarded || !this.isAwaited) return true;
+    const { request, home } = this;
+    if (this.state === 'forwarded' || this.isRejected) return true;
+    const isTooLong = request.bytes + bytes.length > home.bodyBytes;
+    if (this.keep(request, bytes) || !this.isAwaited) return true;
+    if (!isTooLong && home.rejects) {
+      // No more of it is kept: it will not be forwarded.
+      this.isRejected = true;
+      this.release(request);
+      return true;
+    }
     // What the upstream must get is complete, whatever the record is.
-    this.request.pieces.push(Buffer.from(bytes));
-    this.home.counts.unrecorded += 1;
+    request.pieces.push(Buffer.from(bytes));
+    home.counts.unrecorded += 1;
     this.state = 'forwarded';
     return false;
   }
@@ -127,6 +142,10 @@ export class ExchangeRecording implements Recording {
   commit(done: (rejection: Response | undefined) => void): void {
     this.state = 'waiting';
     this.request.isEnded = true;
+    if (this.isRejected) {
+      this.state = 'refused';
+      return queueMicrotask(() => done(this.home.reject('full')));
+    }
     const records = this.write(this.describeRequest());
     this.isRequestWritten = true;
     // It cannot be hidden what must be, so that it cannot be recorded either.
@@ -165,13 +184,19 @@ export class ExchangeRecording implements Recording {
   responseEnded(trailers: FieldBlock): void {
     if (this.response === undefined) return;
     this.response.trailers = trailers;
-    this.response.isEnded = true;
+    this.end(this.response);
   }
 
   responded(status: number): void {
     if (this.state === 'refused' || this.response !== undefined) return;
     this.response = this.draft(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, 'Content-Length: 0\r\n', 0, 0);
-    this.response.isEnded = true;
+    this.end(this.response);
+  }
+
+  /** Its client cannot have seen the end of it before: a request that it sends then has a later time. */
+  private end(response: Draft): void {
+    response.isEnded = true;
+    response.endNs = this.home.wallClock.nowNs;
   }
 
   ended(): void {
@@ -220,7 +245,7 @@ export class ExchangeRecording implements Recording {
 
   private describeResponse(response: Draft): Observation[] {
     const { head, body } = this.seal(response);
-    const endNs = this.home.wallClock.nowNs;
+    const endNs = response.endNs ?? this.home.wallClock.nowNs;
     return [
       { timeNs: response.startNs, kind: 'write', data: head },
       ...body.map((data): Observation => ({ timeNs: endNs, kind: 'write', data })),

@@ -205,6 +205,57 @@ test('a body that is too long is forwarded as it comes, counted, and its record 
   expect(connection!.written.length).toBeLessThan(2_000);
 });
 
+test.each(['refuse', 'forward'] as const)('a body for which there is no room, with %s', async (onFailure) => {
+  let requests = 0;
+  const backend = await startBackend((request, response) => {
+    requests += 1;
+    request.resume().on('end', () => response.end('ok'));
+  });
+  const capture = captureTo(folder, { memoryBytes: 4_000, onFailure });
+  const proxy = await startTestProxy(backend.port, { capture });
+  const { port } = proxy.data;
+  const { status, headers } = await get({ port, method: 'POST' }, 'x'.repeat(100_000));
+  const isRefused = onFailure === 'refuse';
+  expect([status, headers['retry-after']]).toEqual(isRefused ? [503, '2'] : [200, undefined]);
+  expect(requests).toBe(isRefused ? 0 : 1);
+  expect(proxy.report().capture).toMatchObject(
+    isRefused ? { refused: 1, unrecorded: 0 } : { refused: 0, unrecorded: 1 },
+  );
+  // What it held is free again.
+  expect((await get({ port, method: 'POST' }, 'y')).status).toBe(200);
+});
+
+test('a response ends in the record before a request that its client sends then, over whichever connection', async () => {
+  const backend = await startBackend((request, response) => {
+    request.resume().on('end', () => response.end('z'.repeat(200_000)));
+  });
+  const proxy = await startTestProxy(backend.port, { capture: captureTo(folder) });
+  const { port } = proxy.data;
+  for (let sent = 0; sent < 20; sent += 1) await get({ port, method: 'POST', path: `/${sent}` }, 'x');
+  await proxy.close();
+  const times = [...joinTimes(folder)].sort(([a], [b]) => a - b).map(([, each]) => each);
+  expect(times).toHaveLength(20);
+  for (const [at, { readNs }] of times.entries()) if (at > 0) expect(times[at - 1]!.writtenNs < readNs).toBe(true);
+});
+
+/** Of each request by the number in its path: when it was read, and when the last of its response was written. */
+function joinTimes(from: string): Map<number, { readNs: bigint; writtenNs: bigint }> {
+  const times = new Map<number, { readNs: bigint; writtenNs: bigint }>();
+  const numbers = new Map<string, number>();
+  for (const { connectionId, observations } of readCaptured(from)) {
+    for (const each of observations) {
+      if (each.kind === 'read' && !numbers.has(connectionId)) {
+        const number = Number(/^POST \/(\d+)/.exec(Buffer.from(each.data).toString())![1]);
+        numbers.set(connectionId, number);
+        times.set(number, { readNs: each.timeNs, writtenNs: 0n });
+      }
+      const of = times.get(numbers.get(connectionId)!);
+      if (each.kind === 'write' && of) of.writtenNs = each.timeNs;
+    }
+  }
+  return times;
+}
+
 test('what is hidden has the same hash wherever it is, and nothing of it is in the record', async () => {
   const port = await startRawBackend((socket) => {
     const json = '{"id":1,"card":{"number":"4111-secret"},"list":[{"pin":"1234-secret"}]}';
