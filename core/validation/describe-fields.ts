@@ -9,7 +9,7 @@ export function formatFieldTable(fields: Fields): string {
 function listRows(fields: Fields, prefix: string): (readonly string[])[] {
   return Object.entries(fields).flatMap(([key, field]) => {
     const name = `${prefix}${key}`;
-    const own = [`\`${name}\``, describeValue(field), describeDefault(field), describeMeaning(field)];
+    const own = [`\`${name}\``, describeInTable(field), describeDefault(field), describeMeaning(field)];
     if (field.kind === 'object') return [own, ...listRows(field.fields, `${name}.`)];
     if (field.kind === 'list' && field.like !== undefined) return [own];
     if (field.kind === 'list') return [own, ...listRows(field.item.fields, `${name}[].`)];
@@ -25,6 +25,15 @@ function describeMeaning(field: Field): string {
   return field.kind === 'list' && field.like !== undefined ? `${sentence} Fields as of \`${field.like}\`.` : sentence;
 }
 
+/** The same in Markdown: a value that is typed stands as code. */
+export function describeInTable(field: Field): string {
+  return field.kind === 'choice' ? joinChoices(field.values.map((value) => `\`${value}\``)) : describeValue(field);
+}
+
+function joinChoices(values: readonly string[]): string {
+  return values.join(values.length < 3 ? ' or ' : ', ');
+}
+
 /** What a value may be, in a few words. */
 export function describeValue(field: Field): string {
   const unit = field.unit === undefined ? '' : ` ${field.unit}`;
@@ -38,7 +47,7 @@ export function describeValue(field: Field): string {
     case 'boolean':
       return 'true or false';
     case 'choice':
-      return field.values.map((value) => `\`${value}\``).join(field.values.length < 3 ? ' or ' : ', ');
+      return joinChoices(field.values);
     case 'integers':
       return `a list of integers, ${field.min} to ${field.max}`;
     case 'object':

@@ -1,4 +1,4 @@
-import { describeDefault, describeValue } from '../../validation/describe-fields';
+import { describeDefault, describeInTable } from '../../validation/describe-fields';
 import type { Field } from '../../validation/fields';
 import { buildJsonSchema } from '../../validation/json-schema';
 import { PROXY_SETTINGS, SETTING_GROUPS, SettingField, SettingGroup } from './settings';
@@ -24,7 +24,7 @@ function listVariables(group: SettingGroup): ProxyVariable[] {
 }
 
 function describeForm(field: SettingField): string {
-  return field.kind === 'secret' ? 'never in the file' : describeValue(field);
+  return field.kind === 'secret' ? 'never in the file' : describeInTable(field);
 }
 
 /** The default in words. */

@@ -49,7 +49,7 @@ test('a table has a row for every field, with its bounds and its default', () =>
     '| `count` | integer, 1 to 9 | required | How many. |',
     '| `seconds` | integer, 0 to 60 s | `5` | How long. |',
     '| `isOn` | true or false | `false` | Whether it is on. |',
-    '| `mode` | a or b | `a` | Which one. |',
+    '| `mode` | `a` or `b` | `a` | Which one. |',
     '| `name` | lower-case letters | required | Its name. |',
     '| `part` | object |  | A part. |',
     '| `part.depth` | number, 0 to 3 | `1` | How deep. |',

@@ -68,7 +68,9 @@ test('a setting that is a number is known by its name, so that a text in its pla
   // The proxy itself refuses a text for each that is taken for a number.
   const named = SETTINGS.filter((name) => NUMBERS.has(variableName(name)));
   const environment = Object.fromEntries(named.map((name) => [variableName(name), 'abc']));
-  const config = () => readConfig({ flags: {}, environment, file: undefined, readText: () => '' });
+  // Those of a capture are read where there is one.
+  const file = { capture: 'captured' };
+  const config = () => readConfig({ flags: {}, environment, file, readText: () => '' });
   for (const name of named)
     expect(config).toThrow(new RegExp(`'${name}' must be an? (number|integer) from .*, got "abc"`));
 });
