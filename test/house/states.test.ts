@@ -19,6 +19,7 @@ const INDEPENDENT: Readonly<Record<string, string>> = {
   Elder: 'it has ended; this one was its canary, and was told to end',
   EventScanner: 'a parser: where in a line and in an event it is',
   Exchange: 'it was repeated; it has a tick of its own',
+  ExchangeRecording: 'its request is written; there is no room for its body',
   FramedTransport: 'reading is paused; what was kept is given soon; the end below is yet to be told; it is live',
   FrameGuard: 'a parser: what comes is dropped; the peer sent what cannot be read',
   FrameScanner: 'a parser: inside of a message; a Close frame came',
