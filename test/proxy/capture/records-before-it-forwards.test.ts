@@ -225,37 +225,6 @@ test.each(['refuse', 'forward'] as const)('a body for which there is no room, wi
   expect((await get({ port, method: 'POST' }, 'y')).status).toBe(200);
 });
 
-test('a response ends in the record before a request that its client sends then, over whichever connection', async () => {
-  const backend = await startBackend((request, response) => {
-    request.resume().on('end', () => response.end('z'.repeat(200_000)));
-  });
-  const proxy = await startTestProxy(backend.port, { capture: captureTo(folder) });
-  const { port } = proxy.data;
-  for (let sent = 0; sent < 20; sent += 1) await get({ port, method: 'POST', path: `/${sent}` }, 'x');
-  await proxy.close();
-  const times = [...joinTimes(folder)].sort(([a], [b]) => a - b).map(([, each]) => each);
-  expect(times).toHaveLength(20);
-  for (const [at, { readNs }] of times.entries()) if (at > 0) expect(times[at - 1]!.writtenNs < readNs).toBe(true);
-});
-
-/** Of each request by the number in its path: when it was read, and when the last of its response was written. */
-function joinTimes(from: string): Map<number, { readNs: bigint; writtenNs: bigint }> {
-  const times = new Map<number, { readNs: bigint; writtenNs: bigint }>();
-  const numbers = new Map<string, number>();
-  for (const { connectionId, observations } of readCaptured(from)) {
-    for (const each of observations) {
-      if (each.kind === 'read' && !numbers.has(connectionId)) {
-        const number = Number(/^POST \/(\d+)/.exec(Buffer.from(each.data).toString())![1]);
-        numbers.set(connectionId, number);
-        times.set(number, { readNs: each.timeNs, writtenNs: 0n });
-      }
-      const of = times.get(numbers.get(connectionId)!);
-      if (each.kind === 'write' && of) of.writtenNs = each.timeNs;
-    }
-  }
-  return times;
-}
-
 test('what is hidden has the same hash wherever it is, and nothing of it is in the record', async () => {
   const port = await startRawBackend((socket) => {
     const json = '{"id":1,"card":{"number":"4111-secret"},"list":[{"pin":"1234-secret"}]}';
