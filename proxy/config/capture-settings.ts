@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { STORE_URL_RULE, parseStoreUrl } from '../../core/capture/store-url';
+import { variableName } from '../../core/proxy/settings/setting-names';
+import { PROXY_SETTINGS } from '../../core/proxy/settings/settings';
 import type { Problems } from '../../core/validation/problems';
 import type { CaptureConfig } from '../capture/capture';
 import { Environment, Values, readSetting, readVariable } from './given';
@@ -16,6 +18,7 @@ const REST = [
   'capture_memory_bytes',
 ] as const;
 const KEY_BYTES = 32;
+const MIN_KEY_LENGTH = PROXY_SETTINGS.capture_key.minLength;
 const NOTHING = 'none';
 
 /** What is recorded, and where; absent where nothing is. */
@@ -35,6 +38,9 @@ export function readCapture(
     problems.add('capture', STORE_URL_RULE, url);
     return {};
   }
+  const key = readVariable(environment, 'capture_key');
+  if (key !== undefined && key.length < MIN_KEY_LENGTH)
+    problems.add(variableName('capture_key'), `at least ${MIN_KEY_LENGTH} characters long`, `${key.length} characters`);
   const redacted = readSetting('capture_redact', values, problems);
   if (redacted.includes(NOTHING) && redacted.length > 1)
     problems.add('capture_redact', "'none' alone, or names", redacted);
@@ -49,7 +55,7 @@ export function readCapture(
       share: readSetting('capture_share', values, problems),
       redacted: redacted.filter((name) => name !== NOTHING),
       // The workers of a proxy share what is drawn here.
-      key: readVariable(environment, 'capture_key') ?? randomBytes(KEY_BYTES).toString('hex'),
+      key: key ?? randomBytes(KEY_BYTES).toString('hex'),
       bodyBytes: readSetting('capture_body_bytes', values, problems),
       memoryBytes: readSetting('capture_memory_bytes', values, problems),
     },
