@@ -62,7 +62,9 @@ export class CompareSink implements ReplaySink {
     const work = sender
       .send(build(replayed), this.signal)
       .then(({ response }) => {
-        if (response) this.comparison.add({ route, source, target: describeTarget(response), isRepeat: true });
+        // What was stopped says nothing. No response does: a source that fails now and then is noise, and no fault of the target.
+        if (this.signal.aborted) return;
+        this.comparison.add({ route, source, target: response && describeTarget(response), isRepeat: true });
       })
       .finally(() => {
         this.repeating -= 1;

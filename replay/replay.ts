@@ -8,7 +8,7 @@ import { KeyRule, findKey } from '../core/replay/key';
 import { OutgoingRequest, Rewrite, buildOutgoing, opensTunnel } from '../core/replay/outgoing';
 import { PositionTracker } from '../core/replay/position';
 import { ReplayOrder } from '../core/replay/replay-order';
-import type { TargetResponse } from '../core/replay/tuple';
+import type { Replayed, TargetResponse } from '../core/replay/tuple';
 import { Results } from './results';
 import type { Attempt, Sender } from './send';
 
@@ -265,14 +265,7 @@ export class Replay {
       const next = this.judge(id, attempt);
       if (next.kind === 'done') {
         this.counts.sent += 1;
-        await this.parts.results.addReplayed({
-          id,
-          request: message,
-          response: undefined,
-          sent,
-          targetResponses,
-          errors,
-        });
+        await this.addResult(request, { sent, targetResponses, errors });
         return this.finish(job);
       }
       if (next.kind === 'park') return this.park(job, next.problem, sent, errors, targetResponses);
@@ -313,17 +306,16 @@ export class Replay {
     const { request } = job;
     this.counts.parked += 1;
     await this.parts.park({ request, problem });
-    const { id, message } = request;
-    await this.parts.results.addReplayed({
-      id,
-      request: message,
-      response: undefined,
-      sent,
-      targetResponses,
-      errors,
-      parked: problem,
-    });
+    await this.addResult(request, { sent, targetResponses, errors, parked: problem });
     this.finish(job);
+  }
+
+  /** Its recorded response may come later. */
+  private addResult(
+    { id, message }: CapturedRequest,
+    outcome: Pick<Replayed, 'sent' | 'targetResponses' | 'errors' | 'parked'>,
+  ): Promise<void> {
+    return this.parts.results.addReplayed({ id, request: message, response: undefined, ...outcome });
   }
 
   private finish({ request: { id }, bytes }: Job): void {
