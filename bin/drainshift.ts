@@ -7,6 +7,7 @@ import { isEcho, signalChild } from '../core/errors/signals';
 import { PROXY_NODE_OPTIONS } from '../lib/shared/assets';
 import { hideCredentials } from '../core/text/credentials';
 import { EXIT_CODES } from '../core/errors/exit-codes';
+import { KEY_RULE, KeyRule } from '../core/replay/key';
 import { listSettingFlags } from '../core/proxy/settings/describe-settings';
 import { AnyAsked, formatFaults, listFaultRows, listSpellings, parseAsked } from '../rehearsal/faults/describe';
 import { STATES, STRATEGIES, StateName, StrategyName } from '../rehearsal/run/plan';
@@ -22,6 +23,7 @@ import { ignoreClosedPipes, listenForStop } from './shared/stop';
 import { addUndrainCommand } from './undrain';
 import { addCheckCommand } from './check/check';
 import { addCaptureCommand } from './replay/capture-command';
+import { collect, keyFrom } from './replay/flags';
 import { addReplayCommand } from './replay/replay-command';
 import { addAbortCommand } from './cutover/abort';
 import { addApproveCommand, addRejectCommand } from './cutover/approve';
@@ -59,6 +61,10 @@ interface RehearseFlags {
   readonly scenario?: string;
   readonly har?: string;
   readonly harHost?: string;
+  readonly replay?: string;
+  readonly key?: KeyRule;
+  readonly ignore?: readonly string[];
+  readonly compare?: string;
   readonly fault?: AnyAsked;
   readonly listFaults: boolean;
   readonly redeploy?: string;
@@ -142,7 +148,7 @@ function program(done: (exitCode: number) => void): Command {
 }
 
 function addRehearseCommand(cli: Command, done: (exitCode: number) => void): void {
-  cli
+  const command = cli
     .command('rehearse')
     .description(
       'run a whole cutover on this machine, from what would be deployed, under traffic that checks every response',
@@ -188,7 +194,7 @@ function addRehearseCommand(cli: Command, done: (exitCode: number) => void): voi
     .option('--report <file>', 'write a report with a picture (HTML)')
     .option('--keep', 'leave everything up afterwards, and print the addresses', false)
     .option('--speed <factor>', 'divide bakes, polls and drain deadlines by this', numberFrom(1, 10_000), 60)
-    .option('--traffic <factor>', 'multiply the traffic by this: 0.2 for a small machine', numberFrom(0.1, 10), 1)
+    .option('--traffic <factor>', 'multiply the traffic by this: 0.2 for a small machine', numberFrom(0.1, 1000), 1)
     .option('--seed <number>', 'repeat the random draws of another run', wholeNumberFrom(0, 2 ** 32 - 1))
     .option(
       '--map-port <from=to>',
@@ -197,6 +203,18 @@ function addRehearseCommand(cli: Command, done: (exitCode: number) => void): voi
     )
     .addHelpText('after', listExitCodes())
     .action(async (flags: RehearseFlags) => done(flags.listFaults ? listFaults(flags) : await rehearse(flags)));
+  withRecording(command);
+}
+
+function withRecording(command: Command): void {
+  command
+    .option(
+      '--replay <file>',
+      'captured traffic that the clients send, to your own backends: a file, or a folder of them; --traffic is its pace',
+    )
+    .option('--key <rule>', `of --replay, what keeps its order in time: ${KEY_RULE} (default: connection)`, keyFrom)
+    .option('--compare <file>', 'of --replay, write what differs from the recorded responses: FILE.json or FILE.html')
+    .option('--ignore <field>', 'of --replay, a field that is not compared, such as body.meta.*; repeatable', collect);
 }
 
 function listExitCodes(): string {

@@ -79,12 +79,12 @@ export class CompareSink implements ReplaySink {
   }
 }
 
-function describeRecorded(message: HttpMessage): ComparedResponse {
+export function describeRecorded(message: HttpMessage): ComparedResponse {
   const status = parseStatusLine(message.startLine)?.status ?? 0;
   const isBodyCut = message.problem !== undefined;
   return { status, fields: message.headers, body: readBody(message), ...(isBodyCut && { isBodyCut }) };
 }
 
-function describeTarget({ status, headers, body, isCut }: TargetResponse): ComparedResponse {
+export function describeTarget({ status, headers, body, isCut }: TargetResponse): ComparedResponse {
   return { status, fields: headers, body, ...(isCut && { isBodyCut: true }) };
 }

@@ -63,7 +63,7 @@ interface Job {
 
 export interface ReplayParts {
   readonly events: EventStream;
-  readonly sender: Sender;
+  readonly sender: Pick<Sender, 'send'>;
   readonly results: Results;
   readonly position: PositionTracker;
   readonly park: (parked: ParkedRequest) => Promise<void>;

@@ -1,5 +1,5 @@
 import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs';
-import { renderComparePage } from '../../compare/page';
+import { renderComparePage } from '../../compare/page/page';
 import { EventCounts, EventStream } from '../../capture/read/event-stream';
 import type { CaptureReader } from '../../capture/contract/reader';
 import type { StoreUrl } from '../../core/capture/store-url';

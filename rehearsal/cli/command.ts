@@ -1,3 +1,5 @@
+import { renderComparePage } from '../../compare/page/page';
+import { describeComparison } from '../../core/compare/describe-comparison';
 import { CutoverError } from '../../core/errors/errors';
 import { EXIT_CODES } from '../../core/errors/exit-codes';
 import { hideCredentials } from '../../core/text/credentials';
@@ -43,7 +45,7 @@ export async function rehearseCommand(
     try {
       const report = await cutOver(running, options, reporter, signal);
       reporter.clear();
-      out.write(`\n${coloured(report, out)}\n`);
+      out.write(`\n${coloured(report, out)}\n${listDifferences(report)}`);
       await writeFiles(options, report, out);
       if (options.keep) await keep(running, reporter, out, signal);
       return chooseExitCode(report.evidence);
@@ -94,22 +96,47 @@ function coloured({ evidence }: Report, out: NodeJS.WriteStream): string {
   return [pc.bold(colour(headline)), ...rest].join('\n');
 }
 
-function listOutputs({ json, report }: CommandOptions): [option: string, file: string][] {
-  const outputs: [string, string | undefined][] = [
+function listOutputs({ json, report, compare }: CommandOptions): [option: Output, file: string][] {
+  const outputs: [Output, string | undefined][] = [
     ['--json', json],
     ['--report', report],
+    ['--compare', compare],
   ];
   return outputs.flatMap(([option, file]) => (file === undefined ? [] : [[option, file]]));
+}
+
+type Output = '--json' | '--report' | '--compare';
+
+const OUTPUTS: Readonly<Record<Output, string>> = {
+  '--json': 'evidence',
+  '--report': 'report',
+  '--compare': 'comparison',
+};
+
+function format(option: Output, file: string, { evidence, samples }: Report): string {
+  const asJson = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
+  if (option === '--report') return htmlPage(evidence, samples);
+  const comparison = evidence.recordingSeen?.comparison;
+  if (option === '--json' || !comparison) return asJson(evidence);
+  return file.endsWith('.html') ? renderComparePage(comparison) : asJson(comparison);
+}
+
+/** The fields that differ, as a table. */
+function listDifferences({ evidence }: Report): string {
+  const { recordingSeen } = evidence;
+  if (!recordingSeen || recordingSeen.comparison.differ === 0) return '';
+  const lines = describeComparison(recordingSeen.comparison);
+  // The summary has those before it.
+  const table = lines.slice(lines.indexOf('') + 1).map((line) => `  ${printable(line)}\n`);
+  return lines.includes('') ? `\n${table.join('')}` : '';
 }
 
 /** The verdict stands, whether or not it could be written. */
 async function writeFiles(options: CommandOptions, report: Report, out: NodeJS.WriteStream): Promise<void> {
   for (const [option, file] of listOutputs(options)) {
-    const { evidence, samples } = report;
-    const text = option === '--json' ? `${JSON.stringify(evidence, null, 2)}\n` : htmlPage(evidence, samples);
     try {
-      await writeOutput(option, file, text);
-      out.write(`  ${option === '--json' ? 'evidence  ' : 'report    '} ${file}\n`);
+      await writeOutput(option, file, format(option, file, report));
+      out.write(`  ${OUTPUTS[option].padEnd(10)} ${file}\n`);
     } catch (error) {
       printError(error);
     }

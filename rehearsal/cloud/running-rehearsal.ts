@@ -2,6 +2,7 @@ import type { Plan } from '../../core/plan/plan';
 import type { Scenario } from '../../core/scenario/scenario';
 import type { Backends } from '../backend/backends';
 import type { TrafficRates } from '../traffic/options';
+import type { RecordingOptions } from '../traffic/recording/recording-clients';
 import type { LocalCloud } from './local-cloud';
 
 /** A fault that begins at its phase of the cutover. */
@@ -30,6 +31,8 @@ export interface RunningRehearsal {
   readonly rates: TrafficRates;
   /** What its clients do. @default - the usual traffic */
   readonly scenario?: Scenario;
+  /** What its clients send, in place of a scenario. @default - none */
+  readonly recording?: Omit<RecordingOptions, 'sourceUrl'>;
   /** Its clients can speak HTTP/2 alone. */
   readonly isHttp2Only: boolean;
   readonly approvals: Approvals;

@@ -10,6 +10,7 @@ import { errorMessage } from '../functions/error-message';
 import type { Redeployed } from '../redeploy/redeployed';
 import type { ExecutionDescription } from '../state-machine/model';
 import type { TrafficTally } from '../traffic/counting/tally';
+import type { RecordingResult } from '../traffic/counting/recording-result';
 import type { WeightChange } from '../cloud/weight-history';
 import type { CaptureSeen } from './capture-seen';
 import type { SwitchSeen } from './switch-seen';
@@ -25,7 +26,9 @@ export interface RehearsalEvidence extends Evidence {
   readonly switchSeen?: SwitchSeen;
   /** What the proxies of the source recorded; absent where they record nothing. */
   readonly captureSeen?: CaptureSeen;
-  /** In words; computed from `traffic`, `ownClients`, `switchSeen` and `captureSeen` alone. */
+  /** What became of the recording that clients sent; absent of other traffic. */
+  readonly recordingSeen?: RecordingResult;
+  /** In words; computed from `traffic`, `ownClients`, `switchSeen`, `captureSeen` and `recordingSeen` alone. */
   readonly verdict: Omit<Verdict, 'outcome'>;
   /** Read from the endpoint after the last step. */
   readonly finalWeights?: Weights;
@@ -98,18 +101,21 @@ export function rehearsalEvidence(
     ownClients?: OwnClientsTally | undefined;
     switchSeen?: SwitchSeen | undefined;
     captureSeen?: CaptureSeen | undefined;
+    recordingSeen?: RecordingResult | undefined;
     finalWeights: Weights | undefined;
     rehearsal: RehearsalEvidence['rehearsal'];
   },
 ): RehearsalEvidence {
-  const { traffic, ownClients, switchSeen, captureSeen, finalWeights, rehearsal } = seen;
-  const { lost, notTried, slower } = reachVerdict({ ...evidence, traffic, ownClients, switchSeen, captureSeen });
+  const { finalWeights, rehearsal, ...clients } = seen;
+  const { traffic, ownClients, switchSeen, captureSeen, recordingSeen } = clients;
+  const { lost, notTried, slower } = reachVerdict({ ...evidence, ...clients });
   return {
     ...evidence,
     traffic,
     ...(ownClients && { ownClients }),
     ...(switchSeen && { switchSeen }),
     ...(captureSeen && { captureSeen }),
+    ...(recordingSeen && { recordingSeen }),
     verdict: { lost, notTried, slower },
     ...(finalWeights && { finalWeights }),
     ...(evidence.rollback && { rollback: rollbackSeen(evidence.rollback, traffic.firstBadResponseAt) }),

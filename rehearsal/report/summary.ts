@@ -14,6 +14,7 @@ import type { CaptureSeen } from './capture-seen';
 import { hopsLine } from './hops';
 import { describeLostSession, findLostSessions } from './lost-sessions';
 import { scenarioFacts } from './scenario-seen';
+import { recordingFacts } from './recording-seen';
 import { switchLine } from './switch-seen';
 import { listTraceFaults } from './trace-faults';
 import type { EntryTally } from '../traffic/counting/entries';
@@ -74,6 +75,7 @@ export function listFacts(evidence: RehearsalEvidence): [string, string][] {
   ];
   const { switchSeen, switches = [] } = evidence;
   lines.push(...scenarioFacts(evidence.traffic.entries));
+  lines.push(...recordingFacts(evidence.recordingSeen));
   lines.push(...sessionFacts(evidence.traffic.entries));
   if (switchSeen) lines.splice(1, 0, ['switch', switchLine(switchSeen, switches)]);
   lines.push(...listTransfers(switches), ...listHooks(evidence));

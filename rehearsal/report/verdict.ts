@@ -5,7 +5,9 @@ import type { EntryTally } from '../traffic/counting/entries';
 import type { TrafficTally } from '../traffic/counting/tally';
 import { neverRight, untried } from '../traffic/counting/tried';
 import type { OwnClientsTally } from '../load-balancer/counting/own-clients';
+import type { RecordingResult } from '../traffic/counting/recording-result';
 import { CaptureSeen, listCaptureProblems } from './capture-seen';
+import { listRecordingProblems, listUnproven } from './recording-seen';
 import { SwitchSeen, listSwitchFaults } from './switch-seen';
 import { findLostSessions } from './lost-sessions';
 import { listNeverRight, listUnexercised, listWrong } from './scenario-seen';
@@ -31,9 +33,11 @@ interface Judged {
   readonly ownClients?: OwnClientsTally | undefined;
   readonly switchSeen?: SwitchSeen | undefined;
   readonly captureSeen?: CaptureSeen | undefined;
+  readonly recordingSeen?: RecordingResult | undefined;
 }
 
-export function reachVerdict({ outcome, plan, traffic, ownClients, switchSeen, captureSeen }: Judged): Verdict {
+export function reachVerdict(judged: Judged): Verdict {
+  const { outcome, plan, traffic, ownClients, switchSeen, captureSeen, recordingSeen } = judged;
   const { entries = [] } = traffic;
   const lost = [
     ...(switchSeen ? listSwitchFaults(switchSeen) : []),
@@ -41,12 +45,15 @@ export function reachVerdict({ outcome, plan, traffic, ownClients, switchSeen, c
     ...(ownClients ? lossesOfYours(ownClients) : []),
     ...listFaultsOfEntries(entries),
     ...(captureSeen ? listCaptureProblems(captureSeen) : []),
+    ...(recordingSeen ? listRecordingProblems(recordingSeen) : []),
   ];
   const never = traffic.entries ? listNeverRight(entries) : neverRight(traffic);
   if (never.length > 0) lost.push(`never right: ${never.join(', ')}`);
   const direction = findDirection(plan);
   const slower = listSlower(findSlower(entries, { direction, minShare: traffic.machine?.minShare }), direction);
-  return { outcome, lost, notTried: [...listUnexercised(entries, direction.to), ...untried(traffic)], slower };
+  const unproven = recordingSeen ? listUnproven(recordingSeen) : [];
+  const notTried = [...unproven, ...listUnexercised(entries, direction.to), ...untried(traffic)];
+  return { outcome, lost, notTried, slower };
 }
 
 function listFaultsOfEntries(entries: readonly EntryTally[]): string[] {

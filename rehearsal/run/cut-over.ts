@@ -76,6 +76,7 @@ export async function cutOver(
       traffic: tally,
       switchSeen: await seeSwitch(running, traffic, left),
       captureSeen: await seeCapture(cloud, signal),
+      recordingSeen: traffic.recording(),
       ownClients: cloud.counts.ownClients?.tally(),
       rehearsal: {
         ...asked(options),
@@ -137,6 +138,7 @@ export function trafficOptions({
   rates,
   isHttp2Only,
   scenario,
+  recording,
 }: RunningRehearsal): Parameters<typeof startTraffic>[0] {
   const { config, elb } = cloud.model;
   return {
@@ -149,6 +151,7 @@ export function trafficOptions({
     hasOwnAddresses: cloud.hasLoopbackNetwork,
     ...(!backends.own && { paths: plan.smoke }),
     ...(scenario && { scenario }),
+    ...(recording && { recording: { ...recording, sourceUrl: backends.upstreams.source } }),
   };
 }
 

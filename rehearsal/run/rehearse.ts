@@ -1,6 +1,7 @@
 import { requestsToProve } from '../../core/plan/judge-plan';
 import { Plan, SmokeRequest } from '../../core/plan/plan';
 import { PROOF_VARIABLE, ProofOrder } from '../../core/cutover/proof';
+import type { KeyRule } from '../../core/replay/key';
 import { SIDES } from '../../core/traffic/weights';
 import { readAssembly } from '../template/assembly/read';
 import { openFileLimit } from '../../proxy/process/file-limit';
@@ -13,6 +14,7 @@ import { StackModel, readStackModel } from '../template/model/stack-model';
 import { notRun } from '../template/parts/custom-resources';
 import { withoutEffect } from '../template/model/without-effect';
 import { freshRequests, withEnoughRequests } from './enough-requests';
+import { Recording, findRecording } from './recording';
 import { findScenario, hasScenario } from './scenario';
 import { PlannedFaultOfRehearsal, checkFault, planFault } from './planned-fault';
 import { AnyAsked, findBrokenSides } from '../faults/describe';
@@ -30,6 +32,7 @@ import {
   SWITCH_RATES,
   TrafficRates,
   http2Rates,
+  recordingRates,
   scenarioRates,
   timesRates,
 } from '../traffic/options';
@@ -65,6 +68,14 @@ export interface RehearsalOptions {
   readonly har?: string;
   /** Of which requests of the recording are taken. @default - that of its first page */
   readonly harHost?: string;
+  /** Captured traffic that is sent in place of a scenario: a file, or a folder of them. */
+  readonly replay?: string;
+  /** What of it keeps its order in time. @default - what came on one connection */
+  readonly key?: KeyRule;
+  /** Fields of its responses that are not compared. @default - none */
+  readonly ignore?: readonly string[];
+  /** Where the comparison is written. */
+  readonly compare?: string;
   readonly fault?: AnyAsked;
   /** Another assembly of the same app, which is deployed in the middle of the first bake. */
   readonly redeploy?: string;
@@ -75,7 +86,7 @@ export interface RehearsalOptions {
   readonly approve?: boolean;
   /** Bakes, polls and drain deadlines are divided by it. */
   readonly speed: number;
-  /** Multiplies the rates of requests and the numbers of long-lived clients. */
+  /** Multiplies the rates of requests and the numbers of long-lived clients; of a recording, its pace. */
   readonly traffic: number;
   readonly seed: number;
   /**
@@ -132,7 +143,8 @@ async function standUpWith(options: Asked, reporter: ProgressReporter, signal: A
   const model = readStackModel(readAssembly(options.app, '--app', parameters), options.stack, { migration, domain });
   const isHttp2Only = takesHttp2Only(model);
   const given = rehearsedPlan(model.machine, askedPlan(options), options.speed);
-  const asked = findTraffic(options, given, { isHttp2Only, reporter });
+  const recording = await findRecording(options, reporter, signal);
+  const asked = findTraffic(options, given, { isHttp2Only, reporter, recording });
   const plan = findPlan(given, options, asked.rates, reporter);
   checkAsked(model, plan, options, asked.rates);
   const trust = checkAssemblies(model, options, reporter);
@@ -259,7 +271,7 @@ function askedPlan(options: Asked) {
 
 function findPlan(given: Plan, options: RehearsalOptions, rates: TrafficRates, reporter: ProgressReporter): Plan {
   // It has no traffic at all then, which is said with its own reason.
-  const isOfScenario = hasScenario(options);
+  const isOfScenario = hasOwnTraffic(options);
   if (given.smoke.length === 0 && areGiven(options) && !isOfScenario) return given;
   const share = isOfScenario ? Math.min(1, freshRequests(rates) / freshRequests(DEFAULT_RATES)) : undefined;
   const plan = withEnoughRequests(given, { ...options, rates, share });
@@ -274,11 +286,22 @@ function findPlan(given: Plan, options: RehearsalOptions, rates: TrafficRates, r
   return plan;
 }
 
+interface TrafficParts {
+  readonly isHttp2Only: boolean;
+  readonly reporter: ProgressReporter;
+  readonly recording: Recording | undefined;
+}
+
+function hasOwnTraffic(options: RehearsalOptions): boolean {
+  return hasScenario(options) || options.replay !== undefined;
+}
+
 function findTraffic(
   options: RehearsalOptions,
   plan: Plan,
-  { isHttp2Only, reporter }: { readonly isHttp2Only: boolean; readonly reporter: ProgressReporter },
-): Pick<RunningRehearsal, 'rates' | 'scenario'> {
+  { isHttp2Only, reporter, recording }: TrafficParts,
+): Pick<RunningRehearsal, 'rates' | 'scenario' | 'recording'> {
+  if (recording) return { rates: recordingRates(recording.requestsPerSecond), recording: recording.options };
   const scenario = findScenario(options, reporter);
   const rates = scenario ? scenarioRates(scenario) : computeRates(options, plan);
   return { rates: isHttp2Only ? http2Rates(rates) : rates, ...(scenario && { scenario }) };
@@ -346,9 +369,9 @@ function tellOnce(reporter: ProgressReporter): (state: string, error: string, ca
 
 /** A user's backends get GETs of the plan's smoke paths: without one there is no traffic, and no stage is promoted. */
 function checkTraffic({ smoke }: Plan, options: RehearsalOptions): void {
-  if (smoke.length > 0 || !areGiven(options) || hasScenario(options)) return;
+  if (smoke.length > 0 || !areGiven(options) || hasOwnTraffic(options)) return;
   throw new UsageError(
-    `'smoke' must have at least one request when '--source' and '--target' are given without '--scenario' or '--har', since it is their traffic then, got 0`,
+    `'smoke' must have at least one request when '--source' and '--target' are given without '--scenario', '--har' or '--replay', since it is their traffic then, got 0`,
   );
 }
 

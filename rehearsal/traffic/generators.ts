@@ -26,6 +26,8 @@ import { machineTime } from '../processes/machine-time';
 import { nextShare } from './schedule/governor';
 import { Pace } from './schedule/pace';
 import { Recorder } from './counting/recorder';
+import type { RecordingResult } from './counting/recording-result';
+import { RecordingClients, RecordingOptions } from './recording/recording-clients';
 import { AskForStream, askOverHttp1, askOverHttp2 } from './transport/stream-request';
 import { Transport } from './transport/transport';
 import { writer } from './clients/writer';
@@ -62,6 +64,7 @@ export class Generators {
   private readonly eventStreams: EventStreamClient[] = [];
   private readonly chats: ChatClient[] = [];
   private scenario: readonly LongLivedClient[] = [];
+  private recording: RecordingClients | undefined;
   private readonly lives: Promise<void>[] = [];
   private readonly arrivalMs: number;
   private decides: NodeJS.Timeout | undefined;
@@ -76,7 +79,8 @@ export class Generators {
   }
 
   start(): void {
-    if (this.options.scenario) this.startScenario(this.options.scenario);
+    if (this.options.recording) this.startRecording(this.options.recording);
+    else if (this.options.scenario) this.startScenario(this.options.scenario);
     else this.startUsual();
     machineTime.start();
     this.decides = setInterval(() => this.decide(), DECIDE_MS);
@@ -117,21 +121,38 @@ export class Generators {
     this.scenario.forEach((client, index) => this.arrive(client, index / this.scenario.length));
   }
 
-  /** Begins nothing more, and resolves when every response that is owed has come or is given up. */
-  async stop(): Promise<void> {
+  private startRecording(recording: RecordingOptions): void {
+    const connect = () => {
+      const transport = this.options.isHttp2Only === true ? this.http2() : this.http1(true);
+      this.transports.push(transport);
+      return transport;
+    };
+    this.recording = new RecordingClients(recording, new URL(this.options.origin).host, connect, this.recorder);
+    this.recording.start();
+  }
+
+  /**
+   * Begins nothing more, and resolves when every response that is owed has come or is given up.
+   *
+   * @returns what the clients of a recording did; undefined without one
+   */
+  async stop(): Promise<RecordingResult | undefined> {
+    const recorded = this.recording?.stop();
     const started = this.pace.stop();
     const withinMs = this.options.lastResponsesMs ?? LAST_RESPONSES_MS;
     for (const client of [...this.webSockets, ...this.eventStreams, ...this.chats, ...this.scenario])
       client.finish(withinMs);
-    await Promise.all([started, ...this.lives]);
+    await Promise.all([started, recorded, ...this.lives]);
     clearInterval(this.decides);
     this.note();
     for (const transport of this.transports) transport.close();
+    return recorded;
   }
 
   /** Begins nothing more, as if every user had left the keyboard: connections stay. */
   pause(): void {
     this.pace.pause();
+    this.recording?.pause();
     for (const client of [...this.chats, ...this.scenario]) client.finish(LAST_RESPONSES_MS);
   }
 

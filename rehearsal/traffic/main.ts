@@ -24,9 +24,11 @@ process.on('message', (message: 'mark' | 'pause' | 'stop' | MachineNews) => {
 announceReady(true);
 
 async function stop(): Promise<void> {
-  await generators.stop();
+  const recording = await generators.stop();
   clearInterval(timer);
   process.send?.({ snapshot: generators.recorder.snapshot() });
   const { recorder } = generators;
-  process.send?.({ ended: { tally: recorder.tally(), record: recorder.record } }, () => process.disconnect());
+  process.send?.({ ended: { tally: recorder.tally(), record: recorder.record, recording } }, () =>
+    process.disconnect(),
+  );
 }

@@ -1,6 +1,7 @@
 import type { SmokeRequest } from '../../core/plan/plan';
 import { Scenario, countClients, requestsPerVisit } from '../../core/scenario/scenario';
 import { clientAddress } from '../processes/loopback';
+import type { RecordingOptions } from './recording/recording-clients';
 import { REQUESTS_PER_DRAW } from './scenario/visitor';
 import type { Endpoint } from './transport/endpoint';
 
@@ -22,6 +23,11 @@ export interface TrafficOptions {
    * @default - the default backend's pages, or `paths`
    */
   readonly scenario?: Scenario;
+  /**
+   * A recording whose requests are sent, in place of `rates`, `paths` and `scenario`.
+   * @default - none
+   */
+  readonly recording?: RecordingOptions;
   /**
    * Whether each second HTTP/2 session keeps cookies, as browsers do. Shoppers and long-lived clients always do.
    * @default true
@@ -150,6 +156,13 @@ export function scenarioRates(scenario: Scenario): TrafficRates {
     eventStreams: countClients(eventStreams),
     chats: countClients(streams),
   };
+}
+
+/** Requests of a recording are like those of clients without cookies: the weights share them out. */
+export function recordingRates(requestsPerSecond: number): TrafficRates {
+  const { messagesPerSecondEach } = DEFAULT_RATES;
+  const none = { shop: 0, newConnection: 0, http2: 0, echo: 0, writes: 0, webSockets: 0, eventStreams: 0, chats: 0 };
+  return { ...none, keepAlive: requestsPerSecond, messagesPerSecondEach };
 }
 
 /** The same scenario with its rate and its numbers of clients times `factor`, of each kind at least one. */

@@ -2,6 +2,7 @@ import { Entry, startEntry } from '../processes/entry';
 import { MachineNews, machineTime } from '../processes/machine-time';
 import type { TrafficOptions } from './options';
 import type { WritesRecord } from './counting/writes-record';
+import type { RecordingResult } from './counting/recording-result';
 import { TrafficSnapshot, TrafficTally } from './counting/tally';
 
 export interface Traffic {
@@ -19,6 +20,8 @@ export interface Traffic {
   stop(): Promise<TrafficTally>;
   /** What the clients wrote down one by one; undefined before it has stopped, and where there are no writers. */
   record(): WritesRecord | undefined;
+  /** What became of a recording; undefined before it has stopped, and without one. */
+  recording(): RecordingResult | undefined;
 }
 
 const NEWS_MS = 250;
@@ -27,6 +30,8 @@ interface EndedTraffic {
   readonly tally: TrafficTally;
   /** Where there were writers. */
   readonly record?: WritesRecord;
+  /** Where a recording was sent. */
+  readonly recording?: RecordingResult;
 }
 
 type Message = { snapshot?: TrafficSnapshot; ended?: EndedTraffic };
@@ -36,11 +41,12 @@ export async function startTraffic(options: TrafficOptions): Promise<Traffic> {
   const entry = await startEntry<true>('traffic/main', options);
   let latest: TrafficSnapshot | undefined;
   let record: WritesRecord | undefined;
+  let recording: RecordingResult | undefined;
   const ended = new Promise<TrafficTally>((resolve, reject) => {
     entry.process.on('message', ({ snapshot, ended: last }: Message) => {
       if (snapshot) latest = snapshot;
       if (!last) return;
-      record = last.record;
+      ({ record, recording } = last);
       resolve(last.tally);
     });
     void entry.exited.then((how) => reject(new Error(`The traffic must run until it is stopped, got ${how}`)));
@@ -56,6 +62,7 @@ export async function startTraffic(options: TrafficOptions): Promise<Traffic> {
     pause: () => tell(entry, 'pause'),
     stop: () => stop(entry, ended),
     record: () => record,
+    recording: () => recording,
   };
 }
 

@@ -13,7 +13,7 @@ const ROOMS: Record<string, { readonly rooms: readonly string[]; readonly packag
   lambda: { rooms: ['core'], packages: ['node:', 'iovalkey', 'selfsigned'] },
   proxy: { rooms: ['capture', 'core'], packages: ['node:', 'pino', 'prom-client', 'selfsigned', 'yaml'] },
   rehearsal: {
-    rooms: ['app', 'capture', 'compare', 'core', 'proxy'],
+    rooms: ['app', 'capture', 'compare', 'core', 'proxy', 'replay'],
     packages: [
       'node:',
       '@smithy/core/cbor',

@@ -30,7 +30,7 @@ test('an unknown option, an unknown fault, a value out of range: exit code 64 an
   });
   expect(await run(['rehearse', '--traffic', '0'])).toMatchObject({
     code: 64,
-    output: expect.stringContaining("must be a number from 0.1 to 10, got '0'") as string,
+    output: expect.stringContaining("must be a number from 0.1 to 1000, got '0'") as string,
   });
   expect(await run(['rehearse', '--map-port', '443'])).toMatchObject({
     code: 64,

@@ -1,6 +1,6 @@
-import { renderComparePage } from '../../compare/page';
-import type { ComparedResponse } from '../../core/compare/response';
-import { ResponseComparison } from '../../core/compare/response-comparison';
+import { renderComparePage } from '../../../compare/page/page';
+import type { ComparedResponse } from '../../../core/compare/response';
+import { ResponseComparison } from '../../../core/compare/response-comparison';
 
 const HOSTILE = '<script>alert(1)</script>"\'&\u001b[2J';
 const respond = (body: unknown): ComparedResponse => ({

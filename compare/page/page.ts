@@ -1,4 +1,10 @@
-import type { CompareReport, CompareVerdict, FieldReport, Finding, RouteReport } from '../core/compare/compare-report';
+import type {
+  CompareReport,
+  CompareVerdict,
+  FieldReport,
+  Finding,
+  RouteReport,
+} from '../../core/compare/compare-report';
 import {
   FINDING_WORDS,
   describeTotals,
@@ -6,9 +12,9 @@ import {
   formatCount,
   formatPercent,
   formatTally,
-} from '../core/compare/describe-comparison';
-import { PillKind, escape, note, pill, section } from '../rehearsal/page/markup';
-import { colour, palette } from '../rehearsal/timeline/palette';
+} from '../../core/compare/describe-comparison';
+import { PillKind, escape, note, pill, section } from '../../rehearsal/page/markup';
+import { colour, palette } from '../../rehearsal/timeline/palette';
 
 const VERDICT_PILLS: Readonly<Record<CompareVerdict, PillKind>> = {
   promote: 'good',
