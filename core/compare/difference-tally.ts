@@ -18,7 +18,7 @@ const METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'PATCH', 'DELE
 
 /** Two responses that were compared, and what of them stands in an example. */
 export interface ComparedPair extends Pick<ResponsePair, 'route' | 'isRepeat'> {
-  readonly differences: Differences;
+  readonly differences: Pick<Differences, 'byField' | 'isWhole'>;
 }
 
 /** Counts differences by route and field. Routes, fields and examples are limited, and what is more is counted together. */

@@ -9,6 +9,14 @@ export interface Difference {
   /** Values as they were read, for an example; undefined where there is none. */
   readonly source: unknown;
   readonly target: unknown;
+  /** As they stand in an example, where that is known already. */
+  readonly shown?: ShownValues;
+}
+
+/** Two values for people: clipped around what differs, without secrets, safe to print. */
+export interface ShownValues {
+  readonly source: string | null;
+  readonly target: string | null;
 }
 
 /** Stands for what is more than the limit. */

@@ -1,13 +1,7 @@
 import { hideInJson, hideSecrets, isSecretName } from '../scenario/secrets';
 import { printableLine } from '../text/printable';
 import { isId, findPath } from './route';
-import type { Difference } from './difference';
-
-/** Two values for people: clipped around what differs, without secrets, safe to print. */
-export interface ShownValues {
-  readonly source: string | null;
-  readonly target: string | null;
-}
+import type { Difference, ShownValues } from './difference';
 
 const SHOWN = 120;
 /** What is before the first difference. */
@@ -19,7 +13,8 @@ const HIDDEN = '***';
 const MAX_SEGMENT = 36;
 const SHOWN_SEGMENT = 6;
 
-export function showValues(field: string, { source, target }: Difference): ShownValues {
+export function showValues(field: string, { source, target, shown }: Difference): ShownValues {
+  if (shown) return shown;
   const [one, other] = [describe(field, source), describe(field, target)];
   const at = one === null || other === null ? 0 : findFirstDifference(one, other);
   return { source: one === null ? null : clip(one, at), target: other === null ? null : clip(other, at) };

@@ -1,4 +1,5 @@
 import type { CaptureReport } from '../capture/capture-report';
+import type { MirrorCounts } from '../mirror/mirror-counts';
 import { CLOSE_ORDER_FIELD, CloseOrder } from './close-order';
 import { ByKind, EndingCounts, KIND_FACTS, KindCounts, eachKind } from './connections';
 import { DryRunReport, HoldFigures, HoldReport } from './hold';
@@ -77,6 +78,8 @@ export interface LedgerReport {
   readonly pumped?: number;
   /** Absent where nothing is recorded. */
   readonly capture?: CaptureReport;
+  /** Absent where nothing is copied. */
+  readonly mirror?: MirrorCounts;
   /** Absent of an older proxy, and of one that cannot be restarted. */
   readonly generations?: GenerationsReport;
 }
@@ -153,6 +156,7 @@ export const ADMIN_PATHS = {
   backendCall: '/backend-call',
   stateTransfer: '/state-transfer',
   restart: '/restart',
+  mirror: '/mirror',
   metrics: '/metrics',
 } as const;
 

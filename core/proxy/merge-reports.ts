@@ -1,4 +1,5 @@
 import { addCaptures } from '../capture/capture-report';
+import { addMirrors } from '../mirror/mirror-counts';
 import { MoveFigures, NO_MOVES, addMoves, movesSince } from '../moves/moves';
 import type { Side } from '../traffic/weights';
 import { KindBytes, LedgerReport, NO_BYTES, slowestPath } from './admin-api';
@@ -70,6 +71,7 @@ export function mergeReports(
     fastPath: slowestPath(reports.map(({ fastPath }) => fastPath)),
     ...mergePumped(reports),
     ...mergeCapture(reports),
+    ...mergeMirror(reports),
   };
 }
 
@@ -92,7 +94,7 @@ function withoutCut(ended: ByKind<EndingCounts>, cut = NO_CONNECTIONS): ByKind<E
 }
 
 /** What is left of processes that have ended in order: their counters go on in the sum. */
-export type Past = Counted & Pick<LedgerReport, 'abandoned' | 'holds' | 'capture'>;
+export type Past = Counted & Pick<LedgerReport, 'abandoned' | 'holds' | 'capture' | 'mirror'>;
 
 /** What the counters are read from; an older proxy says less. */
 type Counted = Pick<LedgerReport, 'ended' | 'requests' | 'bytes' | 'carriedEnded' | 'moves'>;
@@ -106,6 +108,7 @@ export function addToPast(past: Past, last: Past): Past {
     ...sumCounters(both),
     abandoned: mergeAbandoned(both),
     ...mergeCapture(both),
+    ...mergeMirror(both),
     holds: combineHoldFigures(past.holds, last.holds, (a, b) => a + b),
   };
 }
@@ -118,6 +121,7 @@ export function pastReport(past: Past, like: LedgerReport): LedgerReport {
     ...{ abandoned: past.abandoned, holds: past.holds },
     // What it did not write is counted as lost.
     ...(past.capture && { capture: { ...past.capture, pendingBytes: 0, pendingMs: 0, isFailing: false } }),
+    ...(past.mirror && { mirror: { ...past.mirror, underWay: 0 } }),
     ...countedIn(past),
     active: NO_CONNECTIONS,
     carried: NO_CONNECTIONS,
@@ -219,6 +223,11 @@ function mergePumped(reports: readonly LedgerReport[]): Pick<LedgerReport, 'pump
 function mergeCapture(reports: readonly Pick<LedgerReport, 'capture'>[]): Pick<LedgerReport, 'capture'> {
   const captures = reports.flatMap(({ capture }) => capture ?? []);
   return captures.length === 0 ? {} : { capture: captures.reduce(addCaptures) };
+}
+
+function mergeMirror(reports: readonly Pick<LedgerReport, 'mirror'>[]): Pick<LedgerReport, 'mirror'> {
+  const mirrors = reports.flatMap(({ mirror }) => mirror ?? []);
+  return mirrors.length === 0 ? {} : { mirror: mirrors.reduce(addMirrors) };
 }
 
 function mergeAbandoned(reports: readonly Pick<LedgerReport, 'abandoned'>[]): LedgerReport['abandoned'] {

@@ -20,6 +20,7 @@ import {
   readReleaseOrder,
   readRetargetOrder,
 } from '../../core/proxy/hold';
+import type { MirrorReport } from '../../core/compare/mirror-report';
 import { ConnectionPage, ConnectionQuery, readConnectionQuery } from '../../core/proxy/connection-list';
 import { BackendCallOrder, BackendCallReport, MAX_CALL_MS, readBackendCallOrder } from '../../core/proxy/backend-call';
 import { ProbeOrder, ProbeReport, readProbeOrder } from '../../core/proxy/probe';
@@ -69,6 +70,8 @@ export interface AdminTarget {
   window(order: WindowOrder): WindowReport | Promise<WindowReport>;
   callBackend(order: BackendCallOrder): Promise<BackendCallReport>;
   transferState(order: TransferOrder): Promise<TransferReport>;
+  /** Undefined where nothing is copied. */
+  mirror?(): MirrorReport | undefined | Promise<MirrorReport | undefined>;
   metrics(): Promise<{ readonly contentType: string; readonly body: string }>;
   /** Resolves when another generation serves, or with why none does. Absent where none can be started. */
   restart?(order: RestartOrder): Notified;
@@ -108,6 +111,7 @@ const MAX_RESTART_MS = 1000 * PROXY_SETTINGS.restart_timeout_seconds.max;
 /** So long a worker may be late behind a restart: it is done, and its caller should hear that. */
 const MAX_REPORT_MS = 30_000;
 const LOOK_AGAIN_MS = 500;
+const NO_MIRROR = "'mirror_url' must be configured for a report of a mirror, got nothing";
 const NO_RESTART = 'This proxy cannot be restarted: it is a part of another process';
 /**
  * For a whole call, from the connection or the end of the call before on, and how late its end may be noticed: Node.js looks
@@ -162,6 +166,7 @@ const CALLS: ReadonlyMap<string, Call> = new Map(
       ),
       maxMs: MAX_RESTART_MS + MAX_REPORT_MS + TIMES.callMs,
     },
+    [ADMIN_PATHS.mirror]: { method: 'GET', handle: showMirror },
     [ADMIN_PATHS.metrics]: { method: 'GET', handle: async (target) => ({ status: 200, ...(await target.metrics()) }) },
   }),
 );
@@ -322,6 +327,11 @@ async function insistOnReport(target: AdminTarget): Promise<LedgerReport> {
 async function look(target: AdminTarget, asked: WindowOrder): Promise<LookReport> {
   const [window, report] = await Promise.all([target.window(asked), target.report()]);
   return { ...report, window };
+}
+
+async function showMirror(target: AdminTarget): Promise<Reply> {
+  const report = await target.mirror?.();
+  return report ? json(200, report) : json(409, { problems: [NO_MIRROR] });
 }
 
 async function list(target: AdminTarget, query: string): Promise<Reply> {

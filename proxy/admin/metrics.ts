@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 import type { CaptureReport } from '../../core/capture/capture-report';
+import { MIRROR_DROPS, MIRROR_FAILURES, MirrorCounts } from '../../core/mirror/mirror-counts';
 import { FAST_PATHS, FastPath } from '../../core/proxy/admin-api';
 import { CONNECTION_KINDS, ENDINGS } from '../../core/proxy/connections';
 import { MOVE_REJECTION_CODES, MoveFigures } from '../../core/moves/moves';
@@ -39,6 +40,7 @@ export interface MetricSources {
   readonly pumped: () => number;
   /** Undefined where nothing is recorded. */
   readonly capture?: (() => CaptureReport) | undefined;
+  readonly mirror?: (() => MirrorCounts) | undefined;
   /** The clock that the ledger's entries came in by. */
   readonly nowMs: () => number;
 }
@@ -56,6 +58,7 @@ export function createMetrics(side: Side, sources: MetricSources): Registry {
   addMoves(registry, side, sources);
   addPumps(registry, side, sources);
   if (sources.capture) addCapture(registry, side, sources.capture);
+  if (sources.mirror) addMirror(registry, side, sources.mirror);
   addPlane(registry, side, sources);
   return registry;
 }
@@ -224,6 +227,53 @@ function addCapture(registry: Registry, side: Side, capture: () => CaptureReport
     registers,
     collect() {
       this.set({ side }, capture().pendingMs / 1000);
+    },
+  });
+}
+
+function addMirror(registry: Registry, side: Side, mirror: () => MirrorCounts): void {
+  const registers = [registry];
+  const counters = [
+    { name: 'copies', help: 'Copies of requests that were sent to the target.', of: 'sent' },
+    { name: 'comparisons', help: 'Copies whose end was compared with the response of the source.', of: 'compared' },
+    { name: 'repeats', help: 'Requests that were sent to the source once more.', of: 'repeated' },
+  ] as const;
+  for (const { name, help, of } of counters) {
+    new Counter({
+      ...{ name: `drainshift_mirror_${name}_total`, help, labelNames: ['side'], registers },
+      collect() {
+        this.reset();
+        this.inc({ side }, mirror()[of]);
+      },
+    });
+  }
+  new Counter({
+    name: 'drainshift_mirror_failures_total',
+    help: 'Copies that got no whole response of the target, by how.',
+    labelNames: ['side', 'failure'],
+    registers,
+    collect() {
+      this.reset();
+      for (const failure of MIRROR_FAILURES) this.inc({ side, failure }, mirror().failed[failure]);
+    },
+  });
+  new Counter({
+    name: 'drainshift_mirror_dropped_total',
+    help: 'Requests that were chosen and not copied, or not compared, by the reason.',
+    labelNames: ['side', 'reason'],
+    registers,
+    collect() {
+      this.reset();
+      for (const reason of MIRROR_DROPS) this.inc({ side, reason }, mirror().dropped[reason]);
+    },
+  });
+  new Gauge({
+    name: 'drainshift_mirror_under_way',
+    help: 'Copies that are under way.',
+    labelNames: ['side'],
+    registers,
+    collect() {
+      this.set({ side }, mirror().underWay);
     },
   });
 }

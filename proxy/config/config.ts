@@ -18,9 +18,11 @@ import { Side } from '../../core/traffic/weights';
 import { HOST_PORT_RULE, HostPort, parseHostPort } from '../../core/validation/host-port';
 import { Problems } from '../../core/validation/problems';
 import type { CaptureConfig } from '../capture/capture';
+import type { MirrorConfig } from '../mirror/mirror';
 import type { Limits, MoveSettings, Upstream } from '../data-plane/contract/data-plane';
 import { AdminConfig, readAdminKeys } from './admin-settings';
 import { readCapture } from './capture-settings';
+import { readMirror } from './mirror-settings';
 import { ConfigSources, Values, collectGiven, readSetting } from './given';
 import { AdapterConfig, readMoveAdapters } from './move-adapters';
 import { parseCertificates, parsePrivateKey } from './pem';
@@ -94,6 +96,8 @@ export interface ProxyConfig {
   readonly switchStore?: string;
   /** Absent: nothing is recorded. */
   readonly capture?: CaptureConfig;
+  /** Absent: nothing is copied. */
+  readonly mirror?: MirrorConfig;
   /** Absent: the health check says nothing of one. */
   readonly sessionStore?: SessionStoreConfig;
   readonly logLevel: SettingValue<'log_level'>;
@@ -110,12 +114,14 @@ export function readConfig(sources: ConfigSources): ProxyConfig {
   const read = <Name extends Setting>(name: Name) => readSetting(name, values, problems);
   const side = read('side');
   const listen = hostPort('listen', values.listen ?? PROXY_SETTINGS.listen.default, problems);
+  // Problems are told in the order in which it is read.
+  const ports = { ...admin(listen, values, sources, problems), workers: read('workers') };
+  const upstreams = readUpstreams(values, listen, (name) => readText(name, values, sources, problems), problems);
   const config: ProxyConfig = {
     side,
     listen,
-    ...admin(listen, values, sources, problems),
-    workers: read('workers'),
-    ...readUpstreams(values, listen, (name) => readText(name, values, sources, problems), problems),
+    ...ports,
+    ...upstreams,
     tls: tls(values, sources, problems),
     timeouts: timeouts(values, problems),
     limits: { ...limits(values, problems), upgradeProtocols: read('upgrade_protocols') },
@@ -136,6 +142,7 @@ export function readConfig(sources: ConfigSources): ProxyConfig {
     protectsTask: read('task_protection'),
     ...switchStore(read('switch_store')),
     ...readCapture(values, sources.environment, problems),
+    ...readMirror(values, listen, upstreams.upstream, problems),
     ...readSessionStore(values, sources.environment, problems),
     forwardedFor: read('forwarded_for'),
     smokeTestPorts: read('smoke_test_ports'),

@@ -24,10 +24,10 @@ export function readUpstreams(
   readText: (name: Setting) => string | undefined,
   problems: Problems,
 ): { readonly upstream: Upstream; readonly otherUpstream?: Upstream } {
-  const url = address('upstream', values.upstream, listen, problems);
+  const url = readAddress('upstream', values.upstream, listen, problems);
   const serverName = hostName('upstream_server_name', values.upstream_server_name, problems);
   const hasOther = values.other_upstream !== undefined;
-  const otherUrl = hasOther && address('other_upstream', values.other_upstream, listen, problems);
+  const otherUrl = hasOther && readAddress('other_upstream', values.other_upstream, listen, problems);
   const otherName = hostName('other_upstream_server_name', values.other_upstream_server_name, problems);
   const trust = readTrust(values, readText, problems);
   const both = { ...trust, ...localAddress(values, problems) };
@@ -89,7 +89,8 @@ function hostName(name: Setting, value: unknown, problems: Problems): Pick<Upstr
   return {};
 }
 
-function address(name: Setting, value: unknown, listen: Address, problems: Problems): Upstream {
+/** Reads the URL of a server that the proxy calls. */
+export function readAddress(name: Setting, value: unknown, listen: Address, problems: Problems): Upstream {
   const parsed = parseUpstreamUrl(value);
   if (parsed && reaches(listen, parsed)) {
     problems.add(name, "another address than 'listen', so that the proxy does not call itself", value);
@@ -105,7 +106,7 @@ function withoutCredentials(value: unknown): unknown {
 }
 
 /** Whether who asks for `upstream` reaches `listen`. */
-function reaches(listen: Address, upstream: Address): boolean {
+export function reaches(listen: Address, upstream: Address): boolean {
   if (listen.port !== upstream.port) return false;
   const [own, asked] = [canonical(listen.host), canonical(upstream.host)];
   if (own === asked) return true;

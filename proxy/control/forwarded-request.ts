@@ -1,4 +1,6 @@
 import type { Capture } from '../capture/capture';
+import type { Mirror } from '../mirror/mirror';
+import { joinRecordings } from '../mirror/join-recordings';
 import { AccessLog, Visit, startVisit } from '../telemetry/access-log';
 import type { Clock } from '../process/clock';
 import type {
@@ -24,6 +26,8 @@ export interface Ledgers {
   readonly accessLog: AccessLog | undefined;
   /** Undefined: nothing is recorded. */
   readonly capture?: Capture | undefined;
+  /** Undefined: nothing is copied. */
+  readonly mirror?: Mirror | undefined;
   /** The name in the `Via` of responses. */
   readonly via: string | undefined;
 }
@@ -81,7 +85,12 @@ export class ForwardedRequest implements Forward, CountedRequest {
   }
 
   startRecording(head: RecordedRequest): Recording | undefined {
-    return this.ledgers.capture?.begin(head);
+    const { capture, mirror } = this.ledgers;
+    const record = capture?.begin(head);
+    if (mirror === undefined) return record;
+    const isForwarded = record?.isAwaited !== true;
+    const copy = mirror.begin(head, { upstream: this.upstream, replaced: this.requestHeaders, isForwarded });
+    return joinRecordings(record, copy);
   }
 
   /** Of a stream that has begun. */

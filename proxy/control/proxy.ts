@@ -20,6 +20,9 @@ import { ledgerFigures } from '../admin/report';
 import { findAdminKeys } from '../config/admin-settings';
 import type { Integrations } from '../aws/snapshot';
 import { Capture } from '../capture/capture';
+import type { ComparedPair } from '../../core/compare/difference-tally';
+import { MirrorComparison } from '../mirror/comparison';
+import { Mirror } from '../mirror/mirror';
 import { Clock, SYSTEM_CLOCK } from '../process/clock';
 import type { HostPort } from '../../core/validation/host-port';
 import type { ProxyConfig } from '../config/config';
@@ -154,6 +157,8 @@ export interface ProxyOptions {
   readonly ticketKeys?: Uint8Array;
   /** What the admin API acts on in place of this proxy alone. */
   readonly wrap?: (own: AdminTarget) => AdminTarget;
+  /** Takes what the mirror has compared; false where it is lost. @default - it is counted here */
+  readonly compared?: (pair: ComparedPair) => boolean;
 }
 
 /** Live connections, and those that are carried. */
@@ -193,7 +198,7 @@ export async function stageProxy(
   log: Logger,
   options: Omit<ProxyOptions, 'known' | 'before'> = {},
 ): Promise<StagedProxy> {
-  const { clock = SYSTEM_CLOCK, shared, started, ticketKeys, wrap } = options;
+  const { clock = SYSTEM_CLOCK, shared, started, ticketKeys } = options;
   const lifecycleLog = shared === undefined ? log : integrations(log);
   const store = shared === undefined ? started?.store : ('primary' as const);
   const pair = await certificate(config.tls);
@@ -202,7 +207,7 @@ export async function stageProxy(
     ticketKeys: TicketKeys.unpack(ticketKeys, Date.now()),
     isHandedOver: config.tlsHandover === 'auto',
   };
-  return new Proxy(config, log, lifecycleLog, clock, tls, store, wrap);
+  return new Proxy(config, log, lifecycleLog, clock, tls, store, options);
 }
 
 class Proxy implements StagedProxy {
@@ -216,6 +221,8 @@ class Proxy implements StagedProxy {
   );
   private readonly ledgers: Ledgers;
   private readonly capture: Capture | undefined;
+  private readonly mirror: Mirror | undefined;
+  private readonly comparison: MirrorComparison | undefined;
   private readonly smokeTestPorts: ReadonlySet<string>;
   private forwarding: Forwarding;
   private readonly plane: DataPlane;
@@ -254,15 +261,18 @@ class Proxy implements StagedProxy {
     private readonly clock: Clock,
     private readonly tls: (PlaneTls & { readonly ticketKeys: TicketKeys }) | undefined,
     store: DecisionStore | 'primary' | undefined,
-    private readonly wrap: ProxyOptions['wrap'],
+    private readonly options: Pick<ProxyOptions, 'wrap' | 'compared'>,
   ) {
     this.store = store === 'primary' ? undefined : store;
     const { side, accessLog } = config;
     this.listening = config.listen;
     this.smokeTestPorts = new Set(config.smokeTestPorts);
     this.capture = config.capture && new Capture(config.capture, this.identity, clock, log);
+    this.comparison = config.mirror && new MirrorComparison(config.mirror);
+    this.mirror = this.createMirror();
     this.ledgers = {
       clock,
+      mirror: this.mirror,
       capture: this.capture,
       traffic: new TrafficCount(),
       recent: new RecentTraffic(Date.now() - clock.nowMs(), clock.nowMs()),
@@ -402,7 +412,7 @@ class Proxy implements StagedProxy {
     if (!shared) warnAtStart(this.config, this.log);
     if (!admin) return;
     try {
-      const target = this.wrap?.(this.target) ?? this.target;
+      const target = this.options.wrap?.(this.target) ?? this.target;
       this.adminServer = await startAdminServer(admin.at, findAdminKeys(admin, this.clock, this.log), target);
     } catch (error) {
       await this.close();
@@ -441,6 +451,7 @@ class Proxy implements StagedProxy {
       fastPath: this.plane.fastPath,
       ...(this.plane.pumped > 0 && { pumped: this.plane.pumped }),
       ...(this.capture && { capture: this.capture.report }),
+      ...(this.mirror && { mirror: this.mirror.counts }),
     };
   }
 
@@ -628,6 +639,7 @@ class Proxy implements StagedProxy {
     this.mover.stop();
     this.gate.stop();
     this.sessionStore?.stop();
+    this.mirror?.close();
     await Promise.all([this.plane.close(), this.adminServer?.close(), this.receiver?.stopListening()]);
     await this.closeCapture();
     this.ledgers.upstreams.stop();
@@ -700,8 +712,17 @@ class Proxy implements StagedProxy {
       memory: () => this.plane.memory,
       pumped: () => this.plane.pumped,
       ...(this.capture && { capture: () => this.capture!.report }),
+      ...(this.mirror && { mirror: () => this.mirror!.counts }),
       nowMs: () => performance.now(),
     });
+  }
+
+  private createMirror(): Mirror | undefined {
+    const { config, comparison, clock, log } = this;
+    if (!config.mirror || !comparison) return undefined;
+    const count = (pair: ComparedPair) => (comparison.add(pair), true);
+    const { compared = count } = this.options;
+    return new Mirror(config.mirror, { clock, log, source: config.upstream, nodeId: this.identity, compared });
   }
 
   private createTarget(): AdminTarget {
@@ -727,6 +748,7 @@ class Proxy implements StagedProxy {
       probe: (order) => probe(order, { upstreams, store: this.store }),
       callBackend: (order) => callBackend(order, upstreams),
       transferState: (order) => transfers.follow(order),
+      mirror: () => this.comparison?.report(this.mirror?.counts),
       window: (order) => this.ledgers.recent.report(order, this.clock.nowMs()),
       metrics: async () => ({ contentType: metrics.contentType, body: await metrics.metrics() }),
     };

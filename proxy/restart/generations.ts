@@ -10,6 +10,7 @@ import type { Logger } from 'pino';
 import { AggregatorRegistry, type MetricObject, type Registry } from 'prom-client';
 import type { DrainOrder, LedgerReport, UndrainOrder } from '../../core/proxy/admin-api';
 import type { BackendCallOrder, BackendCallReport } from '../../core/proxy/backend-call';
+import type { MirrorReport } from '../../core/compare/mirror-report';
 import type { TransferOrder, TransferReport } from '../../core/proxy/state-transfer';
 import { NO_CONNECTIONS, addKinds, total } from '../../core/proxy/connections';
 import type { HoldOrder, ReleaseOrder, RetargetOrder } from '../../core/proxy/hold';
@@ -292,6 +293,11 @@ export class Generations implements AdminTarget, Integrations {
 
   async transferState(order: TransferOrder): Promise<TransferReport> {
     return (await this.attached).target.transferState(order);
+  }
+
+  /** Each generation compares by itself. */
+  async mirror(): Promise<MirrorReport | undefined> {
+    return (await this.attached).target.mirror?.();
   }
 
   /**

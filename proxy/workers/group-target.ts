@@ -14,6 +14,8 @@ import {
 } from '../../core/proxy/hold';
 import { ConnectionPage, ConnectionQuery, WorkerPage, joinPages, queryFor } from '../../core/proxy/connection-list';
 import type { BackendCallOrder, BackendCallReport } from '../../core/proxy/backend-call';
+import type { ComparedPair } from '../../core/compare/difference-tally';
+import type { MirrorReport } from '../../core/compare/mirror-report';
 import type { TransferOrder, TransferReport } from '../../core/proxy/state-transfer';
 import type { ProbeOrder, ProbeReport } from '../../core/proxy/probe';
 import type { Outcome } from '../../core/switch/decision';
@@ -35,6 +37,8 @@ import {
   nothingLive,
 } from '../../core/proxy/merge-reports';
 import { CallFailed, type AdminTarget } from '../admin/admin-server';
+import { MirrorComparison } from '../mirror/comparison';
+import type { MirrorConfig } from '../mirror/mirror';
 import type { Clock } from '../process/clock';
 import type { FinalRecord } from '../telemetry/final-record';
 import type { DrainWatch } from './drain-watch';
@@ -68,7 +72,9 @@ export interface GroupTargetOptions {
     info(message: string): void;
   };
   /** Where the decisions of switches are. Absent: a hold that only a decision ends is rejected. */
-  readonly store?: DecisionStore;
+  readonly store?: DecisionStore | undefined;
+  /** Absent: nothing is copied. */
+  readonly mirror?: MirrorConfig | undefined;
 }
 
 /**
@@ -89,13 +95,16 @@ export class GroupTarget implements AdminTarget {
   private turn: Promise<unknown> = Promise.resolve();
   private readonly transfers: StateTransfers;
 
+  /** Of all workers. */
+  private readonly comparison: MirrorComparison | undefined;
   private readonly decisions: DecisionWatch | undefined;
   /** Those that were rejected here, and reached no worker. */
   private readonly orders = { tooSoon: 0, off: 0 };
   private cancelLease: () => void = () => undefined;
 
   constructor(private readonly options: GroupTargetOptions) {
-    const { store, clock, log, upstreams } = options;
+    const { store, clock, log, upstreams, mirror } = options;
+    this.comparison = mirror && new MirrorComparison(mirror);
     this.transfers = new StateTransfers(upstreams);
     this.estate = new Estate(() => clock.nowMs());
     const heard = (epoch: number, outcome: Outcome) => void this.decided(epoch, outcome);
@@ -136,6 +145,14 @@ export class GroupTarget implements AdminTarget {
     const held = running.heldAt(clock.nowMs());
     if (held.state === 'none' || !held.outcomes || report.hold.state === 'none') return report;
     return { ...report, hold: holdReport(held, report.hold.waiting, clock.nowMs()) };
+  }
+
+  compared(pairs: readonly ComparedPair[]): void {
+    for (const pair of pairs) this.comparison?.add(pair);
+  }
+
+  async mirror(): Promise<MirrorReport | undefined> {
+    return this.comparison?.report((await this.report()).mirror);
   }
 
   /** Of the workers that respond. One that was lost has taken its last seconds with it. */

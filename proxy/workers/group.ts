@@ -190,6 +190,7 @@ class Group implements StagedGroup {
         this.tellShare(member);
         elder?.tellHandover(this.handover);
       },
+      compared: (pairs) => this.target.compared(pairs),
       ended: (member) => this.target.ended(member),
     });
     this.watch = new DrainWatch(clock, log, () => this.target.report());
@@ -206,6 +207,7 @@ class Group implements StagedGroup {
       log,
       upstreams,
       store,
+      mirror: config.mirror,
     });
   }
 

@@ -3,6 +3,7 @@ import { ChildProcess, fork } from 'node:child_process';
 import type { LedgerReport } from '../../core/proxy/admin-api';
 import { signalChild } from '../../core/errors/signals';
 import type { HandoverAddress } from '../handover/messages';
+import type { ComparedPair } from '../../core/compare/difference-tally';
 import type { Clock } from '../process/clock';
 import type { FinalRecord } from '../telemetry/final-record';
 import { ResponseTo, FromWorker, ListenProblem, RpcRequest, ToWorker, WORKER_VARIABLE } from './messages';
@@ -16,6 +17,8 @@ export interface MemberEvents {
   listening(member: Member): void;
   /** It serves what the generation before gives it. */
   unlistened(member: Member): void;
+  /** Its mirror has compared these. */
+  compared(pairs: readonly ComparedPair[]): void;
   /** Called once, whatever it died of. */
   ended(member: Member): void;
 }
@@ -130,6 +133,8 @@ export class Member {
       case 'notified':
         this.lastReport = message.report;
         return;
+      case 'compared':
+        return this.events.compared(message.pairs);
       case 'response':
       case 'fault':
         return this.rpc.hear(message);

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { LedgerReport } from '../../core/proxy/admin-api';
 import { activeSum, carriedSum } from '../../core/proxy/merge-reports';
+import type { ComparedPair } from '../../core/compare/difference-tally';
 import type { HandoverAddress } from '../handover/messages';
 import type { Clock } from '../process/clock';
 import { Member } from './member';
@@ -26,6 +27,8 @@ export interface MembersOptions {
   readonly isStaged?: boolean;
   /** One listens. */
   readonly listens?: (member: Member) => void;
+  /** The mirror of one has compared these. */
+  readonly compared?: (pairs: readonly ComparedPair[]) => void;
   /** A worker ended; its last report is its last word. */
   readonly ended: (member: Member) => void;
 }
@@ -161,6 +164,7 @@ export class Members {
       proven: () => this.proves(worker),
       listening: () => this.listening(member),
       unlistened: () => this.serves(worker),
+      compared: (pairs) => this.options.compared?.(pairs),
       ended: () => this.ended(member),
     });
     this.current.set(worker, member);

@@ -2,6 +2,7 @@ import type { DrainOrder, LedgerReport, UndrainOrder } from '../../core/proxy/ad
 import type { HoldOrder, ReleaseOrder, RetargetOrder } from '../../core/proxy/hold';
 import type { ConnectionPage, ConnectionQuery, WorkerPage, WorkerQuery } from '../../core/proxy/connection-list';
 import type { WindowOrder, WindowReport } from '../../core/proxy/window';
+import type { ComparedPair } from '../../core/compare/difference-tally';
 import type { FinalRecord } from '../telemetry/final-record';
 import type { HandoverAddress, ShareOrder } from '../handover/messages';
 import type { ProxyConfig } from '../config/config';
@@ -96,7 +97,9 @@ export type FromWorker =
   /** It has ended in order, and leaves this. */
   | { readonly type: 'finalRecord'; readonly words: FinalRecord }
   /** Sent every second without being asked. */
-  | { readonly type: 'notified'; readonly report: LedgerReport };
+  | { readonly type: 'notified'; readonly report: LedgerReport }
+  /** What its mirror has compared. */
+  | { readonly type: 'compared'; readonly pairs: readonly ComparedPair[] };
 
 /** What is left of an error on its way to another process. */
 export interface ListenProblem {

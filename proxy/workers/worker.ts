@@ -4,6 +4,7 @@ import { SYSTEM_CLOCK } from '../process/clock';
 import { createLog } from '../process/log';
 import { RunningProxy, StagedProxy, stageProxy } from '../control/proxy';
 import type { HandoverAddress } from '../handover/messages';
+import { PairBatches } from '../mirror/pair-batches';
 import { FAILED, crash, endAfterLog } from './exit';
 import { follow } from './follow';
 import {
@@ -71,7 +72,8 @@ class Worker {
     let resolve: (target: AdminTarget) => void = () => undefined;
     this.target = new Promise((found) => (resolve = found));
     this.found = resolve;
-    this.proxy = stageProxy(config, log, { shared: SHARED, ticketKeys });
+    const pairs = new PairBatches(SYSTEM_CLOCK, (batch) => tell({ type: 'compared', pairs: batch }));
+    this.proxy = stageProxy(config, log, { shared: SHARED, ticketKeys, compared: pairs.add });
     if (isStaged) this.proxy.then((proxy) => proxy.prove(proveUntilMs)).then(() => tell({ type: 'proven' }), fail);
     else this.open({ running, known });
   }

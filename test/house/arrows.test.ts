@@ -11,7 +11,10 @@ const ROOMS: Record<string, { readonly rooms: readonly string[]; readonly packag
   app: { rooms: ['core'], packages: ['node:'] },
   lib: { rooms: ['core'], packages: ['aws-cdk-lib', 'constructs', 'node:'] },
   lambda: { rooms: ['core'], packages: ['node:', 'iovalkey', 'selfsigned'] },
-  proxy: { rooms: ['capture', 'core'], packages: ['node:', 'pino', 'prom-client', 'selfsigned', 'yaml'] },
+  proxy: {
+    rooms: ['capture', 'compare/decode.ts', 'core'],
+    packages: ['node:', 'pino', 'prom-client', 'selfsigned', 'yaml'],
+  },
   rehearsal: {
     rooms: ['app', 'capture', 'compare', 'core', 'proxy', 'replay'],
     packages: [

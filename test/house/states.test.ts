@@ -32,6 +32,7 @@ const INDEPENDENT: Readonly<Record<string, string>> = {
   Http2UpstreamStream: 'the upload is whole; reading is paused; the upstream said its end; what came was no HTTP/2',
   Journal: 'a request waits for a record that is not written yet; it is closed',
   Member: 'its process was told to start; it has ended, whether it was told or not',
+  Mirror: 'an error of its own was told; it is closed for good',
   Proxy:
     'it shuts down; the next generation has taken over; its session store was asked; its first orders are in force; it has listened',
   ResponseWriter: 'how the response is framed; the connection ends with it',

@@ -50,6 +50,7 @@ const HEADINGS: Readonly<Record<SettingGroup, string>> = {
   protocols: 'Protocols',
   moves: 'Moves to the other backend',
   capture: 'Captured traffic',
+  mirror: 'Copies to a target',
   surroundings: 'Beside the traffic',
 };
 

@@ -1,4 +1,5 @@
 import { REDACTED_FIELDS } from '../../capture/redaction';
+import { MIRROR_METHODS } from '../../mirror/is-mirrored';
 import { STORE_URL_PATTERN, STORE_URL_RULE } from '../../capture/store-url';
 import { MOVES } from '../../moves/moves';
 import { HOST_PORT_PATTERN, HOST_PORT_RULE } from '../../validation/host-port';
@@ -47,6 +48,7 @@ export const SETTING_GROUPS = [
   'protocols',
   'moves',
   'capture',
+  'mirror',
   'surroundings',
 ] as const;
 export type SettingGroup = (typeof SETTING_GROUPS)[number];
@@ -701,6 +703,110 @@ const CAPTURE_SETTINGS = {
   },
 } as const satisfies Record<string, SettingField>;
 
+const MIRROR_SETTINGS = {
+  mirror_url: {
+    ...UPSTREAM,
+    group: 'mirror',
+    isOptional: true,
+    defaultRule: 'off',
+    sentence: 'A target that gets copies of requests, and whose responses are compared with those of the upstream.',
+    more: 'See [mirror](mirror.md).',
+  },
+  mirror_share: {
+    kind: 'number',
+    group: 'mirror',
+    min: 0,
+    max: 100,
+    default: 10,
+    unit: '%',
+    sentence: 'The share of the requests that are copied.',
+  },
+  mirror_methods: {
+    kind: 'choice',
+    group: 'mirror',
+    values: MIRROR_METHODS,
+    default: 'safe',
+    sentence:
+      'Which requests are copied: those with GET, HEAD and OPTIONS, or those that change something, too, to a target whose writes may be thrown away.',
+  },
+  mirror_paths: {
+    kind: 'tokens',
+    group: 'mirror',
+    form: 'PATTERNS',
+    pattern: REQUEST_PATTERN,
+    rule: REQUEST_PATTERN_RULE,
+    defaultRule: 'all',
+    sentence: 'What is copied: /path, where * stands for anything, or the name of a header field, or NAME=VALUE.',
+  },
+  mirror_never: {
+    kind: 'tokens',
+    group: 'mirror',
+    form: 'PATTERNS',
+    pattern: REQUEST_PATTERN,
+    rule: REQUEST_PATTERN_RULE,
+    defaultRule: 'none',
+    sentence: 'What is not copied, in the same form.',
+  },
+  mirror_repeat_share: {
+    kind: 'number',
+    group: 'mirror',
+    min: 0,
+    max: 100,
+    default: 20,
+    unit: '%',
+    sentence:
+      'The share of the copied safe requests that are sent to the upstream once more: what differs then is noise.',
+  },
+  mirror_ignore: {
+    kind: 'tokens',
+    group: 'mirror',
+    form: 'FIELDS',
+    keepsCase: true,
+    pattern: '^[^,\\0]{1,1000}$',
+    rule: 'fields of a comparison, with * for anything',
+    defaultRule: 'none',
+    sentence: 'Fields that are not judged, such as header.etag, body.meta.*, or GET /items/{id} body.price.',
+  },
+  mirror_concurrency: {
+    kind: 'integer',
+    group: 'mirror',
+    form: 'COUNT',
+    min: 1,
+    max: 1000,
+    default: 32,
+    sentence: 'How many copies of one process are under way at most; further ones are not made, and counted.',
+  },
+  mirror_timeout_seconds: {
+    kind: 'number',
+    group: 'mirror',
+    min: MIN_SECONDS,
+    max: 60,
+    default: 5,
+    unit: 's',
+    sentence: 'How long a copy waits for the whole of its response.',
+  },
+  mirror_body_bytes: {
+    kind: 'integer',
+    group: 'mirror',
+    form: 'BYTES',
+    min: 0,
+    max: 16 * 2 ** 20,
+    default: 64 * 2 ** 10,
+    unit: 'bytes',
+    sentence: 'A request with a longer body is not copied; of a longer response only so much is compared.',
+  },
+  mirror_memory_bytes: {
+    kind: 'integer',
+    group: 'mirror',
+    form: 'BYTES',
+    min: 2 ** 20,
+    max: 2 ** 36,
+    default: 16 * 2 ** 20,
+    unit: 'bytes',
+    sentence: 'What a process holds of copied requests and of their responses.',
+  },
+} as const satisfies Record<string, SettingField>;
+
 const OTHERS = {
   upgrade_protocols: {
     kind: 'tokens',
@@ -795,5 +901,6 @@ export const PROXY_SETTINGS = {
   ...LIMIT_SETTINGS,
   ...MOVE_SETTINGS,
   ...CAPTURE_SETTINGS,
+  ...MIRROR_SETTINGS,
   ...OTHERS,
 } as const;

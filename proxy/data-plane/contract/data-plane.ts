@@ -278,8 +278,8 @@ export interface RecordedRequest extends RequestHead {
   /** In bytes; -1 unknown, 0 none. */
   readonly bodyLength: number;
   readonly isGrpc: boolean;
-  /** Its end-to-end fields as lines, `name: value` CR LF each. */
-  block(replaced: undefined): string;
+  /** Its end-to-end fields as lines, `name: value` CR LF each, with `replaced` in place. */
+  block(replaced: Readonly<Record<string, string | string[] | undefined>> | undefined): string;
 }
 
 /** The head of a response as it is recorded. */

@@ -68,8 +68,8 @@ test('a setting that is a number is known by its name, so that a text in its pla
   // The proxy itself refuses a text for each that is taken for a number.
   const named = SETTINGS.filter((name) => NUMBERS.has(variableName(name)));
   const environment = Object.fromEntries(named.map((name) => [variableName(name), 'abc']));
-  // Those of a capture are read where there is one.
-  const file = { capture: 'captured' };
+  // Those of a capture and of a mirror are read where there is one.
+  const file = { capture: 'captured', mirror_url: 'http://b' };
   const config = () => readConfig({ flags: {}, environment, file, readText: () => '' });
   for (const name of named)
     expect(config).toThrow(new RegExp(`'${name}' must be an? (number|integer) from .*, got "abc"`));

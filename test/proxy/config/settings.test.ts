@@ -21,11 +21,11 @@ import { readFlags } from '../../../proxy/config/flags';
 import { listProblems, read } from '../support/settings';
 
 const upstream = 'http://a';
-/** Settings of the capture are of no use without one. */
-const capture = 'captured';
+/** Settings of a capture and of a mirror are of no use without one. */
+const both = { capture: 'captured', mirror_url: 'http://b' };
 const fields = SETTINGS.map((name) => [name, PROXY_SETTINGS[name] as SettingField] as const);
 const own = (name: Setting, value: unknown) =>
-  listProblems({ file: { upstream, capture, [name]: value } }).filter((line) => line.startsWith(`'${name}' must be `));
+  listProblems({ file: { upstream, ...both, [name]: value } }).filter((line) => line.startsWith(`'${name}' must be `));
 
 test.each(fields.filter(([, { kind }]) => kind === 'integer' || kind === 'number'))(
   '%s: its bounds are accepted, what is outside of them is rejected, and its default is inside',
@@ -44,7 +44,7 @@ test.each(fields.filter(([, { kind }]) => kind === 'choice' || kind === 'boolean
     const values = field.kind === 'choice' ? field.values : [true, false];
     const own = (value: unknown) =>
       listProblems({
-        file: { upstream, session_store_url: 'redis://store', capture, service_name: 'a', [name]: value },
+        file: { upstream, session_store_url: 'redis://store', ...both, service_name: 'a', [name]: value },
       });
     for (const value of values) expect(own(value)).toEqual([]);
     for (const value of ['other', 7, []]) expect(own(value)).toHaveLength(1);
@@ -70,9 +70,9 @@ test('flags, variables and the file give the same', () => {
   // Otherwise each has a key of its own.
   const key = { DRAINSHIFT_CAPTURE_KEY: 'a key of sixteen or more' };
   const [one, two, three] = [
-    read({ flags: { ...flags, upstream, capture }, environment: key }),
-    read({ environment: { ...environment, ...key }, flags: { upstream, capture } }),
-    read({ file: { upstream, capture, ...Object.fromEntries(inFile) }, environment: key }),
+    read({ flags: { ...flags, upstream, ...both }, environment: key }),
+    read({ environment: { ...environment, ...key }, flags: { upstream, ...both } }),
+    read({ file: { upstream, ...both, ...Object.fromEntries(inFile) }, environment: key }),
   ];
   expect(two).toEqual(one);
   expect(three).toEqual(one);

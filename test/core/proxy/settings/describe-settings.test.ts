@@ -29,6 +29,7 @@ test('a flag has what stands for its value, what it is for and its default', () 
     'Protocols:',
     'Moves to the other backend:',
     'Captured traffic:',
+    'Copies to a target:',
     'Beside the traffic:',
   ]);
   expect(usage).toMatch(/^ {2}--client-idle-seconds SECONDS\n {6}A kept-alive .*\. \(default: 75\)$/m);
