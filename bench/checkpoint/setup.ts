@@ -10,12 +10,9 @@ import { SIDES, type Side } from '../../core/traffic/weights';
 import { AdminConnection, callAdmin } from '../../lambda/adapters/proxies/admin-client';
 import { switchStorePort } from '../../lambda/adapters/store/switch-store';
 import type { SwitchPorts, SwitchTask, TaskSession } from '../../lambda/contract/switch-ports';
-import { startEndpoint, type Endpoint } from '../../rehearsal/aws/endpoint/endpoint';
-import { ObjectStore } from '../../rehearsal/aws/services/s3/object-store';
-import { SecretStore } from '../../rehearsal/aws/services/secrets/secret-store';
 import { startHosts, type Hosts } from '../../rehearsal/hosts/hosts';
-import { ElbModel } from '../../rehearsal/load-balancer/model/model';
 import { Addresses } from '../../rehearsal/tasks/addresses';
+import { startLocalEndpoint, type LocalEndpoint } from '../endpoint/local-endpoint';
 import { imageFlags } from '../peers/drainshift';
 import type { Child } from '../processes/children';
 import { ROOT } from '../processes/resolve';
@@ -25,13 +22,11 @@ const BUCKET = 'store';
 const ADMIN_SECRET = 'only-for-the-bench-0123456789';
 const DATA_PORT = 8080;
 const ADMIN_PORT = 9000;
-const EMPTY = new Map<string, never>();
-const ACCOUNT = { region: 'eu-central-1', account: '111122223333' };
 
 export class CheckpointSetup {
   private constructor(
     readonly hosts: Hosts,
-    private readonly endpoint: Endpoint,
+    private readonly endpoint: LocalEndpoint,
     private readonly tasks: Readonly<Record<Side, { readonly host: string; readonly child: Child }>>,
   ) {}
 
@@ -41,13 +36,8 @@ export class CheckpointSetup {
     { criu, application }: { readonly criu: string; readonly application: readonly string[] },
   ): Promise<CheckpointSetup> {
     const hosts = await startHosts({ criu, plan, application });
-    const endpoint = await openEndpoint(hosts);
-    const aws = {
-      AWS_ENDPOINT_URL: endpoint.url,
-      AWS_REGION: ACCOUNT.region,
-      AWS_ACCESS_KEY_ID: 'TASK',
-      AWS_SECRET_ACCESS_KEY: 'none',
-    };
+    const endpoint = await startLocalEndpoint(BUCKET, { commands: hosts.commands, isFree: true });
+    const aws = endpoint.environment;
     // The coordinator is this process.
     Object.assign(process.env, aws);
     const addresses = await Addresses.claim();
@@ -83,28 +73,6 @@ export class CheckpointSetup {
     await this.hosts.stop();
     await this.endpoint.stop();
   }
-}
-
-function openEndpoint({ commands }: Hosts): Promise<Endpoint> {
-  const objects = new ObjectStore();
-  objects.createBucket(BUCKET);
-  const nothing = () => undefined;
-  const fail = () => {
-    throw new Error('a switch starts no execution');
-  };
-  return startEndpoint({
-    elb: new ElbModel(),
-    ecs: {
-      ...{ clusters: EMPTY, services: EMPTY, tasks: EMPTY },
-      ...{ setDesiredCount: nothing, forceNewDeployment: nothing, stopTask: nothing },
-    },
-    states: { stateMachines: EMPTY, executions: EMPTY, start: fail, stop: nothing, redrive: nothing },
-    secrets: new SecretStore(),
-    objects,
-    targets: { register: nothing, deregister: nothing },
-    hosts: { commands, isFree: true },
-    ...ACCOUNT,
-  });
 }
 
 async function startTask(

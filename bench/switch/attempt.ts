@@ -124,7 +124,7 @@ export class Attempt {
   private async process(order: CoordinatorOrder): Promise<Ended | undefined> {
     const child = fork(join(__dirname, 'coordinator.js'), [JSON.stringify(order)], {
       ...{ execArgv: [], stdio: 'inherit' },
-      env: { ...process.env, ...this.setup.aws },
+      env: { ...process.env, ...this.setup.endpoint.environment },
     });
     this.live.add(child);
     let ended: Ended | undefined;

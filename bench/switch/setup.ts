@@ -7,15 +7,12 @@ import { buildEnvironment } from '../../core/proxy/settings/setting-names';
 import { REGIME_KEY, decisionKey } from '../../core/switch/decision';
 import { FIRST_REGIME, parseRegime, type Regime } from '../../core/switch/regime';
 import { SIDES, type Side } from '../../core/traffic/weights';
-import { startEndpoint, type Endpoint } from '../../rehearsal/aws/endpoint/endpoint';
-import { ObjectStore } from '../../rehearsal/aws/services/s3/object-store';
-import { SecretStore } from '../../rehearsal/aws/services/secrets/secret-store';
 import { startBackend, type Running } from '../../rehearsal/backend/backend';
 import { readLogs } from '../../rehearsal/backend/backends';
 import { startStore } from '../../rehearsal/backend/store';
 import { Addresses } from '../../rehearsal/tasks/addresses';
-import { ElbModel } from '../../rehearsal/load-balancer/model/model';
 import type { LoggedWrite } from '../../rehearsal/writes/write-log';
+import { startLocalEndpoint, type LocalEndpoint } from '../endpoint/local-endpoint';
 import { imageFlags } from '../peers/drainshift';
 import type { Child } from '../processes/children';
 import { ROOT } from '../processes/resolve';
@@ -31,11 +28,9 @@ import {
   type ListedTask,
 } from './messages';
 
-const REGION = 'eu-central-1';
 const TASKS_A_SIDE = 2;
 /** The client that tried the target before. */
 const TRIAL = 'trial';
-const EMPTY = new Map<string, never>();
 
 /** Of this process; two runs beside each other have others. */
 let claimed: Promise<Addresses> | undefined;
@@ -60,53 +55,28 @@ export class SwitchSetup {
 
   private constructor(
     private readonly place: Workplace,
-    readonly objects: ObjectStore,
-    readonly endpoint: Endpoint,
+    readonly endpoint: LocalEndpoint,
     private readonly store: Running,
     private readonly backends: Record<Side, Running>,
   ) {}
 
   static async start(place: Workplace): Promise<SwitchSetup> {
-    const objects = new ObjectStore();
-    objects.createBucket(BUCKET);
-    const nothing = () => undefined;
-    const endpoint = await startEndpoint({
-      elb: new ElbModel(),
-      ecs: {
-        ...{ clusters: EMPTY, services: EMPTY, tasks: EMPTY },
-        ...{ setDesiredCount: nothing, forceNewDeployment: nothing, stopTask: nothing },
-      },
-      states: { stateMachines: EMPTY, executions: EMPTY, start: fail, stop: nothing, redrive: nothing },
-      secrets: new SecretStore(),
-      objects,
-      targets: { register: nothing, deregister: nothing },
-      region: REGION,
-      account: '111122223333',
-    });
+    const endpoint = await startLocalEndpoint(BUCKET);
     const store = await startStore();
     const [source, target] = await Promise.all(SIDES.map((side) => startBackend({ side, storeUrl: store.url })));
-    const setup = new SwitchSetup(place, objects, endpoint, store, { source: source!, target: target! });
+    const setup = new SwitchSetup(place, endpoint, store, { source: source!, target: target! });
     const homes = SIDES.flatMap((side) => Array.from({ length: TASKS_A_SIDE }, () => side));
     await Promise.all(homes.map((home) => setup.startTask(home)));
     return setup;
   }
 
-  get aws(): Record<string, string> {
-    return {
-      AWS_ENDPOINT_URL: this.endpoint.url,
-      AWS_REGION: REGION,
-      AWS_ACCESS_KEY_ID: 'TASK',
-      AWS_SECRET_ACCESS_KEY: 'none',
-    };
-  }
-
   get regime(): Regime {
-    const stored = this.objects.find(BUCKET, REGIME_KEY);
+    const stored = this.endpoint.objects.find(BUCKET, REGIME_KEY);
     return stored ? parseRegime(stored.body.toString()) : FIRST_REGIME;
   }
 
   isDecided(epoch: number): boolean {
-    return this.objects.find(BUCKET, decisionKey(epoch)) !== undefined;
+    return this.endpoint.objects.find(BUCKET, decisionKey(epoch)) !== undefined;
   }
 
   get running(): Task[] {
@@ -141,7 +111,11 @@ export class SwitchSetup {
       {
         command: process.execPath,
         args: [...imageFlags(), join(ROOT, 'dist/assets/proxy/proxy.js'), ...flags, ...upstreams],
-        env: { ...buildEnvironment({ admin_secret: ADMIN_SECRET }), ...this.aws, NODE_ENV: 'production' },
+        env: {
+          ...buildEnvironment({ admin_secret: ADMIN_SECRET }),
+          ...this.endpoint.environment,
+          NODE_ENV: 'production',
+        },
       },
       { name: id, output: 'lines' },
     );
@@ -207,10 +181,6 @@ export class SwitchSetup {
     await Promise.all([...Object.values(this.backends), this.store].map((running) => running.stop()));
     await this.endpoint.stop();
   }
-}
-
-function fail(): never {
-  throw new Error('a switch starts no execution');
 }
 
 async function listening(child: Child): Promise<void> {

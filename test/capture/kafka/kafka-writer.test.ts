@@ -1,6 +1,7 @@
 import { encodeTrafficStream } from '../../../core/capture/traffic-stream';
 import { part, read } from '../../support/recorded';
-import { Broker, hasBroker, startBroker } from './broker';
+import { Broker, startBroker } from '../../../rehearsal/kafka/broker';
+import { hasBroker } from './has-broker';
 import { hasKcat, readWithKcat } from './kcat';
 import { record, topicsOf } from './topics';
 

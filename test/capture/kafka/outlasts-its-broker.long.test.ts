@@ -1,5 +1,6 @@
 import { until } from '../../support/until';
-import { hasBroker, startBroker } from './broker';
+import { startBroker } from '../../../rehearsal/kafka/broker';
+import { hasBroker } from './has-broker';
 import { record, topicsOf } from './topics';
 
 const testWithBroker = hasBroker('a broker that hangs and dies') ? test : test.skip;

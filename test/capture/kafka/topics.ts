@@ -4,7 +4,7 @@ import { readKafka } from '../../../capture/kafka/kafka-source';
 import { openKafkaWriter } from '../../../capture/kafka/kafka-writer';
 import { encodeTrafficStream } from '../../../core/capture/traffic-stream';
 import { T0, get, part, read } from '../../support/recorded';
-import type { Broker } from './broker';
+import type { Broker } from '../../../rehearsal/kafka/broker';
 
 /** One that was made so many milliseconds after T0. */
 export function record(ms: number, connectionId = `c${ms % 7}`): CaptureRecord {

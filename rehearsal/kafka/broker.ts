@@ -4,18 +4,18 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import net, { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { sendSignal } from '../processes/signal';
 
 /** Filled by `scripts/kafka-jars.sh`. */
-export const JARS = process.env['DRAINSHIFT_KAFKA_JARS'] ?? join(tmpdir(), 'drainshift-kafka-4.4.0');
+const JARS = process.env['DRAINSHIFT_KAFKA_JARS'] ?? join(tmpdir(), 'drainshift-kafka-4.4.0');
 const CLUSTER = 'MkU3OEVBNTcwNTJENDM2Qg';
 const JVM = ['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-cp', `${JARS}/*`];
 const QUIET = ['-Dorg.slf4j.simpleLogger.defaultLogLevel=warn'];
 
-/** Whether a test with a real broker can run here. Without one it is skipped, and says so. */
-export function hasBroker(who: string): boolean {
+/** What a broker takes that is not here, for a person; undefined where one can be started. */
+export function findMissing(): string | undefined {
   const isThere = existsSync(JARS) && spawnSync('java', ['-version']).status === 0;
-  if (!isThere) process.stderr.write(`SKIPPED: ${who}, it takes Java and 'scripts/kafka-jars.sh ${JARS}'\n`);
-  return isThere;
+  return isThere ? undefined : `it takes Java and 'scripts/kafka-jars.sh ${JARS}'`;
 }
 
 export interface Broker {
@@ -59,18 +59,27 @@ export async function startBroker(partitions = 3): Promise<Broker> {
     child = started;
     await untilListening(port, () => started.exitCode !== null);
   };
+  const signal = (name: NodeJS.Signals) => {
+    if (child && child.exitCode === null && child.signalCode === null) sendSignal(child.pid, name);
+  };
   const kill = async () => {
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
     const exit = once(child, 'exit');
-    child.kill('SIGKILL');
+    signal('SIGKILL');
     await exit;
   };
-  const stop = async () => {
-    await kill();
+  const clean = () => {
+    signal('SIGKILL');
     rmSync(folder, { recursive: true, force: true });
   };
+  process.once('exit', clean);
+  const stop = async () => {
+    await kill();
+    process.off('exit', clean);
+    clean();
+  };
   await start();
-  return { port, start, kill, stop, pause: () => child?.kill('SIGSTOP'), resume: () => child?.kill('SIGCONT') };
+  return { port, start, kill, stop, pause: () => signal('SIGSTOP'), resume: () => signal('SIGCONT') };
 }
 
 function describe(
