@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { EXIT_CODES } from '../core/errors/exit-codes';
 import { UsageError } from '../rehearsal/errors/usage-error';
-import { CAPTURE_STORES, CaptureRow, CaptureStore, measureCapture } from './capture/run';
+import { CaptureRow, measureCapture } from './capture/run';
+import { CAPTURE_STORES, CaptureStore, findObstacle } from './capture/stores';
 import { checkAims, drawTable } from './capture/table';
 import { runMain } from './cli/main';
 import { machine } from './processes/machine';
@@ -18,9 +19,10 @@ const USAGE = `Usage: npm run bench:capture -- [options]
   --connections N,N,…   clients, each with a connection (default 50,100,200,300,350,400)
   --rate N              writes a second, of all of them (default 1000)
   --bytes N             of each body (default 500)
-  --stores NAME,…       ${CAPTURE_STORES.join(', ')} (default all)
+  --stores NAME,…       ${CAPTURE_STORES.join(', ')} (default all that can be)
   --rounds N            how often each is measured; the median counts (default 3)
   --seconds N           of each (default 5)
+  --against ROOT        another build of this project, measured beside it
   --json FILE           everything that was measured
   --markdown FILE       a table; in an existing file between its markers
 
@@ -34,7 +36,7 @@ async function main(): Promise<number> {
     options: {
       connections: text('50,100,200,300,350,400'),
       ...{ rate: text('1000'), bytes: text('500'), rounds: text('3'), seconds: text('5') },
-      stores: text(CAPTURE_STORES.join(',')),
+      ...{ stores: { type: 'string' }, against: { type: 'string' } },
       ...{ json: { type: 'string' }, markdown: { type: 'string' } },
       help: { type: 'boolean', default: false },
     },
@@ -45,15 +47,16 @@ async function main(): Promise<number> {
   }
   if (!existsSync(join(ROOT, 'dist/assets/proxy/proxy.js')))
     throw new UsageError('The proxy must be built first (npm run build)');
+  const tell = (line: string) => void process.stderr.write(`${line}\n`);
   const options = {
     connections: values.connections.split(',').map((each) => readCount('--connections', each)),
     rate: readCount('--rate', values.rate),
     bytes: readCount('--bytes', values.bytes),
     rounds: readCount('--rounds', values.rounds),
     seconds: readCount('--seconds', values.seconds),
-    stores: values.stores.split(',').map(readStore),
+    stores: findStores(values.stores, tell),
+    against: values.against,
   };
-  const tell = (line: string) => void process.stderr.write(`${line}\n`);
   const rows = await withWorkplace((place) => measureCapture(place, options, tell));
   return report(rows, options.rate, values);
 }
@@ -80,6 +83,18 @@ function readCount(name: string, given: string): number {
   const count = Number(given);
   if (Number.isInteger(count) && count > 0) return count;
   throw new UsageError(`'${name}' must be an integer from 1, got ${given}`);
+}
+
+/** Those that were named must be there; of all, those that are not are left out, with a line each. */
+function findStores(names: string | undefined, tell: (line: string) => void): readonly CaptureStore[] {
+  const named = names?.split(',').map(readStore);
+  return (named ?? CAPTURE_STORES).filter((store) => {
+    const obstacle = findObstacle(store);
+    if (obstacle !== undefined && named)
+      throw new UsageError(`'--stores ${store}' cannot be measured here: ${obstacle}`);
+    if (obstacle !== undefined) tell(`${store} is left out: ${obstacle}`);
+    return obstacle === undefined;
+  });
 }
 
 function readStore(name: string): CaptureStore {

@@ -1,19 +1,13 @@
-import { mkdirSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { Endpoint, startEndpoint } from '../../rehearsal/aws/endpoint/endpoint';
-import { ObjectStore } from '../../rehearsal/aws/services/s3/object-store';
-import { SecretStore } from '../../rehearsal/aws/services/secrets/secret-store';
-import { ElbModel } from '../../rehearsal/load-balancer/model/model';
 import type { FixedRateLoad } from '../load/fixed-rate';
 import { runLoadScript } from '../load/http-load';
-import { drainshift } from '../peers/drainshift';
+import { drainshift, otherBuild } from '../peers/drainshift';
+import type { Peer } from '../peers/peer';
 import { freePort, listening } from '../processes/ports';
 import type { Workplace } from '../processes/workplace';
+import { Meter } from '../rows/meter';
 import { PATHS } from '../upstream/paths';
 import { startUpstreams } from '../upstream/upstream';
-
-export const CAPTURE_STORES = ['folder', 's3'] as const;
-export type CaptureStore = (typeof CAPTURE_STORES)[number];
+import { CaptureStore, Stores, startStores } from './stores';
 
 export interface CaptureOptions {
   readonly connections: readonly number[];
@@ -24,6 +18,8 @@ export interface CaptureOptions {
   readonly rounds: number;
   readonly seconds: number;
   readonly stores: readonly CaptureStore[];
+  /** The root of another build, which is measured beside this one. */
+  readonly against: string | undefined;
 }
 
 export interface Latency {
@@ -32,20 +28,23 @@ export interface Latency {
   /** Of the writes that were meant to be sent, how many were. */
   readonly share: number;
   readonly errors: number;
+  /** CPU time of the proxy for one write. */
+  readonly cpuMicros: number;
+  /** Writes in one object or file, on average; undefined where there are none. */
+  readonly batch: number | undefined;
 }
 
 /** Medians of its rounds. */
 export interface CaptureRow extends Latency {
   readonly connections: number;
   readonly store: CaptureStore | 'off';
-  /** Writes in one object or file, on average; 0 without a capture. */
-  readonly batch: number;
+  readonly build: Build;
 }
 
-const REGION = 'eu-central-1';
-const BUCKET = 'captured';
-const WARMUP_SECONDS = 1;
-const EMPTY = new Map<string, never>();
+export type Build = 'this' | 'other';
+
+/** Proxy and broker compile their code first: after a start, writes wait for tens of milliseconds. */
+const WARMUP_SECONDS = 6;
 
 /** Measures each number of clients without a capture and with each store, in turn. */
 export async function measureCapture(
@@ -54,31 +53,30 @@ export async function measureCapture(
   tell: (line: string) => void,
 ): Promise<CaptureRow[]> {
   const { http } = await startUpstreams(place);
-  const objects = new ObjectStore();
-  objects.createBucket(BUCKET);
-  const endpoint = await startS3(objects);
+  const stores = await startStores(place, options.stores);
+  const builds: readonly Build[] = options.against === undefined ? ['this'] : ['this', 'other'];
+  const cells = (['off', ...options.stores] as const).flatMap((store) => builds.map((build) => ({ store, build })));
   const rows: CaptureRow[] = [];
   try {
     for (const connections of options.connections) {
-      const rounds = new Map<CaptureRow['store'], Measured[]>();
+      const rounds = cells.map((): Latency[] => []);
       for (let round = 0; round < options.rounds; round += 1) {
-        for (const store of ['off', ...options.stores] as const) {
-          const measured = await measure({ place, options, store, connections, upstream: http, endpoint, objects });
-          rounds.set(store, [...(rounds.get(store) ?? []), measured]);
-          tell(
-            `${connections} clients, ${store}: p50 ${measured.p50Ms.toFixed(2)} ms, p99 ${measured.p99Ms.toFixed(1)} ms`,
-          );
+        for (const [at, { store, build }] of cells.entries()) {
+          const peer = build === 'this' ? drainshift : otherBuild(options.against!);
+          const measured = await measure({ place, options, store, connections, upstream: http, stores, peer });
+          rounds[at]!.push(measured);
+          const { p50Ms, p99Ms, cpuMicros } = measured;
+          const figures = `p50 ${p50Ms.toFixed(2)} ms, p99 ${p99Ms.toFixed(1)} ms, ${cpuMicros.toFixed(0)} µs of CPU`;
+          tell(`${connections} clients, ${store}${build === 'this' ? '' : ', the other build'}: ${figures}`);
         }
       }
-      for (const [store, all] of rounds) rows.push({ connections, store, ...findMedian(all) });
+      for (const [at, cell] of cells.entries()) rows.push({ connections, ...cell, ...findMedian(rounds[at]!) });
     }
     return rows;
   } finally {
-    await endpoint.stop();
+    await stores.stop();
   }
 }
-
-type Measured = Latency & Pick<CaptureRow, 'batch'>;
 
 interface Asked {
   readonly place: Workplace;
@@ -86,26 +84,19 @@ interface Asked {
   readonly store: CaptureRow['store'];
   readonly connections: number;
   readonly upstream: number;
-  readonly endpoint: Endpoint;
-  readonly objects: ObjectStore;
+  readonly stores: Stores;
+  readonly peer: Peer;
 }
 
-async function measure(asked: Asked): Promise<Measured> {
-  const { place, options, store, connections, upstream, endpoint, objects } = asked;
+async function measure({ place, options, store, connections, upstream, stores, peer }: Asked): Promise<Latency> {
   const port = await freePort();
-  const folder = join(place.directory, `captured-${port}`);
-  mkdirSync(folder);
   const { proxyCore, openFiles } = place.placement;
-  const launch = await drainshift.launch({ directory: place.directory, port, upstreamPort: upstream, openFiles });
-  const url = store === 's3' ? `s3://${BUCKET}/${port}` : folder;
-  const capture: Record<string, string> = store === 'off' ? {} : { DRAINSHIFT_CAPTURE: url };
-  const aws = {
-    ...{ AWS_ENDPOINT_URL: endpoint.url, AWS_REGION: REGION },
-    ...{ AWS_ACCESS_KEY_ID: 'PROXY', AWS_SECRET_ACCESS_KEY: 'none' },
-  };
+  const launch = await peer.launch({ directory: place.directory, port, upstreamPort: upstream, openFiles });
+  const opened = store === 'off' ? undefined : stores.open(store, `captured-${port}`);
+  const capture: Record<string, string> = opened === undefined ? {} : { DRAINSHIFT_CAPTURE: opened.url };
   const cores = proxyCore === undefined ? undefined : String(proxyCore);
   const child = place.children.start(
-    { ...launch, env: { ...launch.env, ...aws, ...capture } },
+    { ...launch, env: { ...launch.env, ...stores.environment, ...capture } },
     { name: store, cores, openFiles },
   );
   try {
@@ -114,49 +105,25 @@ async function measure(asked: Asked): Promise<Measured> {
       ...{ port, path: PATHS.post, bodyBytes: options.bytes, rate: options.rate, connections },
       ...{ warmupSeconds: WARMUP_SECONDS, seconds: options.seconds },
     };
-    const {
-      requests,
-      seconds,
-      errors,
-      p50Ms = NaN,
-      p99Ms = NaN,
-    } = await runLoadScript(place, 'load/fixed-rate', load, () => undefined);
-    const files = store === 's3' ? objects.list(BUCKET, `${port}/`).length : countFiles(folder);
+    const meter = new Meter(child.pid, proxyCore);
+    const result = await runLoadScript(place, 'load/fixed-rate', load, meter.atMark);
+    const { requests, seconds, errors, p50Ms = NaN, p99Ms = NaN } = result;
+    const { cpuMicros = NaN } = meter.costs(result);
+    const files = opened?.countFiles();
     const all = options.rate * (options.seconds + WARMUP_SECONDS);
-    return { p50Ms, p99Ms, errors, share: requests / seconds / options.rate, batch: files === 0 ? 0 : all / files };
+    const batch = files === undefined ? undefined : all / files;
+    return { p50Ms, p99Ms, errors, share: requests / seconds / options.rate, batch, cpuMicros };
   } finally {
     await child.kill();
   }
 }
 
-function countFiles(folder: string): number {
-  return readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.gz')).length;
-}
-
-function findMedian(rounds: readonly Measured[]): Measured {
-  const median = (name: keyof Measured) =>
-    rounds.map((round) => round[name]).sort((a, b) => a - b)[Math.floor(rounds.length / 2)] ?? NaN;
+function findMedian(rounds: readonly Latency[]): Latency {
+  const middle = Math.floor(rounds.length / 2);
+  const median = (name: 'p50Ms' | 'p99Ms' | 'share' | 'cpuMicros' | 'batch') =>
+    rounds.map((round) => round[name] ?? NaN).sort((a, b) => a - b)[middle] ?? NaN;
   const errors = rounds.reduce((sum, round) => sum + round.errors, 0);
-  return { p50Ms: median('p50Ms'), p99Ms: median('p99Ms'), share: median('share'), batch: median('batch'), errors };
-}
-
-/** That of the rehearsal, with nothing but objects in it. */
-function startS3(objects: ObjectStore): Promise<Endpoint> {
-  const nothing = () => undefined;
-  const fail = () => {
-    throw new Error('there is no state machine');
-  };
-  return startEndpoint({
-    elb: new ElbModel(),
-    ecs: {
-      ...{ clusters: EMPTY, services: EMPTY, tasks: EMPTY },
-      ...{ setDesiredCount: nothing, forceNewDeployment: nothing, stopTask: nothing },
-    },
-    states: { stateMachines: EMPTY, executions: EMPTY, start: fail, stop: nothing, redrive: nothing },
-    secrets: new SecretStore(),
-    objects,
-    targets: { register: nothing, deregister: nothing },
-    region: REGION,
-    account: '111122223333',
-  });
+  const batch = rounds[0]?.batch === undefined ? undefined : median('batch');
+  const [p50Ms, p99Ms, share, cpuMicros] = (['p50Ms', 'p99Ms', 'share', 'cpuMicros'] as const).map(median);
+  return { p50Ms: p50Ms!, p99Ms: p99Ms!, share: share!, cpuMicros: cpuMicros!, batch, errors };
 }

@@ -10,8 +10,9 @@ export interface Aim {
   readonly text: string;
 }
 
+/** Of this build. */
 export function checkAims(rows: readonly CaptureRow[]): Aim[] {
-  const captured = rows.filter(({ store }) => store !== 'off');
+  const captured = rows.filter(({ store, build }) => store !== 'off' && build === 'this');
   const added = captured
     .filter(({ connections }) => connections === AIM.connections)
     .map((row) => {
@@ -33,23 +34,24 @@ export function checkAims(rows: readonly CaptureRow[]): Aim[] {
 
 export function drawTable(rows: readonly CaptureRow[]): string {
   return [
-    '| clients | store | p50 | p99 | p50 added | p99 added | writes in an object | done |',
-    '|--:|---|--:|--:|--:|--:|--:|--:|',
+    '| clients | store | p50 | p99 | p50 added | p99 added | CPU of a write | writes in an object | done |',
+    '|--:|---|--:|--:|--:|--:|--:|--:|--:|',
     ...rows.map((row) => `| ${listCells(row, findOff(rows, row)).join(' | ')} |`),
   ].join('\n');
 }
 
 function listCells(row: CaptureRow, off: CaptureRow): string[] {
-  const { connections, store, p50Ms, p99Ms, share, batch } = row;
+  const { connections, store, build, p50Ms, p99Ms, share, batch, cpuMicros } = row;
   const isOff = store === 'off';
   const added = (ms: number) => (isOff ? '' : `${ms.toFixed(2)} ms`);
   return [
-    ...[String(connections), store, `${p50Ms.toFixed(2)} ms`, `${p99Ms.toFixed(2)} ms`],
-    ...[added(p50Ms - off.p50Ms), added(p99Ms - off.p99Ms)],
-    ...[isOff ? '' : batch.toFixed(1), `${(share * 100).toFixed(0)} %`],
+    ...[String(connections), build === 'this' ? store : `${store}, other build`],
+    ...[`${p50Ms.toFixed(2)} ms`, `${p99Ms.toFixed(2)} ms`],
+    ...[added(p50Ms - off.p50Ms), added(p99Ms - off.p99Ms), `${cpuMicros.toFixed(0)} µs`],
+    ...[batch === undefined ? '' : batch.toFixed(1), `${(share * 100).toFixed(0)} %`],
   ];
 }
 
-function findOff(rows: readonly CaptureRow[], { connections }: CaptureRow): CaptureRow {
-  return rows.find((each) => each.connections === connections && each.store === 'off')!;
+function findOff(rows: readonly CaptureRow[], { connections, build }: CaptureRow): CaptureRow {
+  return rows.find((each) => each.connections === connections && each.store === 'off' && each.build === build)!;
 }
