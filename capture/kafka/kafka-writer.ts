@@ -30,7 +30,9 @@ export async function openKafkaWriter(
       autocreateTopics: true,
       partitioner: compatibilityPartitioner,
     });
-  return new KafkaWriter(create, topic, describeTopic(brokers, topic));
+  const writer = new KafkaWriter(create, topic, describeTopic(brokers, topic));
+  writer.connect();
+  return writer;
 }
 
 class KafkaWriter implements CaptureWriter {
@@ -44,6 +46,17 @@ class KafkaWriter implements CaptureWriter {
     private readonly topic: string,
     private readonly name: string,
   ) {}
+
+  /** The first write need not wait for it; where it fails, that one says so. */
+  connect(): void {
+    this.producer ??= this.create();
+    const { producer } = this;
+    const work = async () => {
+      await producer.metadata({ topics: [this.topic], autocreateTopics: true });
+      await producer.initIdempotentProducer({});
+    };
+    work().catch(() => undefined);
+  }
 
   /** A topic has the order in which it was written: a part waits for those before it, also for one that is repeated. */
   async append(part: number, records: readonly CaptureRecord[]): Promise<void> {

@@ -3,8 +3,12 @@ import type { Clock } from '../process/clock';
 
 /** Together they are one write. */
 const MAX_BATCH_BYTES = 4 * 1024 * 1024;
-/** Writes under way: with a second one a record waits for less than two of them. */
-const MAX_WRITES = 2;
+/** Writes under way: one that takes long holds up those behind it only when all do. */
+const MAX_WRITES = 6;
+/** Between the starts of two writes lies half of what one usually takes, so that two are usually under way. From, up to. */
+const GAP_MS = { min: 2, max: 50 } as const;
+/** What one takes counts for so much in what they usually take. */
+const NEWEST = 1 / 16;
 /** What no request waits for is written this often. */
 const IDLE_MS = 1_000;
 /** Between two attempts of a write: from, up to. */
@@ -25,7 +29,7 @@ interface Batch {
 }
 
 export interface JournalOptions {
-  /** It is opened at the first write, and again for as long as that fails. */
+  /** It is opened at the start, and again at each write for as long as that fails. */
   readonly open: () => Promise<CaptureWriter>;
   readonly clock: Clock;
   readonly maxBytes: number;
@@ -33,8 +37,8 @@ export interface JournalOptions {
 }
 
 /**
- * The records of one process on their way to the store: those that come while a write is under way are the next one. A write that
- * failed is repeated as it was, under its own number, until it is done.
+ * The records of one process on their way to the store: those that come within a short time are one write. A write that failed is
+ * repeated as it was, under its own number, until it is done.
  */
 export class Journal {
   /** While it fails: since when. */
@@ -45,12 +49,18 @@ export class Journal {
   private bytes = 0;
   private part = 0;
   private isUrgent = false;
+  private startedMs = -Infinity;
+  private usualMs = 0;
   /** While a timer runs. */
+  private cancelGap: (() => void) | undefined = undefined;
   private cancelIdle: (() => void) | undefined = undefined;
   private isClosed = false;
   private readonly flushed = new Set<() => void>();
 
-  constructor(private readonly options: JournalOptions) {}
+  constructor(private readonly options: JournalOptions) {
+    // Its first write need not wait for it. What fails now, the first write says.
+    void this.openWriter().catch(() => undefined);
+  }
 
   get pendingBytes(): number {
     return this.bytes;
@@ -97,6 +107,7 @@ export class Journal {
     cancel();
     this.isClosed = true;
     this.cancelIdle?.();
+    this.cancelGap?.();
     const left = this.waiting.length + [...this.writes.keys()].reduce((sum, { entries }) => sum + entries.length, 0);
     for (const stop of this.writes.values()) stop();
     const { writer } = this;
@@ -116,6 +127,18 @@ export class Journal {
   private write(): void {
     const isDue = this.isUrgent || this.bytes >= MAX_BATCH_BYTES;
     if (this.isClosed || !isDue || this.waiting.length === 0 || this.writes.size >= MAX_WRITES) return;
+    if (this.cancelGap !== undefined) return;
+    const { clock } = this.options;
+    const gapMs = Math.min(Math.max(this.usualMs / 2, GAP_MS.min), GAP_MS.max);
+    const waitMs = this.startedMs + gapMs - clock.nowMs();
+    if (waitMs > 0) {
+      this.cancelGap = clock.after(waitMs, () => {
+        this.cancelGap = undefined;
+        this.write();
+      });
+      return;
+    }
+    this.startedMs = clock.nowMs();
     const entries = this.takeBatch();
     if (this.waiting.length === 0) this.isUrgent = false;
     this.part += 1;
@@ -138,8 +161,9 @@ export class Journal {
     for (let failures = 0; !this.isClosed; failures += 1) {
       try {
         const writer = await this.openWriter();
+        const fromMs = this.options.clock.nowMs();
         await writer.append(batch.part, records);
-        this.succeeded();
+        this.succeeded(this.options.clock.nowMs() - fromMs);
         break;
       } catch (err) {
         this.failed(err);
@@ -177,7 +201,8 @@ export class Journal {
     this.flushed.clear();
   }
 
-  private succeeded(): void {
+  private succeeded(tookMs: number): void {
+    this.usualMs += (Math.min(tookMs, 2 * GAP_MS.max) - this.usualMs) * NEWEST;
     if (this.failingSinceMs === undefined) return;
     this.failingSinceMs = undefined;
     this.options.log.info('The store of the capture takes records again');

@@ -34,6 +34,7 @@ test('each call is one file of gzipped lines, whose names sort in the order of t
         .map((line) => parseExportLine(line).connectionId),
     ),
   ).toEqual([['a', 'b'], ['c']]);
+  await writer.close();
 });
 
 test('a folder that cannot be written to fails the call, and leaves no half of a file', async () => {
