@@ -74,6 +74,7 @@ export { ProxyScaling } from './proxy/proxy-scaling';
 export { ProxyService } from './proxy/proxy-service';
 export { IProxyService, ProxyServiceAttributes } from './proxy/proxy-service-base';
 export { BucketCaptureOptions, CaptureFailure, TrafficCapture, TrafficCaptureOptions } from './proxy/traffic-capture';
+export { MirroredMethods, TrafficMirror } from './proxy/traffic-mirror';
 export { ProxyOptions, ProxyServiceProps } from './proxy/proxy-service-props';
 export { SelfSignedCertificate, SelfSignedCertificateProps } from './certificates/self-signed-certificate';
 export { SessionStore } from './session-store/session-store';

@@ -16,6 +16,7 @@ import { MigrationSide } from '../traffic/migration-side';
 import { ADMIN_PORT, DATA_PORT } from '../shared/ports';
 import { isLater, reject } from '../validation/validation';
 import { TrafficCapture } from './traffic-capture';
+import { TrafficMirror, renderMirror } from './traffic-mirror';
 import { ISessionStore } from '../session-store/session-store-props';
 
 export interface ProxySettings {
@@ -36,6 +37,7 @@ export interface ProxySettings {
   readonly sessionStore: ISessionStore | undefined;
   readonly switchStore: IBucket | undefined;
   readonly capture: TrafficCapture | undefined;
+  readonly mirror: TrafficMirror | undefined;
   /** Whether whom it trusts comes as a secret. */
   readonly hasAuthorities: boolean;
   /** What the user adds. */
@@ -68,6 +70,7 @@ export function renderEnvironment(settings: ProxySettings): Record<string, strin
     session_store_user: sessionStore?.secret && sessionStore.userName,
     switch_store: switchStore?.bucketName,
     ...capture?._render(),
+    ...(settings.mirror && renderMirror(settings.mirror, settings.upstreamUrl)),
     ...settings.props,
   };
   const secrets = ['admin_secret', 'capture_key', 'session_store_password', 'upstream_authorities'] as const;

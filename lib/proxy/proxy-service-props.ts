@@ -15,6 +15,7 @@ import { ProxyCompute } from './proxy-compute';
 import { renderSeconds, workersFor } from './proxy-environment';
 import { ProxyImage } from './proxy-image';
 import { TrafficCapture } from './traffic-capture';
+import { TrafficMirror } from './traffic-mirror';
 import { checkTaskCounts, ProxyScaling, TASK_COUNTS } from './proxy-scaling';
 import {
   checkApiPeers,
@@ -214,6 +215,12 @@ export interface ProxyOptions {
    * @default - nothing
    */
   readonly capture?: TrafficCapture;
+
+  /**
+   * A target that gets copies of these proxies' requests, and whose responses are compared. It is meant for the source.
+   * @default - none
+   */
+  readonly mirror?: TrafficMirror;
 
   /**
    * More settings of the proxy, by their environment variables.

@@ -273,6 +273,7 @@ export class ProxyService extends ProxyServiceBase {
     if (otherUpstreamUrl !== undefined) {
       letReach(securityGroup, otherUpstreamUrl, { apiPeers, description: 'The backend of the other side' });
     }
+    if (props.mirror) letReach(securityGroup, props.mirror.url, { apiPeers, description: 'The target of the mirror' });
     return securityGroup;
   }
 
@@ -299,6 +300,7 @@ export class ProxyService extends ProxyServiceBase {
         sessionStore: props.sessionStore,
         switchStore: props.switchStore,
         capture: props.capture,
+        mirror: props.mirror,
         hasAuthorities: props.trustedAuthorities !== undefined,
         environment: props.environment ?? {},
       }),
