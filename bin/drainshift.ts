@@ -10,6 +10,7 @@ import { EXIT_CODES } from '../core/errors/exit-codes';
 import { KEY_RULE, KeyRule } from '../core/replay/key';
 import { listSettingFlags } from '../core/proxy/settings/describe-settings';
 import { AnyAsked, formatFaults, listFaultRows, listSpellings, parseAsked } from '../rehearsal/faults/describe';
+import { CAPTURES } from '../rehearsal/run/capture-name';
 import { STATES, STRATEGIES, StateName, StrategyName } from '../rehearsal/run/plan';
 import { shellWord } from '../core/text/shell-word';
 import { TRUST_OPTION } from '../rehearsal/stack/trust';
@@ -224,7 +225,7 @@ function listExitCodes(): string {
 
 function captureOption(): Option {
   const what = 'where the proxies of the source record their traffic, as their template says';
-  return new Option('--capture <store>', what).choices(['s3']);
+  return new Option('--capture <store>', what).choices(CAPTURES);
 }
 
 function faultOption(): Option {

@@ -32,7 +32,7 @@ const capture = findOption('--capture');
 const contexts = [
   ...(isSwitch ? ['drainshift:strategy=drain-then-shift'] : []),
   // What is none is for the rehearsal to say.
-  ...(capture === 's3' ? ['drainshift:capture=s3'] : []),
+  ...(['s3', 'kafka'].includes(capture) ? ['drainshift:capture=s3'] : []),
 ];
 const context = contexts.length === 0 ? [] : ['--', ...contexts.flatMap((value) => ['--context', value])];
 /** What only tells something needs no assembly. */

@@ -24,6 +24,7 @@ import { Addresses } from '../tasks/addresses';
 import { Autoscaler } from '../tasks/autoscaler';
 import { awsEnvironment } from '../tasks/aws-environment';
 import { TaskRunner } from '../tasks/runner';
+import type { LocalPlaces } from '../tasks/point-at';
 import { formatName } from '../template/model/name-of';
 import type { StackModel } from '../template/model/stack-model';
 import { Certificate, rehearsalCertificate } from './certificate';
@@ -31,12 +32,10 @@ import { CloudFolder } from './cloud-folder';
 import { StatusRules } from './status-rules';
 import { WeightHistory, weightsInForce } from './weight-history';
 
-interface LocalCloudOptions {
+interface LocalCloudOptions extends LocalPlaces {
   readonly model: StackModel;
   /** What a cutover does, and what no execution may be less careful than. */
   readonly plan: Plan;
-  /** Where the proxies of each side send their requests, instead of the template's own upstreams. */
-  readonly upstreams: Readonly<Record<Side, string>>;
   /** Template port → port of this machine; 0 takes any free one. */
   readonly ports: ReadonlyMap<number, number>;
   /** The state machine's pauses before retries are divided by it. */
@@ -172,12 +171,12 @@ export class LocalCloud {
   }
 
   private async standUp(): Promise<void> {
-    const { model, ports, upstreams, trust } = this.options;
+    const { model, ports, upstreams, captureStore, trust } = this.options;
     this.started = await this.startEndpoint(model);
     assignPorts(model.elb, ports);
     await this.balancer.start();
     const services = new StackServices({
-      ...{ stack: this.stack, tasks: this.tasks, upstreams, trust, account: this.account },
+      ...{ stack: this.stack, tasks: this.tasks, upstreams, captureStore, trust, account: this.account },
       isBroken: () => this.isBroken,
     });
     const { targets } = this.balancer;

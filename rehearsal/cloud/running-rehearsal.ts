@@ -33,6 +33,8 @@ export interface RunningRehearsal {
   readonly scenario?: Scenario;
   /** What its clients send, in place of a scenario. @default - none */
   readonly recording?: Omit<RecordingOptions, 'sourceUrl'>;
+  /** Where the source records, in place of the store of the template. @default - there */
+  readonly captureStore?: string | undefined;
   /** Its clients can speak HTTP/2 alone. */
   readonly isHttp2Only: boolean;
   readonly approvals: Approvals;

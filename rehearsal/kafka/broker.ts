@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { sendSignal } from '../processes/signal';
 
 /** Filled by `scripts/kafka-jars.sh`. */
-const JARS = process.env['DRAINSHIFT_KAFKA_JARS'] ?? join(tmpdir(), 'drainshift-kafka-4.4.0');
+export const JARS = process.env['DRAINSHIFT_KAFKA_JARS'] ?? join(tmpdir(), 'drainshift-kafka-4.4.0');
 const CLUSTER = 'MkU3OEVBNTcwNTJENDM2Qg';
 const JVM = ['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-cp', `${JARS}/*`];
 const QUIET = ['-Dorg.slf4j.simpleLogger.defaultLogLevel=warn'];

@@ -3,57 +3,93 @@ import { CaptureReport, NO_CAPTURE, addCaptures } from '../../core/capture/captu
 import { parseExportLine } from '../../core/capture/export-line';
 import type { StoreUrl } from '../../core/capture/store-url';
 import { formatStoreUrl } from '../../core/capture/store-url';
+import type { TrafficStream } from '../../core/capture/traffic-stream';
 
 /** What was recorded in a rehearsal: as the proxies count it, and as it stands in the store. */
 export interface CaptureSeen extends CaptureReport {
   readonly store: string;
-  readonly objects: number;
-  /** Requests in these objects, each counted once, without those that say that they were not forwarded. */
+  /** Of a bucket. */
+  readonly objects?: number;
+  /** Messages of a topic: what was written again may be there twice. */
+  readonly messages?: number;
+  /** Requests in these, each counted once, without those that say that they were not forwarded. */
   readonly stored: number;
-  /** Objects that could not be read; the first says why. */
+  /** Objects that could not be read, or the topic; the first says why. */
   readonly unreadable: number;
   readonly problem?: string;
   /** Tasks of the source that did not say what they recorded. */
   readonly silentTasks: number;
 }
 
+type Reports = readonly (CaptureReport | undefined)[];
+
 /** @param reports of the tasks of the source; undefined of one that says nothing of a capture */
-export function summarizeCapture(
-  store: StoreUrl,
-  reports: readonly (CaptureReport | undefined)[],
-  objects: readonly Buffer[],
-): CaptureSeen {
-  const known = reports.filter((report) => report !== undefined);
-  const requests = new Set<string>();
-  const dropped = new Set<string>();
+export function summarizeObjects(store: StoreUrl, reports: Reports, objects: readonly Buffer[]): CaptureSeen {
+  const found = new StoredRequests();
   const problems: string[] = [];
   for (const object of objects) {
     try {
-      readObject(object, requests, dropped);
+      for (const line of gunzipSync(object).toString().trimEnd().split('\n')) found.add(parseExportLine(line));
     } catch (error) {
       problems.push((error as Error).message);
     }
   }
+  return { ...summarize(store, reports, found, problems), objects: objects.length };
+}
+
+/** The same of a topic. */
+export async function summarizeStreams(
+  store: StoreUrl,
+  reports: Reports,
+  streams: AsyncIterable<TrafficStream>,
+): Promise<CaptureSeen> {
+  const found = new StoredRequests();
+  const problems: string[] = [];
+  let messages = 0;
+  try {
+    for await (const stream of streams) {
+      found.add(stream);
+      messages += 1;
+    }
+  } catch (error) {
+    problems.push((error as Error).message);
+  }
+  return { ...summarize(store, reports, found, problems), messages };
+}
+
+function summarize(
+  store: StoreUrl,
+  reports: Reports,
+  found: StoredRequests,
+  problems: readonly string[],
+): Omit<CaptureSeen, 'objects' | 'messages'> {
+  const known = reports.filter((report) => report !== undefined);
   const [problem] = problems;
   return {
     ...known.reduce(addCaptures, NO_CAPTURE),
     store: formatStoreUrl(store),
-    objects: objects.length,
-    stored: [...requests].filter((id) => !dropped.has(id)).length,
+    stored: found.count(),
     unreadable: problems.length,
     ...(problem !== undefined && { problem }),
     silentTasks: reports.length - known.length,
   };
 }
 
-function readObject(object: Buffer, requests: Set<string>, dropped: Set<string>): void {
-  for (const line of gunzipSync(object).toString().trimEnd().split('\n')) {
-    const { connectionId, priorRequests, observations } = parseExportLine(line);
+/** Each counts once, however often it was written. */
+class StoredRequests {
+  private readonly requests = new Set<string>();
+  private readonly dropped = new Set<string>();
+
+  add({ connectionId, priorRequests, observations }: TrafficStream): void {
     const id = `${connectionId}.${priorRequests}`;
     for (const { kind } of observations) {
-      if (kind === 'read') requests.add(id);
-      if (kind === 'dropped') dropped.add(id);
+      if (kind === 'read') this.requests.add(id);
+      if (kind === 'dropped') this.dropped.add(id);
     }
+  }
+
+  count(): number {
+    return [...this.requests].filter((id) => !this.dropped.has(id)).length;
   }
 }
 
@@ -64,7 +100,11 @@ export function listCaptureProblems(seen: CaptureSeen): string[] {
     ...(unrecorded > 0 ? [`${unrecorded} requests that change something were forwarded without a record`] : []),
     ...(lost > 0 ? [`${lost} records were lost`] : []),
     ...(stored < recorded ? [`${recorded} requests must be in the store, got ${stored}`] : []),
-    ...(unreadable > 0 ? [`${unreadable} objects of the capture cannot be read: ${problem}`] : []),
+    ...(unreadable > 0
+      ? [
+          `${seen.messages === undefined ? `${unreadable} objects` : 'the topic'} of the capture cannot be read: ${problem}`,
+        ]
+      : []),
     ...(pendingBytes > 0 ? [`${pendingBytes} bytes of the capture were never written`] : []),
   ];
 }

@@ -96,8 +96,9 @@ export function listFacts(evidence: RehearsalEvidence): [string, string][] {
 }
 
 /** As the store has it: what the proxies counted is in the evidence, and compared with it. */
-function captureLine({ stored, objects, refused, unrecorded, lost, store }: CaptureSeen): string {
-  return `${number(stored)} requests recorded in ${number(objects)} objects of ${store}, ${refused} rejected, ${unrecorded} unrecorded, ${lost} lost`;
+function captureLine({ stored, objects, messages = 0, refused, unrecorded, lost, store }: CaptureSeen): string {
+  const parts = objects === undefined ? `${number(messages)} messages` : `${number(objects)} objects`;
+  return `${number(stored)} requests recorded in ${parts} of ${store}, ${refused} rejected, ${unrecorded} unrecorded, ${lost} lost`;
 }
 
 /** Nothing of a cutover in which nothing could move. */

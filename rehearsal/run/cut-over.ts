@@ -75,7 +75,7 @@ export async function cutOver(
       finalWeights,
       traffic: tally,
       switchSeen: await seeSwitch(running, traffic, left),
-      captureSeen: await seeCapture(cloud, signal),
+      captureSeen: await seeCapture(cloud, running.captureStore, signal),
       recordingSeen: traffic.recording(),
       ownClients: cloud.counts.ownClients?.tally(),
       rehearsal: {

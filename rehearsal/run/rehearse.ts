@@ -6,7 +6,8 @@ import { SIDES } from '../../core/traffic/weights';
 import { readAssembly } from '../template/assembly/read';
 import { openFileLimit } from '../../proxy/process/file-limit';
 import { approve } from './approve';
-import { findCaptureStore } from './capture';
+import { checkCapture, startCaptureStore } from './capture';
+import type { CaptureName } from './capture-name';
 import { checkOpenFiles } from './open-files';
 import { SideStores, startSideStores } from '../backend/side-stores';
 import { areGiven, startBackends } from '../backend/backends';
@@ -59,7 +60,7 @@ export interface RehearsalOptions {
   /** How the state of the rehearsal's own backends goes along. @default - they share a store, unless the plan says otherwise */
   readonly state?: StateName;
   /** Where the proxies of the source record their traffic. @default - where their template says */
-  readonly capture?: 's3';
+  readonly capture?: CaptureName;
   readonly source?: string;
   readonly target?: string;
   /** What the clients do (JSON or YAML). @default - the usual traffic */
@@ -164,12 +165,12 @@ async function standUpWith(options: Asked, reporter: ProgressReporter, signal: A
   const approvals: Approvals = { areAsked: options.approve === false };
   const running = { backends, plan, ...asked, startedMs, stop, isHttp2Only, approvals };
   try {
+    const broker = await startCaptureStore(model, options.capture, reporter);
+    stops.push(async () => broker?.stop());
     const breakdown = new AbortController();
     const planned: { fault?: PlannedFaultOfRehearsal } = {};
     const cloud: LocalCloud = await LocalCloud.start({
-      model,
-      plan,
-      upstreams: backends.upstreams,
+      ...{ model, plan, upstreams: backends.upstreams, captureStore: broker?.url },
       ports: options.ports,
       speed: options.speed,
       onFailure: tellOnce(reporter),
@@ -189,7 +190,7 @@ async function standUpWith(options: Asked, reporter: ProgressReporter, signal: A
     if (fault) planned.fault = planFault(fault, { cloud, backends, plan, reporter });
     await planned.fault?.prepare(signal);
     if (isHttp2Only) reporter.step('target groups of HTTP/2: all traffic is HTTP/2, and there are no WebSockets');
-    return { ...running, cloud, broken: breakdown.signal, ...planned };
+    return { ...running, captureStore: broker?.url, cloud, broken: breakdown.signal, ...planned };
   } catch (error) {
     await stop();
     throw error;
@@ -249,7 +250,7 @@ function checkAsked(model: StackModel, plan: Plan, options: RehearsalOptions, ra
   checkOpenFiles(rates, openFileLimit());
   checkTraffic(plan, options);
   checkSwitch(model, plan);
-  if (options.capture) checkCapture(model);
+  checkCapture(model, options.capture);
   checkFault(model, plan, options.fault);
 }
 
@@ -342,19 +343,6 @@ function checkSwitch({ services }: StackModel, plan: Plan): void {
         'the app of this package takes it from the context: cdk synth --context drainshift:strategy=drain-then-shift',
     );
   }
-}
-
-/**
- * At AWS it takes another deployment to record: the proxies need the right to write to the store.
- *
- * @throws UsageError
- */
-function checkCapture(model: StackModel): void {
-  if (findCaptureStore(model)) return;
-  throw new UsageError(
-    `the service '${model.config.serviceNames.source}' must be synthesized with TrafficCapture.toBucket for '--capture s3', got one without ` +
-      `${variableName('capture')}; the app of this package takes it from the context: cdk synth --context drainshift:capture=s3`,
-  );
 }
 
 /** What fails again and again in the same way is told once. */

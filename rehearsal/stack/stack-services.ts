@@ -1,18 +1,16 @@
 import { SIDES, Side } from '../../core/traffic/weights';
 import { until } from '../processes/waiting';
 import { Account, inOwnRole } from '../tasks/aws-environment';
-import { pointAt } from '../tasks/point-at';
+import { LocalPlaces, pointAt } from '../tasks/point-at';
 import type { TaskRunner } from '../tasks/runner';
 import { CustomResource, PROOF } from '../template/parts/custom-resources';
 import type { StackModel } from '../template/model/stack-model';
 import type { DeployedStack } from './deployed-stack';
 import { Trust, trustedService } from './trust';
 
-interface ServicesOptions {
+interface ServicesOptions extends LocalPlaces {
   readonly stack: DeployedStack;
   readonly tasks: TaskRunner;
-  /** Where the proxies of each side send their requests, instead of the template's own upstreams. */
-  readonly upstreams: Readonly<Record<Side, string>>;
   readonly trust: Trust;
   readonly account: Account;
   /** Whether waiting has become useless. */
@@ -32,10 +30,10 @@ export class StackServices {
   start(): void {
     if (this.hasStarted) return;
     this.hasStarted = true;
-    const { stack, tasks, upstreams, trust, account } = this.options;
+    const { stack, tasks, trust, account } = this.options;
     for (const cluster of stack.model.clusters) tasks.addCluster(cluster);
     for (const service of stack.model.services) {
-      tasks.addService(inOwnRole(trustedService(pointAt(service, upstreams), trust), account));
+      tasks.addService(inOwnRole(trustedService(pointAt(service, this.options), trust), account));
     }
   }
 

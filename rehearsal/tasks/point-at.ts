@@ -12,10 +12,19 @@ const SESSION_STORE: readonly string[] = PROXY_VARIABLES.filter((name) => name.s
 const LOCAL_ADDRESS = variableName('upstream_local_address');
 const SIDE = variableName('side');
 const OTHER_SIDE: Readonly<Record<Side, Side>> = { source: 'target', target: 'source' };
+const CAPTURE = variableName('capture');
 const OTHER_UPSTREAM = variableName('other_upstream');
 
+/** What the proxies reach on this machine. */
+export interface LocalPlaces {
+  /** Where the proxies of each side send their requests, instead of the template's own upstreams. */
+  readonly upstreams: Readonly<Record<Side, string>>;
+  /** Where those that record do so, instead of the store of the template. @default - in that store */
+  readonly captureStore?: string | undefined;
+}
+
 /** The service with its proxies before another backend than the template's. */
-export function pointAt(service: ServiceSpec, upstreams: Readonly<Record<Side, string>>): ServiceSpec {
+export function pointAt(service: ServiceSpec, { upstreams, captureStore }: LocalPlaces): ServiceSpec {
   const named = service.container.environment[SIDE];
   const side = SIDES.find((each) => each === named);
   if (!side) {
@@ -26,7 +35,12 @@ export function pointAt(service: ServiceSpec, upstreams: Readonly<Record<Side, s
   }
   const upstream = upstreams[side];
   const own = Object.fromEntries(kept(service.container));
-  const environment = { ...own, [variableName('upstream')]: upstream, ...pointOther(own, upstreams[OTHER_SIDE[side]]) };
+  const environment = {
+    ...own,
+    [variableName('upstream')]: upstream,
+    ...pointOther(own, upstreams[OTHER_SIDE[side]]),
+    ...(captureStore !== undefined && own[CAPTURE] !== undefined && { [CAPTURE]: captureStore }),
+  };
   // Each task connects from the address that it has, as at AWS, where the backend can be reached from there.
   const addressVariable = isLoopback(new URL(upstream).hostname) ? { addressVariable: LOCAL_ADDRESS } : {};
   return { ...service, container: { ...service.container, environment, ...addressVariable } };

@@ -1,8 +1,8 @@
 import { gzipSync } from 'node:zlib';
 import { NO_CAPTURE } from '../../../core/capture/capture-report';
-import { formatExportLine } from '../../../core/capture/export-line';
+import { formatExportLine, parseExportLine } from '../../../core/capture/export-line';
 import type { Seen } from '../../../core/capture/traffic-stream';
-import { listCaptureProblems, summarizeCapture } from '../../../rehearsal/report/capture-seen';
+import { listCaptureProblems, summarizeObjects, summarizeStreams } from '../../../rehearsal/report/capture-seen';
 
 const store = { kind: 's3', bucket: 'captured', prefix: 'shop/' } as const;
 const read: Seen = { kind: 'read', data: Buffer.from('GET / HTTP/1.1\r\n\r\n') };
@@ -26,7 +26,7 @@ test('each request of the store counts once, and what was not forwarded does not
     pack(line('a', 0, 0, read), line('a', 0, 0, read), line('a', 1, 1, read)),
     pack(line('b', 0, 0, read), line('b', 0, 1, { kind: 'dropped' })),
   ];
-  const seen = summarizeCapture(
+  const seen = summarizeObjects(
     store,
     [{ ...NO_CAPTURE, recorded: 1 }, { ...NO_CAPTURE, recorded: 1 }, undefined],
     objects,
@@ -37,12 +37,34 @@ test('each request of the store counts once, and what was not forwarded does not
 
 test('what the proxies counted and is not there, what cannot be read and what was lost is a problem', () => {
   const report = { ...NO_CAPTURE, recorded: 3, unrecorded: 1, lost: 2, pendingBytes: 5 };
-  const seen = summarizeCapture(store, [report], [pack(line('a', 0, 0, read)), Buffer.from('no gzip')]);
+  const seen = summarizeObjects(store, [report], [pack(line('a', 0, 0, read)), Buffer.from('no gzip')]);
   expect(listCaptureProblems(seen)).toEqual([
     '1 requests that change something were forwarded without a record',
     '2 records were lost',
     '3 requests must be in the store, got 1',
     '1 objects of the capture cannot be read: incorrect header check',
     '5 bytes of the capture were never written',
+  ]);
+});
+
+async function* streamsOf(lines: readonly string[], failure?: string) {
+  for (const each of lines) yield await Promise.resolve(parseExportLine(each.trimEnd()));
+  if (failure !== undefined) throw new Error(failure);
+}
+
+test('of a topic, too, each request counts once, and what keeps it from being read is said', async () => {
+  const topic = { kind: 'kafka', brokers: [{ host: '127.0.0.1', port: 9092 }], topic: 'traffic' } as const;
+  const lines = [line('a', 0, 0, read), line('a', 0, 0, read), line('b', 0, 0, read)];
+  const seen = await summarizeStreams(topic, [{ ...NO_CAPTURE, recorded: 2 }], streamsOf(lines));
+  expect(seen).toMatchObject({ store: 'kafka://127.0.0.1:9092/traffic', messages: 3, stored: 2 });
+  expect(listCaptureProblems(seen)).toEqual([]);
+  const cut = await summarizeStreams(
+    topic,
+    [{ ...NO_CAPTURE, recorded: 2 }],
+    streamsOf(lines.slice(0, 1), 'it is gone'),
+  );
+  expect(listCaptureProblems(cut)).toEqual([
+    '2 requests must be in the store, got 1',
+    'the topic of the capture cannot be read: it is gone',
   ]);
 });

@@ -1,6 +1,7 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RehearsalEvidence } from '../../../rehearsal/report/evidence';
+import { hasBroker } from '../../capture/kafka/has-broker';
 import { Command, FREE_PORTS, findProxies, shortPlan, synthesize, temporaryFolder } from '../command';
 
 let folder: string;
@@ -12,20 +13,11 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-test('a cutover whose source records its traffic loses nothing, and all that was recorded is in the bucket', async () => {
+async function rehearse(store: 's3' | 'kafka') {
   const app = synthesize(folder, undefined, 's3');
-  const json = join(folder, 'captured.json');
-  command = new Command([
-    'rehearse',
-    '--capture',
-    's3',
-    '--app',
-    app,
-    ...FREE_PORTS,
-    ...shortPlan(folder),
-    '--json',
-    json,
-  ]);
+  const json = join(folder, `${store}.json`);
+  const args = ['--app', app, ...FREE_PORTS, ...shortPlan(folder), '--json', json];
+  command = new Command(['rehearse', '--capture', store, ...args], { isWatched: true });
   const { code, output } = await command.ended;
   if (code !== 0) throw new Error(`the cutover must complete, got exit code ${code}:\n${output.slice(-4_000)}`);
   const { outcome, traffic, captureSeen } = JSON.parse(readFileSync(json, 'utf8')) as RehearsalEvidence;
@@ -40,8 +32,24 @@ test('a cutover whose source records its traffic loses nothing, and all that was
   });
   expect(captureSeen!.stored).toBeGreaterThanOrEqual(captureSeen!.recorded);
   expect(captureSeen!.recorded).toBeGreaterThan(100);
+  expect(findProxies(app)).toEqual([]);
+  expect(command.running()).toEqual([]);
+  return { output, captureSeen };
+}
+
+test('a cutover whose source records its traffic loses nothing, and all that was recorded is in the bucket', async () => {
+  const { output } = await rehearse('s3');
   expect(output).toMatch(
     /^ {2}capture {4}[\d,]+ requests recorded in [\d,]+ objects of s3:\/\/\S+, 0 rejected, 0 unrecorded, 0 lost$/m,
   );
-  expect(findProxies(app)).toEqual([]);
 });
+
+if (hasBroker('a rehearsal that records in Kafka')) {
+  test('in Kafka: all that was recorded is in the topic of a broker that ends with the rehearsal', async () => {
+    const { output, captureSeen } = await rehearse('kafka');
+    expect(captureSeen?.messages).toBeGreaterThan(captureSeen!.stored);
+    expect(output).toMatch(
+      /^ {2}capture {4}[\d,]+ requests recorded in [\d,]+ messages of kafka:\/\/127\.0\.0\.1:\d+\/logging-traffic-topic, 0 rejected, 0 unrecorded, 0 lost$/m,
+    );
+  });
+}
