@@ -1,11 +1,13 @@
 import { createHmac } from 'node:crypto';
 import { CaptureReport, NO_CAPTURE } from '../../core/capture/capture-report';
+import { formatNodeId } from '../../core/capture/node-id';
 import { REDACTED, Redaction, parseRedaction } from '../../core/capture/redaction';
 import type { StoreUrl } from '../../core/capture/store-url';
 import { openCaptureWriter } from '../../capture/open-writer';
 import type { CaptureRecord } from '../../capture/contract/store';
 import type { RecordedRequest, Recording, RequestHead, Response } from '../data-plane/contract/data-plane';
 import { compilePattern } from '../data-plane/fields/request-pattern';
+import type { Side } from '../../core/traffic/weights';
 import type { Clock } from '../process/clock';
 import { Committed, ExchangeRecording, RecordingHome, Trace } from './exchange-recording';
 import { Journal, JournalOptions } from './journal';
@@ -41,6 +43,11 @@ export interface CaptureConfig {
 /** Hexadecimal digits of a hash. */
 const HASH_DIGITS = 32;
 
+/** Which backend a request goes to that is decided now. */
+export interface Serving {
+  readonly side: Side;
+}
+
 /** Records the exchanges of one process, and knows which requests have to wait for that. */
 export class Capture implements RecordingHome {
   readonly wallClock = new WallClock();
@@ -54,10 +61,12 @@ export class Capture implements RecordingHome {
   private readonly traces = new WeakMap<object, Trace>();
   private connections = 0;
   private heldBytes = 0;
+  private isHolding = false;
 
   constructor(
     private readonly config: CaptureConfig,
-    readonly nodeId: string,
+    private readonly nodeId: string,
+    private readonly serving: Serving,
     private readonly clock: Clock,
     log: JournalOptions['log'],
   ) {
@@ -82,18 +91,23 @@ export class Capture implements RecordingHome {
     return trace.isRecorded ? new ExchangeRecording(this, head, trace) : undefined;
   }
 
-  /** The streams of an HTTP/2 connection overlap, so that each is a connection of its own in a format that has only HTTP/1.1. */
+  /**
+   * The streams of an HTTP/2 connection overlap, so that each is a connection of its own in a format that has only HTTP/1.1. What
+   * the other backend gets of a connection behind a switch is another one, too: who replays it needs that of one backend alone.
+   */
   private findTrace({ client, httpVersion }: RecordedRequest): Trace {
+    const nodeId = formatNodeId(this.nodeId, this.serving.side);
     const known = this.traces.get(client);
-    if (known !== undefined) return httpVersion === '2' ? known.branch() : known;
+    if (known?.nodeId === nodeId) return httpVersion === '2' ? known.branch() : known;
     this.connections += 1;
-    const trace = new Trace(`${this.nodeId}.${this.connections}`, this.isInShare(this.connections));
+    const trace = new Trace(nodeId, `${nodeId}.${this.connections}`, known?.isRecorded ?? this.isInShare());
     this.traces.set(client, trace);
     return httpVersion === '2' ? trace.branch() : trace;
   }
 
   /** Spread evenly over the connections. */
-  private isInShare(connection: number): boolean {
+  private isInShare(): boolean {
+    const { connections: connection } = this;
     const { share } = this.config;
     return Math.floor((connection * share) / 100) > Math.floor(((connection - 1) * share) / 100);
   }
@@ -122,8 +136,15 @@ export class Capture implements RecordingHome {
   }
 
   append(record: CaptureRecord, durable?: () => void): void {
-    if (this.journal.hasRoom(record.bytes.length)) this.journal.add(record, 'later', durable);
+    const urgency = this.isHolding ? 'now' : 'later';
+    if (this.journal.hasRoom(record.bytes.length)) this.journal.add(record, urgency, durable);
     else this.counts.lost += 1;
+  }
+
+  /** While requests are held, a switch may wait until nothing is pending: what no request waits for is written at once, too. */
+  setHolding(isHolding: boolean): void {
+    this.isHolding = isHolding;
+    if (isHolding) void this.journal.flush();
   }
 
   /** See `Recording.commit`. @param settled is called once: whether the request goes on, and whether its record was durable then */

@@ -14,7 +14,6 @@ const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
 
 /** What a recording needs of the capture of its process. */
 export interface RecordingHome {
-  readonly nodeId: string;
   readonly redaction: Redaction;
   readonly bodyBytes: number;
   readonly wallClock: { readonly nowNs: bigint };
@@ -43,6 +42,7 @@ export class Trace {
   private branches = 0;
 
   constructor(
+    readonly nodeId: string,
     readonly id: string,
     readonly isRecorded: boolean,
   ) {}
@@ -50,7 +50,7 @@ export class Trace {
   /** One of the streams that overlap on it. */
   branch(): Trace {
     this.branches += 1;
-    return new Trace(`${this.id}.${this.branches}`, this.isRecorded);
+    return new Trace(this.nodeId, `${this.id}.${this.branches}`, this.isRecorded);
   }
 }
 
@@ -283,7 +283,7 @@ export class ExchangeRecording implements Recording {
 
   /** Records of at most `MAX_RECORD_BYTES`, which continue each other. */
   private write(observations: readonly Observation[]): CaptureRecord[] {
-    const { trace, home } = this;
+    const { trace } = this;
     const parts: Observation[][] = [[]];
     let bytes = 0;
     for (const observation of observations.flatMap(splitData)) {
@@ -296,7 +296,7 @@ export class ExchangeRecording implements Recording {
       const index = trace.index;
       trace.index += 1;
       const wasReading = at > 0 && parts[at - 1]!.at(-1)?.kind === 'read';
-      const named = { connectionId: trace.id, nodeId: home.nodeId, priorRequests: this.number };
+      const named = { connectionId: trace.id, nodeId: trace.nodeId, priorRequests: this.number };
       return {
         key: trace.id,
         bytes: encodeTrafficStream({ ...named, wasReading, index, isLast: false, observations: part }),

@@ -267,7 +267,8 @@ class Proxy implements StagedProxy {
     const { side, accessLog } = config;
     this.listening = config.listen;
     this.smokeTestPorts = new Set(config.smokeTestPorts);
-    this.capture = config.capture && new Capture(config.capture, this.identity, clock, log);
+    this.retarget = new Retarget(side, listUpstreams(side, config.upstream, config.otherUpstream));
+    this.capture = config.capture && new Capture(config.capture, this.identity, this.retarget, clock, log);
     this.comparison = config.mirror && new MirrorComparison(config.mirror);
     this.mirror = this.createMirror();
     this.ledgers = {
@@ -281,7 +282,6 @@ class Proxy implements StagedProxy {
       via: config.via,
     };
     this.forwarding = buildForwarding(config);
-    this.retarget = new Retarget(side, listUpstreams(side, config.upstream, config.otherUpstream));
     this.moveLog = new MoveLog(log, clock);
     this.mover = this.createMover();
     this.gate = this.createGate(store);
@@ -683,6 +683,7 @@ class Proxy implements StagedProxy {
     const { upstream } = this.retarget;
     if (isHolding) this.mover.beginHold(upstream);
     this.plane.setHolding(isHolding);
+    this.capture?.setHolding(isHolding);
     if (!isHolding) this.mover.endHold(upstream);
   }
 

@@ -7,7 +7,6 @@ function createHome() {
   let nowNs = 0n;
   const times = { read: [] as bigint[], written: [] as bigint[] };
   const home: RecordingHome = {
-    nodeId: 'n',
     redaction: { fields: new Set(), pointers: [], hash: (value) => value },
     bodyBytes: 100,
     wallClock: {
@@ -39,12 +38,12 @@ const head = {
 
 test('a response ends in the record when it was given to the client, and not when the client had read it', () => {
   const { home, times } = createHome();
-  const first = new ExchangeRecording(home, head, new Trace('c1', true));
+  const first = new ExchangeRecording(home, head, new Trace('n', 'n.1', true));
   first.responseStarted({ status: 200, reason: 'OK', fields: '', bodyLength: 2, statedLength: 2 });
   first.responseReceived(Buffer.from('ok'));
   first.responseEnded('');
   // Its client has seen the end, and asks for more over another connection, before the proxy knows that all of it has left.
-  const second = new ExchangeRecording(home, head, new Trace('c2', true));
+  const second = new ExchangeRecording(home, head, new Trace('n', 'n.2', true));
   first.ended();
   second.ended();
   expect(times.written.at(-1)! < times.read.at(-1)!).toBe(true);
