@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import type { ReadMark } from '../capture/contract/reader';
 import type { EventStream } from '../capture/read/event-stream';
 import type { CapturedRequest } from '../core/capture/connection-assembly';
 import { parseRequestLine } from '../core/capture/http-message';
@@ -67,6 +68,8 @@ export interface ReplayParts {
   readonly results: Results;
   readonly position: PositionTracker;
   readonly park: (parked: ParkedRequest) => Promise<void>;
+  /** Until it is passed, nothing waits for its recorded time. */
+  readonly mark?: ReadMark;
 }
 
 /** How long what is under way may take once the replay is to stop. */
@@ -81,6 +84,7 @@ export class Replay {
   behindMs = 0;
   /** Of the last event: how far the replay is in recorded time. */
   reachedMs: number | undefined;
+  firstParked: ParkedRequest | undefined;
   private readonly order = new ReplayOrder();
   private readonly jobs = new Map<string, Job>();
   private readonly attempts: Attempts;
@@ -110,6 +114,21 @@ export class Replay {
 
   get waiting(): number {
     return this.order.size;
+  }
+
+  /** Of those that are not finished, the first that was recorded. */
+  get oldest(): CapturedRequest | undefined {
+    return this.jobs.values().next().value?.request;
+  }
+
+  /** Whether all that was in the store when this mark was set is finished. */
+  hasCaughtUp(mark: string): boolean {
+    return this.parts.events.passedMark === mark && this.order.size === 0;
+  }
+
+  private get isHurried(): boolean {
+    const { mark, events } = this.parts;
+    return mark?.id !== events.passedMark;
   }
 
   /** @throws Error that says why not all was sent */
@@ -199,7 +218,10 @@ export class Replay {
     }
     if (this.plan.speed === Infinity) return nowMs;
     const dueMs = this.startedMs + (message.firstByteMs - this.firstMs) / this.plan.speed;
-    if (dueMs - nowMs >= 1) await pause(dueMs - nowMs, undefined, { signal: this.signal }).catch(() => undefined);
+    if (dueMs - nowMs < 1 || this.isHurried) return dueMs;
+    const { mark } = this.parts;
+    const waiting = mark?.pause(dueMs - nowMs, this.signal) ?? pause(dueMs - nowMs, undefined, { signal: this.signal });
+    await waiting.catch(() => undefined);
     return dueMs;
   }
 
@@ -305,6 +327,7 @@ export class Replay {
   ): Promise<void> {
     const { request } = job;
     this.counts.parked += 1;
+    this.firstParked ??= { request, problem };
     await this.parts.park({ request, problem });
     await this.addResult(request, { sent, targetResponses, errors, parked: problem });
     this.finish(job);

@@ -1,7 +1,48 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import { InvalidArgumentError } from 'commander';
 import { KEY_RULE, KeyRule, parseKeyRule } from '../../core/replay/key';
+import type { StoreUrl } from '../../core/capture/store-url';
+import type { Rewrite } from '../../core/replay/outgoing';
+import type { Side } from '../../core/traffic/weights';
 import { readDecimal } from '../shared/numbers';
+import type { StatusUrl } from './open-store';
+
+/** Of `drainshift replay`, as they were read. */
+export interface ReplayFlags {
+  readonly from: StoreUrl;
+  readonly to: URL;
+  readonly follow: boolean;
+  readonly servedBy?: Side;
+  readonly status?: StatusUrl;
+  readonly speed: number;
+  readonly rate?: number;
+  readonly key?: KeyRule;
+  readonly fromTime?: number;
+  readonly toTime?: number;
+  readonly methods?: ReadonlySet<string>;
+  readonly connections: number;
+  /** Milliseconds, as all times are. */
+  readonly window: number;
+  readonly host?: string;
+  readonly path?: Rewrite['paths'];
+  readonly setHeader?: Rewrite['setHeaders'];
+  readonly removeHeader?: readonly string[];
+  readonly sigv4?: { readonly service: string; readonly region: string };
+  readonly transform?: readonly string[];
+  readonly insecure: boolean;
+  readonly timeout: number;
+  readonly attempts: number;
+  readonly maxOutage: number;
+  readonly skipDamaged: boolean;
+  readonly checkpoint?: string;
+  readonly parked?: string;
+  readonly tuples?: string;
+  readonly compare?: string;
+  readonly ignore?: readonly string[];
+  readonly repeatOn?: URL;
+  readonly repeatShare: number;
+  readonly json: boolean;
+}
 
 /** @throws InvalidArgumentError that says the rule */
 export function keyFrom(text: string): KeyRule {

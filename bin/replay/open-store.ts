@@ -6,6 +6,7 @@ import { readParts } from '../../capture/read/part-merge';
 import type { CaptureReader } from '../../capture/contract/reader';
 import { STORE_URL_RULE, StoreUrl, parseStoreUrl } from '../../core/capture/store-url';
 import type * as Aws from '../../replay/aws';
+import { StatusPlace, openStatusFile } from '../../replay/status/place';
 
 /** Reads the value of a flag. @throws InvalidArgumentError that says the rule */
 export function storeFrom(text: string): StoreUrl {
@@ -24,6 +25,21 @@ export async function openStore(store: StoreUrl): Promise<CaptureReader> {
     case 'kafka':
       return readKafka(store.brokers, store.topic);
   }
+}
+
+/** An object of S3, or a file. */
+export type StatusUrl = { readonly bucket: string; readonly key: string } | { readonly path: string };
+
+/** Reads the value of a flag. @throws InvalidArgumentError that says the rule */
+export function statusFrom(text: string): StatusUrl {
+  const [, bucket, key] = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])\/([^/\0].*\.json)$/s.exec(text) ?? [];
+  if (bucket !== undefined && key !== undefined) return { bucket, key };
+  if (!text.includes('://') && text.endsWith('.json') && !text.includes('\0')) return { path: text };
+  throw new InvalidArgumentError(`must be a file or s3://BUCKET/KEY that ends with .json, got '${text}'`);
+}
+
+export async function openStatus(url: StatusUrl): Promise<StatusPlace> {
+  return 'path' in url ? openStatusFile(url.path) : (await loadAws()).openS3Status(url.bucket, url.key);
 }
 
 /** The AWS SDK is no dependency of the package: what needs it is a bundle of its own. */

@@ -1,11 +1,13 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { EXIT_CODES } from '../../core/errors/exit-codes';
 import { formatStoreUrl } from '../../core/capture/store-url';
 import { KEY_RULE } from '../../core/replay/key';
+import { SIDES } from '../../core/traffic/weights';
 import { urlFrom, timeOption } from '../check/flags';
 import { wholeNumberFrom } from '../shared/numbers';
 import { EXIT, WrongUse, runOperator } from '../shared/operator-command';
 import {
+  ReplayFlags,
   collect,
   headerFrom,
   headerNameFrom,
@@ -18,8 +20,8 @@ import {
   speedFrom,
   timeFrom,
 } from './flags';
-import { storeFrom } from './open-store';
-import { ReplayFlags, runReplay } from './run-replay';
+import { statusFrom, storeFrom } from './open-store';
+import { runReplay } from './run-replay';
 
 const REPLAY_EXITS = [
   `${EXIT.done} all was sent`,
@@ -51,6 +53,12 @@ export function addReplayCommand(cli: Command, done: (exitCode: number) => void)
 function withOrder(command: Command): void {
   command
     .option('--follow', 'wait for what is still to be captured, until it is stopped', false)
+    .addOption(
+      new Option(
+        '--served-by <side>',
+        'send what this backend has served, alone; its proxies say so in the records',
+      ).choices(SIDES),
+    )
     .option('--speed <factor>', 'how many times as fast as it was recorded; max: as the order allows', speedFrom, 1)
     .option('--rate <number>', 'requests a second at most', rateFrom)
     .option('--key <rule>', `what keeps its order in time: ${KEY_RULE} (default: connection)`, keyFrom)
@@ -86,7 +94,12 @@ function withRetries(command: Command): void {
       timeOption('--max-outage <time>', 'stop when the target gives no response for so long', [1, 86_400_000], '300s'),
     )
     .option('--skip-damaged', 'skip records that cannot be read, and count them', false)
-    .option('--checkpoint <file>', 'keep in this file how far it is; a further run goes on from there');
+    .option('--checkpoint <file>', 'keep in this file how far it is; a further run goes on from there')
+    .option(
+      '--status <place>',
+      'with --follow: what it says of itself every second, in a file or s3://BUCKET/KEY (*.json); a cutover reads it',
+      statusFrom,
+    );
 }
 
 function withOutputs(command: Command): void {
@@ -110,6 +123,7 @@ function run(flags: ReplayFlags): Promise<number> {
       throw new WrongUse("'--to' must have no user, no query and no fragment, got some");
     if (flags.repeatOn && flags.compare === undefined)
       throw new WrongUse("'--repeat-on' must stand beside '--compare', got it alone");
+    if (flags.status && !flags.follow) throw new WrongUse("'--status' must stand beside '--follow', got it alone");
     if ((flags.fromTime ?? 0) > (flags.toTime ?? Infinity))
       throw new WrongUse("'--from-time' must be before '--to-time', got it behind");
     // From here on a stop ends it in order.

@@ -2,10 +2,8 @@ import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { renderComparePage } from '../../compare/page/page';
 import { EventCounts, EventStream } from '../../capture/read/event-stream';
 import type { CaptureReader } from '../../capture/contract/reader';
-import type { StoreUrl } from '../../core/capture/store-url';
 import type { CompareReport, CompareVerdict } from '../../core/compare/compare-report';
 import { EXIT_CODES } from '../../core/errors/exit-codes';
-import type { KeyRule } from '../../core/replay/key';
 import { Rewrite, buildOutgoing } from '../../core/replay/outgoing';
 import { formatParked } from '../../core/replay/parked-line';
 import { PositionTracker, ReplayPosition } from '../../core/replay/position';
@@ -16,43 +14,12 @@ import { ParkedRequest, Replay, ReplayPlan, Transform } from '../../replay/repla
 import { Results } from '../../replay/results';
 import { Sender } from '../../replay/send';
 import { openTuplesFile } from '../../replay/tuples-file';
+import { Mark } from '../../replay/status/mark';
 import { loadTransform } from '../../replay/user-transform';
 import { asJson, report, warn } from '../shared/operator-command';
 import { loadAws, openStore } from './open-store';
-
-export interface ReplayFlags {
-  readonly from: StoreUrl;
-  readonly to: URL;
-  readonly follow: boolean;
-  readonly speed: number;
-  readonly rate?: number;
-  readonly key?: KeyRule;
-  readonly fromTime?: number;
-  readonly toTime?: number;
-  readonly methods?: ReadonlySet<string>;
-  readonly connections: number;
-  /** Milliseconds, as all times are. */
-  readonly window: number;
-  readonly host?: string;
-  readonly path?: Rewrite['paths'];
-  readonly setHeader?: Rewrite['setHeaders'];
-  readonly removeHeader?: readonly string[];
-  readonly sigv4?: { readonly service: string; readonly region: string };
-  readonly transform?: readonly string[];
-  readonly insecure: boolean;
-  readonly timeout: number;
-  readonly attempts: number;
-  readonly maxOutage: number;
-  readonly skipDamaged: boolean;
-  readonly checkpoint?: string;
-  readonly parked?: string;
-  readonly tuples?: string;
-  readonly compare?: string;
-  readonly ignore?: readonly string[];
-  readonly repeatOn?: URL;
-  readonly repeatShare: number;
-  readonly json: boolean;
-}
+import type { ReplayFlags } from './flags';
+import { startStatus } from './status-loop';
 
 const MIB = 1_048_576;
 const PROGRESS_MS = 2_000;
@@ -66,17 +33,24 @@ export async function runReplay(flags: ReplayFlags, from: string, signal: AbortS
   const saved = flags.checkpoint === undefined ? undefined : await readCheckpoint(flags.checkpoint, ends);
   const start = saved ?? { fromMs: flags.fromTime ?? -Infinity, finished: [] };
   const reader = await openStore(flags.from);
-  const events = openEvents(flags, reader, start, signal);
+  const mark = new Mark();
+  const events = openEvents(flags, reader, start, mark, signal);
   const position = new PositionTracker(start, 2 * flags.window);
   const sender = openSender(flags, flags.to);
   const outputs = openOutputs(flags, signal);
   const plan = await makePlan(flags, start.fromMs);
-  const replay = new Replay(plan, { events, sender, results: outputs.results, position, park: outputs.park }, signal);
+  const replay = new Replay(
+    plan,
+    { events, sender, results: outputs.results, position, park: outputs.park, mark },
+    signal,
+  );
   const startedMs = performance.now();
+  const findLagMs = () => (flags.follow ? measureLag(events, position, startedMs) : replay.behindMs);
+  const status = await startStatus(flags, { replay, events, mark, compare: outputs.compare, findLagMs });
   const observe = (): ReplayProgress => ({
     ...replay.counts,
     elapsedMs: performance.now() - startedMs,
-    lagMs: findLag(replay, position, flags.follow),
+    lagMs: findLagMs(),
     waiting: replay.waiting,
     progress: flags.follow ? undefined : reader.progress,
     reachedMs: replay.reachedMs,
@@ -91,6 +65,7 @@ export async function runReplay(flags: ReplayFlags, from: string, signal: AbortS
   sender.close();
   for (const close of outputs.closers) await close().catch((error: unknown) => (failure ??= error as Error));
   if (failure) warn(failure.message);
+  await status?.end(failure?.message ?? 'it was stopped');
   return summarize(flags, {
     progress: observe(),
     counts: events.counts,
@@ -105,6 +80,7 @@ function openEvents(
   flags: ReplayFlags,
   reader: CaptureReader,
   { fromMs }: ReplayPosition,
+  mark: Mark,
   signal: AbortSignal,
 ): EventStream {
   return new EventStream(reader, {
@@ -115,6 +91,8 @@ function openEvents(
     warn,
     windowMs: flags.window,
     maxBytes: 256 * MIB,
+    mark,
+    ...(flags.servedBy !== undefined && { servedBy: flags.servedBy }),
   });
 }
 
@@ -198,11 +176,17 @@ function openCompare(flags: ReplayFlags, repeater: Sender | undefined, signal: A
   return new CompareSink({ ignore: flags.ignore ?? [] }, repeat, signal);
 }
 
-/** Without `--follow` it is how late a request is by the speed that was asked for. */
-function findLag(replay: Replay, position: PositionTracker, follow: boolean): number {
-  if (!follow) return replay.behindMs;
-  const oldestMs = position.oldestMs;
-  return oldestMs === undefined ? 0 : Math.max(0, Date.now() - oldestMs);
+/** An idle store is known to be read so far behind the present. */
+const IDLE_MS = 15_000;
+
+/** The age of the oldest request that is not finished. A store that cannot be read any more makes it grow, too. */
+function measureLag(events: EventStream, position: PositionTracker, startedMs: number): number {
+  const nowMs = Date.now();
+  const oldestMs = Math.min(position.oldestMs ?? Infinity, events.firstMs ?? Infinity);
+  if (oldestMs < Infinity) return Math.max(0, nowMs - oldestMs);
+  if (events.watermarkMs === -Infinity) return performance.now() - startedMs;
+  const behindMs = nowMs - events.watermarkMs;
+  return behindMs > IDLE_MS ? behindMs : 0;
 }
 
 async function runWithTimers(

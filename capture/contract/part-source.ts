@@ -17,8 +17,13 @@ export interface Part {
 
 /** What a store of parts consists of. */
 export interface PartSource {
-  /** All parts that are whole now, sorted by name. @throws Error that says why they cannot be listed */
-  list(signal: AbortSignal): Promise<readonly Part[]>;
+  /**
+   * All parts that are whole now, sorted by name; but those of processes that were not known may be left to a later call.
+   *
+   * @param isComplete none is left to a later call
+   * @throws Error that says why they cannot be listed
+   */
+  list(signal: AbortSignal, isComplete: boolean): Promise<readonly Part[]>;
   /** Whether parts may be added. */
   readonly grows: boolean;
 }

@@ -29,6 +29,16 @@ export interface RecordBatch {
   readonly records: readonly StoredRecord[];
   /** No record before this time will come, unless a process was late with it. */
   readonly watermarkMs: number;
+  /** All that was in the store when this mark was set has been given, with this batch. */
+  readonly mark?: string;
+}
+
+/** Set by one who must know when all that is in a store by now was read. */
+export interface ReadMark {
+  /** Of the last mark that was set. */
+  readonly id: string | undefined;
+  /** Resolves after this time, or when another mark is set. */
+  pause(milliseconds: number, signal: AbortSignal): Promise<void>;
 }
 
 export interface ReadOptions {
@@ -37,6 +47,8 @@ export interface ReadOptions {
   readonly follow: boolean;
   /** Parts that were written before it are left out: nothing after it can be in them. In milliseconds since 1970. */
   readonly fromMs?: number;
+  /** Looked at with `follow`. */
+  readonly mark?: ReadMark;
   /** What is damaged is skipped, and reported. */
   readonly skipDamaged: boolean;
   /** Called with one line for a person, for each thing that is not as it should be and does not end the reading. */

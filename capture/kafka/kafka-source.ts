@@ -51,6 +51,10 @@ class TopicReader {
   private partitions: readonly PartitionReader[] = [];
   private watermarkMs = -Infinity;
   private isFailing = false;
+  /** The last mark that was passed. */
+  private passed: string | undefined;
+  /** What must be read before the next one is passed. */
+  private marked: { readonly id: string; readonly ends: readonly bigint[] } | undefined;
 
   constructor(
     private readonly consumer: OwnConsumer,
@@ -66,6 +70,7 @@ class TopicReader {
     while (!signal.aborted) {
       const isAtEnd = this.partitions.every((each) => each.isAtEnd);
       if (isAtEnd && !follow) return;
+      yield* this.pass();
       const askedMs = Date.now();
       if (!(await this.fill(isAtEnd))) continue;
       const records = this.take();
@@ -76,6 +81,20 @@ class TopicReader {
         yield { records, watermarkMs: this.watermarkMs };
       }
     }
+  }
+
+  /** The ends of the partitions are asked for once a mark is set: all before them must be given. */
+  private async *pass(): AsyncGenerator<RecordBatch> {
+    const { marked, options } = this;
+    const id = options.mark?.id;
+    if (marked && this.partitions.every((each) => each.given >= marked.ends[each.partition]!)) {
+      this.passed = marked.id;
+      this.marked = undefined;
+      yield { records: [], watermarkMs: this.watermarkMs, mark: marked.id };
+    }
+    if (id === undefined || id === this.passed || id === this.marked?.id) return;
+    const ends = await this.consumer.listOffsets({ topics: [this.topic] }).catch(() => undefined);
+    if (ends) this.marked = { id, ends: ends.get(this.topic) ?? [] };
   }
 
   private async findPartitions(): Promise<PartitionReader[]> {

@@ -31,6 +31,11 @@ export class PartitionReader {
     return this.at >= this.records.length && this.next >= this.end && !this.failure;
   }
 
+  /** All before this offset has been given. */
+  get given(): bigint {
+    return this.at < this.records.length ? this.start : this.next;
+  }
+
   get done(): number {
     return Number(this.next - this.start);
   }

@@ -1,7 +1,9 @@
 import { AssemblerLimits, CaptureAssembler, DEFAULT_ASSEMBLER_LIMITS } from '../../core/capture/capture-assembler';
 import type { AssemblyCounts } from '../../core/capture/connection-assembly';
 import { TimeOrder, TimedEvent } from '../../core/capture/time-order';
-import type { CaptureReader, ReadOptions } from '../contract/reader';
+import { findNodeSide } from '../../core/capture/node-id';
+import type { Side } from '../../core/traffic/weights';
+import type { CaptureReader, ReadOptions, RecordBatch } from '../contract/reader';
 
 export interface EventOptions extends ReadOptions {
   /** How far apart in the store records of one moment may be; in milliseconds. */
@@ -9,6 +11,8 @@ export interface EventOptions extends ReadOptions {
   readonly limits?: AssemblerLimits;
   /** Of all that waits for its place in time. */
   readonly maxBytes: number;
+  /** What this backend has served, alone; records that do not say so are left out then. @default - all */
+  readonly servedBy?: Side;
 }
 
 export interface EventCounts extends AssemblyCounts {
@@ -26,6 +30,10 @@ export class EventStream {
   private readonly assembler: CaptureAssembler;
   private records = 0;
   private withdrawnLate = 0;
+  /** All that was in the store when this mark was set has been given. */
+  passedMark: string | undefined = undefined;
+  /** How far the reading is, in recorded time. */
+  watermarkMs = -Infinity;
 
   constructor(
     private readonly reader: CaptureReader,
@@ -48,16 +56,24 @@ export class EventStream {
     return this.order.heldBytes + this.assembler.heldBytes;
   }
 
+  /** Of the earliest that waits for its place; undefined without any. */
+  get firstMs(): number | undefined {
+    return this.order.firstMs;
+  }
+
   /** In batches. @throws DamagedCapture after all that came before */
   async *read(): AsyncGenerator<readonly TimedEvent[]> {
     let failure: Error | undefined;
     try {
-      for await (const { records, watermarkMs } of this.reader.read(this.options)) {
-        for (const { stream, timeMs } of records) this.assembler.add(stream, timeMs);
-        this.records += records.length;
-        if (watermarkMs > -Infinity) this.assembler.advance(watermarkMs);
-        const events = this.takeUntil(watermarkMs - this.options.windowMs);
+      for await (const { records, watermarkMs, mark } of this.reader.read(this.options)) {
+        this.add(records);
+        this.watermarkMs = Math.max(this.watermarkMs, watermarkMs);
+        if (mark !== undefined) this.assembler.closeGaps();
+        else if (watermarkMs > -Infinity) this.assembler.advance(watermarkMs);
+        // Who sets a mark knows that nothing from before it is to come.
+        const events = this.takeUntil(mark === undefined ? watermarkMs - this.options.windowMs : Infinity);
         if (events.length > 0) yield events;
+        if (mark !== undefined) this.passedMark = mark;
       }
     } catch (error) {
       failure = error as Error;
@@ -67,6 +83,15 @@ export class EventStream {
     const rest = this.takeUntil(Infinity);
     if (rest.length > 0) yield rest;
     if (failure) throw failure;
+  }
+
+  private add(records: RecordBatch['records']): void {
+    const { servedBy } = this.options;
+    for (const { stream, timeMs } of records) {
+      if (servedBy !== undefined && findNodeSide(stream.nodeId) !== servedBy) continue;
+      this.assembler.add(stream, timeMs);
+      this.records += 1;
+    }
   }
 
   private takeUntil(timeMs: number): TimedEvent[] {

@@ -84,6 +84,8 @@ class Merge {
   /** Those whose time has not come, the first one first. */
   private waiting: NodeReader[] = [];
   private watermarkMs = -Infinity;
+  /** The last mark that was passed. */
+  private passed: string | undefined;
 
   constructor(
     private readonly source: PartSource,
@@ -94,7 +96,8 @@ class Merge {
   async *read(): AsyncGenerator<RecordBatch> {
     const { signal, follow } = this.options;
     try {
-      await this.list();
+      await this.list(true);
+      let listed: string | undefined;
       while (!signal.aborted) {
         const records = await this.take();
         if (records.length > 0) {
@@ -102,9 +105,11 @@ class Merge {
           continue;
         }
         if (!follow || !this.source.grows) return;
-        await pause(POLL_MS, undefined, { signal }).catch(() => undefined);
+        if (listed !== undefined) yield this.pass(listed);
+        await this.pause();
         const listedMs = Date.now();
-        if (!signal.aborted) await this.list();
+        listed = this.findMark();
+        if (!signal.aborted) await this.list(listed !== undefined);
         // What is listed from now on was seen after this.
         this.watermarkMs = Math.max(this.watermarkMs, listedMs - WRITE_MS);
         yield { records: [], watermarkMs: this.isAtEnd() ? this.watermarkMs : -Infinity };
@@ -114,14 +119,31 @@ class Merge {
     }
   }
 
+  /** One that has not been passed. */
+  private findMark(): string | undefined {
+    const id = this.options.mark?.id;
+    return id === this.passed ? undefined : id;
+  }
+
+  private pass(mark: string): RecordBatch {
+    this.passed = mark;
+    return { records: [], watermarkMs: this.watermarkMs, mark };
+  }
+
+  private async pause(): Promise<void> {
+    const { signal, mark } = this.options;
+    if (this.findMark() !== undefined) return;
+    await (mark?.pause(POLL_MS, signal) ?? pause(POLL_MS, undefined, { signal })).catch(() => undefined);
+  }
+
   private isAtEnd(): boolean {
     return this.open.size === 0 && this.waiting.length === 0;
   }
 
-  private async list(): Promise<void> {
+  private async list(isComplete: boolean): Promise<void> {
     const { signal, fromMs = -Infinity } = this.options;
     const added = new Map<string, Part[]>();
-    for (const part of await this.source.list(signal)) {
+    for (const part of await this.source.list(signal, isComplete)) {
       if (this.known.has(part.name)) continue;
       this.known.add(part.name);
       if (part.writtenMs + CLOCK_MARGIN_MS < fromMs) continue;

@@ -16,7 +16,7 @@ const LIST_ALL_MS = 30_000;
 export async function openS3Source(bucket: string, prefix: string): Promise<PartSource> {
   const sdk = await import('@aws-sdk/client-s3');
   const bucketSource = new BucketSource(new sdk.S3Client({ maxAttempts: 5 }), sdk, bucket, prefix);
-  return { grows: !prefix.endsWith(PART_SUFFIX), list: (signal) => bucketSource.list(signal) };
+  return { grows: !prefix.endsWith(PART_SUFFIX), list: (signal, isComplete) => bucketSource.list(signal, isComplete) };
 }
 
 class BucketSource {
@@ -32,9 +32,9 @@ class BucketSource {
     private readonly prefix: string,
   ) {}
 
-  async list(signal: AbortSignal): Promise<readonly Part[]> {
+  async list(signal: AbortSignal, isComplete: boolean): Promise<readonly Part[]> {
     try {
-      return await this.listNew(signal);
+      return await this.listNew(signal, isComplete);
     } catch (error) {
       if (signal.aborted) return [];
       const { name, message } = error as Error;
@@ -43,22 +43,54 @@ class BucketSource {
     }
   }
 
-  private async listNew(signal: AbortSignal): Promise<readonly Part[]> {
+  private async listNew(signal: AbortSignal, isComplete: boolean): Promise<readonly Part[]> {
     const isAll = this.pages <= MAX_PAGES || performance.now() - this.listedMs >= LIST_ALL_MS;
-    const found: Part[] = [];
-    if (isAll) {
-      const { parts, pages } = await this.listFrom(this.prefix, undefined, signal);
-      found.push(...parts);
-      this.pages = pages;
-      this.listedMs = performance.now();
-    } else {
-      for (const [node, after] of this.last) {
-        const { parts } = await this.listFrom(`${this.prefix}${node === '' ? '' : `${node}/`}`, after, signal);
-        found.push(...parts);
-      }
-    }
+    const found = isAll ? await this.listAll(signal) : await this.listAdded(signal, isComplete);
     for (const { node, name } of found) this.last.set(node, name.slice(`s3://${this.bucket}/`.length));
     return found;
+  }
+
+  private async listAll(signal: AbortSignal): Promise<Part[]> {
+    this.listedMs = performance.now();
+    const { parts, pages } = await this.listFrom(this.prefix, undefined, signal);
+    this.pages = pages;
+    return parts;
+  }
+
+  /** @param isComplete also of processes that were not known when all was listed */
+  private async listAdded(signal: AbortSignal, isComplete: boolean): Promise<Part[]> {
+    const fresh = isComplete ? await this.findNewNodes(signal) : [];
+    const wanted = [
+      ...fresh.map((folder) => this.listFrom(folder, undefined, signal)),
+      ...[...this.last].map(([node, after]) =>
+        this.listFrom(`${this.prefix}${node === '' ? '' : `${node}/`}`, after, signal),
+      ),
+    ];
+    return (await Promise.all(wanted)).flatMap(({ parts }) => parts);
+  }
+
+  /** Folders of processes that have written their first part since all was listed; they are below the hour of their start. */
+  private async findNewNodes(signal: AbortSignal): Promise<string[]> {
+    const hours = await this.listFolders(this.prefix, signal);
+    const nodes = (await Promise.all(hours.map((hour) => this.listFolders(hour, signal)))).flat();
+    return nodes.filter((folder) => !this.last.has(folder.slice(this.prefix.length, -1)));
+  }
+
+  private async listFolders(prefix: string, signal: AbortSignal): Promise<string[]> {
+    const folders: string[] = [];
+    let token: string | undefined;
+    do {
+      const page = await this.client.send(
+        new this.sdk.ListObjectsV2Command({
+          ...{ Bucket: this.bucket, Prefix: prefix, Delimiter: '/' },
+          ...(token !== undefined && { ContinuationToken: token }),
+        }),
+        { abortSignal: signal },
+      );
+      folders.push(...(page.CommonPrefixes ?? []).flatMap(({ Prefix }) => Prefix ?? []));
+      token = page.NextContinuationToken;
+    } while (token !== undefined);
+    return folders;
   }
 
   private async listFrom(

@@ -174,6 +174,17 @@ export class CaptureAssembler {
     }
   }
 
+  /** What is missing by now will not come. */
+  closeGaps(): void {
+    while (this.gaps.size > 0) {
+      for (const id of this.gaps) {
+        const connection = this.connections.get(id)!;
+        this.jump(id, connection);
+        this.account(connection);
+      }
+    }
+  }
+
   /** Nothing more will come. */
   end(): void {
     for (const [id, connection] of this.connections) {

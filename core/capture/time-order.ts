@@ -35,6 +35,11 @@ export class TimeOrder {
     return this.bytes;
   }
 
+  /** Of what is released next; undefined without anything. */
+  get firstMs(): number | undefined {
+    return this.heap[0]?.event.timeMs;
+  }
+
   add(event: TimedEvent): void {
     if (event.timeMs < this.releasedMs) this.late += 1;
     this.bytes += countBytes(event);

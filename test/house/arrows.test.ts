@@ -140,6 +140,7 @@ test('packages are used in the rooms that they are for', () => {
   const doors = [
     'capture/s3/',
     'replay/sigv4/',
+    'replay/status/s3-place.ts',
     'lambda/adapters/',
     'lambda/operator.ts',
     'proxy/admin-keys/secret-versions.ts',

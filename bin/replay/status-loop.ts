@@ -1,0 +1,66 @@
+import { randomUUID } from 'node:crypto';
+import type { EventStream } from '../../capture/read/event-stream';
+import { formatStoreUrl } from '../../core/capture/store-url';
+import { LagHistory } from '../../core/replay/lag-history';
+import { nameRequest } from '../../core/replay/replay-status';
+import type { CompareSink } from '../../replay/compare-sink';
+import type { ParkedRequest, Replay } from '../../replay/replay';
+import type { Mark } from '../../replay/status/mark';
+import { StatusLoop } from '../../replay/status/status-loop';
+import { warn } from '../shared/operator-command';
+import { openStatus } from './open-store';
+import type { ReplayFlags } from './flags';
+
+export interface StatusSources {
+  readonly replay: Replay;
+  readonly events: EventStream;
+  readonly mark: Mark;
+  readonly compare: CompareSink | undefined;
+  readonly findLagMs: () => number;
+}
+
+/** Begins to write the status that is asked for. @throws Error where it cannot be written */
+export async function startStatus(flags: ReplayFlags, sources: StatusSources): Promise<StatusLoop | undefined> {
+  if (!flags.status) return undefined;
+  const { replay, mark } = sources;
+  const place = await openStatus(flags.status);
+  const hasCaughtUp = (id: string) => replay.hasCaughtUp(id);
+  const loop = new StatusLoop({ place, mark, hasCaughtUp, warn, observe: openObserver(flags, sources) });
+  await loop.start().catch((error: unknown) => {
+    const { name, message } = error as Error;
+    throw new Error(`'--status ${place.name}' must be writable, got ${name}: ${message}`, { cause: error });
+  });
+  return loop;
+}
+
+function openObserver(flags: ReplayFlags, { replay, events, compare, findLagMs }: StatusSources) {
+  const history = new LagHistory();
+  const fixed = {
+    ...{ run: randomUUID(), startedAt: new Date().toISOString() },
+    ...{ from: formatStoreUrl(flags.from), to: flags.to.href },
+    ...(flags.servedBy !== undefined && { servedBy: flags.servedBy }),
+  };
+  return () => {
+    const lagMs = Math.round(findLagMs());
+    history.add(lagMs, Date.now());
+    const { sent, parked } = replay.counts;
+    const { late, withdrawnLate } = events.counts;
+    const { oldest, firstParked, outageSinceMs, lastProblem } = replay;
+    const outage = outageSinceMs !== undefined && {
+      sinceMs: Date.now() - Math.round(performance.now() - outageSinceMs),
+    };
+    const verdict = compare?.comparison.report().verdict;
+    return {
+      ...fixed,
+      ...{ sent, parked, withdrawnLate, late, lagMs, lags: history.lags },
+      ...(oldest && { oldest: describe(oldest) }),
+      ...(firstParked && { firstParked: { ...describe(firstParked.request), problem: firstParked.problem } }),
+      ...(outage && { outage: { ...outage, problem: lastProblem ?? 'unknown' } }),
+      ...(verdict !== undefined && { verdict }),
+    };
+  };
+}
+
+function describe({ id, message }: ParkedRequest['request']) {
+  return nameRequest(id, message.startLine, message.firstByteMs);
+}

@@ -1,0 +1,133 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openFolderWriter } from '../../../capture/folder/folder-writer';
+import { formatNodeId } from '../../../core/capture/node-id';
+import { encodeTrafficStream } from '../../../core/capture/traffic-stream';
+import { ReplayStatus, parseReplayStatus } from '../../../core/replay/replay-status';
+import type { Side } from '../../../core/traffic/weights';
+import { Command } from '../../rehearsal/command';
+import { Backend, respondAfter, startBackend } from '../../replay/recording-backend';
+import { T0, ok, partsOf, put } from '../../support/recorded';
+import { until } from '../../support/until';
+
+let folder: string;
+let backend: Backend;
+let command: Command | undefined;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'replay-status-'));
+  backend = await startBackend(({ url }, response) => {
+    if (url === '/poison') response.writeHead(503).end();
+    else respondAfter(response, 0);
+  });
+});
+afterEach(async () => {
+  command?.signal('SIGTERM');
+  await command?.ended;
+  await backend.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const place = () => join(folder, 'back.json');
+const status = (): ReplayStatus | undefined =>
+  existsSync(place()) ? parseReplayStatus(readFileSync(place(), 'utf8'), 'it') : undefined;
+const order = (catchUp: string) => writeFileSync(join(folder, 'back.order.json'), JSON.stringify({ catchUp }));
+
+/** What a process records of what a backend serves. */
+async function openProxy(side: Side) {
+  const nodeId = formatNodeId('p1', side);
+  const writer = await openFolderWriter(join(folder, 'captured'), { id: `p1${side}`, startedMs: T0 });
+  let count = 0;
+  return async (path: string) => {
+    count += 1;
+    const [startMs, endMs] = [count, count + 0.5];
+    const made = { connection: `${nodeId}.${count}`, n: 0, startMs, endMs, request: put(path, '{}'), response: ok('') };
+    const records = partsOf([made], nodeId).map((part) => ({
+      key: part.connectionId,
+      bytes: encodeTrafficStream(part),
+    }));
+    await writer.append(count, records);
+  };
+}
+
+function start(...more: string[]): Command {
+  const where = ['--from', 'captured', '--to', backend.url.href, '--follow', '--status', 'back.json'];
+  // Nothing would be sent within the hour that its records may be apart.
+  return new Command(['replay', ...where, '--served-by', 'target', '--window', '1h', '--speed', 'max', ...more], {
+    cwd: folder,
+  });
+}
+
+test('an order has it send all that one backend has served, and the status says when the last of it is finished', async () => {
+  const [source, target] = [await openProxy('source'), await openProxy('target')];
+  await source('/of-the-source');
+  await target('/1');
+  await target('/2');
+  command = start();
+  await until(() => status() !== undefined);
+  expect(status()).toMatchObject({ servedBy: 'target', to: backend.url.href, parked: 0 });
+  expect(status()?.caughtUp).toBeUndefined();
+  order('e.1');
+  await until(() => status()?.caughtUp === 'e.1');
+  expect(backend.arrivals.map(({ url }) => url)).toEqual(['/1', '/2']);
+  await target('/3');
+  order('e.2');
+  await until(() => status()?.caughtUp === 'e.2');
+  expect(backend.arrivals.map(({ url }) => url)).toEqual(['/1', '/2', '/3']);
+  expect(status()).toMatchObject({ sent: 3 });
+  command.signal('SIGTERM');
+  expect((await command.ended).code).toBe(0);
+  expect(status()?.ended).toBe('it was stopped');
+});
+
+test('while the target is away the first request that is missing is named, and another order is followed when it is back', async () => {
+  const target = await openProxy('target');
+  const { port } = backend.url;
+  await target('/1');
+  await backend.close();
+  command = start();
+  await until(() => status() !== undefined);
+  order('e.1');
+  await until(() => status()?.outage !== undefined);
+  expect(status()).toMatchObject({ oldest: { method: 'PUT', path: '/1', id: 'p1@target.1.0' }, sent: 0 });
+  expect(status()?.caughtUp).toBeUndefined();
+  order('e.2');
+  backend = await startBackend((_, response) => respondAfter(response, 0), Number(port));
+  await until(() => status()?.caughtUp === 'e.2');
+  expect(backend.arrivals.map(({ url }) => url)).toEqual(['/1']);
+});
+
+test('what was parked stays in the status when the replay is started anew', async () => {
+  const target = await openProxy('target');
+  await target('/poison');
+  await target('/fine');
+  command = start('--attempts', '1', '--checkpoint', 'checkpoint.json');
+  await until(() => status() !== undefined);
+  order('e.1');
+  await until(() => status()?.caughtUp === 'e.1');
+  const parked = { parked: 1, firstParked: { path: '/poison', problem: expect.stringContaining('503') as string } };
+  expect(status()).toMatchObject(parked);
+  command.signal('SIGTERM');
+  await command.ended;
+  const before = status()!.run;
+  command = start('--attempts', '1', '--checkpoint', 'checkpoint.json');
+  await until(() => status()?.run !== before);
+  expect(status()).toMatchObject({ ...parked, sent: 0 });
+});
+
+test('a status that cannot be written, or stands without --follow, is wrong at once', async () => {
+  await openProxy('target');
+  command = start('--status', 'nowhere/back.json');
+  expect(await command.ended).toMatchObject({
+    code: 1,
+    output: expect.stringContaining("'--status nowhere/back.json' must be writable") as string,
+  });
+  const alone = new Command(['replay', '--from', '.', '--to', 'http://localhost/', '--status', 'a.json'], {
+    cwd: folder,
+  });
+  expect(await alone.ended).toMatchObject({
+    code: 64,
+    output: expect.stringContaining("'--status' must stand beside '--follow'") as string,
+  });
+});
