@@ -105,7 +105,7 @@ async function takeAlong(plan: Plan, writer: Writer): Promise<Part[]> {
     pause: (milliseconds: number) => sleep(milliseconds),
   } as unknown as Ports;
   const prepared = await prepare(plan, ports);
-  const { hook } = findHook(plan.switch, ports);
+  const { hook } = findHook(plan.switch, WAY.to, ports);
   const calls: HookCallRecord[] = [];
   const context = {
     ...{ ...WAY, epoch: 1, committed: 0, execution: EXECUTION, sessions: () => [] },

@@ -6,6 +6,7 @@ export {
   CloseKinds,
   CutoverApproval,
   CutoverBreaker,
+  CaptureReplay,
   CutoverCapture,
   CutoverCloseOrder,
   CutoverDay,
@@ -25,6 +26,7 @@ export {
   PointOfNoReturn,
   RollbackCapacity,
   SwitchFence,
+  SwitchReplay,
   SwitchRollback,
 } from './plan/cutover-plan';
 export {

@@ -3,6 +3,7 @@ import { CutoverError } from '../../core/errors/errors';
 import { formatSeconds } from '../../core/plan/explain';
 import { findDirection } from '../../core/plan/direction';
 import type { Plan } from '../../core/plan/plan';
+import { findReplay } from '../../core/plan/replay-plan';
 import { reversePlan } from '../../core/plan/reverse-plan';
 import type { SwitchRecord } from '../../core/switch/switch-record';
 import { LockHolder, describeHolder } from '../../core/traffic/lock';
@@ -126,6 +127,8 @@ function describeRollback(plan: Plan, weights: Weights, { stack }: RollbackReque
 function describeWrites({ switch: switching }: Plan, from: Side): string {
   if (switching?.pointOfNoReturn === 'shared')
     return `What the ${from} has written is kept: both sides have the same store.`;
+  if (switching?.replay && findReplay(switching.replay, from === 'source' ? 'target' : 'source') !== undefined)
+    return `What the ${from} has written is replayed on the other side, up to the last write, before it serves.`;
   if (switching) return `What the ${from} has written is LOST to the other side, as the plan accepts.`;
   return `What the ${from} has written stays with it. It is lost to the other side unless both share their data.`;
 }

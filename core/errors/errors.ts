@@ -57,6 +57,11 @@ export const ERRORS = {
     meaning:
       'The capture of the side that is left lacks more than the plan allows: nothing, or nothing more, is moved.',
   },
+  ReplayIncomplete: {
+    retry: false,
+    meaning:
+      'A replay that the plan names is too far behind, or has lost something: nothing, or nothing more, is moved.',
+  },
   LockLost: {
     retry: false,
     meaning: 'The lock was deleted, or another cutover took it: this one changes nothing any more.',

@@ -1,3 +1,4 @@
+import { REPLAY_NAME_PATTERN, REPLAY_NAME_RULE } from '../replay/replay-status';
 import type { FieldValues, Fields, ObjectField } from '../validation/fields';
 
 const CAPTURE_FIELDS = {
@@ -17,6 +18,42 @@ const CAPTURE_FIELDS = {
     default: 60,
     unit: 's',
     sentence: 'How long the oldest of their records may wait until it is written.',
+  },
+  replay: {
+    kind: 'object',
+    isOptional: true,
+    sentence:
+      'What a replay of it to the side that gets the traffic must be like. It follows the capture, and no request may be parked.',
+    fields: {
+      name: {
+        kind: 'text',
+        pattern: REPLAY_NAME_PATTERN,
+        rule: REPLAY_NAME_RULE,
+        sentence: 'Its status is `replays/NAME.json` in the bucket of the cutover.',
+      },
+      maxLagSeconds: {
+        kind: 'integer',
+        min: 1,
+        max: 86_400,
+        default: 60,
+        unit: 's',
+        sentence: 'How far it may be behind.',
+      },
+      forSeconds: {
+        kind: 'seconds',
+        min: 0,
+        max: 3_540,
+        default: 0,
+        unit: 's',
+        sentence: 'For how long it must not have been further behind; by whole minutes.',
+      },
+      comparison: {
+        kind: 'choice',
+        values: ['any', 'promote'],
+        default: 'any',
+        sentence: 'What its comparison must say.',
+      },
+    },
   },
 } as const satisfies Fields;
 

@@ -170,6 +170,7 @@ const AFTER_COMMIT: Readonly<Record<SwitchPlan['rollback'], string>> = {
 const WRITES: Readonly<Record<SwitchPlan['pointOfNoReturn'], string>> = {
   undecided: '',
   shared: 'Both sides have the same store: a rollback keeps what the {to} wrote.',
+  replay: 'A rollback waits until the {from} has what the {to} served, in a hold, and stays with the {to} otherwise.',
   acceptLoss: 'A rollback loses what the {to} wrote.',
 };
 
@@ -180,6 +181,7 @@ function describeSwitch(plan: SwitchPlan, { from, to }: Direction): string[] {
     'WebSockets, event streams and gRPC streams are closed in order: their clients reconnect, and wait.',
     FENCES[plan.fence],
     ...describeHook(plan),
+    ...describeReplay(plan),
     `Up to ${attempts} ${attempts === 1 ? 'attempt' : `attempts, ${formatSeconds(attemptSeconds)} apart`}.`,
     AFTER_COMMIT[plan.rollback],
     WRITES[plan.pointOfNoReturn],
@@ -196,6 +198,17 @@ function describeHook({ hook, state }: SwitchPlan): string[] {
   const by = hook.functionArn ?? 'the backends, by HTTP';
   const thaw = hasPart(hook, 'thaw') ? ` After it the side that serves is thawed (${hook.timeoutMs.thaw} ms).` : '';
   return [`Before the decision the hook is called at ${by}: ${parts.join(', ')}.${thaw}`];
+}
+
+function describeReplay({ replay }: SwitchPlan): string[] {
+  if (!replay) return [];
+  const { toSource, toTarget, verifyPath, maxLagSeconds, timeoutMs } = replay;
+  const names = [...(toTarget === undefined ? [] : [`'${toTarget}' to the target`]), `'${toSource}' to the source`];
+  const compared =
+    verifyPath === undefined ? '' : ` Then ${verifyPath} of both must have one digest (${timeoutMs.verify} ms).`;
+  return [
+    `Replays take along what a side has served: ${names.join(', ')}. They are at most ${maxLagSeconds} s behind before a hold, and send the rest in it (${timeoutMs.transfer} ms).${compared}`,
+  ];
 }
 
 function describeState(state: StatePlan): string[] {

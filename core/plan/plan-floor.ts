@@ -150,7 +150,7 @@ function checkSwitch({ switch: given, strategy }: Plan, { switch: floor }: Plan,
   for (const name of ['fence', 'pointOfNoReturn', 'rollback'] as const) {
     if (given[name] !== floor[name]) problems.add(`switch.${name}`, `${floor[name]}, as deployed`, given[name]);
   }
-  for (const name of ['hook', 'state'] as const) {
+  for (const name of ['hook', 'state', 'replay'] as const) {
     if (JSON.stringify(given[name]) === JSON.stringify(floor[name])) continue;
     problems.add(`switch.${name}`, 'as deployed: it is called with the rights of the cutover', given[name]);
   }

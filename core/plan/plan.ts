@@ -18,6 +18,7 @@ import { STICKINESS_FIELD, StickinessPlan, checkStickiness, keepLooks } from './
 import { CAPTURE_FIELD, CapturePlan } from './capture-plan';
 import { checkHook } from './hook-plan';
 import { HOOKS_FIELD, PhaseHook, countHookCalls, sumHookSeconds } from './phase-hooks';
+import { checkReplay } from './replay-plan';
 import { checkState } from './state-plan';
 import { SWITCH_FIELD, SwitchPlan } from './switch-plan';
 import { DRAIN_FIELD, DrainOrder, HEALTH_PATH } from '../proxy/admin-api';
@@ -313,17 +314,32 @@ function forStrategy(read: FieldValues<typeof PLAN_FIELDS>, value: unknown, prob
   const weight = plan.initialWeights[to];
   if (weight !== 0 && !problems.isAbout('initialWeights'))
     problems.add(`initialWeights.${to}`, '0, because a switch has one side that serves', weight);
-  if (switching.pointOfNoReturn === 'undecided' && !problems.isAbout('switch.pointOfNoReturn')) {
-    const rule = `'shared' or 'acceptLoss': what becomes of the ${to}'s writes when the cutover rolls back`;
-    problems.add('switch.pointOfNoReturn', rule, asRecord(asRecord(value).switch).pointOfNoReturn);
-  }
+  checkSwitch(switching, to, asRecord(asRecord(value).switch).pointOfNoReturn, problems);
+  return { ...plan, switch: switching };
+}
+
+/** Adds a problem for each rule between the parts of a switch. @param given as what becomes of the writes was given */
+function checkSwitch(switching: SwitchPlan, to: Side, given: unknown, problems: Problems): void {
   if (switching.hook && !problems.isAbout('switch.hook'))
     checkHook('switch.hook', switching.hook, switching.maxPauseMs, problems);
   if (switching.state && !problems.isAbout('switch.state')) {
     checkState('switch.state', switching.state, switching.maxPauseMs, problems);
     if (switching.hook) problems.add('switch.state', "absent where there is a 'switch.hook'", 'both');
   }
-  return { ...plan, switch: switching };
+  checkWrites(switching, to, given, problems);
+}
+
+function checkWrites(switching: SwitchPlan, to: Side, given: unknown, problems: Problems): void {
+  if (switching.pointOfNoReturn === 'undecided' && !problems.isAbout('switch.pointOfNoReturn')) {
+    const rule = `'shared', 'replay' or 'acceptLoss': what becomes of the ${to}'s writes when the cutover rolls back`;
+    problems.add('switch.pointOfNoReturn', rule, given);
+  }
+  const { replay, pointOfNoReturn } = switching;
+  if (replay && pointOfNoReturn !== 'replay' && !problems.isAbout('switch.pointOfNoReturn'))
+    problems.add('switch.replay', "absent without 'pointOfNoReturn: replay'", pointOfNoReturn);
+  if (!replay && pointOfNoReturn === 'replay' && !problems.isAbout('switch.replay'))
+    problems.add('switch.replay', "given with 'pointOfNoReturn: replay'", undefined);
+  if (replay && !problems.isAbout('switch.replay')) checkReplay('switch.replay', replay, switching, problems);
 }
 
 function checkGates({ approval, stages }: Plan, problems: Problems): void {

@@ -1,14 +1,15 @@
 import { HOOK_FIELD } from './hook-plan';
+import { REPLAY_FIELD } from './replay-plan';
 import { STATE_FIELD } from './state-plan';
 import type { BooleanField, ChoiceField, Fields, FieldValues, ObjectField } from '../validation/fields';
 
 /** What becomes of the writes of the side that was switched to when a cutover rolls back after the commit, or by `drainshift rollback`. */
 const POINT_OF_NO_RETURN = {
   kind: 'choice',
-  values: ['undecided', 'shared', 'acceptLoss'],
+  values: ['undecided', 'shared', 'replay', 'acceptLoss'],
   default: 'undecided',
   sentence:
-    'What becomes of the writes of the side that was switched to when traffic leaves it again after the commit: both sides have the same store, or `state` takes them along (`shared`), or they are lost (`acceptLoss`). A plan with `undecided` is rejected.',
+    'What becomes of the writes of the side that was switched to when traffic leaves it again after the commit: both sides have the same store, or `state` takes them along (`shared`), or they are replayed on the other side (`replay`, see `replay`), or they are lost (`acceptLoss`). A plan with `undecided` is rejected.',
 } as const satisfies ChoiceField;
 
 const DRY_RUN = {
@@ -85,6 +86,7 @@ export const SWITCH_FIELDS = {
   },
   hook: HOOK_FIELD,
   state: STATE_FIELD,
+  replay: REPLAY_FIELD,
   rollback: {
     kind: 'choice',
     values: ['automatic', 'ask'],

@@ -14,6 +14,7 @@ import { proxiesPort } from './proxies/proxies';
 import { servicesPort } from './services';
 import { smokePort } from './smoke/smoke';
 import { urlsPort } from './urls';
+import { replaysPort } from './store/replays';
 import { storePort } from './store/store';
 import { switchStorePort } from './store/switch-store';
 
@@ -32,6 +33,7 @@ export function portsFrom(config: CutoverConfig): Ports {
     functions: functionsPort(),
     stores: keyStoresPort((arn) => cachedSecret(arn, STORE_SECRET)()),
     hosts: hostsPort(),
+    replays: replaysPort(config.storeBucket),
     urls: urlsPort(),
     identity: identityPort(config),
     alarms: alarmsPort(),

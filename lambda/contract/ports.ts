@@ -14,6 +14,7 @@ import type { RuleMark } from '../../core/cutover/verified-mark';
 import type { RuleReading } from '../../core/traffic/listener-rules';
 import type { SmokeRequest } from '../../core/plan/plan';
 import type { SmokeResponse, SmokeSample } from '../../core/plan/smoke';
+import type { ReplayOrderDocument, ReplayStatus } from '../../core/replay/replay-status';
 import type { LookRecord } from '../../core/judge/look-record';
 import type { TaskReading } from '../../core/judge/tally';
 import type { WindowOrder } from '../../core/proxy/window';
@@ -32,6 +33,7 @@ export interface Ports {
   readonly functions: FunctionsPort;
   readonly stores: KeyStoresPort;
   readonly hosts: HostsPort;
+  readonly replays: ReplaysPort;
   readonly urls: UrlsPort;
   readonly identity: IdentityPort;
   readonly alarms: AlarmsPort;
@@ -55,6 +57,17 @@ export interface FunctionsPort {
    * @throws Error when it is not there, or may not be called
    */
   check(functionArn: string): Promise<void>;
+}
+
+/** The replays that a plan names. They run elsewhere, and share the bucket of the cutover. */
+export interface ReplaysPort {
+  /**
+   * @returns undefined where it has written none
+   * @throws Error when it cannot be read, or is of another version
+   */
+  status(name: string): Promise<ReplayStatus | undefined>;
+  /** The latest order is the one that is followed. */
+  order(name: string, order: ReplayOrderDocument): Promise<void>;
 }
 
 /** The URLs of a user that a plan names. */

@@ -1,4 +1,4 @@
-import { findCaptureGaps } from '../../core/capture/capture-gate';
+import { CaptureGap, findCaptureGaps } from '../../core/capture/capture-gate';
 import { checkAlarms } from '../../core/judge/alarm-check';
 import { pendingGate } from '../../core/approval/approval';
 import type { HookPoint } from '../../core/cutover/hook-records';
@@ -19,6 +19,7 @@ import { formatWeights, sameQuotas, Side, SIDES, Weights } from '../../core/traf
 import type { Ports } from '../contract/ports';
 import { settle } from '../contract/settle';
 import { findMoveWarnings } from '../shared/moves-preflight';
+import { findGateReplay, findSwitchReplays, lookAtReplays } from '../shared/replay-gate';
 import { readSide } from '../shared/sides';
 import { hookFindings, thawFindings } from '../switch/hook-preflight';
 import { Finding, SwitchLook, regimeFindings, lookAtSwitch } from '../switch/switch-preflight';
@@ -238,6 +239,8 @@ async function taskFindings(
         left.filter(({ life }) => life === 'running'),
       )
     : [];
+  const unrecorded = plan.switch?.replay ? counted.flatMap(({ side, readings }) => findUnrecorded(side, readings)) : [];
+  const behind = await lookAtReplays([...findGateReplay(plan), ...findSwitchReplays(plan)], ports);
   const count = counted.reduce((sum, each) => sum + each.count, 0);
   const tooMany: Finding = {
     code: 'TooManyTasks',
@@ -247,11 +250,18 @@ async function taskFindings(
     findings: [
       ...counted.flatMap(({ findings }) => findings),
       ...(count > MAX_TASKS ? [tooMany] : []),
-      ...gaps.map(({ message }): Finding => ({ code: 'CaptureIncomplete', message })),
+      ...[...gaps, ...unrecorded].map(({ message }): Finding => ({ code: 'CaptureIncomplete', message })),
+      ...behind.map(({ message }): Finding => ({ code: 'ReplayIncomplete', message })),
     ],
     warnings: [...(measured ? firstLines(describeShortfalls(plan, measured)) : []), ...ofMoves],
     past: sessions ? { sessions, sessionsSeconds: order.until - order.after } : {},
   };
+}
+
+/** Behind a switch the proxies of both sides forward to one: a replay of what it serves needs the records of all. */
+function findUnrecorded(side: Side, readings: readonly TaskReading[]): CaptureGap[] {
+  const staying = readings.filter(({ life }) => life === 'running');
+  return findCaptureGaps({ maxUnrecorded: 0, maxPendingSeconds: 60 }, side, staying);
 }
 
 async function findInTasks(

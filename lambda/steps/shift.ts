@@ -8,6 +8,7 @@ import { planForward } from '../../core/plan/stickiness-plan';
 import { Forward, sameForward } from '../../core/traffic/forward';
 import { CONFIRM_POLL_SECONDS, Plan } from '../../core/plan/plan';
 import type { Stage } from '../../core/plan/stages';
+import { findGateReplay, lookAtReplays } from '../shared/replay-gate';
 import { isTooLarge, tooManyTasks, withWhatFits, withoutTasks } from '../../core/cutover/state-size';
 import { beginComparison, orderWindow, sumSides, warmUp } from '../../core/judge/comparison';
 import { waitForWindow } from '../../core/cutover/window';
@@ -59,13 +60,19 @@ export async function setWeights(run: CutoverRun, ports: Ports, nowMs: number): 
   return note(shifted, shiftedAtMs, 'Shift', { stage: index + 1, weights: stage.weights });
 }
 
+/** What the plan asks for, and is not there yet. */
+interface Gap {
+  readonly code: 'CaptureIncomplete' | 'ReplayIncomplete';
+  readonly message: string;
+}
+
 /** Nothing moves without the lock being written, and nothing waits for that for ever. */
 const MAX_UNSHIFTED_SECONDS = 3_600;
 
-function waitToShift(run: CutoverRun, nowMs: number, gap?: string): CutoverRun {
+function waitToShift(run: CutoverRun, nowMs: number, gap?: Gap): CutoverRun {
   const unsavedSinceMs = run.unsavedSinceMs ?? nowMs;
   if (nowMs - unsavedSinceMs >= MAX_UNSHIFTED_SECONDS * 1000) {
-    if (gap !== undefined) return rollBack(run, 'CaptureIncomplete', gap);
+    if (gap !== undefined) return rollBack(run, gap.code, gap.message);
     const rule = `everything that a shift needs must be readable within ${MAX_UNSHIFTED_SECONDS} s, and the store writable`;
     return rollBack(run, 'AwsUnavailable', `${rule}, got tasks or services that do not respond`);
   }
@@ -79,33 +86,38 @@ function isAsBefore({ intended }: CutoverRun, { rules }: Look, { loadBalancer }:
 }
 
 /** What the plan asks of the capture of the side that is left, before each further stage. Preflight has looked before the first. */
-function waitForCapture(run: CutoverRun, { tasks }: Look, nowMs: number): CutoverRun | undefined {
+async function waitForCapture(
+  run: CutoverRun,
+  { tasks }: Look,
+  ports: Ports,
+  nowMs: number,
+): Promise<CutoverRun | undefined> {
   const { capture } = run.plan;
+  if (!capture) return undefined;
   const { from } = findDirection(run.plan);
   const staying = tasks[from]?.filter(({ life }) => life === 'running') ?? [];
-  const gaps = capture ? findCaptureGaps(capture, from, staying) : [];
-  const [gap] = gaps;
-  if (!gap) return undefined;
-  const lasting = gaps.find(({ isLasting }) => isLasting);
-  return lasting ? rollBack(run, 'CaptureIncomplete', lasting.message) : waitToShift(run, nowMs, gap.message);
+  const gaps = findCaptureGaps(capture, from, staying).map((gap) => ({ ...gap, code: 'CaptureIncomplete' }) as const);
+  const behind = await lookAtReplays(findGateReplay(run.plan), ports);
+  const all = [...gaps, ...behind.map((gap) => ({ ...gap, code: 'ReplayIncomplete' }) as const)];
+  const lasting = all.find(({ isLasting }) => isLasting);
+  if (lasting) return rollBack(run, lasting.code, lasting.message);
+  return all[0] && waitToShift(run, nowMs, all[0]);
 }
 
 /** The first one follows the preflight. Each further one judges both sides, and waits for what it cannot see. */
 export const shift: Act<CutoverRun, CutoverRun> = (run, ports, nowMs) => {
   const next = judged(
-    (judgedRun, _, atMs, look: Look) => {
-      if (look.blind.some((what) => !isOfSideThatIsLeft(what, judgedRun.plan))) {
-        return Promise.resolve(waitToShift(judgedRun, atMs));
-      }
+    async (judgedRun, _, atMs, look: Look) => {
+      if (look.blind.some((what) => !isOfSideThatIsLeft(what, judgedRun.plan))) return waitToShift(judgedRun, atMs);
       const isBefore = isAsBefore(judgedRun, look, ports);
-      const gated = isBefore && waitForCapture(judgedRun, look, atMs);
-      if (gated) return Promise.resolve(gated);
+      const gated = isBefore && (await waitForCapture(judgedRun, look, ports, atMs));
+      if (gated) return gated;
       const waiting = isBefore && waitForWindow(judgedRun, atMs);
       // Everything was readable: what could not be done before is no part of what cannot be done later.
-      if (waiting) return Promise.resolve({ ...waiting, unsavedSinceMs: undefined });
+      if (waiting) return { ...waiting, unsavedSinceMs: undefined };
       const point = { when: 'beforeShift', stage: judgedRun.stage!.index + 2, attempt: 1 } as const;
       const hooked = callHooksFirst(judgedRun, [point], 'nextStage');
-      if (hooked !== judgedRun) return Promise.resolve({ ...hooked, unsavedSinceMs: undefined });
+      if (hooked !== judgedRun) return { ...hooked, unsavedSinceMs: undefined };
       return setWeights(judgedRun, ports, atMs);
     },
     { isConfirmed: false, resume: 'nextStage' },

@@ -89,7 +89,7 @@ async function attempt(run: CutoverRun, plan: SwitchPlan, isUnderWay: boolean, p
   const { to } = way;
   const probe = findProbe(run, ports);
   const { moves } = run.plan.drain;
-  const hook = findHook(plan, ports, findCopied(execution, run.preparation));
+  const hook = findHook(plan, to, ports, findCopied(execution, run.preparation));
   // Of a switch that is under way the other side may serve already.
   const why = isUnderWay ? undefined : await beginHook(hook.hook, { ...way, execution }, plan);
   const findStop = () => (why === undefined ? findReason(run, ports) : Promise.resolve(why));

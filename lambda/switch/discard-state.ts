@@ -14,7 +14,7 @@ export async function discardState(run: CutoverRun, ports: Ports): Promise<strin
   const { state } = plan.switch ?? {};
   if (!state || !preparation || preparation.starts === 0) return undefined;
   const discarded = await settle(async () => {
-    const { hook } = findHook(plan.switch, ports);
+    const { hook } = findHook(plan.switch, preparation.to, ports);
     if (state.http && !preparation.isReady) await cancelCopy(run, preparation, state.http.path, ports);
     const { regime } = await ports.switches.readRegime();
     // It was committed, by a call that did not live to say so: what was copied is what serves.

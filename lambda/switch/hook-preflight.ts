@@ -1,5 +1,7 @@
 import { STATE_PARTS, statePath } from '../../core/state/http-contract';
 import { CheckpointPlan, ValkeyPlan, findStateHook } from '../../core/plan/state-plan';
+import { findReplayHook } from '../../core/plan/replay-plan';
+import type { SwitchPlan } from '../../core/plan/switch-plan';
 import { HookPlan, hasPart } from '../../core/plan/hook-plan';
 import { findDirection } from '../../core/plan/direction';
 import type { CutoverRun } from '../../core/cutover/run';
@@ -36,10 +38,9 @@ export async function thawFindings(run: CutoverRun, ports: Ports): Promise<Findi
  */
 export async function hookFindings({ plan, execution }: CutoverRun, ports: Ports, mayWrite = true): Promise<Finding[]> {
   const { state } = plan.switch ?? {};
-  const hook = state ? findStateHook(state) : plan.switch?.hook;
+  const hook = findCalledHook(plan.switch);
   if (!hook) return [];
-  const parts = STATE_PARTS.flatMap((part) => (state?.http ? statePath(state.http.path, part) : []));
-  const paths = [...parts, ...[state?.checkpoint?.verifyPath].flatMap((path) => path ?? [])];
+  const paths = listCalledPaths(plan.switch);
   const way = findDirection(plan);
   const [ofStores, ofHosts, ofFunction, ofBackends] = await Promise.all([
     state?.valkey ? checkStores(state.valkey, way, ports) : [],
@@ -51,6 +52,19 @@ export async function hookFindings({ plan, execution }: CutoverRun, ports: Ports
     code: 'SwitchAborted',
     message,
   }));
+}
+
+function findCalledHook(plan: SwitchPlan | undefined): HookPlan | undefined {
+  const { state, hook, replay } = plan ?? {};
+  if (state) return findStateHook(state);
+  return hook ?? (replay && findReplayHook(replay));
+}
+
+/** Beside those of the hook itself. */
+function listCalledPaths(plan: SwitchPlan | undefined): string[] {
+  const { state, replay } = plan ?? {};
+  const parts = STATE_PARTS.flatMap((part) => (state?.http ? statePath(state.http.path, part) : []));
+  return [...parts, ...[state?.checkpoint?.verifyPath, replay?.verifyPath].flatMap((path) => path ?? [])];
 }
 
 /** Both respond, and the one that is copied to has no keys of its own. Nothing is written. */

@@ -20,7 +20,7 @@ export async function endLeftSwitch(run: CutoverRun, ports: Ports): Promise<Cuto
   const { to, execution: of } = left.switching;
   const findStop = () => Promise.resolve(`'${execution}' holds the lock now`);
   const { moves } = plan.drain;
-  const hook = findHook(plan.switch, ports, findCopyLeft(to, plan));
+  const hook = findHook(plan.switch, to, ports, findCopyLeft(to, plan));
   const asked = { to, execution: of, plan: plan.switch, findStop, moves, ...hook };
   const ended = await settle(() => switchOver(asked, switchPorts(ports)));
   const record = 'value' in ended ? ended.value : undefined;

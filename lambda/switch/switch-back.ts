@@ -1,5 +1,6 @@
 import type { CutoverRun } from '../../core/cutover/run';
 import { findDirection } from '../../core/plan/direction';
+import type { ReplayPlan } from '../../core/plan/replay-plan';
 import type { SwitchPlan } from '../../core/plan/switch-plan';
 import { beginAgain } from '../../core/state/preparation';
 import type { SwitchRecord } from '../../core/switch/switch-record';
@@ -8,6 +9,7 @@ import type { Ports } from '../contract/ports';
 import { settle, settleWithin } from '../contract/settle';
 import { prepareState } from '../state/prepare';
 import { findDeployments, withScalingSuspended } from '../shared/scaling';
+import { findBehind } from './replay-hook';
 import { findProbe } from './switch-probe';
 import { discardState } from './discard-state';
 import { beginHook, endingHook, findCopied, findCopyLeft, findHook, noteSwitch, switchPorts } from './switch-ports';
@@ -51,7 +53,7 @@ async function goBack(run: CutoverRun, plan: SwitchPlan, ports: Ports): Promise<
     // Ends it, one way or the other: it is ours to abort, and may have been committed.
     const stop = () => Promise.resolve<string | undefined>('the cutover rolls back');
     const { to } = regime.switching;
-    const hook = findHook(plan, ports, findCopyLeft(to, run.plan));
+    const hook = findHook(plan, to, ports, findCopyLeft(to, run.plan));
     const record = await switchOver({ execution, plan, to, findStop: stop, moves, ...hook }, switchPorts(ports));
     if (!record) throw new Error(`the switch of epoch ${regime.epoch} is under way, and another's`);
     return goBack(noteSwitch(run, record, ports.now()), plan, ports);
@@ -72,7 +74,7 @@ async function goBack(run: CutoverRun, plan: SwitchPlan, ports: Ports): Promise<
   if (deployments.length > 0) return stays(deployments.join('; '), 'unknown');
   let record: SwitchRecord | undefined;
   // It is the rollback: no request to stop it means anything now.
-  const hook = findHook(plan, ports, copied.copied);
+  const hook = findHook(plan, from, ports, copied.copied);
   const why = await beginHook(hook.hook, { from: findDirection(run.plan).to, to: from, execution }, plan);
   const findStop = () => Promise.resolve(why);
   const probe = findProbe(run, ports);
@@ -110,6 +112,7 @@ type CopiedBack =
 
 /** The writes of the side that is left go along, unless the plan says that they may be lost. */
 async function copyBack(run: CutoverRun, plan: SwitchPlan, ports: Ports): Promise<CopiedBack> {
+  if (plan.replay) return waitForReplay(run, plan.replay, ports);
   if (!plan.state) return { kind: 'ready', run, copied: undefined };
   if (plan.pointOfNoReturn === 'acceptLoss') return { kind: 'ready', run, copied: 'nothing' };
   const { from: to, to: from } = findDirection(run.plan);
@@ -121,6 +124,15 @@ async function copyBack(run: CutoverRun, plan: SwitchPlan, ports: Ports): Promis
   const notDone = await discardState(noted, ports);
   const why = `the state must be copied back to the ${to}, got: ${prepared.why}${notDone === undefined ? '' : `; ${notDone}`}`;
   return { kind: 'failed', run: { ...run, preparation: beginAgain(prepared.preparation, ports.now()) }, why };
+}
+
+/** Without it going back would lose what the side that is left has served: from which request on, the reason says. */
+async function waitForReplay(run: CutoverRun, plan: ReplayPlan, ports: Ports): Promise<CopiedBack> {
+  const behind = await findBehind(plan, findDirection(run.plan).from, ports);
+  if (!behind) return { kind: 'ready', run, copied: undefined };
+  const startedMs = run.rollback ? Date.parse(run.rollback.startedAt) : ports.now();
+  const mayWait = !behind.isLasting && ports.now() - startedMs < 1000 * plan.catchUpSeconds;
+  return mayWait ? { kind: 'copies', run } : { kind: 'failed', run, why: behind.message };
 }
 
 /** A deployment of a side that is broken may never end: after this time a switch back is tried all the same. */

@@ -17,6 +17,8 @@ import type { HookCallRecord } from '../../core/switch/hook';
 import { NO_CARRIER } from '../state/carrier';
 import { HttpCarrier, PreparedCopy } from '../state/http-carrier';
 import { CheckpointHook } from './checkpoint-hook';
+import { findReplay } from '../../core/plan/replay-plan';
+import { ReplayHook } from './replay-hook';
 import { ReplicaHook } from './replica-hook';
 import { StoreHook, StoreHookMeans } from './store-hook';
 import { SwitchHook, Way, openHook } from './switch-hook';
@@ -36,28 +38,40 @@ export function switchPorts({ switches, proxies, loadBalancer, now, pause }: Por
   return { store: switches, listTasks: () => proxies.open(), traffic, now, pause };
 }
 
-/** The hook of a plan, as `switchOver` takes it. */
-export function findHook(
-  plan: SwitchPlan | undefined,
-  { functions, stores, hosts, smoke: { host }, now, pause }: Ports,
-  copied?: Copied,
-): { readonly hook?: SwitchHook; readonly prepared?: HookCallRecord } {
-  const means = { functions, host, pause };
+interface FoundHook {
+  readonly hook?: SwitchHook;
+  readonly prepared?: HookCallRecord;
+}
+
+/** The hook of a plan for a switch to this side, as `switchOver` takes it. */
+export function findHook(plan: SwitchPlan | undefined, to: Side, ports: Ports, copied?: Copied): FoundHook {
+  const { functions, replays, smoke, now, pause } = ports;
+  const means = { functions, host: smoke.host, pause };
+  const replay = plan?.replay && findReplay(plan.replay, to);
+  if (replay !== undefined) return { hook: new ReplayHook(plan!.replay!, replay, { ...means, replays, now }) };
   if (plan?.hook) return { hook: openHook(plan.hook, means) };
-  if (!plan?.state) return {};
-  const { http, valkey, checkpoint } = plan.state;
+  return plan?.state ? openStateHook(plan, plan.state, ports, copied) : {};
+}
+
+function openStateHook(
+  plan: SwitchPlan,
+  state: StatePlan,
+  { functions, stores, hosts, smoke: { host }, now, pause }: Ports,
+  copied: Copied | undefined,
+): FoundHook {
+  const means = { functions, host, pause };
+  const { http, valkey, checkpoint } = state;
   const record = copied && copied !== 'nothing' ? { prepared: copied.record } : {};
   if (valkey) {
-    const means = { stores, now, pause };
-    return { hook: openStoreHook(plan, { ...plan.state, valkey }, means, copied !== 'nothing'), ...record };
+    return { hook: openStoreHook(plan, { ...state, valkey }, { stores, now, pause }, copied !== 'nothing'), ...record };
   }
   if (checkpoint) {
-    return { hook: new CheckpointHook({ ...plan.state, checkpoint }, { hosts, host, now, pause }, copied), ...record };
+    return { hook: new CheckpointHook({ ...state, checkpoint }, { hosts, host, now, pause }, copied), ...record };
   }
-  const hook = findStateHook(plan.state);
+  const hook = findStateHook(state);
   if (copied === 'nothing') return { hook: openHook(hook, means) };
   const discardPath = http && { discardPath: statePath(http.path, 'import') };
-  const carrier = http && { carrier: copied ? new HttpCarrier({ ...plan.state, http }, copied, host) : NO_CARRIER };
+  const carrier = http && { carrier: copied ? new HttpCarrier({ ...state, http }, copied, host) : NO_CARRIER };
   return {
     hook: openHook(hook, means, { ...discardPath, ...carrier }),
     ...(copied && { prepared: copied.record }),

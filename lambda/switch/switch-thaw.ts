@@ -17,7 +17,7 @@ export async function thawLeft(
   const { frozen, ...thawed } = regime;
   if (frozen === undefined || regime.switching) return undefined;
   const rule = `the ${frozen} serves, and must be thawed`;
-  const { hook } = findHook(plan.switch, ports);
+  const { hook } = findHook(plan.switch, findWay(regime).to, ports);
   if (!hook) return `${rule}, got a plan without the hook that froze it`;
   const opened = await ports.proxies.open();
   const sessions = opened.flatMap(({ session }) => session ?? []);

@@ -31,6 +31,7 @@ export interface StepRights {
 
 type StoreKey =
   | ('lock.json' | 'abort/*' | 'approval/*' | 'evidence/*' | 'looks/*' | 'notified/*')
+  | ('replays/*.json' | 'replays/*.order.json')
   | (typeof REGIME_KEY | `${typeof DECISION_PREFIX}*`);
 
 const NONE = {
@@ -48,9 +49,12 @@ const WATCH = { ...GUARD, PutObject: LOOKS };
 const SAVE_WATCHED = { ...GUARD, PutObject: [...LOCK, ...LOOKS] };
 /** What making a switch takes, in either direction. */
 const SWITCH: StoreKey[] = [REGIME_KEY, `${DECISION_PREFIX}*`];
+/** What the replays that a plan names say, and what they are ordered to do. */
+const REPLAYS: StoreKey[] = ['replays/*.json'];
+const REPLAY_ORDERS: StoreKey[] = ['replays/*.order.json'];
 const ALL_SERVICES: StepRights['services'] = ['deployments', 'suspend', 'resume'];
 const PREFLIGHT: StepRights['store'] = {
-  GetObject: [...LOCK, ...LOOK_FOR_ABORT, ...SWITCH],
+  GetObject: [...LOCK, ...LOOK_FOR_ABORT, ...SWITCH, ...REPLAYS],
   PutObject: [...LOCK, ...SWITCH],
 };
 const RECORD = {
@@ -75,7 +79,10 @@ export const STEP_RIGHTS: Record<Step, StepRights> = {
     store: { GetObject: [...LOCK, ...LOOK_FOR_ABORT, 'approval/*'], PutObject: LOOKS },
   },
   hook: { ...JUDGE, callHooks: ['phases'], store: { ...WATCH, GetObject: [...GUARD.GetObject, REGIME_KEY] } },
-  shift: { ...JUDGE, modifyRule: true, store: SAVE_WATCHED },
+  shift: {
+    ...{ ...JUDGE, modifyRule: true },
+    store: { ...SAVE_WATCHED, GetObject: [...SAVE_WATCHED.GetObject, ...REPLAYS] },
+  },
   switch: {
     ...{
       ...JUDGE,
@@ -86,7 +93,10 @@ export const STEP_RIGHTS: Record<Step, StepRights> = {
       notify: true,
       callHooks: ['switch'],
     },
-    store: { GetObject: [...LOCK, ...LOOK_FOR_ABORT, ...SWITCH], PutObject: [...LOCK, ...SWITCH] },
+    store: {
+      GetObject: [...LOCK, ...LOOK_FOR_ABORT, ...SWITCH, ...REPLAYS],
+      PutObject: [...LOCK, ...SWITCH, ...REPLAY_ORDERS],
+    },
   },
   confirm: { ...JUDGE, notify: true, store: WATCH },
   // Both may take a side that kept its clients out of the rule.
@@ -107,7 +117,10 @@ export const STEP_RIGHTS: Record<Step, StepRights> = {
       notify: true,
       callHooks: ALL_HOOKS,
     },
-    store: { GetObject: [...LOCK, ...SWITCH], PutObject: [...LOCK, ...SWITCH] },
+    store: {
+      GetObject: [...LOCK, ...SWITCH, ...REPLAYS],
+      PutObject: [...LOCK, ...SWITCH, ...REPLAY_ORDERS],
+    },
   },
   record: { ...NONE, services: ['resume'], notify: true, store: RECORD },
   undrain: { ...NONE, read: ALL_READS, callProxies: true, smoke: true },
@@ -115,7 +128,7 @@ export const STEP_RIGHTS: Record<Step, StepRights> = {
   // A preflight that writes nothing.
   doctor: {
     ...{ ...JUDGE, services: ['deployments'], callHooks: ALL_HOOKS },
-    store: { GetObject: [...LOCK, 'evidence/*', REGIME_KEY] },
+    store: { GetObject: [...LOCK, 'evidence/*', REGIME_KEY, ...REPLAYS] },
   },
   recover: {
     ...{
@@ -129,8 +142,8 @@ export const STEP_RIGHTS: Record<Step, StepRights> = {
     },
     store: {
       ...RECORD,
-      GetObject: ['lock.json', 'evidence/*', 'notified/*', ...LOOKS, ...SWITCH],
-      PutObject: ['lock.json', 'evidence/*', 'notified/*', ...SWITCH],
+      GetObject: ['lock.json', 'evidence/*', 'notified/*', ...LOOKS, ...SWITCH, ...REPLAYS],
+      PutObject: ['lock.json', 'evidence/*', 'notified/*', ...SWITCH, ...REPLAY_ORDERS],
     },
   },
 };

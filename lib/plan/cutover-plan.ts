@@ -1,5 +1,6 @@
 import { Duration, TimeZone } from 'aws-cdk-lib';
 import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
+import { PART_LIMITS } from '../../core/plan/hook-plan';
 import { DEFAULT_SMOKE, Plan, parsePlan } from '../../core/plan/plan';
 import { SWITCH_FIELDS } from '../../core/plan/switch-plan';
 import { checkNames } from '../validation/known-props';
@@ -57,6 +58,78 @@ export interface CutoverCapture {
    * @default Duration.minutes(1)
    */
   readonly maxPending?: Duration;
+
+  /**
+   * A replay of it that the cutover waits for, too.
+   * @default - none
+   */
+  readonly replay?: CaptureReplay;
+}
+
+/** What a replay of the capture to the side that gets the traffic must be like. */
+export interface CaptureReplay {
+  /** Its name: it writes its status as `replays/NAME.json` into the bucket of the cutover, by `drainshift replay --status`. */
+  readonly name: string;
+
+  /**
+   * How far it may be behind; from a second to a day.
+   * @default Duration.minutes(1)
+   */
+  readonly maxLag?: Duration;
+
+  /**
+   * For how long it must not have been further behind, by whole minutes; up to 59 minutes.
+   * @default - it is looked at once
+   */
+  readonly within?: Duration;
+
+  /**
+   * Whether its comparison must say that the responses of both sides are the same.
+   * @default false
+   */
+  readonly mustPromote?: boolean;
+}
+
+/** The replays that a switch waits for. Each writes its status into the bucket of the cutover, by `drainshift replay --status`. */
+export interface SwitchReplay {
+  /** The name of the one that sends the source what the target has served: of `replays/NAME.json`. */
+  readonly toSource: string;
+
+  /**
+   * The name of the one that sends the target what the source has served.
+   * @default - the switch to the target waits for none
+   */
+  readonly toTarget?: string;
+
+  /**
+   * A path of both backends that is called by POST behind the replay. Both must respond with the same `digest`.
+   * @default - nothing is compared
+   */
+  readonly verify?: string;
+
+  /**
+   * Requests are not held while the replay is further behind; from a second to an hour.
+   * @default Duration.seconds(30)
+   */
+  readonly maxLag?: Duration;
+
+  /**
+   * How long a rollback waits for a replay that is further behind, before it stays with the target; up to a day.
+   * @default Duration.minutes(15)
+   */
+  readonly catchUp?: Duration;
+
+  /**
+   * How long the rest of the replay may take in the hold.
+   * @default Duration.seconds(3)
+   */
+  readonly transferTimeout?: Duration;
+
+  /**
+   * How long `verify` may take. Both together must fit into `maxPause`.
+   * @default Duration.seconds(1)
+   */
+  readonly verifyTimeout?: Duration;
 }
 
 /** What follows a verdict of the judge that is no promotion. */
@@ -115,6 +188,8 @@ export enum SwitchRollback {
 export enum PointOfNoReturn {
   /** Both sides have the same store: nothing is lost. */
   SHARED = 'shared',
+  /** They are replayed on the source: a rollback waits in a hold until it has the last of them. See `replay`. */
+  REPLAY = 'replay',
   /** They are lost to the source. */
   ACCEPT_LOSS = 'acceptLoss',
 }
@@ -620,6 +695,12 @@ export interface DrainThenShiftPlanProps extends CutoverPlanOptions {
   readonly state?: StateTransfer;
 
   /**
+   * The replays that take along what a side has served. With `PointOfNoReturn.REPLAY`, and only with it.
+   * @default - none
+   */
+  readonly replay?: SwitchReplay;
+
+  /**
    * How many waiting requests each proxy releases in the first second, twice as many in each further one.
    * @default - all at once
    */
@@ -905,10 +986,25 @@ function renderSwitch(props: DrainThenShiftPlanProps, { number: read, path }: Re
       fence: props.fence,
       hook: props.hook?._render(read, path),
       state: props.state?._render(read, path),
+      replay: props.replay && renderReplay(props.replay, read, path),
       rampPerSecond: read(props.rampPerSecond),
       rollback: props.rollback,
       pointOfNoReturn: props.pointOfNoReturn,
       dryRun: props.dryRun,
+    },
+  };
+}
+
+function renderReplay(props: SwitchReplay, read: ReadNumber, path: ReadPath): object {
+  const { toSource, toTarget, verify, maxLag, catchUp, transferTimeout, verifyTimeout } = props;
+  return {
+    ...{ toSource, toTarget },
+    verifyPath: verify === undefined ? undefined : path(verify),
+    maxLagSeconds: read(maxLag?.toSeconds()),
+    catchUpSeconds: read(catchUp?.toSeconds()),
+    timeoutMs: {
+      transfer: read(transferTimeout?.toMilliseconds(), PART_LIMITS.transfer.min),
+      verify: read(verifyTimeout?.toMilliseconds(), PART_LIMITS.verify.min),
     },
   };
 }
@@ -974,6 +1070,12 @@ function renderOptions(props: CutoverPlanOptions, { number: read, path: readPath
     capture: props.capture && {
       maxUnrecorded: read(props.capture.maxUnrecorded),
       maxPendingSeconds: seconds(props.capture.maxPending),
+      replay: props.capture.replay && {
+        name: props.capture.replay.name,
+        maxLagSeconds: seconds(props.capture.replay.maxLag),
+        forSeconds: seconds(props.capture.replay.within),
+        comparison: props.capture.replay.mustPromote === true ? 'promote' : undefined,
+      },
     },
     approval: props.approval && {
       beforeFirstShift: props.approval.beforeFirstShift,

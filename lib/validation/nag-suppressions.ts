@@ -87,6 +87,10 @@ const REASONS = {
         finding: /\/(abort|approval|evidence|looks|notified|switch\/decision)\/\*$/,
         reason: 'One object for each execution or switch, whose name is not known before.',
       },
+      {
+        finding: /\/replays\/\*(\.order)?\.json$/,
+        reason: 'One object for each replay that a plan names, which an execution may bring itself.',
+      },
       TASKS,
       {
         finding: /:scalable-target\/\*$/,

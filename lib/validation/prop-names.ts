@@ -35,6 +35,12 @@ export const STRUCTS = {
     sharePercent: 'number?',
     timeout: 'Duration?',
   },
+  CaptureReplay: {
+    maxLag: 'Duration?',
+    mustPromote: 'boolean?',
+    name: 'string',
+    within: 'Duration?',
+  },
   CheckpointHost: {
     instance: '?',
     instanceId: 'string?',
@@ -85,6 +91,7 @@ export const STRUCTS = {
   CutoverCapture: {
     maxPending: 'Duration?',
     maxUnrecorded: 'number?',
+    replay: 'CaptureReplay?',
   },
   CutoverCloseOrder: {
     age: 'CloseAge?',
@@ -208,6 +215,7 @@ export const STRUCTS = {
     pointOfNoReturn: 'PointOfNoReturn',
     poll: 'Duration?',
     rampPerSecond: 'number?',
+    replay: 'SwitchReplay?',
     rollback: 'SwitchRollback?',
     rollbackPace: 'CutoverRollbackPace?',
     smoke: 'CutoverSmokeRequest[]?',
@@ -588,6 +596,15 @@ export const STRUCTS = {
     method: 'string?',
     path: 'string',
   },
+  SwitchReplay: {
+    catchUp: 'Duration?',
+    maxLag: 'Duration?',
+    toSource: 'string',
+    toTarget: 'string?',
+    transferTimeout: 'Duration?',
+    verify: 'string?',
+    verifyTimeout: 'Duration?',
+  },
   TrafficCaptureOptions: {
     maxBodySize: 'Size?',
     methods: 'string[]?',
@@ -738,6 +755,7 @@ export const ENUMS: Readonly<Record<string, object>> = {
   },
   PointOfNoReturn: {
     SHARED: 'shared',
+    REPLAY: 'replay',
     ACCEPT_LOSS: 'acceptLoss',
   },
   SwitchFence: {

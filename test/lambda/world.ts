@@ -22,12 +22,13 @@ import { TaskReading } from '../../core/judge/tally';
 import { Side, formatWeights } from '../../core/traffic/weights';
 import type { SwitchTask } from '../../lambda/contract/switch-ports';
 import { MemoryStore } from './switch/switch-world';
+import type { ReplayStatus } from '../../core/replay/replay-status';
 import type { Ports } from '../../lambda/contract/ports';
 
 export const arns = { source: 'arn:source', target: 'arn:target' };
 export const stickiness = { enabled: true, seconds: 3600 };
 
-type Service = 'store' | 'ecs' | 'loadBalancer' | 'alarms' | 'scaling';
+type Service = 'store' | 'replays' | 'ecs' | 'loadBalancer' | 'alarms' | 'scaling';
 
 /** As the definition of the state machine says. */
 export const ALARMS: CheckedAlarms = {
@@ -106,6 +107,8 @@ export class MemoryCloud {
   /** Of the calls to drain and to undrain. */
   orders: [address: string, order: DrainOrder | UndrainOrder][] = [];
   nowMs = Date.parse('2026-01-01T00:00:00Z');
+  /** What a replay says of itself, by its name. */
+  replays: Record<string, ((cloud: MemoryCloud) => ReplayStatus | undefined) | undefined> = {};
 
   /** What a function of a hook returns. */
   invoke: Ports['functions']['invoke'] = () => Promise.reject(new Error('there is no such function'));
@@ -154,6 +157,11 @@ export class MemoryCloud {
       read: (...given) => this.hosts.read(...given),
     },
     urls: { send: (...given) => this.send(...given) },
+    replays: {
+      status: async (name) => this.reach('replays', () => this.replays[name]?.(this)),
+      order: async (name, { catchUp }) =>
+        this.reach('replays', () => void this.calls.push(`order ${name} to ${catchUp}`)),
+    },
     services: {
       deployment: async (side) => this.reach('ecs', () => this.deployments[side]),
       scaling: async (side) => this.reach('scaling', () => this.scaling[side]),

@@ -18,8 +18,8 @@ let command: Command | undefined;
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'replay-status-'));
   backend = await startBackend(({ url }, response) => {
-    if (url === '/poison') response.writeHead(503).end();
-    else respondAfter(response, 0);
+    if (url !== '/poison') return respondAfter(response, 0);
+    return void response.writeHead(503).end();
   });
 });
 afterEach(async () => {

@@ -115,7 +115,7 @@ test('without its required fields nothing is read; the defaults are the plan of 
   expect(listProblems({ initialWeights: {} })).toHaveLength(2);
   const defaults = places.filter(({ field }) => 'default' in field && field.kind !== 'list');
   const isInOptional = (path: readonly string[]) =>
-    /^(switch\.(hook|state)|drain\.order|capture)\./.test(path.join('.'));
+    /^(switch\.(hook|state|replay)|drain\.order|capture)\./.test(path.join('.'));
   const outside = defaults.filter(({ path }) => !isInOptional(path) && !path.some((key) => key.startsWith('[')));
   for (const { path, field } of outside) {
     const value = (field as { default: unknown }).default;

@@ -152,7 +152,7 @@ describe('a plan that switches', () => {
 
   test('must say what becomes of the writes of the target', () => {
     expect(listProblems({ strategy: 'drainThenShift' })).toEqual([
-      "'switch.pointOfNoReturn' must be 'shared' or 'acceptLoss': what becomes of the target's writes when the cutover rolls back, got nothing",
+      "'switch.pointOfNoReturn' must be 'shared', 'replay' or 'acceptLoss': what becomes of the target's writes when the cutover rolls back, got nothing",
     ]);
   });
 

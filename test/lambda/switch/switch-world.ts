@@ -75,6 +75,7 @@ export class MemoryTask implements TaskSession {
   /** What has ended so far, of each kind. */
   ended: Partial<LedgerReport['ended']> = {};
   sinceAbandonedMs: number | undefined;
+  capture: LedgerReport['capture'];
   stoppedAtMs: number | undefined;
   isReachable = true;
   /** Called before each admin call reaches the task, and before its response leaves it. */
@@ -202,6 +203,7 @@ export class MemoryTask implements TaskSession {
       holds: this.gate.totals,
       ended: { ...NOTHING_ENDED, ...this.ended },
       upstream: this.sides.side,
+      ...(this.capture && { capture: this.capture }),
     };
   }
 }

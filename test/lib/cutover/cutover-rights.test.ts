@@ -29,6 +29,8 @@ const RECORD = [
   's3:PutObject evidence/*',
 ];
 /** What the judge was given at each poll. */
+const REPLAYS = ['s3:GetObject replays/*.json'];
+const ORDER_REPLAYS = [...REPLAYS, 's3:PutObject replays/*.order.json'];
 const LOOKS = ['s3:PutObject looks/*'];
 const REGIME = ['s3:GetObject switch/regime.json', 's3:PutObject switch/regime.json'];
 const SWITCH = [...REGIME, 's3:GetObject switch/decision/*', 's3:PutObject switch/decision/*'];
@@ -56,24 +58,49 @@ const JUDGE = [...READS, ...ALARMS, ...CALL_PROXIES];
 /** Written a second time, from what the steps call. */
 const TABLE: Record<Step, string[]> = {
   lock: [...KEEP_LOCK, 's3:GetObject evidence/*', ...NOTIFY, ...LIST],
-  preflight: [...JUDGE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...SWITCH, ...LIST],
+  preflight: [...JUDGE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...SWITCH, ...REPLAYS, ...LIST],
   approve: [...JUDGE, ...GUARD, 's3:GetObject approval/*', ...LOOKS, ...NOTIFY, ...LIST],
   hook: [...JUDGE, ...GUARD, ...LOOKS, 's3:GetObject switch/regime.json', ...LIST],
-  shift: [...JUDGE, MODIFY_RULE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LOOKS, ...LIST],
-  switch: [...READS, ...CALL_PROXIES, ...NOTIFY, MODIFY_RULE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...SWITCH, ...LIST],
+  shift: [...JUDGE, MODIFY_RULE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LOOKS, ...REPLAYS, ...LIST],
+  switch: [
+    ...READS,
+    ...CALL_PROXIES,
+    ...NOTIFY,
+    MODIFY_RULE,
+    ...LOOK_FOR_ABORT,
+    ...KEEP_LOCK,
+    ...SWITCH,
+    ...ORDER_REPLAYS,
+    ...LIST,
+  ],
   confirm: [...JUDGE, ...GUARD, ...LOOKS, ...NOTIFY, ...LIST],
   bake: [...JUDGE, MODIFY_RULE, ...GUARD, ...LOOKS, ...LIST],
   drain: [...JUDGE, MODIFY_RULE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LOOKS, ...LIST],
   verify: [...JUDGE, TAG_RULE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LOOKS, ...LIST],
   complete: [...CALL_PROXIES, ...RECORD, 's3:GetObject switch/regime.json', ...NOTIFY, ...LIST],
-  rollback: [...JUDGE, MODIFY_RULE, TAG_RULE, ...KEEP_LOCK, ...SWITCH, ...NOTIFY, ...LIST],
+  rollback: [...JUDGE, MODIFY_RULE, TAG_RULE, ...KEEP_LOCK, ...SWITCH, ...ORDER_REPLAYS, ...NOTIFY, ...LIST],
   record: [...RECORD, ...NOTIFY, ...LIST],
   undrain: [...READS, ...CALL_PROXIES],
   holdDryRun: [...CALL_PROXIES, 's3:GetObject switch/regime.json', ...LIST],
-  doctor: [...JUDGE, 's3:GetObject evidence/*', 's3:GetObject lock.json', 's3:GetObject switch/regime.json', ...LIST],
+  doctor: [
+    ...JUDGE,
+    's3:GetObject evidence/*',
+    's3:GetObject lock.json',
+    's3:GetObject switch/regime.json',
+    ...REPLAYS,
+    ...LIST,
+  ],
   recover: [
     ...[...JUDGE, 'elasticloadbalancing:DescribeTags', MODIFY_RULE, TAG_RULE, ...RECORD, 's3:PutObject lock.json'],
-    ...['s3:GetObject notified/*', 's3:PutObject notified/*', ...SWITCH, ...NOTIFY, ...LIST, ...REPEAT],
+    ...[
+      's3:GetObject notified/*',
+      's3:PutObject notified/*',
+      ...SWITCH,
+      ...ORDER_REPLAYS,
+      ...NOTIFY,
+      ...LIST,
+      ...REPEAT,
+    ],
   ],
 };
 

@@ -1,0 +1,52 @@
+import { ReplayGap, ReplayLimits, findReplayGaps } from '../../core/replay/replay-gate';
+import { findDirection } from '../../core/plan/direction';
+import type { Plan } from '../../core/plan/plan';
+import { findReplay, replayLimits } from '../../core/plan/replay-plan';
+import { SIDES } from '../../core/traffic/weights';
+import type { Ports } from '../contract/ports';
+import { settleWithin } from '../contract/settle';
+
+const STATUS_MS = 3_000;
+
+interface WantedReplay {
+  readonly name: string;
+  readonly limits: ReplayLimits;
+}
+
+/** The replay that each stage of the plan waits for. */
+export function findGateReplay({ capture, from }: Plan): WantedReplay[] {
+  if (!capture?.replay) return [];
+  const { name, maxLagSeconds, forSeconds, comparison } = capture.replay;
+  const limits = {
+    maxLagSeconds,
+    forSeconds,
+    needsVerdict: comparison === 'promote',
+    servedBy: findDirection({ from }).from,
+  };
+  return [{ name, limits }];
+}
+
+/** The replays that a switch of the plan waits for, in either direction. */
+export function findSwitchReplays({ switch: switching }: Plan): WantedReplay[] {
+  const replay = switching?.replay;
+  if (!replay) return [];
+  return SIDES.flatMap((to) => {
+    const name = findReplay(replay, to);
+    return name === undefined ? [] : [{ name, limits: replayLimits(replay, to) }];
+  });
+}
+
+/** What they lack. One whose status cannot be read lacks that. */
+export async function lookAtReplays(
+  wanted: readonly WantedReplay[],
+  { replays, now }: Pick<Ports, 'replays' | 'now'>,
+): Promise<ReplayGap[]> {
+  const found = await Promise.all(
+    wanted.map(async ({ name, limits }) => {
+      const read = await settleWithin(STATUS_MS, `the status of the replay '${name}'`, () => replays.status(name));
+      if ('problem' in read) return [{ message: read.problem, isLasting: false }];
+      return findReplayGaps(name, read.value, limits, now());
+    }),
+  );
+  return found.flat();
+}

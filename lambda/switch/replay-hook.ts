@@ -1,0 +1,113 @@
+import { describeRequest, findReplayGaps } from '../../core/replay/replay-gate';
+import { ReplayPlan, findReplay, findReplayHook, replayLimits } from '../../core/plan/replay-plan';
+import type { ReplayStatus } from '../../core/replay/replay-status';
+import type { Side } from '../../core/traffic/weights';
+import type { Ports } from '../contract/ports';
+import { settle, settleWithin } from '../contract/settle';
+import type { TaskSession } from '../contract/switch-ports';
+import type { Carried } from '../state/carrier';
+import { passPart } from './hook-parts';
+import { HookContext, SwitchHook, Way, openHook } from './switch-hook';
+
+/** Between two looks at what a replay says. */
+const POLL_MS = 100;
+/** Nothing waits for it yet. */
+const STATUS_MS = 3_000;
+
+export type ReplayMeans = Pick<Ports, 'replays' | 'functions' | 'now' | 'pause'> & { readonly host: string };
+
+/**
+ * What the side that is left has served is replayed on the other one. In the hold nothing is in flight: what the proxies have recorded
+ * is all that there is, and the replay says when the last of it is finished. Then both sides must have one digest.
+ */
+export class ReplayHook implements SwitchHook {
+  /** The side that is left could still write by itself. */
+  readonly fences = false;
+  readonly thawMs = 0;
+  private readonly verifying: SwitchHook;
+
+  constructor(
+    private readonly plan: ReplayPlan,
+    private readonly name: string,
+    private readonly means: ReplayMeans,
+  ) {
+    this.verifying = openHook(findReplayHook(plan), means);
+  }
+
+  async begin({ to }: Way): Promise<void> {
+    const why = await findBehind(this.plan, to, this.means);
+    if (why) throw new Error(why.message);
+  }
+
+  async run(context: HookContext): Promise<void> {
+    const limitMs = this.plan.timeoutMs.transfer;
+    await passPart('transfer', context.to, context, async (): Promise<Carried> => {
+      const endMs = this.means.now() + limitMs;
+      const ended = await settleWithin(limitMs + STATUS_MS, this.subject, () => this.catchUp(context, endMs));
+      return 'problem' in ended ? ended : ended.value;
+    });
+    await this.verifying.run(context);
+  }
+
+  thaw(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+
+  private get subject(): string {
+    return `the rest of the replay '${this.name}'`;
+  }
+
+  /** @param endMs as `now` counts */
+  private async catchUp({ to, epoch, execution, sessions }: HookContext, endMs: number): Promise<Carried> {
+    const { plan, name, means } = this;
+    const notRecorded = await this.waitForRecords(sessions, endMs);
+    if (notRecorded !== undefined) return { problem: notRecorded };
+    const order = `${execution}.${epoch}`;
+    await means.replays.order(name, { catchUp: order });
+    let status: ReplayStatus | undefined;
+    do {
+      await means.pause(POLL_MS);
+      status = await means.replays.status(name);
+      if (status?.caughtUp !== order) continue;
+      const [gap] = findReplayGaps(name, status, replayLimits(plan, to), means.now());
+      return gap ? { problem: gap.message } : {};
+    } while (means.now() < endMs);
+    const missing = status?.oldest ? `, ${describeRequest(status.oldest)} is the first that is missing` : '';
+    const away = status?.outage ? `; the ${to} gives no response: ${status.outage.problem}` : '';
+    return {
+      problem: `${this.subject} must end within ${plan.timeoutMs.transfer} ms${missing || ', got no word of it'}${away}`,
+    };
+  }
+
+  /** @returns why what was served is not all in the store */
+  private async waitForRecords(sessions: () => readonly TaskSession[], endMs: number): Promise<string | undefined> {
+    for (;;) {
+      const reports = await Promise.all(sessions().map((session) => settle(() => session.report())));
+      const captures = reports.map((each) => ('value' in each ? each.value.capture : undefined));
+      if (captures.length === 0 || captures.includes(undefined))
+        return 'every proxy must record its traffic, and say what it has recorded, got one that does not';
+      const unrecorded = captures.reduce((sum, capture) => sum + capture!.unrecorded, 0);
+      if (unrecorded > 0)
+        return `the proxies must have forwarded no request without a record since their start, got ${unrecorded}`;
+      const pending = captures.reduce((sum, capture) => sum + capture!.pendingBytes, 0);
+      if (pending === 0) return undefined;
+      if (this.means.now() >= endMs)
+        return `all records must be in the store before the decision, got ${pending} bytes that are not`;
+      await this.means.pause(POLL_MS);
+    }
+  }
+}
+
+/** Why requests must not be held yet for a switch to this side; `isLasting`: waiting does not help. */
+export async function findBehind(
+  plan: ReplayPlan,
+  to: Side,
+  { replays, now }: Pick<Ports, 'replays' | 'now'>,
+): Promise<{ readonly message: string; readonly isLasting: boolean } | undefined> {
+  const name = findReplay(plan, to);
+  if (name === undefined) return undefined;
+  const read = await settleWithin(STATUS_MS, `the status of the replay '${name}'`, () => replays.status(name));
+  if ('problem' in read) return { message: read.problem, isLasting: false };
+  const gaps = findReplayGaps(name, read.value, replayLimits(plan, to), now());
+  return gaps.find(({ isLasting }) => isLasting) ?? gaps[0];
+}
