@@ -1,4 +1,5 @@
 import http from 'node:http';
+import https from 'node:https';
 import type { TrafficStream } from '../../../core/capture/traffic-stream';
 import { later, until } from '../support/world';
 
@@ -9,17 +10,29 @@ export interface Writes {
   stop(): Promise<void>;
 }
 
+export interface WriterOptions {
+  /** Of a load balancer. @default - plain TCP */
+  readonly tls?: { readonly ca: string; readonly servername: string };
+  /** Whether a write that succeeded is one that must be recorded. @default - each is */
+  readonly isRecorded?: (response: http.IncomingMessage) => boolean;
+}
+
 /** A client that counts for itself: one write after the other over a connection that is kept, each with its own number. */
-export function startWriter(name: number, port: () => number): Writes {
-  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+export function startWriter(name: number, port: () => number, { tls, isRecorded }: WriterOptions = {}): Writes {
+  const agent = new (tls ? https.Agent : http.Agent)({ keepAlive: true, maxSockets: 1, ...tls });
   const succeeded: number[] = [];
   const statuses = new Map<number | string, number>();
   let isStopped = false;
   const write = (number: number) =>
     new Promise<number | string>((resolve) => {
       const options = { host: '127.0.0.1', port: port(), agent, method: 'POST', path: `/writes/${name}` };
-      const request = http.request(options, (response) => {
-        response.resume().on('end', () => resolve(response.statusCode!));
+      const headers = tls && { host: tls.servername };
+      const request = (tls ? https : http).request({ ...options, ...tls, headers }, (response) => {
+        response.resume().on('end', () => {
+          const status = response.statusCode!;
+          if (status === 200 && (isRecorded?.(response) ?? true)) succeeded.push(number);
+          resolve(status);
+        });
         response.on('error', ({ message }) => resolve(message));
       });
       request.on('error', (error) => resolve((error as NodeJS.ErrnoException).code ?? error.message));
@@ -28,7 +41,6 @@ export function startWriter(name: number, port: () => number): Writes {
   const run = async () => {
     for (let number = 0; !isStopped; number += 1) {
       const outcome = await write(number);
-      if (outcome === 200) succeeded.push(number);
       statuses.set(outcome, (statuses.get(outcome) ?? 0) + 1);
       if (outcome !== 200) await new Promise((resolve) => setTimeout(resolve, 20));
     }
@@ -74,15 +86,19 @@ function listWrites(streams: readonly TrafficStream[]) {
   }));
 }
 
-/** @param received bodies that reached the backend */
+/**
+ * @param received bodies that reached the backend
+ * @param honest statuses beside those of a proxy alone
+ */
 export function judgeWrites(
   writers: readonly Writes[],
   streams: readonly TrafficStream[],
   received: readonly string[],
+  honest: readonly number[] = [],
 ): void {
   // Honest: what failed says so, or its connection was cut.
   const outcomes = new Set(writers.flatMap(({ statuses }) => [...statuses.keys()]));
-  for (const each of [200, 503, 'ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'socket hang up', 'aborted'])
+  for (const each of [...honest, 200, 503, 'ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'socket hang up', 'aborted'])
     outcomes.delete(each);
   expect([...outcomes]).toEqual([]);
   const writes = listWrites(streams);
@@ -93,11 +109,12 @@ export function judgeWrites(
   expect(succeeded.filter((write) => !recorded.has(write))).toEqual([]);
   // What reached the backend is in the record, too, whether its client heard of it or not; and nothing that was dropped did.
   expect(received.filter((body) => !recorded.has(body.replace(';', '')))).toEqual([]);
-  // Those of one connection stand in the order in which they were sent.
+  // Those of one client stand in the order in which they were sent; behind a load balancer a connection has those of several.
   const byConnection = new Map<string, number[]>();
   for (const { id, found } of writes) {
-    const connection = id.slice(0, id.lastIndexOf('.'));
-    byConnection.set(connection, [...(byConnection.get(connection) ?? []), found[0]![1]]);
+    const [client, number] = found[0]!;
+    const connection = `${client} ${id.slice(0, id.lastIndexOf('.'))}`;
+    byConnection.set(connection, [...(byConnection.get(connection) ?? []), number]);
   }
   for (const numbers of byConnection.values()) expect(numbers).toEqual([...numbers].sort((a, b) => a - b));
 }
