@@ -19,6 +19,7 @@ import { addHoldCommand } from './hold';
 import { readDecimal, wholeNumberFrom } from './shared/numbers';
 import { addPlanCommand } from './plan';
 import { addConnectionsCommand } from './proxy/connections';
+import { addMirrorCommand } from './proxy/mirror';
 import { addScenarioCommand } from './scenario';
 import { ignoreClosedPipes, listenForStop } from './shared/stop';
 import { addUndrainCommand } from './undrain';
@@ -264,7 +265,7 @@ function addProxyCommand(cli: Command, done: (exitCode: number) => void): void {
   const command = cli
     .command('proxy')
     .description(
-      'run the proxy by hand: --listen HOST:PORT --upstream URL [--admin HOST:PORT] [--config FILE] [--check]; or ask one that runs: connections, restart, roll',
+      'run the proxy by hand: --listen HOST:PORT --upstream URL [--admin HOST:PORT] [--config FILE] [--check]; or ask one that runs: connections, mirror, restart, roll',
     )
     .allowUnknownOption()
     .helpOption(false)
@@ -272,6 +273,7 @@ function addProxyCommand(cli: Command, done: (exitCode: number) => void): void {
     .argument('[options...]', "the proxy's own; see proxy --help")
     .action(async (flags: string[]) => done(await proxy(flags)));
   addConnectionsCommand(command, done);
+  addMirrorCommand(command, done);
   addRestartCommand(command, done);
   addRollCommand(command, done);
 }

@@ -1,5 +1,4 @@
-import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs';
-import { renderComparePage } from '../../compare/page/page';
+import { closeSync, openSync, writeSync } from 'node:fs';
 import { EventCounts, EventStream } from '../../capture/read/event-stream';
 import type { CaptureReader } from '../../capture/contract/reader';
 import type { CompareReport, CompareVerdict } from '../../core/compare/compare-report';
@@ -16,6 +15,7 @@ import { Sender } from '../../replay/send';
 import { openTuplesFile } from '../../replay/tuples-file';
 import { Mark } from '../../replay/status/mark';
 import { loadTransform } from '../../replay/user-transform';
+import { VERDICT_EXITS, writeComparison } from '../shared/comparison-output';
 import { asJson, report, warn } from '../shared/operator-command';
 import { loadAws, openStore } from './open-store';
 import type { ReplayFlags } from './flags';
@@ -223,12 +223,6 @@ interface Ended {
   readonly isStopped: boolean;
 }
 
-const VERDICT_EXITS: Readonly<Record<CompareVerdict, number>> = {
-  promote: EXIT_CODES.done.code,
-  'roll back': EXIT_CODES.failed.code,
-  inconclusive: EXIT_CODES.unknown.code,
-};
-
 function summarize(flags: ReplayFlags, ended: Ended): number {
   const { progress, failure, isStopped } = ended;
   const comparison = ended.outputs.compare?.comparison.report();
@@ -238,11 +232,6 @@ function summarize(flags: ReplayFlags, ended: Ended): number {
   if (failure || progress.parked > 0) return EXIT_CODES.failed.code;
   if (isStopped && !flags.follow) return EXIT_CODES.unknown.code;
   return comparison ? VERDICT_EXITS[comparison.verdict] : EXIT_CODES.done.code;
-}
-
-/** By the end of its name. */
-function writeComparison(path: string, comparison: CompareReport): void {
-  writeFileSync(path, path.endsWith('.html') ? renderComparePage(comparison) : asJson(comparison));
 }
 
 function describeEnd(ended: Ended, comparison: CompareReport | undefined): Summary {

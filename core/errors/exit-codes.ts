@@ -9,7 +9,7 @@ export const EXIT_CODES = {
   failed: {
     code: 1,
     meaning:
-      'Rejected or failed, with the reason. Of a rehearsal: no verdict, a switch that did not keep to the protocol, a redeploy that moved the weights, or a fault that never began. Of `verify` and `verdict`: evidence is rejected. Of `hold --dry-run`: a task is unknown. Of `check`: a threshold is broken. Of `replay`: requests are parked, or its comparison says roll back.',
+      'Rejected or failed, with the reason. Of a rehearsal: no verdict, a switch that did not keep to the protocol, a redeploy that moved the weights, or a fault that never began. Of `verify` and `verdict`: evidence is rejected. Of `hold --dry-run`: a task is unknown. Of `check`: a threshold is broken. Of `replay`: requests are parked, or its comparison says roll back. Of `proxy mirror`: it says roll back.',
   },
   rolledBack: {
     code: 2,
@@ -31,7 +31,7 @@ export const EXIT_CODES = {
   unknown: {
     code: 7,
     meaning:
-      'Of `doctor`: what speaks against a cutover could not be found out. Of `check`: whether the thresholds hold could not be found out, or it was stopped. Of `replay`: it was stopped, or its comparison is inconclusive.',
+      'Of `doctor`: what speaks against a cutover could not be found out. Of `check`: whether the thresholds hold could not be found out, or it was stopped. Of `replay`: it was stopped, or its comparison is inconclusive. Of `proxy mirror`: it is inconclusive.',
   },
   wrongUse: { code: 64, meaning: 'A command line, a plan, an app or evidence is invalid; nothing was started.' },
 } as const satisfies Record<string, ExitCode>;

@@ -105,6 +105,8 @@ export class MirroredExchange implements Recording {
 
   responseStarted(head: RecordedResponse): void {
     this.head = head;
+    // It may have no end, and what comes when in it says nothing.
+    if (head.isEventStream) this.leave();
   }
 
   responseReceived(bytes: Buffer): void {

@@ -289,6 +289,7 @@ export interface RecordedResponse {
   readonly fields: string;
   readonly bodyLength: number;
   readonly statedLength: number | undefined;
+  readonly isEventStream: boolean;
 }
 
 /**

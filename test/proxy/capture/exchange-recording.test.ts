@@ -39,7 +39,14 @@ const head = {
 test('a response ends in the record when it was given to the client, and not when the client had read it', () => {
   const { home, times } = createHome();
   const first = new ExchangeRecording(home, head, new Trace('n', 'n.1', true));
-  first.responseStarted({ status: 200, reason: 'OK', fields: '', bodyLength: 2, statedLength: 2 });
+  first.responseStarted({
+    status: 200,
+    reason: 'OK',
+    fields: '',
+    bodyLength: 2,
+    isEventStream: false,
+    statedLength: 2,
+  });
   first.responseReceived(Buffer.from('ok'));
   first.responseEnded('');
   // Its client has seen the end, and asks for more over another connection, before the proxy knows that all of it has left.

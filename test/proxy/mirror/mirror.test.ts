@@ -279,6 +279,23 @@ test('a client that leaves, and a source that does not respond: there is nothing
   expect(await findMirror(proxy)).toMatchObject({ compared: 0, dropped: { noResponse: 2 } });
 });
 
+test('an event stream is not compared, and its copy ends at once', async () => {
+  const stream: http.RequestListener = (_, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: a\n\n');
+  };
+  const [source, target] = [await startBackend(stream), await startBackend(stream)];
+  const proxy = await startTestProxy(source.port, { mirror: mirrorTo(target.port, { timeoutMs: 60_000 }) });
+  const socket = net.connect(proxy.data.port, '127.0.0.1');
+  later(() => void socket.destroy());
+  let text = '';
+  socket.on('data', (bytes) => (text += bytes.toString()));
+  socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+  await until(() => text.includes('data: a\n\n'));
+  expect(await findMirror(proxy)).toMatchObject({ compared: 0, dropped: { noResponse: 1 } });
+  await until(() => target.sockets.size === 0);
+  expect(proxy.report().active.serverSentEvents).toBe(1);
+});
+
 test('without a mirror there is no report of one', async () => {
   const source = await startRecorder();
   const proxy = await startTestProxy(source.port);
