@@ -1,4 +1,5 @@
 /** What needs the AWS SDK. Bundled for the command line, which brings no SDK of its own. */
+export { createMskToken } from '../capture/kafka/msk-token';
 export { openS3Source } from '../capture/s3/s3-source';
 export { openSigner } from './sigv4/signer';
 export { openS3Status } from './status/s3-place';

@@ -48,7 +48,7 @@ function withStore(command: Command): Command {
   return command
     .requiredOption(
       '--from <store>',
-      'a capture file, a folder of them, s3://BUCKET/PREFIX, or kafka://HOST:PORT/TOPIC',
+      'a capture file, a folder of them, s3://BUCKET/PREFIX, or kafka[+tls|+iam|+scram|+plain]://HOST:PORT/TOPIC',
       storeFrom,
     )
     .option('--from-time <time>', 'leave out what was recorded before', timeFrom)

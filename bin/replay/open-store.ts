@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { InvalidArgumentError } from 'commander';
 import { openFileSource } from '../../capture/folder/file-source';
+import type { KafkaAccess } from '../../capture/kafka/kafka-client';
 import { readKafka } from '../../capture/kafka/kafka-source';
 import { readParts } from '../../capture/read/part-merge';
 import type { CaptureReader } from '../../capture/contract/reader';
-import { STORE_URL_RULE, StoreUrl, parseStoreUrl } from '../../core/capture/store-url';
+import { KafkaUrl, STORE_URL_RULE, StoreUrl, needsLogin, parseStoreUrl } from '../../core/capture/store-url';
 import type * as Aws from '../../replay/aws';
 import { StatusPlace, openStatusFile } from '../../replay/status/place';
 
@@ -23,7 +24,7 @@ export async function openStore(store: StoreUrl): Promise<CaptureReader> {
     case 's3':
       return readParts(await (await loadAws()).openS3Source(store.bucket, store.prefix));
     case 'kafka':
-      return readKafka(store.brokers, store.topic);
+      return readKafka(store, readAccess(store));
   }
 }
 
@@ -40,6 +41,19 @@ export function statusFrom(text: string): StatusUrl {
 
 export async function openStatus(url: StatusUrl): Promise<StatusPlace> {
   return 'path' in url ? openStatusFile(url.path) : (await loadAws()).openS3Status(url.bucket, url.key);
+}
+
+/** As the proxies have it. @throws Error that names the variable that is missing */
+function readAccess({ security }: KafkaUrl): KafkaAccess {
+  const createToken = async (region: string | undefined) => (await loadAws()).createMskToken(region);
+  const { DRAINSHIFT_CAPTURE_USER: user, DRAINSHIFT_CAPTURE_PASSWORD: password } = process.env;
+  if (needsLogin(security))
+    for (const [name, value] of Object.entries({
+      DRAINSHIFT_CAPTURE_USER: user,
+      DRAINSHIFT_CAPTURE_PASSWORD: password,
+    }))
+      if (value === undefined) throw new Error(`'${name}' must be set for kafka+${security}, got nothing`);
+  return { user, password, createToken };
 }
 
 /** The AWS SDK is no dependency of the package: what needs it is a bundle of its own. */

@@ -37,7 +37,7 @@ export function addReplayCommand(cli: Command, done: (exitCode: number) => void)
     .description('send captured traffic to a target, in the order that it had')
     .requiredOption(
       '--from <store>',
-      'a capture file, a folder of them, s3://BUCKET/PREFIX, or kafka://HOST:PORT/TOPIC',
+      'a capture file, a folder of them, s3://BUCKET/PREFIX, or kafka[+tls|+iam|+scram|+plain]://HOST:PORT/TOPIC',
       storeFrom,
     )
     .requiredOption('--to <url>', 'the target; its path stands before each path', urlFrom(['http', 'https']));

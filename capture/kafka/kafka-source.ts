@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Consumer } from '@platformatic/kafka';
-import type { HostPort } from '../../core/validation/host-port';
+import type { KafkaUrl } from '../../core/capture/store-url';
 import type { CaptureReader, ReadOptions, RecordBatch, StoredRecord } from '../contract/reader';
-import { clientOptions, describeFailure, describeTopic } from './kafka-client';
+import { KafkaAccess, clientOptions, describeFailure, describeTopic } from './kafka-client';
 import { PartitionReader } from './partition-reader';
 
 /** Clocks of processes and of the cluster may differ. */
@@ -25,13 +25,14 @@ type FetchResponse = Awaited<ReturnType<OwnConsumer['fetch']>>;
  * Reads a topic of Kafka from its beginning: all partitions, each in its order, beside each other by time. It is no member of a consumer
  * group, and commits nothing: where a replay is, it keeps itself.
  */
-export function readKafka(brokers: readonly HostPort[], topic: string): CaptureReader {
+export function readKafka(store: KafkaUrl, access: KafkaAccess): CaptureReader {
+  const { topic } = store;
   const progress = { doneBytes: 0, totalBytes: 0 };
-  const name = describeTopic(brokers, topic);
+  const name = describeTopic(store);
   async function* read(options: ReadOptions): AsyncGenerator<RecordBatch> {
     const { Consumer: KafkaConsumer } = await import('@platformatic/kafka');
     const consumer: OwnConsumer = new KafkaConsumer({
-      ...clientOptions(brokers, 'drainshift'),
+      ...clientOptions(store, 'drainshift', access),
       groupId: 'drainshift',
       maxBytes: FETCH_BYTES.maxBytes,
       maxWaitTime: POLL_MS,

@@ -1,7 +1,7 @@
 import type { MessageToProduce, Producer } from '@platformatic/kafka';
-import type { HostPort } from '../../core/validation/host-port';
+import type { KafkaUrl } from '../../core/capture/store-url';
 import type { CaptureNode, CaptureRecord, CaptureWriter } from '../contract/store';
-import { clientOptions, describeFailure, describeTopic } from './kafka-client';
+import { KafkaAccess, clientOptions, describeFailure, describeTopic } from './kafka-client';
 
 /** A request of a client may wait for it: what takes longer is repeated by who asked. The library would wait without end. */
 const CALL_MS = 5_000;
@@ -16,27 +16,25 @@ type OwnProducer = Producer<Buffer, Buffer, Buffer, Buffer>;
  *
  * What is repeated may be in the topic twice, and a reader knows it by its connection and number.
  */
-export async function openKafkaWriter(
-  brokers: readonly HostPort[],
-  topic: string,
-  node: CaptureNode,
-): Promise<CaptureWriter> {
+export async function openKafkaWriter(store: KafkaUrl, node: CaptureNode, access: KafkaAccess): Promise<CaptureWriter> {
   // It costs memory, and a proxy that captures nothing does not need it.
   const { Producer, compatibilityPartitioner } = await import('@platformatic/kafka');
   const create = (): OwnProducer =>
     new Producer({
-      ...clientOptions(brokers, `drainshift-${node.id}`),
+      ...clientOptions(store, `drainshift-${node.id}`, access),
       idempotent: true,
       autocreateTopics: true,
       partitioner: compatibilityPartitioner,
     });
-  const writer = new KafkaWriter(create, topic, describeTopic(brokers, topic));
+  const writer = new KafkaWriter(create, store.topic, describeTopic(store));
   writer.connect();
   return writer;
 }
 
 class KafkaWriter implements CaptureWriter {
   private producer: OwnProducer | undefined;
+  /** Why it does not connect. What is sent only waits. */
+  private obstacle: string | undefined;
   /** What is to be written next: all before it is durable. */
   private next = 1;
   private readonly waiting = new Map<number, () => void>();
@@ -47,22 +45,30 @@ class KafkaWriter implements CaptureWriter {
     private readonly name: string,
   ) {}
 
-  /** The first write need not wait for it; where it fails, that one says so. */
+  /** The first write need not wait for it. */
   connect(): void {
-    this.producer ??= this.create();
-    const { producer } = this;
+    this.openProducer();
+  }
+
+  private openProducer(): OwnProducer {
+    if (this.producer) return this.producer;
+    const producer = this.create();
+    this.producer = producer;
+    this.obstacle = undefined;
     const work = async () => {
-      await producer.metadata({ topics: [this.topic], autocreateTopics: true });
+      await producer.metadata({ topics: [this.topic], autocreateTopics: true, retries: 1 });
       await producer.initIdempotentProducer({});
     };
-    work().catch(() => undefined);
+    work().catch((error: unknown) => {
+      if (this.producer === producer) this.obstacle = describeFailure(error);
+    });
+    return producer;
   }
 
   /** A topic has the order in which it was written: a part waits for those before it, also for one that is repeated. */
   async append(part: number, records: readonly CaptureRecord[]): Promise<void> {
     const late = AbortSignal.timeout(CALL_MS);
-    if (part > this.next)
-      await within(late, new Promise<void>((resolve) => this.waiting.set(part, resolve)), this.name);
+    if (part > this.next) await this.within(late, new Promise<void>((resolve) => this.waiting.set(part, resolve)));
     for (const messages of this.batch(records)) await this.send(messages, late);
     this.next = Math.max(this.next, part + 1);
     this.waiting.get(this.next)?.();
@@ -86,10 +92,9 @@ class KafkaWriter implements CaptureWriter {
   }
 
   private async send(messages: MessageToProduce[], late: AbortSignal): Promise<void> {
-    this.producer ??= this.create();
-    const { producer } = this;
+    const producer = this.openProducer();
     try {
-      await within(late, producer.send({ messages }), this.name);
+      await this.within(late, producer.send({ messages }));
     } catch (error) {
       // What it has under way must not come behind what follows.
       if (this.producer === producer) this.producer = undefined;
@@ -100,20 +105,23 @@ class KafkaWriter implements CaptureWriter {
     }
   }
 
+  private within<T>(late: AbortSignal, work: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const onLate = () => {
+        const why = this.obstacle === undefined ? '' : `: ${this.obstacle}`;
+        reject(new Error(`no acknowledgement within ${CALL_MS / 1_000} s${why}`));
+      };
+      if (late.aborted) onLate();
+      late.addEventListener('abort', onLate);
+      work.then(resolve, reject).finally(() => late.removeEventListener('abort', onLate));
+    });
+  }
+
   close(): Promise<void> {
     const { producer } = this;
     this.producer = undefined;
     return producer?.close() ?? Promise.resolve();
   }
-}
-
-function within<T>(late: AbortSignal, work: Promise<T>, name: string): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onLate = () => reject(new Error(`${name} did not answer within ${CALL_MS / 1_000} s`));
-    if (late.aborted) onLate();
-    late.addEventListener('abort', onLate);
-    work.then(resolve, reject).finally(() => late.removeEventListener('abort', onLate));
-  });
 }
 
 /** Its sockets are cut: one to a broker that hangs would stay. */

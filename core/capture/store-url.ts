@@ -7,12 +7,30 @@ export type StoreUrl =
   | { readonly kind: 'path'; readonly path: string }
   /** The prefix is empty, or ends with a slash unless it names one object: then it ends with {@link PART_SUFFIX}. */
   | { readonly kind: 's3'; readonly bucket: string; readonly prefix: string }
-  | { readonly kind: 'kafka'; readonly brokers: readonly HostPort[]; readonly topic: string };
+  | KafkaUrl;
+
+export interface KafkaUrl {
+  readonly kind: 'kafka';
+  readonly security: KafkaSecurity;
+  readonly brokers: readonly HostPort[];
+  readonly topic: string;
+}
+
+/** By scheme. All but `none` speak TLS; a login is by user and password, or by the credentials for AWS. */
+const SCHEMES = {
+  kafka: 'none',
+  'kafka+tls': 'tls',
+  'kafka+plain': 'plain',
+  'kafka+scram': 'scram',
+  'kafka+iam': 'iam',
+} as const;
+export type KafkaSecurity = (typeof SCHEMES)[keyof typeof SCHEMES];
 
 export const STORE_URL_RULE =
-  'a path, file:PATH, s3://BUCKET[/PREFIX] or kafka://HOST:PORT[,HOST:PORT…][/TOPIC], without a user, a query or a fragment';
+  'a path, file:PATH, s3://BUCKET[/PREFIX] or kafka[+tls|+plain|+scram|+iam]://HOST:PORT[,HOST:PORT…][/TOPIC], without a user, a query or a fragment';
 /** As much of the rule as a pattern can say; in what ECMA-262 and other readers of JSON Schema share. */
-export const STORE_URL_PATTERN = '^(s3://[^\\s?#@]+|kafka://[^\\s?#@]+|file:[^\\u0000]+|[^:\\u0000]+)$';
+export const STORE_URL_PATTERN =
+  '^(s3://[^\\s?#@]+|kafka([+](tls|plain|scram|iam))?://[^\\s?#@]+|file:[^\\u0000]+|[^:\\u0000]+)$';
 
 /** The topic of OpenSearch Migrations. */
 export const DEFAULT_TOPIC = 'logging-traffic-topic';
@@ -24,13 +42,18 @@ const TOPIC = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/;
 /** S3 allows keys of 1,024 bytes; the name of a part follows. */
 const MAX_PREFIX_BYTES = 800;
 
+/** Whether it takes a user and a password. */
+export function needsLogin(security: KafkaSecurity): boolean {
+  return security === 'plain' || security === 'scram';
+}
+
 const FORM = new RegExp(STORE_URL_PATTERN);
 
 /** Undefined of anything that is not by {@link STORE_URL_RULE}. */
 export function parseStoreUrl(text: unknown): StoreUrl | undefined {
   if (typeof text !== 'string' || !FORM.test(text)) return undefined;
   if (text.startsWith('s3://')) return parseS3(text.slice('s3://'.length));
-  if (text.startsWith('kafka://')) return parseKafka(text.slice('kafka://'.length));
+  if (text.startsWith('kafka')) return parseKafka(text);
   if (!text.startsWith('file:')) return { kind: 'path', path: text };
   const path = text.slice('file:'.length);
   if (!path.startsWith('//')) return { kind: 'path', path };
@@ -58,16 +81,24 @@ function parseS3(text: string): StoreUrl | undefined {
 }
 
 function parseKafka(text: string): StoreUrl | undefined {
-  const [, hosts = '', topic = DEFAULT_TOPIC] = /^([^/]*)(?:\/(.*))?$/s.exec(text) ?? [];
+  const [, scheme = '', hosts = '', topic = DEFAULT_TOPIC] = /^([a-z+]+):\/\/([^/]*)(?:\/(.*))?$/s.exec(text) ?? [];
+  // A path may begin like that.
+  if (!isScheme(scheme)) return { kind: 'path', path: text };
   if (!TOPIC.test(topic)) return undefined;
   const brokers = hosts.split(',').map(parseHostPort);
   if (!brokers.every((broker) => broker !== undefined && broker.port > 0)) return undefined;
-  return { kind: 'kafka', brokers: brokers as readonly HostPort[], topic };
+  return { kind: 'kafka', security: SCHEMES[scheme], brokers: brokers as readonly HostPort[], topic };
+}
+
+function isScheme(name: string): name is keyof typeof SCHEMES {
+  return Object.hasOwn(SCHEMES, name);
 }
 
 /** As {@link parseStoreUrl} reads it. */
 export function formatStoreUrl(store: StoreUrl): string {
-  if (store.kind === 'path') return /^(?:s3|kafka|file):/.test(store.path) ? `file:${store.path}` : store.path;
+  if (store.kind === 'path')
+    return /^(?:s3|kafka(?:\+\w+)?|file):/.test(store.path) ? `file:${store.path}` : store.path;
   if (store.kind === 's3') return `s3://${store.bucket}${store.prefix === '' ? '' : `/${store.prefix}`}`;
-  return `kafka://${store.brokers.map(formatHostPort).join(',')}/${store.topic}`;
+  const scheme = store.security === 'none' ? 'kafka' : `kafka+${store.security}`;
+  return `${scheme}://${store.brokers.map(formatHostPort).join(',')}/${store.topic}`;
 }

@@ -73,7 +73,10 @@ export function renderEnvironment(settings: ProxySettings): Record<string, strin
     ...(settings.mirror && renderMirror(settings.mirror, settings.upstreamUrl)),
     ...settings.props,
   };
-  const secrets = ['admin_secret', 'capture_key', 'session_store_password', 'upstream_authorities'] as const;
+  const secrets = [
+    ...(['admin_secret', 'capture_key', 'capture_password'] as const),
+    ...(['session_store_password', 'upstream_authorities'] as const),
+  ];
   // Next to the secret the proxy rejects it.
   const file = settings.hasAuthorities ? (['upstream_authorities_file'] as const) : [];
   const taken = [...(Object.keys(own) as ProxyVariable[]), ...secrets, ...file];

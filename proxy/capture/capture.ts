@@ -3,7 +3,7 @@ import { CaptureReport, NO_CAPTURE } from '../../core/capture/capture-report';
 import { formatNodeId } from '../../core/capture/node-id';
 import { REDACTED, Redaction, parseRedaction } from '../../core/capture/redaction';
 import type { StoreUrl } from '../../core/capture/store-url';
-import { openCaptureWriter } from '../../capture/open-writer';
+import { StoreLogin, openCaptureWriter } from '../../capture/open-writer';
 import type { CaptureRecord } from '../../capture/contract/store';
 import type { RecordedRequest, Recording, RequestHead, Response } from '../data-plane/contract/data-plane';
 import { compilePattern } from '../data-plane/fields/request-pattern';
@@ -19,6 +19,7 @@ export type CaptureFailure = 'refuse' | 'forward';
 /** What a proxy records, and where. */
 export interface CaptureConfig {
   readonly store: StoreUrl;
+  readonly login: StoreLogin;
   readonly onFailure: CaptureFailure;
   /** For so long a request waits for its record. */
   readonly timeoutMs: number;
@@ -70,9 +71,9 @@ export class Capture implements RecordingHome {
     private readonly clock: Clock,
     log: JournalOptions['log'],
   ) {
-    const { store, memoryBytes: maxBytes, methods, paths, never, redacted, key, bodyBytes } = config;
+    const { store, login, memoryBytes: maxBytes, methods, paths, never, redacted, key, bodyBytes } = config;
     const node = { id: nodeId, startedMs: Date.now() };
-    this.journal = new Journal({ open: () => openCaptureWriter(store, node), clock, maxBytes, log });
+    this.journal = new Journal({ open: () => openCaptureWriter(store, node, login), clock, maxBytes, log });
     this.methods = new Set(methods);
     this.paths = paths.map(compilePattern);
     this.never = never.map(compilePattern);

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { STORE_URL_RULE, parseStoreUrl } from '../../core/capture/store-url';
+import { STORE_URL_RULE, StoreUrl, needsLogin, parseStoreUrl } from '../../core/capture/store-url';
 import { variableName } from '../../core/proxy/settings/setting-names';
 import { PROXY_SETTINGS } from '../../core/proxy/settings/settings';
 import type { Problems } from '../../core/validation/problems';
+import type { StoreLogin } from '../../capture/open-writer';
 import type { CaptureConfig } from '../capture/capture';
 import { Environment, Values, readSetting, readVariable } from './given';
 
@@ -16,6 +17,7 @@ const REST = [
   'capture_redact',
   'capture_body_bytes',
   'capture_memory_bytes',
+  'capture_user',
 ] as const;
 const KEY_BYTES = 32;
 const MIN_KEY_LENGTH = PROXY_SETTINGS.capture_key.minLength;
@@ -38,6 +40,11 @@ export function readCapture(
     problems.add('capture', STORE_URL_RULE, url);
     return {};
   }
+  const login = {
+    user: readSetting('capture_user', values, problems),
+    password: readVariable(environment, 'capture_password'),
+  };
+  checkLogin(store, login, problems);
   const key = readVariable(environment, 'capture_key');
   if (key !== undefined && key.length < MIN_KEY_LENGTH)
     problems.add(variableName('capture_key'), `at least ${MIN_KEY_LENGTH} characters long`, `${key.length} characters`);
@@ -47,6 +54,7 @@ export function readCapture(
   return {
     capture: {
       store,
+      login,
       onFailure: readSetting('capture_on_failure', values, problems),
       timeoutMs: 1000 * readSetting('capture_timeout_seconds', values, problems),
       methods: readSetting('capture_methods', values, problems).map((method) => method.toUpperCase()),
@@ -60,4 +68,13 @@ export function readCapture(
       memoryBytes: readSetting('capture_memory_bytes', values, problems),
     },
   };
+}
+
+function checkLogin(store: StoreUrl, login: StoreLogin, problems: Problems): void {
+  const isNeeded = store.kind === 'kafka' && needsLogin(store.security);
+  const { user, password } = login;
+  if (isNeeded && user === undefined) problems.add('capture_user', 'a user for this store', undefined);
+  if (isNeeded && password === undefined)
+    problems.add(variableName('capture_password'), 'the password of that user', undefined);
+  if (!isNeeded && user !== undefined) problems.add('capture_user', 'absent without kafka+plain or kafka+scram', user);
 }

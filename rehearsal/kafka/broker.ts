@@ -20,6 +20,9 @@ export function findMissing(): string | undefined {
 
 export interface Broker {
   readonly port: number;
+  /** By `localhost`, of one that has an identity. */
+  readonly tlsPort: number;
+  readonly loginPort: number;
   /** At once, as one that dies. What it has on its disk stays. */
   kill(): Promise<void>;
   /** At the same port, with what it had. */
@@ -31,33 +34,36 @@ export interface Broker {
   stop(): Promise<void>;
 }
 
-/** A broker of its own at 127.0.0.1, which is its own controller (KRaft). @param partitions of a topic that it creates when it is used */
-export async function startBroker(partitions = 3): Promise<Broker> {
+/** What clients of its TLS ports see. PEM. */
+export interface BrokerIdentity {
+  readonly certificate: string;
+  /** In PKCS #8. */
+  readonly key: string;
+  /** Who may log in, by PLAIN and SCRAM-SHA-512. */
+  readonly user: string;
+  readonly password: string;
+}
+
+export interface BrokerOptions {
+  /** Of a topic that it creates when it is used. @default 3 */
+  readonly partitions?: number;
+  /** @default - there are no TLS ports */
+  readonly identity?: BrokerIdentity;
+}
+
+/** A broker of its own at 127.0.0.1, which is its own controller (KRaft). */
+export async function startBroker(options: BrokerOptions = {}): Promise<Broker> {
   const folder = mkdtempSync(join(tmpdir(), 'kafka-'));
-  const [port, controller] = await Promise.all([findPort(), findPort()]);
-  const settings = join(folder, 'server.properties');
-  writeFileSync(
-    settings,
-    Object.entries(describe(folder, port, controller, partitions))
-      .map((pair) => pair.join('='))
-      .join('\n'),
-  );
-  const format = spawnSync('java', [
-    ...JVM,
-    ...QUIET,
-    'kafka.tools.StorageTool',
-    'format',
-    '-t',
-    CLUSTER,
-    '-c',
-    settings,
-  ]);
-  if (format.status !== 0) throw new Error(`the broker's disk was not made: ${format.stderr.toString()}`);
+  const ports = {
+    ...{ plain: await findPort(), controller: await findPort() },
+    ...{ tls: await findPort(), login: await findPort() },
+  };
+  const settings = makeDisk(folder, ports, options);
   let child: ChildProcess | undefined;
   const start = async () => {
     const started = spawn('java', [...JVM, ...QUIET, 'kafka.Kafka', settings], { stdio: 'ignore' });
     child = started;
-    await untilListening(port, () => started.exitCode !== null);
+    await untilListening(ports.plain, () => started.exitCode !== null);
   };
   const signal = (name: NodeJS.Signals) => {
     if (child && child.exitCode === null && child.signalCode === null) sendSignal(child.pid, name);
@@ -79,23 +85,48 @@ export async function startBroker(partitions = 3): Promise<Broker> {
     clean();
   };
   await start();
-  return { port, start, kill, stop, pause: () => signal('SIGSTOP'), resume: () => signal('SIGCONT') };
+  return {
+    port: ports.plain,
+    tlsPort: ports.tls,
+    loginPort: ports.login,
+    start,
+    kill,
+    stop,
+    pause: () => signal('SIGSTOP'),
+    resume: () => signal('SIGCONT'),
+  };
 }
 
-function describe(
-  folder: string,
-  port: number,
-  controller: number,
-  partitions: number,
-): Record<string, string | number> {
+/** @returns the file with its settings. @throws Error that says why there is none */
+function makeDisk(folder: string, ports: Ports, options: BrokerOptions): string {
+  const settings = join(folder, 'server.properties');
+  const lines = Object.entries(describe(folder, ports, options)).map((pair) => pair.join('='));
+  writeFileSync(settings, lines.join('\n'));
+  const format = ['kafka.tools.StorageTool', 'format', '-t', CLUSTER, '-c', settings, ...listUsers(options)];
+  const { status, stderr } = spawnSync('java', [...JVM, ...QUIET, ...format]);
+  if (status !== 0) throw new Error(`the broker's disk was not made: ${stderr.toString()}`);
+  return settings;
+}
+
+interface Ports {
+  readonly plain: number;
+  readonly controller: number;
+  readonly tls: number;
+  readonly login: number;
+}
+
+function describe(folder: string, ports: Ports, { partitions = 3, identity }: BrokerOptions): Record<string, unknown> {
+  const open = `PLAINTEXT://127.0.0.1:${ports.plain}`;
+  const secure = identity === undefined ? [] : [`SSL://localhost:${ports.tls}`, `SASL_SSL://localhost:${ports.login}`];
   return {
     'process.roles': 'broker,controller',
     'node.id': 1,
-    'controller.quorum.voters': `1@127.0.0.1:${controller}`,
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
+    'controller.quorum.voters': `1@127.0.0.1:${ports.controller}`,
+    listeners: [open, ...secure, `CONTROLLER://127.0.0.1:${ports.controller}`].join(),
+    'advertised.listeners': [open, ...secure].join(),
     'controller.listener.names': 'CONTROLLER',
-    'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
+    'inter.broker.listener.name': 'PLAINTEXT',
+    'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_SSL:SASL_SSL',
     'log.dirs': join(folder, 'logs'),
     'num.partitions': partitions,
     'offsets.topic.replication.factor': 1,
@@ -103,7 +134,26 @@ function describe(
     'transaction.state.log.replication.factor': 1,
     'transaction.state.log.min.isr': 1,
     'group.initial.rebalance.delay.ms': 0,
+    ...(identity && describeIdentity(identity)),
   };
+}
+
+function describeIdentity({ certificate, key, user, password }: BrokerIdentity): Record<string, string> {
+  const inOneLine = (pem: string) => pem.trim().replaceAll(/\r?\n/g, '\\n');
+  const modules = 'org.apache.kafka.common.security';
+  return {
+    'ssl.keystore.type': 'PEM',
+    'ssl.keystore.certificate.chain': inOneLine(certificate),
+    'ssl.keystore.key': inOneLine(key),
+    'sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-512',
+    'listener.name.sasl_ssl.plain.sasl.jaas.config': `${modules}.plain.PlainLoginModule required user_${user}="${password}";`,
+    'listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config': `${modules}.scram.ScramLoginModule required;`,
+  };
+}
+
+function listUsers({ identity }: BrokerOptions): string[] {
+  if (identity === undefined) return [];
+  return ['--add-scram', `SCRAM-SHA-512=[name=${identity.user},password=${identity.password}]`];
 }
 
 /** It takes no port 0. */

@@ -11,5 +11,6 @@ export interface OwnBroker {
 export async function startOwnBroker(asked: StoreUrl): Promise<OwnBroker> {
   const { ready, stop } = await startEntry<{ port: number }>('kafka/broker-server', {});
   const topic = asked.kind === 'kafka' ? asked.topic : DEFAULT_TOPIC;
-  return { url: formatStoreUrl({ kind: 'kafka', brokers: [{ host: '127.0.0.1', port: ready.port }], topic }), stop };
+  const brokers = [{ host: '127.0.0.1', port: ready.port }];
+  return { url: formatStoreUrl({ kind: 'kafka', security: 'none', brokers, topic }), stop };
 }

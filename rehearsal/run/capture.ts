@@ -1,6 +1,6 @@
 import { readKafka } from '../../capture/kafka/kafka-source';
 import { PART_SUFFIX } from '../../core/capture/part-name';
-import { StoreUrl, parseStoreUrl } from '../../core/capture/store-url';
+import { KafkaUrl, StoreUrl, parseStoreUrl } from '../../core/capture/store-url';
 import type { TrafficStream } from '../../core/capture/traffic-stream';
 import { variableName } from '../../core/proxy/settings/setting-names';
 import type { LocalCloud } from '../cloud/local-cloud';
@@ -18,7 +18,6 @@ import { readTasks } from './ledgers';
 const WRITTEN_WITHIN_MS = 15_000;
 
 type Bucket = Extract<StoreUrl, { kind: 's3' }>;
-type Topic = Extract<StoreUrl, { kind: 'kafka' }>;
 const VARIABLE = variableName('capture');
 
 /** Where the proxies of the source record their traffic; undefined where they do not. */
@@ -95,9 +94,10 @@ function listObjects(cloud: LocalCloud, { bucket, prefix }: Bucket): Buffer[] {
 }
 
 /** All that is in it by now. */
-async function* readTopic({ brokers, topic }: Topic, signal: AbortSignal): AsyncGenerator<TrafficStream> {
+async function* readTopic(store: KafkaUrl, signal: AbortSignal): AsyncGenerator<TrafficStream> {
   const warn = () => undefined;
-  for await (const { records } of readKafka(brokers, topic).read({ signal, follow: false, skipDamaged: false, warn }))
+  const { read } = readKafka(store, { createToken: () => Promise.reject(new Error('the broker asks for no token')) });
+  for await (const { records } of read({ signal, follow: false, skipDamaged: false, warn }))
     for (const { stream } of records) yield stream;
 }
 

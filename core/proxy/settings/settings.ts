@@ -606,7 +606,8 @@ const CAPTURE_SETTINGS = {
     rule: STORE_URL_RULE,
     isOptional: true,
     defaultRule: 'off',
-    sentence: 'Where requests and responses are recorded: s3://bucket/prefix, kafka://host:port/topic, or a folder.',
+    sentence:
+      'Where requests and responses are recorded: s3://bucket/prefix, kafka://host:port/topic (kafka+tls, +iam, +scram, +plain), or a folder.',
     more: 'See [capture](capture.md).',
   },
   capture_on_failure: {
@@ -673,6 +674,22 @@ const CAPTURE_SETTINGS = {
     defaultRule: '`authorization,cookie,proxy-authorization,set-cookie`',
     sentence:
       'What a record holds a hash of, in place of its value: header fields, and values in JSON bodies by their pointer; none: nothing.',
+  },
+  capture_user: {
+    kind: 'text',
+    group: 'capture',
+    form: 'NAME',
+    pattern: ANY_TEXT,
+    rule: 'a text',
+    allowsNumber: true,
+    isOptional: true,
+    defaultRule: 'none',
+    sentence: 'The user who logs in to Kafka, of kafka+plain and kafka+scram.',
+  },
+  capture_password: {
+    kind: 'secret',
+    group: 'capture',
+    sentence: 'The password of that user.',
   },
   capture_key: {
     kind: 'secret',

@@ -16,6 +16,7 @@ const GOOD: readonly (readonly [string, StoreUrl])[] = [
     'kafka://b-1.example:9098,[::1]:9092',
     {
       kind: 'kafka',
+      security: 'none',
       brokers: [
         { host: 'b-1.example', port: 9098 },
         { host: '::1', port: 9092 },
@@ -23,7 +24,12 @@ const GOOD: readonly (readonly [string, StoreUrl])[] = [
       topic: 'logging-traffic-topic',
     },
   ],
-  ['kafka://b:9092/t.1', { kind: 'kafka', brokers: [{ host: 'b', port: 9092 }], topic: 't.1' }],
+  ...(['none', 'tls', 'plain', 'scram', 'iam'] as const).map((security): readonly [string, StoreUrl] => [
+    `kafka${security === 'none' ? '' : `+${security}`}://b:9092/t.1`,
+    { kind: 'kafka', security, brokers: [{ host: 'b', port: 9092 }], topic: 't.1' },
+  ]),
+  ['kafka-records', { kind: 'path', path: 'kafka-records' }],
+  ['file:kafka+tls:x', { kind: 'path', path: 'kafka+tls:x' }],
 ];
 
 test.each(GOOD)('%s is a store', (text, store) => {
@@ -48,6 +54,8 @@ test.each([
   's3://bucket/a?b',
   `s3://bucket/${'a'.repeat(801)}`,
   'kafka://b',
+  'kafka+ssl://b:9092',
+  'kafka+://b:9092',
   'kafka://b:0',
   'kafka://b:70000',
   'kafka://b:9092,',

@@ -10,6 +10,7 @@ import type { CaptureConfig } from '../../../proxy/capture/capture';
 export function captureTo(path: string, changes: Partial<CaptureConfig> = {}): CaptureConfig {
   return {
     store: { kind: 'path', path },
+    login: {},
     onFailure: 'refuse',
     timeoutMs: 10_000,
     methods: [],

@@ -3,6 +3,7 @@ import type { StoreUrl } from '../../../core/capture/store-url';
 import { TrafficStream, decodeTrafficStream } from '../../../core/capture/traffic-stream';
 import { readKafka } from '../../../capture/kafka/kafka-source';
 import { startBroker } from '../../../rehearsal/kafka/broker';
+import { NO_LOGIN } from '../../capture/kafka/topics';
 import { hasBroker } from '../../capture/kafka/has-broker';
 import { hasKcat, readWithKcat } from '../../capture/kafka/kcat';
 import { ProxyBundle, ProxyProcess, bundleProxy, killAll, listening } from '../support/proxy-process';
@@ -30,7 +31,7 @@ async function readTopic(url: string): Promise<TrafficStream[]> {
   };
   const options = { signal: new AbortController().signal, follow: false, skipDamaged: false, warn };
   const streams: TrafficStream[] = [];
-  for await (const { records } of readKafka(store.brokers, store.topic).read(options))
+  for await (const { records } of readKafka(store, NO_LOGIN).read(options))
     streams.push(...records.map(({ stream }) => stream));
   return streams;
 }

@@ -21,6 +21,20 @@ test('a key that is too short is rejected, and not shown', () => {
   ]);
 });
 
+test('Kafka with a login takes user and password, and no other store does', () => {
+  const scram = { ...flags, capture: 'kafka+scram://b:9096' };
+  const DRAINSHIFT_CAPTURE_PASSWORD = 'p';
+  const { capture } = read({ flags: { ...scram, capture_user: 'u' }, environment: { DRAINSHIFT_CAPTURE_PASSWORD } });
+  expect(capture!.login).toEqual({ user: 'u', password: 'p' });
+  expect(listProblems({ flags: scram })).toEqual([
+    expect.stringContaining("'capture_user' must be a user for this store"),
+    expect.stringContaining("'DRAINSHIFT_CAPTURE_PASSWORD' must be the password of that user"),
+  ]);
+  expect(listProblems({ flags: { ...flags, capture_user: 'u' } })).toEqual([
+    expect.stringContaining("'capture_user' must be absent without kafka+plain or kafka+scram"),
+  ]);
+});
+
 test.each([
   [{ capture: 'ftp://x' }, "'capture' must be a path"],
   [{ capture: 's3://B' }, "'capture' must be a path"],

@@ -91,6 +91,7 @@ test('variables, flags, usage and schema have every setting; a secret is a varia
   expect(variableName('client_idle_seconds')).toBe('DRAINSHIFT_CLIENT_IDLE_SECONDS');
   expect(PROXY_VARIABLES.filter((name) => !(SETTINGS as string[]).includes(name))).toEqual([
     'admin_secret',
+    'capture_password',
     'capture_key',
     'session_store_password',
   ]);

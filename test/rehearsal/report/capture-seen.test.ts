@@ -53,7 +53,12 @@ async function* streamsOf(lines: readonly string[], failure?: string) {
 }
 
 test('of a topic, too, each request counts once, and what keeps it from being read is said', async () => {
-  const topic = { kind: 'kafka', brokers: [{ host: '127.0.0.1', port: 9092 }], topic: 'traffic' } as const;
+  const topic = {
+    kind: 'kafka',
+    security: 'none',
+    brokers: [{ host: '127.0.0.1', port: 9092 }],
+    topic: 'traffic',
+  } as const;
   const lines = [line('a', 0, 0, read), line('a', 0, 0, read), line('b', 0, 0, read)];
   const seen = await summarizeStreams(topic, [{ ...NO_CAPTURE, recorded: 2 }], streamsOf(lines));
   expect(seen).toMatchObject({ store: 'kafka://127.0.0.1:9092/traffic', messages: 3, stored: 2 });
