@@ -2,7 +2,15 @@ import { LedgerReport, NO_BYTES } from '../../../core/proxy/admin-api';
 import { NO_CONNECTIONS, NO_ENDINGS, NOTHING_ENDED } from '../../../core/proxy/connections';
 import { NEVER_HELD, holdReport, NO_HOLD_FIGURES } from '../../../core/proxy/hold';
 import { MoveFigures, NO_MOVES } from '../../../core/moves/moves';
-import { countersAfterLoss, isSameZero, mergeReports } from '../../../core/proxy/merge-reports';
+import { NO_MIRROR } from '../../../core/mirror/mirror-counts';
+import {
+  NO_PAST,
+  addToPast,
+  countersAfterLoss,
+  isSameZero,
+  mergeReports,
+  pastReport,
+} from '../../../core/proxy/merge-reports';
 
 function report(changes: Partial<LedgerReport> = {}): LedgerReport {
   return {
@@ -35,6 +43,14 @@ test('requests of testers are a sum, which is absent where there are none', () =
   const merged = mergeReports(GROUP, [report({ ofTesters: 2 }), report(), report({ ofTesters: 1 })]);
   expect(merged.ofTesters).toBe(3);
   expect(mergeReports(GROUP, [report(), report()])).not.toHaveProperty('ofTesters');
+});
+
+test('copies of a mirror are a sum, with those of processes that have ended, whose copies are not under way any more', () => {
+  const one = report({ mirror: { ...NO_MIRROR, sent: 2, underWay: 1 } });
+  const other = report({ mirror: { ...NO_MIRROR, sent: 3, compared: 3 } });
+  const past = pastReport(addToPast(NO_PAST, one), other);
+  expect(mergeReports(GROUP, [other, past]).mirror).toMatchObject({ sent: 5, compared: 3, underWay: 0 });
+  expect(mergeReports(GROUP, [report(), report()])).not.toHaveProperty('mirror');
 });
 
 test('counts are sums, the oldest is the oldest of all', () => {

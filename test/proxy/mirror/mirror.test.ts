@@ -6,6 +6,9 @@ import { join } from 'node:path';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { get, later, selfSigned, startBackend, startRawBackend, stopAll, until } from '../support/world';
 import { callAdmin, startTestProxy } from '../support/proxy-world';
+import type { RecordedRequest } from '../../../proxy/data-plane/contract/data-plane';
+import { Mirror } from '../../../proxy/mirror/mirror';
+import { SYSTEM_CLOCK } from '../../../proxy/process/clock';
 import { captureTo } from '../capture/captured';
 import { exchangeAll, findMirror, mirrorTo } from './mirrored';
 
@@ -242,6 +245,24 @@ test('an error of the mirror itself costs no client its response', async () => {
   expect(sent.map((text) => text.split('\r\n', 1)[0])).toEqual(Array(3).fill('HTTP/1.1 200 OK'));
   expect(await findMirror(proxy)).toMatchObject({ underWay: 0, compared: 0 });
   expect(proxy.lines.filter(({ msg }) => msg.includes('could not be copied'))).toHaveLength(1);
+});
+
+test('an error at the beginning of a copy is counted, and the exchange goes on without one', () => {
+  const told: string[] = [];
+  const log = { warn: (_: object, message: string) => told.push(message), info: () => undefined };
+  const upstream = { protocol: 'http', host: 'a', port: 1 } as const;
+  const compared = () => true;
+  const mirror = new Mirror(mirrorTo(1), { clock: SYSTEM_CLOCK, log, source: upstream, nodeId: 'n', compared });
+  later(() => mirror.close());
+  const head = { method: 'GET', url: '/', bodyLength: 0, isUpgrade: false, isGrpc: false } as RecordedRequest;
+  const broken = { ...head, field: () => undefined, block: () => JSON.parse('{') as string };
+  const route = { upstream, replaced: undefined, isForwarded: true };
+  for (let at = 0; at < 3; at += 1) expect(mirror.begin(broken, route)).toBeUndefined();
+  expect(mirror.counts).toMatchObject({ sent: 0, underWay: 0, dropped: { faulted: 3 } });
+  expect(told).toHaveLength(1);
+  // After a switch the requests go elsewhere, and are not copied.
+  expect(mirror.begin({ ...broken, block: () => '' }, { ...route, upstream: { ...upstream } })).toBeUndefined();
+  expect(mirror.counts.dropped.faulted).toBe(3);
 });
 
 test('more than the memory takes is dropped, and what was held is free again', async () => {
