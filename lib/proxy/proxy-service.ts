@@ -178,6 +178,8 @@ export class ProxyService extends ProxyServiceBase {
     if (props.protectLongLivedConnections ?? true) this.allowProtection();
     // Asked from here, so that the rules are of this stack, and a store of another one need not wait for it.
     if (props.sessionStore) this.connections.allowToDefaultPort(props.sessionStore, 'Sessions');
+    const brokers = props.capture?._brokers;
+    if (brokers) this.connections.allowToDefaultPort(brokers, 'Captured traffic');
     this.service = this.createService(props, securityGroup);
     this.ecsServiceName = this.service.serviceName;
     this.taskCount = scaleProxies(

@@ -1,10 +1,12 @@
 import { Duration, Size, Tokenization } from 'aws-cdk-lib';
+import { IConnectable } from 'aws-cdk-lib/aws-ec2';
 import { IGrantable, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { IBucket } from 'aws-cdk-lib/aws-s3';
 import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { STORE_URL_RULE, parseStoreUrl } from '../../core/capture/store-url';
 import { PROXY_SETTINGS } from '../../core/proxy/settings/settings';
 import type { SettingTexts } from '../../core/proxy/settings/setting-names';
+import { CaptureStream } from './capture-stream';
 import { letEncrypt } from '../shared/encryption';
 import { checkNames } from '../validation/known-props';
 import { checkDuration, isLater, reject } from '../validation/validation';
@@ -105,12 +107,31 @@ export class TrafficCapture {
     const { prefix = 'captured' } = options;
     if (!isLater(prefix) && parseStoreUrl(`s3://bucket/${prefix}`) === undefined)
       reject('prefix', STORE_URL_RULE, prefix);
-    return new TrafficCapture(bucket, prefix, options);
+    const letWrite = (proxies: IGrantable) => {
+      const objects = bucket.arnForObjects(`${prefix.replace(/\/$/, '')}/*`);
+      proxies.grantPrincipal.addToPrincipalPolicy(
+        new PolicyStatement({ actions: ['s3:PutObject'], resources: [objects] }),
+      );
+      letEncrypt(proxies, bucket.encryptionKey);
+    };
+    const place = { url: `s3://${bucket.bucketName}/${prefix}`, region: bucket.env.region, letWrite };
+    return new TrafficCapture(place, options);
+  }
+
+  /**
+   * In a topic of Amazon MSK, which the proxies get the right to write to, and a way to its brokers.
+   *
+   * @throws Error that names the option, its rule and its value
+   */
+  public static toStream(stream: CaptureStream, options: TrafficCaptureOptions = {}): TrafficCapture {
+    checkNames('TrafficCaptureOptions', options);
+    checkOptions(options);
+    const letWrite = (proxies: IGrantable) => stream._letWrite(proxies);
+    return new TrafficCapture({ url: stream.url, region: stream._region, letWrite, brokers: stream }, options);
   }
 
   private constructor(
-    private readonly bucket: IBucket,
-    private readonly prefix: string,
+    private readonly place: CapturePlace,
     private readonly options: TrafficCaptureOptions,
   ) {}
 
@@ -121,7 +142,7 @@ export class TrafficCapture {
 
   /** @internal */
   public get _region(): string {
-    return this.bucket.env.region;
+    return this.place.region;
   }
 
   /** @internal */
@@ -129,7 +150,7 @@ export class TrafficCapture {
     const { onFailure, timeout, methods, paths, never, sharePercent, redact, maxBodySize } = this.options;
     const list = (texts: string[] | undefined) => texts?.join(',');
     return {
-      capture: `s3://${this.bucket.bucketName}/${this.prefix}`,
+      capture: this.place.url,
       capture_on_failure: onFailure,
       capture_timeout_seconds: timeout && Tokenization.stringifyNumber(timeout.toSeconds()),
       capture_methods: list(methods),
@@ -142,16 +163,28 @@ export class TrafficCapture {
   }
 
   /**
-   * It may add objects, and read none.
+   * What they connect to; undefined of what is reached without a rule.
+   * @internal
+   */
+  public get _brokers(): IConnectable | undefined {
+    return this.place.brokers;
+  }
+
+  /**
+   * They may add to it, and read nothing.
    * @internal
    */
   public _letWrite(proxies: IGrantable): void {
-    const objects = this.bucket.arnForObjects(`${this.prefix.replace(/\/$/, '')}/*`);
-    proxies.grantPrincipal.addToPrincipalPolicy(
-      new PolicyStatement({ actions: ['s3:PutObject'], resources: [objects] }),
-    );
-    letEncrypt(proxies, this.bucket.encryptionKey);
+    this.place.letWrite(proxies);
   }
+}
+
+/** Where it goes. */
+interface CapturePlace {
+  readonly url: string;
+  readonly region: string;
+  readonly letWrite: (proxies: IGrantable) => void;
+  readonly brokers?: IConnectable;
 }
 
 const LISTS = {

@@ -41,6 +41,12 @@ export const STRUCTS = {
     name: 'string',
     within: 'Duration?',
   },
+  CaptureStreamAttributes: {
+    bootstrapBrokers: 'string[]',
+    clusterArn: 'string',
+    securityGroups: 'ISecurityGroup[]?',
+    topic: 'string?',
+  },
   CheckpointHost: {
     instance: '?',
     instanceId: 'string?',
