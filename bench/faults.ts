@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util';
 import { EXIT_CODES } from '../core/errors/exit-codes';
 import { UsageError } from '../rehearsal/errors/usage-error';
 import { runMain } from './cli/main';
-import { FAULTS, listAsked } from '../rehearsal/faults/table';
+import { FAULTS, findFault, listAsked } from '../rehearsal/faults/table';
 import { PHASES } from '../rehearsal/faults/phases';
 import type { RowResult } from './faults/run';
 import { SWITCH_FAULTS, SWITCH_PARTS } from '../rehearsal/faults/switch-table';
@@ -28,14 +28,18 @@ const USAGE = `npm run bench:faults -- [--rows NAME[@PHASE],…] [--at-once N] [
 `;
 
 interface Row {
-  readonly kind: 'gradual' | 'switch';
+  /** Which app it takes. */
+  readonly kind: 'gradual' | 'captured' | 'switch';
   readonly name: string;
   readonly phase: string;
 }
 
 function listRows(): Row[] {
   return [
-    ...listAsked().map((asked): Row => ({ kind: 'gradual', ...asked })),
+    ...listAsked().map((asked): Row => ({
+      kind: findFault(asked.name).needs === 'capture' ? 'captured' : 'gradual',
+      ...asked,
+    })),
     ...SWITCH_FAULTS.flatMap(({ name, parts }) => parts.map((phase): Row => ({ kind: 'switch', name, phase }))),
   ];
 }
@@ -81,8 +85,11 @@ async function main(): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'drainshift-faults-'));
   try {
     const ofSwitch = values['switch-app'] ?? join(folder, 'cdk.out');
-    if (values['switch-app'] === undefined && needs('switch')) synthesizeSwitch(ofSwitch);
-    const apps = { gradual: values.app, switch: ofSwitch };
+    const captured = join(folder, 'captured');
+    if (values['switch-app'] === undefined && needs('switch'))
+      synthesize(ofSwitch, { 'drainshift:strategy': 'drain-then-shift' });
+    if (needs('captured')) synthesize(captured, { 'drainshift:capture': 's3' });
+    const apps = { gradual: values.app, captured, switch: ofSwitch };
     for (const [kind, app] of Object.entries(apps)) {
       if (!needs(kind as Row['kind']) || existsSync(app)) continue;
       throw new UsageError(`'--${kind === 'switch' ? 'switch-app' : 'app'}' must be a synthesized app, got '${app}'`);
@@ -94,11 +101,11 @@ async function main(): Promise<number> {
 }
 
 /** The app of this package, which says itself what is wrong. */
-function synthesizeSwitch(folder: string): void {
+function synthesize(folder: string, asked: object): void {
   const { context } = JSON.parse(readFileSync(join(ROOT, 'cdk.json'), 'utf8')) as { context: object };
   const env = {
     ...{ PATH: process.env.PATH, CDK_OUTDIR: folder, CDK_VALIDATION: 'false' },
-    CDK_CONTEXT_JSON: JSON.stringify({ ...context, 'drainshift:strategy': 'drain-then-shift' }),
+    CDK_CONTEXT_JSON: JSON.stringify({ ...context, ...asked }),
   };
   execFileSync(process.execPath, [join(ROOT, 'dist/bin/app.js')], { env, stdio: ['ignore', 'ignore', 'inherit'] });
 }

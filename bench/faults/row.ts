@@ -7,7 +7,7 @@ import { runSwitchRow } from './switch-run';
 const [app = '', kind = '', name = '', phase = ''] = process.argv.slice(2);
 
 function run(): Promise<RowResult> {
-  const asked = kind === 'gradual' && listAsked().find((each) => each.name === name && each.phase === phase);
+  const asked = kind !== 'switch' && listAsked().find((each) => each.name === name && each.phase === phase);
   if (asked) return runRow(app, asked);
   const ofSwitch = SWITCH_FAULTS.find((each) => each.name === name);
   if (ofSwitch) return runSwitchRow(app, ofSwitch, phase as SwitchPart);

@@ -1,3 +1,4 @@
+import { PART_SUFFIX } from '../../core/capture/part-name';
 import type { Side } from '../../core/traffic/weights';
 import type { EndpointFault, FaultOptions, FaultScope } from '../aws/endpoint/faults';
 import type { FunctionFault } from '../functions/function';
@@ -116,6 +117,9 @@ const calls =
   (scope: FaultScope, fault: EndpointFault, options?: FaultOptions): Act =>
   ({ cloud }) =>
     cloud.faults.set({ ...scope, ...SPARED }, fault, options);
+
+/** What the source records, and not what the cutover writes. */
+const RECORDS: FaultScope = { service: 's3', action: 'PutObject', pathEndsWith: PART_SUFFIX };
 
 const propagate =
   (propagation: Propagation): Act =>
@@ -269,6 +273,9 @@ export const ACTS: Readonly<Record<FaultName, Act>> = {
   'ecs-hangs-and-target-dead': all(calls(service('ecs'), HANGS), kill('target')),
   'secrets-hang-and-target-dead': all(calls(service('secretsmanager'), HANGS), kill('target')),
   'alarms-hang-and-target-dead': all(calls(service('cloudwatch'), HANGS), kill('target')),
+  'capture-away': calls(RECORDS, AWAY),
+  'capture-hangs': calls(RECORDS, HANGS),
+  'capture-away-and-source-proxy-killed': all(calls(RECORDS, AWAY), signalProxies('source', 'SIGKILL', 1)),
   'weights-late': propagate({ at: 'routing', share: 1, ms: LATE_MS }),
   'weights-read-late': propagate({ at: 'reading', share: 1, ms: LATE_MS }),
   'weights-ignored': calls(SHIFT_CALL, { kind: 'pretend' }, { times: 1 }),

@@ -37,8 +37,8 @@ export interface Fault {
   readonly sides?: readonly Side[];
   /** The side of which it needs a second proxy. @default - none */
   readonly secondProxy?: Side;
-  /** What it needs: an alarm that the cutover watches, or a plan whose rollback has steps. @default - nothing */
-  readonly needs?: 'alarm' | 'rollbackPace';
+  /** What it needs: an alarm that the cutover watches, a plan whose rollback has steps, or a source that records in a bucket. @default - nothing */
+  readonly needs?: 'alarm' | 'rollbackPace' | 'capture';
   /** Whether it makes the cutover roll back by itself. @default - no: an abort does, for the phases of a rollback */
   readonly rollsBack?: boolean;
 }
@@ -509,6 +509,36 @@ const WEIGHTS = {
   },
 } as const satisfies Record<string, Fault>;
 
+/** What is recorded there is not forwarded before: the clients get 503 for what changes something. */
+const CAPTURE = {
+  'capture-away': {
+    does: 'The bucket in which the source records its traffic responds with 503 for 8 s.',
+    phases: ['bake', 'drain'],
+    losses: 'throughout',
+    ends: EITHER,
+    endsAt: { drain: DONE },
+    seconds: 8,
+    needs: 'capture',
+  },
+  'capture-hangs': {
+    does: 'The bucket in which the source records its traffic does not respond for 8 s.',
+    phases: ['bake'],
+    losses: 'throughout',
+    ends: EITHER,
+    seconds: 8,
+    needs: 'capture',
+  },
+  'capture-away-and-source-proxy-killed': {
+    does: 'The bucket in which the source records its traffic responds with 503 for 8 s, and one of two proxies of the source is killed.',
+    phases: ['bake'],
+    losses: 'throughout',
+    ends: EITHER,
+    seconds: 8,
+    secondProxy: 'source',
+    needs: 'capture',
+  },
+} as const satisfies Record<string, Fault>;
+
 const PEOPLE = {
   alarm: {
     does: 'The first alarm that the cutover watches is in ALARM.',
@@ -562,6 +592,7 @@ export const FAULTS = {
   ...FUNCTIONS,
   ...HOOKS,
   ...CALLS,
+  ...CAPTURE,
   ...WEIGHTS,
   ...PEOPLE,
 };

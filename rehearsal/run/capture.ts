@@ -10,6 +10,7 @@ import { checkBroker } from '../kafka/requirements';
 import { until } from '../processes/waiting';
 import type { ProgressReporter } from '../progress/progress-reporter';
 import { CaptureSeen, summarizeObjects, summarizeStreams } from '../report/capture-seen';
+import { findCaptureStore } from '../template/model/capture-store';
 import type { StackModel } from '../template/model/stack-model';
 import type { CaptureName } from './capture-name';
 import { readTasks } from './ledgers';
@@ -19,12 +20,6 @@ const WRITTEN_WITHIN_MS = 15_000;
 
 type Bucket = Extract<StoreUrl, { kind: 's3' }>;
 const VARIABLE = variableName('capture');
-
-/** Where the proxies of the source record their traffic; undefined where they do not. */
-export function findCaptureStore({ services, config }: Pick<StackModel, 'services' | 'config'>): StoreUrl | undefined {
-  const source = services.find(({ name }) => name === config.serviceNames.source);
-  return parseStoreUrl(source?.container.environment[VARIABLE]);
-}
 
 /**
  * A broker of the rehearsal's own where that is asked for: one of the template is none of this machine.

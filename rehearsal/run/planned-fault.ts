@@ -8,15 +8,41 @@ import { describeAsked, formatAsked, type AnyAsked } from '../faults/describe';
 import { FaultInjector } from '../faults/injector';
 import { SwitchInjector } from '../faults/switch-injector';
 import { PHASES, PHASES_OF_HOOKS } from '../faults/phases';
-import { findFault, type AskedFault } from '../faults/table';
+import { findFault, type AskedFault, type Fault } from '../faults/table';
 import type { Breakables } from '../faults/breakables';
 import type { ProgressReporter } from '../progress/progress-reporter';
 import type { ExecutionDescription } from '../state-machine/model';
+import { findCaptureStore } from '../template/model/capture-store';
 import { watchedAlarms } from '../template/model/outputs';
 import type { StackModel } from '../template/model/stack-model';
 
+interface Need {
+  readonly rule: string;
+  readonly got: string;
+  readonly isThere: (model: StackModel, plan: Plan) => boolean;
+}
+
+/** What a fault works on. */
+const NEEDS: Readonly<Record<NonNullable<Fault['needs']>, Need>> = {
+  alarm: {
+    rule: 'have an alarm that the cutover watches',
+    got: 'none',
+    isThere: ({ machine }) => watchedAlarms(machine).length > 0,
+  },
+  rollbackPace: {
+    rule: "have a plan with 'rollbackPace.steps'",
+    got: 'one without',
+    isThere: (_, { rollbackPace }) => (rollbackPace?.steps.length ?? 0) > 0,
+  },
+  capture: {
+    rule: 'have a source that records in a bucket (--capture s3)',
+    got: 'none',
+    isThere: (model) => findCaptureStore(model)?.kind === 's3',
+  },
+};
+
 /** @throws UsageError for a fault that has nothing to work on */
-export function checkFault({ machine }: StackModel, plan: Plan, asked: AnyAsked | undefined): void {
+export function checkFault(model: StackModel, plan: Plan, asked: AnyAsked | undefined): void {
   if (!asked) return;
   const must = (rule: string, got: string) =>
     new UsageError(`'--fault ${formatAsked(asked)}' must ${rule}, got ${got}`);
@@ -25,12 +51,8 @@ export function checkFault({ machine }: StackModel, plan: Plan, asked: AnyAsked 
     return;
   }
   const { needs } = findFault(asked.name);
-  if (needs === 'alarm' && watchedAlarms(machine).length === 0) {
-    throw must('have an alarm that the cutover watches', 'none');
-  }
-  if (needs === 'rollbackPace' && !plan.rollbackPace?.steps.length) {
-    throw must("have a plan with 'rollbackPace.steps'", 'one without');
-  }
+  const need = needs && NEEDS[needs];
+  if (need && !need.isThere(model, plan)) throw must(need.rule, need.got);
   const isMissing = PHASES_OF_HOOKS.includes(asked.phase) && !hasHookAt(asked.phase, plan);
   if (isMissing) throw must(`have a plan with hooks ${PHASES[asked.phase].when.replace('at a hook ', '')}`, 'none');
   const isOfShift = asked.phase === 'shift' || asked.phase === 'last-shift';

@@ -45,6 +45,11 @@ test('a fault that has nothing to work on is rejected before anything starts', a
     64,
     "drainshift: '--fault function-killed@decide' must have a plan that switches (--strategy drain-then-shift), got one that does not",
   ]);
+  const captured = await rehearse('--fault', 'capture-away');
+  expect([captured.code, last(captured.output)]).toEqual([
+    64,
+    "drainshift: '--fault capture-away@bake' must have a source that records in a bucket (--capture s3), got none",
+  ]);
   const listed = await run(['rehearse', '--list-faults', '--json']);
   expect(JSON.parse(listed.output)).toContainEqual(
     expect.objectContaining({ name: 'target-dead', outcomes: ['rolled-back'], exitCodes: [2, 3], restoredWithin: 10 }),

@@ -7,7 +7,7 @@ import { PART_SUFFIX } from '../../../core/capture/part-name';
 import { findServiceArn, listProxies } from '../../../rehearsal/faults/breakables';
 import { sendSignal } from '../../../rehearsal/processes/signal';
 import type { RunningRehearsal } from '../../../rehearsal/cloud/running-rehearsal';
-import { findCaptureStore } from '../../../rehearsal/run/capture';
+import { findCaptureStore } from '../../../rehearsal/template/model/capture-store';
 import { cutOver } from '../../../rehearsal/run/cut-over';
 import { readBackWeights } from '../../../rehearsal/run/read-back';
 import { standUp } from '../../../rehearsal/run/rehearse';
