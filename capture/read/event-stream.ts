@@ -1,5 +1,5 @@
 import { AssemblerLimits, CaptureAssembler, DEFAULT_ASSEMBLER_LIMITS } from '../../core/capture/capture-assembler';
-import type { AssemblyCounts } from '../../core/capture/connection-assembly';
+import type { AssemblyCounts, CapturedRequest } from '../../core/capture/connection-assembly';
 import { TimeOrder, TimedEvent } from '../../core/capture/time-order';
 import { findNodeSide } from '../../core/capture/node-id';
 import type { Side } from '../../core/traffic/weights';
@@ -59,6 +59,11 @@ export class EventStream {
   /** Of the earliest that waits for its place; undefined without any. */
   get firstMs(): number | undefined {
     return this.order.firstMs;
+  }
+
+  /** The earliest of those that are wanted and wait for their place. */
+  findFirst(isWanted: (request: CapturedRequest) => boolean): CapturedRequest | undefined {
+    return this.order.findFirst(isWanted);
   }
 
   /** In batches. @throws DamagedCapture after all that came before */

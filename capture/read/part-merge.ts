@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { FetchedPart } from './fetched-part';
 import { readPart } from './part-reader';
 import type { Part, PartSource } from '../contract/part-source';
 import type { CaptureReader, ReadOptions, RecordBatch, StoredRecord } from '../contract/reader';
@@ -8,6 +9,9 @@ const CLOCK_MARGIN_MS = 300_000;
 const POLL_MS = 1_000;
 /** What a process has seen is in the store after so long at the latest. */
 const WRITE_MS = 10_000;
+/** Parts of one process that are fetched at a time, and how large they may be. */
+const MAX_AHEAD = 8;
+const MAX_AHEAD_BYTES = 1_048_576;
 /** More records at a time only take memory. */
 const MAX_BATCH = 2_000;
 
@@ -36,6 +40,12 @@ class NodeReader {
     this.queue.push(part);
   }
 
+  /** Of a store that is far away each part costs a way there and back: the next ones are on their way meanwhile. */
+  private fetchAhead(): void {
+    for (const [at, part] of this.queue.slice(0, MAX_AHEAD).entries())
+      if (!(part instanceof FetchedPart) && part.bytes <= MAX_AHEAD_BYTES) this.queue[at] = new FetchedPart(part);
+  }
+
   /** The record that would come next; undefined of what {@link fill} has to read first. */
   peek(): StoredRecord | undefined {
     return this.batch[this.at];
@@ -54,6 +64,7 @@ class NodeReader {
       if (!reading) {
         const part = queue.shift();
         if (!part) return false;
+        this.fetchAhead();
         const { skipDamaged, warn } = options;
         const onBytes = (bytes: number) => (this.progress.doneBytes += bytes);
         this.reading = readPart(part, { skipDamaged, warn, onBytes, mayBeCut: queue.length === 0 });

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { PART_SUFFIX, placePart } from '../../core/capture/part-name';
+import { ListedNode } from './listed-node';
 import type { Part, PartSource } from '../contract/part-source';
 
 /** More pages are not listed at each poll: then nodes are asked for what is new, and all of it is listed from time to time. */
@@ -20,8 +21,7 @@ export async function openS3Source(bucket: string, prefix: string): Promise<Part
 }
 
 class BucketSource {
-  /** The last key of each node. */
-  private readonly last = new Map<string, string>();
+  private readonly nodes = new Map<string, ListedNode>();
   private listedMs = -Infinity;
   private pages = 0;
 
@@ -46,7 +46,11 @@ class BucketSource {
   private async listNew(signal: AbortSignal, isComplete: boolean): Promise<readonly Part[]> {
     const isAll = this.pages <= MAX_PAGES || performance.now() - this.listedMs >= LIST_ALL_MS;
     const found = isAll ? await this.listAll(signal) : await this.listAdded(signal, isComplete);
-    for (const { node, name } of found) this.last.set(node, name.slice(`s3://${this.bucket}/`.length));
+    for (const { node, name } of found) {
+      const listed = this.nodes.get(node) ?? new ListedNode(this.findFolder(node));
+      this.nodes.set(node, listed);
+      listed.add(name.slice(`s3://${this.bucket}/`.length));
+    }
     return found;
   }
 
@@ -62,8 +66,8 @@ class BucketSource {
     const fresh = isComplete ? await this.findNewNodes(signal) : [];
     const wanted = [
       ...fresh.map((folder) => this.listFrom(folder, undefined, signal)),
-      ...[...this.last].map(([node, after]) =>
-        this.listFrom(`${this.prefix}${node === '' ? '' : `${node}/`}`, after, signal),
+      ...[...this.nodes].map(([node, listed]) =>
+        this.listFrom(this.findFolder(node), listed.after(isComplete), signal),
       ),
     ];
     return (await Promise.all(wanted)).flatMap(({ parts }) => parts);
@@ -73,7 +77,11 @@ class BucketSource {
   private async findNewNodes(signal: AbortSignal): Promise<string[]> {
     const hours = await this.listFolders(this.prefix, signal);
     const nodes = (await Promise.all(hours.map((hour) => this.listFolders(hour, signal)))).flat();
-    return nodes.filter((folder) => !this.last.has(folder.slice(this.prefix.length, -1)));
+    return nodes.filter((folder) => !this.nodes.has(folder.slice(this.prefix.length, -1)));
+  }
+
+  private findFolder(node: string): string {
+    return `${this.prefix}${node === '' ? '' : `${node}/`}`;
   }
 
   private async listFolders(prefix: string, signal: AbortSignal): Promise<string[]> {

@@ -7,7 +7,18 @@ export const PART_SUFFIX = '.proto.gz';
  */
 export function partName({ id, startedMs }: { readonly id: string; readonly startedMs: number }, part: number): string {
   const hour = new Date(startedMs).toISOString().slice(0, 13);
-  return `${hour}/${id}/${String(part).padStart(10, '0')}${PART_SUFFIX}`;
+  return `${hour}/${id}/${partFile(part)}`;
+}
+
+/** The last segment of its name. */
+export function partFile(part: number): string {
+  return `${String(part).padStart(10, '0')}${PART_SUFFIX}`;
+}
+
+/** The number of a part by its name; undefined of one of another maker. */
+export function findPartNumber(name: string): number | undefined {
+  const number = /(?:^|\/)(\d{10})\.proto\.gz$/.exec(name)?.[1];
+  return number === undefined ? undefined : Number(number);
 }
 
 /** Clocks of the processes and of who reads may differ. */
