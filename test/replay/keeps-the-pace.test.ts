@@ -24,7 +24,8 @@ const lasted = (sinceMs: number) => backend.arrivals.at(-1)!.startMs - sinceMs;
 
 test('requests are sent no earlier than the speed asks for', async () => {
   const sinceMs = performance.now();
-  await runReplay(parts, backend.url, { plan: { speed: 3 } });
+  // Of one key: over connections of their own they may arrive in any order on a slow machine.
+  await runReplay(parts, backend.url, { plan: { speed: 3, key: { kind: 'all' } } });
   expect(backend.arrivals.map(({ url }) => url)).toEqual(parts.slice(0, 10).map((_, n) => `/${n}`));
   // A timer may end a millisecond early.
   expect(lasted(sinceMs)).toBeGreaterThan(290);
