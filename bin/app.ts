@@ -71,13 +71,18 @@ const captured = isCaptured(app.node.tryGetContext('drainshift:capture'))
       lifecycleRules: [{ expiration: Duration.days(30) }],
     })
   : undefined;
+const plan = readPlan(app.node.tryGetContext('drainshift:strategy'));
 new Migration(stack, 'Migration', {
   domainName: settings.domainName,
   certificate: MigrationCertificate.fromArn(stack, 'Certificate', settings.certificateArn),
   source: { upstreamUrl: settings.sourceUrl, ...(captured && { capture: TrafficCapture.toBucket(captured) }) },
-  target: { upstreamUrl: settings.targetUrl },
+  // Behind a switch the proxies of both sides forward to one backend: what it serves is recorded by all of them.
+  target: {
+    upstreamUrl: settings.targetUrl,
+    ...(captured && plan._switches && { capture: TrafficCapture.toBucket(captured) }),
+  },
   internetFacing: settings.internetFacing,
-  plan: readPlan(app.node.tryGetContext('drainshift:strategy')),
+  plan,
 });
 const examples = (['domainName', 'certificateArn', 'sourceUrl', 'targetUrl'] as const).filter(
   (name) => settings[name] === EXAMPLE[name],

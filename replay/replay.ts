@@ -48,6 +48,8 @@ export interface ReplayCounts {
   skipped: number;
   /** Those of an earlier run. */
   finishedBefore: number;
+  /** Requests that came behind one of their key that was recorded later: the window was too short. */
+  reordered: number;
 }
 
 /** What cannot be sent, and why. */
@@ -72,12 +74,15 @@ export interface ReplayParts {
   readonly mark?: ReadMark;
 }
 
+/** Of so many keys it is known how far they are. */
+const MAX_KEYS = 200_000;
+
 /** How long what is under way may take once the replay is to stop. */
 const STOP_MS = 10_000;
 
 /** Sends what was recorded to the target, in the order that it had. */
 export class Replay {
-  readonly counts: ReplayCounts = { sent: 0, failed: 0, parked: 0, skipped: 0, finishedBefore: 0 };
+  readonly counts: ReplayCounts = { sent: 0, failed: 0, parked: 0, skipped: 0, finishedBefore: 0, reordered: 0 };
   /** What the target did last that it should not. */
   lastProblem: string | undefined;
   /** How long after its time a request was sent last; in milliseconds. */
@@ -88,6 +93,8 @@ export class Replay {
   private readonly order = new ReplayOrder();
   private readonly jobs = new Map<string, Job>();
   private readonly attempts: Attempts;
+  /** The time of the latest request of each key, the one that was seen last at the end. */
+  private readonly latest = new Map<string, number>();
   private waitingBytes = 0;
   private inFlight = 0;
   private nextSendMs = 0;
@@ -118,7 +125,8 @@ export class Replay {
 
   /** Of those that are not finished, the first that was recorded. */
   get oldest(): CapturedRequest | undefined {
-    return this.jobs.values().next().value?.request;
+    const isWanted = ({ message }: CapturedRequest) => this.isWanted(parseRequestLine(message.startLine)?.method ?? '');
+    return this.jobs.values().next().value?.request ?? this.parts.events.findFirst(isWanted);
   }
 
   /** Whether all that was in the store when this mark was set is finished. */
@@ -193,12 +201,21 @@ export class Replay {
       return position.finish(request.id);
     }
     results.expect(request.id);
+    const key = findKey(this.plan.key, request);
+    this.noteTime(key, timeMs);
     const bytes = message.raw.length + 1_000;
     this.jobs.set(request.id, { request, dueMs, bytes });
     this.waitingBytes += bytes;
-    const key = findKey(this.plan.key, request);
     this.order.add({ id: request.id, key, connection: request.connectionId, startMs: message.firstByteMs });
     this.pump();
+  }
+
+  private noteTime(key: string, timeMs: number): void {
+    const latestMs = this.latest.get(key) ?? -Infinity;
+    if (timeMs < latestMs) this.counts.reordered += 1;
+    this.latest.delete(key);
+    this.latest.set(key, Math.max(timeMs, latestMs));
+    if (this.latest.size > MAX_KEYS) this.latest.delete(this.latest.keys().next().value!);
   }
 
   private isWanted(method: string): boolean {

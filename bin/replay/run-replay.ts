@@ -236,7 +236,7 @@ function summarize(flags: ReplayFlags, ended: Ended): number {
 
 function describeEnd(ended: Ended, comparison: CompareReport | undefined): Summary {
   const { progress, counts, outputs, position, failure, isStopped } = ended;
-  const { sent, failed, parked, skipped, finishedBefore, elapsedMs, lagMs } = progress;
+  const { sent, failed, parked, skipped, finishedBefore, reordered, elapsedMs, lagMs } = progress;
   const { fromMs } = position.position;
   const isWhole = !isStopped && !failure;
   return {
@@ -247,6 +247,7 @@ function describeEnd(ended: Ended, comparison: CompareReport | undefined): Summa
       parked,
       skipped,
       finishedBefore,
+      reordered,
       seconds: Math.round(elapsedMs) / 1_000,
       lagMs: Math.round(lagMs),
     },
@@ -265,6 +266,7 @@ interface Summary {
   readonly parked: number;
   readonly skipped: number;
   readonly finishedBefore: number;
+  readonly reordered: number;
   readonly seconds: number;
   readonly lagMs: number;
   readonly error?: string;
@@ -282,6 +284,7 @@ function formatSummary(summary: Summary, { checkpoint }: ReplayFlags): string {
     failed,
     parked,
     skipped,
+    reordered,
     seconds,
     capture,
     parkedFile,
@@ -294,6 +297,9 @@ function formatSummary(summary: Summary, { checkpoint }: ReplayFlags): string {
     `${outcome}: ${sent} sent, ${failed} failed attempts, ${parked} parked, ${skipped} skipped, in ${seconds.toFixed(1)} s`,
     ...(odd.length > 0
       ? [`of the capture: ${odd.map(([name, count]) => `${count} ${NAMES[name] ?? name}`).join(', ')}`]
+      : []),
+    ...(reordered > 0
+      ? [`${reordered} requests came behind one of their key that was recorded later: use a larger --window`]
       : []),
     ...(parkedFile === undefined ? [] : [`parked requests are in ${parkedFile}`]),
     ...(goOnFrom === undefined

@@ -43,16 +43,17 @@ function openObserver(flags: ReplayFlags, { replay, events, compare, findLagMs }
   return () => {
     const lagMs = Math.round(findLagMs());
     history.add(lagMs, Date.now());
-    const { sent, parked } = replay.counts;
+    const { sent, parked, reordered } = replay.counts;
     const { late, withdrawnLate } = events.counts;
-    const { oldest, firstParked, outageSinceMs, lastProblem } = replay;
+    const { firstParked, outageSinceMs, lastProblem } = replay;
+    const oldest = replay.oldest;
     const outage = outageSinceMs !== undefined && {
       sinceMs: Date.now() - Math.round(performance.now() - outageSinceMs),
     };
     const verdict = compare?.comparison.report().verdict;
     return {
       ...fixed,
-      ...{ sent, parked, withdrawnLate, late, lagMs, lags: history.lags },
+      ...{ sent, parked, reordered, withdrawnLate, late, lagMs, lags: history.lags },
       ...(oldest && { oldest: describe(oldest) }),
       ...(firstParked && { firstParked: { ...describe(firstParked.request), problem: firstParked.problem } }),
       ...(outage && { outage: { ...outage, problem: lastProblem ?? 'unknown' } }),

@@ -1,4 +1,4 @@
-import type { CaptureEvent } from './connection-assembly';
+import type { CaptureEvent, CapturedRequest } from './connection-assembly';
 
 /** What has a place in time. */
 export type TimedEvent = Exclude<CaptureEvent, { readonly kind: 'withdrawal' }>;
@@ -38,6 +38,15 @@ export class TimeOrder {
   /** Of what is released next; undefined without anything. */
   get firstMs(): number | undefined {
     return this.heap[0]?.event.timeMs;
+  }
+
+  /** The earliest of those that are wanted and were not released. */
+  findFirst(isWanted: (request: CapturedRequest) => boolean): CapturedRequest | undefined {
+    let first: CapturedRequest | undefined;
+    for (const { event } of this.heap)
+      if (event.kind === 'request' && isWanted(event.request))
+        if (!first || event.timeMs < first.message.lastByteMs) first = event.request;
+    return first;
   }
 
   add(event: TimedEvent): void {

@@ -5,6 +5,7 @@ export interface ReplayProgress {
   readonly parked: number;
   readonly skipped: number;
   readonly finishedBefore: number;
+  readonly reordered: number;
   readonly waiting: number;
   readonly elapsedMs: number;
   readonly lagMs: number;

@@ -59,12 +59,17 @@ function findState(of: string, status: ReplayStatus, { servedBy }: ReplayLimits,
   return gaps;
 }
 
-function findLost(of: string, { parked, firstParked, withdrawnLate }: ReplayStatus): ReplayGap[] {
+function findLost(of: string, { parked, firstParked, withdrawnLate, reordered }: ReplayStatus): ReplayGap[] {
   const gaps: ReplayGap[] = [];
   if (parked > 0) {
     const first = firstParked ? `, the first ${describeRequest(firstParked)}: ${firstParked.problem}` : '';
     gaps.push({ message: `${of} must have parked no request, got ${parked}${first}`, isLasting: true });
   }
+  if (reordered > 0)
+    gaps.push({
+      message: `${of} must have sent the requests of each key in their order, got ${reordered} that came too late for it (--window)`,
+      isLasting: true,
+    });
   if (withdrawnLate > 0)
     gaps.push({
       message: `${of} must have sent no request that was never forwarded, got ${withdrawnLate}`,

@@ -39,7 +39,9 @@ export interface ReplayStatus {
   readonly parked: number;
   /** Requests that were sent although they had never been forwarded. */
   readonly withdrawnLate: number;
-  /** Requests that came so late that others were sent before them. */
+  /** Requests that came behind one of their key that was recorded later. */
+  readonly reordered: number;
+  /** What came so late that others were sent before it, of any key. */
   readonly late: number;
   /** The age of the oldest request that is not finished. */
   readonly lagMs: number;
@@ -80,7 +82,7 @@ export function orderPlace(status: string): string {
 /** @throws Error that says what is wrong with it */
 export function parseReplayStatus(text: string, place: string): ReplayStatus {
   const value = parse(text);
-  const numbers = [value.sent, value.parked, value.withdrawnLate, value.late, value.lagMs];
+  const numbers = [value.sent, value.parked, value.reordered, value.withdrawnLate, value.late, value.lagMs];
   const texts = [value.run, value.from, value.to, value.startedAt, value.writtenAt];
   const isWhole =
     value.version === VERSION &&

@@ -72,10 +72,13 @@ export class ReplayHook implements SwitchHook {
       const [gap] = findReplayGaps(name, status, replayLimits(plan, to), means.now());
       return gap ? { problem: gap.message } : {};
     } while (means.now() < endMs);
-    const missing = status?.oldest ? `, ${describeRequest(status.oldest)} is the first that is missing` : '';
+    const got = status
+      ? `one that has sent ${status.sent} requests and is ${Math.round(status.lagMs / 1000)} s behind`
+      : 'no word of it';
+    const missing = status?.oldest ? `; ${describeRequest(status.oldest)} is the first that is missing` : '';
     const away = status?.outage ? `; the ${to} gives no response: ${status.outage.problem}` : '';
     return {
-      problem: `${this.subject} must end within ${plan.timeoutMs.transfer} ms${missing || ', got no word of it'}${away}`,
+      problem: `${this.subject} must end within ${plan.timeoutMs.transfer} ms, got ${got}${missing}${away}`,
     };
   }
 

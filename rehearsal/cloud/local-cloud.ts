@@ -1,3 +1,4 @@
+import type { ProcessHooks } from '../processes/processes';
 import type { Plan } from '../../core/plan/plan';
 import { SIDES, Side } from '../../core/traffic/weights';
 import { Endpoint, startEndpoint } from '../aws/endpoint/endpoint';
@@ -153,6 +154,11 @@ export class LocalCloud {
 
   get hasLoopbackNetwork(): boolean {
     return this.options.hasLoopbackNetwork;
+  }
+
+  /** For further processes of the rehearsal. */
+  get processes(): ProcessHooks {
+    return this.folder.processes;
   }
 
   get caFile(): string {

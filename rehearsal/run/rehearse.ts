@@ -16,6 +16,7 @@ import { notRun } from '../template/parts/custom-resources';
 import { withoutEffect } from '../template/model/without-effect';
 import { freshRequests, withEnoughRequests } from './enough-requests';
 import { Recording, findRecording } from './recording';
+import { startReplays } from './replays';
 import { findScenario, hasScenario } from './scenario';
 import { PlannedFaultOfRehearsal, checkFault, planFault } from './planned-fault';
 import { AnyAsked, findBrokenSides } from '../faults/describe';
@@ -186,6 +187,8 @@ async function standUpWith(options: Asked, reporter: ProgressReporter, signal: A
       onBroken: (reason) => breakdown.abort(new Error(reason)),
     });
     stops.push(() => cloud.stop());
+    const following = { plan, upstreams: backends.upstreams, captureStore: broker?.url };
+    stops.push(await startReplays(following, cloud, reporter, AbortSignal.any([signal, breakdown.signal])));
     await healthy(cloud, AbortSignal.any([signal, breakdown.signal]), reporter);
     if (fault) planned.fault = planFault(fault, { cloud, backends, plan, reporter });
     await planned.fault?.prepare(signal);

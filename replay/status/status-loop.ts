@@ -124,6 +124,7 @@ function addBefore(now: ObservedStatus, before: ReplayStatus | undefined): Obser
   return {
     ...now,
     parked: before.parked + now.parked,
+    reordered: before.reordered + now.reordered,
     withdrawnLate: before.withdrawnLate + now.withdrawnLate,
     late: before.late + now.late,
     ...(firstParked && { firstParked }),

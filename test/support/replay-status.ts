@@ -5,7 +5,16 @@ export function replayStatus(nowMs: number, given: Partial<ReplayStatus> = {}): 
   const at = new Date(nowMs).toISOString();
   const ends = { run: 'r', from: 's3://capture', to: 'http://backend/', startedAt: at, writtenAt: at };
   return {
-    ...createReplayStatus({ ...ends, sent: 9, parked: 0, withdrawnLate: 0, late: 0, lagMs: 900, lags: [900] }),
+    ...createReplayStatus({
+      ...ends,
+      sent: 9,
+      parked: 0,
+      reordered: 0,
+      withdrawnLate: 0,
+      late: 0,
+      lagMs: 900,
+      lags: [900],
+    }),
     ...given,
   };
 }

@@ -54,9 +54,12 @@ async function openProxy(side: Side) {
 function start(...more: string[]): Command {
   const where = ['--from', 'captured', '--to', backend.url.href, '--follow', '--status', 'back.json'];
   // Nothing would be sent within the hour that its records may be apart.
-  return new Command(['replay', ...where, '--served-by', 'target', '--window', '1h', '--speed', 'max', ...more], {
-    cwd: folder,
-  });
+  return new Command(
+    ['replay', ...where, '--served-by', 'target', '--key', 'all', '--window', '1h', '--speed', 'max', ...more],
+    {
+      cwd: folder,
+    },
+  );
 }
 
 test('an order has it send all that one backend has served, and the status says when the last of it is finished', async () => {

@@ -32,6 +32,7 @@ test('what is parked, or was sent and never forwarded, lasts; the request is nam
     },
   ]);
   expect(find({ withdrawnLate: 1 })).toMatchObject([{ isLasting: true }]);
+  expect(find({ reordered: 1 })).toMatchObject([{ isLasting: true }]);
 });
 
 test('one that is too far behind is waited for; the first request that is missing is named, and why', () => {

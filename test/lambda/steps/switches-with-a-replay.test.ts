@@ -82,7 +82,7 @@ test('a replay that does not end in the hold leaves the target serving, and the 
   const staying = await back(failed);
   expect(staying).toMatchObject({ verdict: 'wait', switches: [{}, { to: 'source', outcome: 'abort' }] });
   expect(lastHook(staying)?.[0]?.[2]).toBe(
-    "the rest of the replay 'back' must end within 300 ms, PUT /carts/7 of 2026-01-01T00:00:00.000Z (n@target.3.0) is the first that is missing; the source gives no response: connect ECONNREFUSED",
+    "the rest of the replay 'back' must end within 300 ms, got one that has sent 9 requests and is 1 s behind; PUT /carts/7 of 2026-01-01T00:00:00.000Z (n@target.3.0) is the first that is missing; the source gives no response: connect ECONNREFUSED",
   );
   expect(JSON.stringify(staying.rollback)).toContain('is the first that is missing');
   expect(cloud.ask()).toEqual(['target', 'target', 'target']);

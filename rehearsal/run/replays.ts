@@ -1,0 +1,144 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { StoreUrl, formatStoreUrl, parseStoreUrl } from '../../core/capture/store-url';
+import { signalChild } from '../../core/errors/signals';
+import type { Plan } from '../../core/plan/plan';
+import { findReplay } from '../../core/plan/replay-plan';
+import { variableName } from '../../core/proxy/settings/setting-names';
+import { replayStatusKey } from '../../core/replay/replay-status';
+import { SIDES, Side } from '../../core/traffic/weights';
+import type { LocalCloud } from '../cloud/local-cloud';
+import { OPERATOR_KEY_ID } from '../cloud/operator-key';
+import { UsageError } from '../errors/usage-error';
+import { until } from '../processes/waiting';
+import type { ProgressReporter } from '../progress/progress-reporter';
+import { awsEnvironment } from '../tasks/aws-environment';
+
+/** A replay that a plan waits for: it sends the other side what this one has served. */
+interface PlannedReplay {
+  readonly name: string;
+  readonly servedBy: Side;
+}
+
+const METHODS = 'POST,PUT,PATCH,DELETE';
+const STARTED_WITHIN_MS = 120_000;
+const STOP_MS = 15_000;
+const VARIABLE = variableName('capture');
+
+/** Each once, by its name. */
+function listReplays({ switch: switching, capture, from = 'source' }: Plan): PlannedReplay[] {
+  const ofSwitch = SIDES.flatMap((to): PlannedReplay[] => {
+    const name = switching?.replay && findReplay(switching.replay, to);
+    return name === undefined ? [] : [{ name, servedBy: otherSide(to) }];
+  });
+  const ofGate = capture?.replay ? [{ name: capture.replay.name, servedBy: from }] : [];
+  return [...ofSwitch, ...ofGate.filter(({ name }) => !ofSwitch.some((each) => each.name === name))];
+}
+
+/**
+ * Starts the replays that the plan waits for, as `drainshift replay` would run them at AWS.
+ *
+ * @returns what stops them
+ * @throws UsageError where a side records nothing that could be replayed
+ */
+export async function startReplays(
+  {
+    plan,
+    upstreams,
+    captureStore,
+  }: {
+    readonly plan: Plan;
+    readonly upstreams: Readonly<Record<Side, string>>;
+    readonly captureStore: string | undefined;
+  },
+  cloud: LocalCloud,
+  reporter: ProgressReporter,
+  signal: AbortSignal,
+): Promise<() => Promise<void>> {
+  const running = listReplays(plan).map(({ name, servedBy }) => {
+    const from = parseStoreUrl(captureStore) ?? findStore(cloud, servedBy, name);
+    reporter.step(`starting the replay '${name}': what the ${servedBy} serves goes to the ${otherSide(servedBy)}`);
+    return startReplay({ name, servedBy, from, to: upstreams[otherSide(servedBy)] }, cloud, reporter);
+  });
+  const stop = async () => void (await Promise.all(running.map((each) => each.stop())));
+  try {
+    const { storeBucket } = cloud.model.config;
+    for (const { name, ended } of running) {
+      const hasStarted = () => cloud.objects.find(storeBucket, replayStatusKey(name)) !== undefined;
+      await Promise.race([until(hasStarted, { withinMs: STARTED_WITHIN_MS, signal }), ended]);
+    }
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return stop;
+}
+
+function findStore({ model: { services, config } }: LocalCloud, side: Side, name: string): StoreUrl {
+  const service = services.find((each) => each.name === config.serviceNames[side]);
+  const store = parseStoreUrl(service?.container.environment[VARIABLE]);
+  if (store) return store;
+  throw new UsageError(
+    `the proxies of the ${side} must record their traffic (${VARIABLE}) for the replay '${name}' of the plan, got a template without it`,
+  );
+}
+
+interface StartedReplay {
+  readonly name: string;
+  /** Rejects when it ends before it is stopped. */
+  readonly ended: Promise<never>;
+  stop(): Promise<void>;
+}
+
+function startReplay(
+  { name, servedBy, from, to }: PlannedReplay & { readonly from: StoreUrl; readonly to: string },
+  cloud: LocalCloud,
+  reporter: ProgressReporter,
+): StartedReplay {
+  const { storeBucket } = cloud.model.config;
+  const status = `s3://${storeBucket}/${replayStatusKey(name)}`;
+  const ends = ['--from', formatStoreUrl(from), '--served-by', servedBy, '--to', to, '--status', status];
+  const order = ['--follow', '--speed', 'max', '--key', 'all', '--methods', METHODS];
+  const account = { region: cloud.model.stack.region, endpointUrl: cloud.endpoint.url };
+  const child = spawn(process.execPath, [cliPath(), 'replay', ...ends, ...order, '--parked', '/dev/null'], {
+    env: { ...process.env, ...awsEnvironment(account, OPERATOR_KEY_ID) },
+    detached: true,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const { processes } = cloud;
+  if (child.pid !== undefined) processes.started(child.pid);
+  child.stderr.on('data', (chunk) => processes.log.write(chunk));
+  let isStopping = false;
+  const gone = new Promise<string>((resolve) => {
+    child.once('error', ({ message }) => resolve(message));
+    child.once('exit', (code, killedBy) => resolve(killedBy ?? `exit code ${code}`));
+  });
+  const ended = gone.then((how) => {
+    if (child.pid !== undefined) processes.ended(child.pid);
+    const message = `the replay '${name}' must run until the rehearsal ends, got ${how} (log: ${cloud.logFile})`;
+    if (!isStopping) reporter.step(message);
+    throw new Error(message);
+  });
+  ended.catch(() => undefined);
+  const stop = async () => {
+    isStopping = true;
+    const kill = setTimeout(() => signalChild(child, 'SIGKILL'), STOP_MS);
+    signalChild(child, 'SIGTERM');
+    await gone;
+    clearTimeout(kill);
+  };
+  return { name, ended, stop };
+}
+
+/** The compiled command line, whether this file runs compiled or as TypeScript in a test. */
+function cliPath(): string {
+  const root = join(__dirname, '..', '..');
+  const path = join(__filename.endsWith('.js') ? root : join(root, 'dist'), 'bin', 'drainshift.js');
+  if (!existsSync(path)) throw new Error(`the command line must be built first (npm run build), got no file ${path}`);
+  return path;
+}
+
+function otherSide(side: Side): Side {
+  return side === 'source' ? 'target' : 'source';
+}
