@@ -33,7 +33,7 @@ test('a switch has one stage; its own backends share their store', () => {
 test('what becomes of writes in backends of a user the user must say', () => {
   const asked = { strategy: 'drain-then-shift', isStoreShared: false } as const;
   expect(() => rehearsedPlan(machine({}), asked, 1)).toThrow(
-    "'switch.pointOfNoReturn' must be 'shared' or 'acceptLoss'",
+    "'switch.pointOfNoReturn' must be 'shared', 'replay' or 'acceptLoss'",
   );
   const file = planFile({ switch: { pointOfNoReturn: 'acceptLoss', maxPauseMs: 900 } });
   expect(rehearsedPlan(machine({}), { ...asked, plan: file }, 1).switch).toMatchObject({
