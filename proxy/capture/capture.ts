@@ -160,17 +160,17 @@ export class Capture implements RecordingHome {
       isSettled = true;
       this.giveUp('late', settled);
     });
-    const last = records.length - 1;
-    records.forEach((record, at) =>
+    let left = records.length;
+    for (const record of records)
       journal.add(record, 'now', () => {
-        // Parts of one record are written in their order, and perhaps not in one write.
-        if (at < last || isSettled) return;
+        // They may be in several writes, which are under way at the same time: any of them may be the last.
+        left -= 1;
+        if (left > 0 || isSettled) return;
         isSettled = true;
         cancel();
         this.counts.recorded += 1;
         settled({ record: 'durable', rejection: undefined });
-      }),
-    );
+      });
   }
 
   get rejects(): boolean {
