@@ -94,8 +94,15 @@ class TopicReader {
       yield { records: [], watermarkMs: this.watermarkMs, mark: marked.id };
     }
     if (id === undefined || id === this.passed || id === this.marked?.id) return;
-    const ends = await this.consumer.listOffsets({ topics: [this.topic] }).catch(() => undefined);
-    if (ends) this.marked = { id, ends: ends.get(this.topic) ?? [] };
+    const listed = await this.consumer.listOffsets({ topics: [this.topic] }).catch(() => undefined);
+    const ends = listed?.get(this.topic);
+    if (!ends) return;
+    const count = this.partitions.length;
+    if (ends.length !== count)
+      throw new Error(
+        `${this.name} must keep its ${count} partitions while it is read, got ${ends.length}; start it again`,
+      );
+    this.marked = { id, ends };
   }
 
   private async findPartitions(): Promise<PartitionReader[]> {

@@ -97,6 +97,7 @@ class Merge {
   private watermarkMs = -Infinity;
   /** The last mark that was passed. */
   private passed: string | undefined;
+  private isFailing = false;
 
   constructor(
     private readonly source: PartSource,
@@ -120,13 +121,31 @@ class Merge {
         await this.pause();
         const listedMs = Date.now();
         listed = this.findMark();
-        if (!signal.aborted) await this.list(listed !== undefined);
+        if (!signal.aborted && !(await this.listAgain(listed !== undefined))) {
+          listed = undefined;
+          continue;
+        }
         // What is listed from now on was seen after this.
         this.watermarkMs = Math.max(this.watermarkMs, listedMs - WRITE_MS);
         yield { records: [], watermarkMs: this.isAtEnd() ? this.watermarkMs : -Infinity };
       }
     } finally {
       for (const node of this.nodes.values()) await node.close();
+    }
+  }
+
+  /** @returns false where the store does not respond: it is asked again */
+  private async listAgain(isComplete: boolean): Promise<boolean> {
+    const { warn } = this.options;
+    try {
+      await this.list(isComplete);
+      this.isFailing = false;
+      return true;
+    } catch (error) {
+      if (!this.isFailing) warn(`${(error as Error).message}; it is asked again until it can`);
+      this.isFailing = true;
+      await pause(POLL_MS, undefined, { signal: this.options.signal }).catch(() => undefined);
+      return false;
     }
   }
 

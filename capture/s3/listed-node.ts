@@ -19,8 +19,8 @@ export class ListedNode {
     this.lastKey = key;
     const number = findPartNumber(key);
     if (number === undefined) return;
-    // What was before the first one has been removed.
-    if (this.last === 0) this.through = number - 1;
+    // What is far before the first one has been removed; the rest may still be on its way.
+    if (this.last === 0) this.through = Math.max(0, number - 1 - MAX_BEHIND);
     if (number > this.through) this.ahead.add(number);
     while (this.ahead.delete(this.through + 1)) this.through += 1;
     this.last = Math.max(this.last, number);
