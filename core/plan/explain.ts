@@ -204,8 +204,7 @@ function describeReplay({ replay }: SwitchPlan): string[] {
   if (!replay) return [];
   const { toSource, toTarget, verifyPath, maxLagSeconds, timeoutMs } = replay;
   const names = [...(toTarget === undefined ? [] : [`'${toTarget}' to the target`]), `'${toSource}' to the source`];
-  const compared =
-    verifyPath === undefined ? '' : ` Then ${verifyPath} of both must have one digest (${timeoutMs.verify} ms).`;
+  const compared = ` Then ${verifyPath} of both must have one digest (${timeoutMs.verify} ms).`;
   return [
     `Replays take along what a side has served: ${names.join(', ')}. They are at most ${maxLagSeconds} s behind before a hold, and send the rest in it (${timeoutMs.transfer} ms).${compared}`,
   ];

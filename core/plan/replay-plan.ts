@@ -25,8 +25,9 @@ const REPLAY_FIELDS = {
   },
   verifyPath: {
     ...HOOK_PATH,
+    isOptional: false,
     sentence:
-      'Called by POST at both backends behind the replay, as `verify` of a hook: both must respond with the same `digest`. Absent: nothing is compared.',
+      'Called by POST at both backends behind the replay, as `verify` of a hook: both must respond with the same `digest`. A response of the replay shows that a request was sent, and not that it did the same.',
   },
   maxLagSeconds: {
     kind: 'integer',
@@ -82,7 +83,7 @@ export function checkReplay(
   { maxPauseMs, hook, state }: { readonly maxPauseMs: number; readonly hook?: HookPlan; readonly state?: StatePlan },
   problems: Problems,
 ): void {
-  const { toSource, toTarget, verifyPath, timeoutMs } = replay;
+  const { toSource, toTarget, timeoutMs } = replay;
   if (toSource === toTarget) problems.add(`${name}.toTarget`, `another name than 'toSource'`, toTarget);
   // What is frozen takes no replayed writes, and stays frozen after a commit.
   if (state) problems.add('switch.state', "absent with 'pointOfNoReturn: replay'", 'both');
@@ -94,8 +95,7 @@ export function checkReplay(
     );
   if (hook && toTarget !== undefined)
     problems.add(`${name}.toTarget`, "absent where there is a 'switch.hook'", toTarget);
-  const parts = verifyPath === undefined ? (['transfer'] as const) : (['transfer', 'verify'] as const);
-  checkPause(name, parts, { ...LIMITS, ...timeoutMs }, maxPauseMs, problems);
+  checkPause(name, ['transfer', 'verify'], { ...LIMITS, ...timeoutMs }, maxPauseMs, problems);
 }
 
 /** Of the parts that a replay has not. */

@@ -2,7 +2,7 @@ import { ReplayGap, ReplayLimits, findReplayGaps } from '../../core/replay/repla
 import { findDirection } from '../../core/plan/direction';
 import type { Plan } from '../../core/plan/plan';
 import { findReplay, replayLimits } from '../../core/plan/replay-plan';
-import { SIDES } from '../../core/traffic/weights';
+import { SIDES, Side } from '../../core/traffic/weights';
 import type { Ports } from '../contract/ports';
 import { settleWithin } from '../contract/settle';
 
@@ -26,11 +26,12 @@ export function findGateReplay({ capture, from }: Plan): WantedReplay[] {
   return [{ name, limits }];
 }
 
-/** The replays that a switch of the plan waits for, in either direction. */
-export function findSwitchReplays({ switch: switching }: Plan): WantedReplay[] {
+/** The replays that a switch of the plan and its rollback wait for. Of a cutover that returns to the source that is the one to it alone. */
+export function findSwitchReplays({ switch: switching, from }: Plan): WantedReplay[] {
   const replay = switching?.replay;
   if (!replay) return [];
-  return SIDES.flatMap((to) => {
+  const sides: readonly Side[] = findDirection({ from }).to === 'source' ? ['source'] : SIDES;
+  return sides.flatMap((to) => {
     const name = findReplay(replay, to);
     return name === undefined ? [] : [{ name, limits: replayLimits(replay, to) }];
   });

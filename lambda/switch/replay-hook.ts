@@ -62,15 +62,23 @@ export class ReplayHook implements SwitchHook {
     const { plan, name, means } = this;
     const notRecorded = await this.waitForRecords(sessions, endMs);
     if (notRecorded !== undefined) return { problem: notRecorded };
+    const asked = sessions().length;
     const order = `${execution}.${epoch}`;
     await means.replays.order(name, { catchUp: order });
     let status: ReplayStatus | undefined;
     do {
       await means.pause(POLL_MS);
-      status = await means.replays.status(name);
+      // One that cannot be read is read again.
+      const read = await settle(() => means.replays.status(name));
+      if ('value' in read) status = read.value;
       if (status?.caughtUp !== order) continue;
       const [gap] = findReplayGaps(name, status, replayLimits(plan, to), means.now());
-      return gap ? { problem: gap.message } : {};
+      if (gap) return { problem: gap.message };
+      // A task that did not respond before the order may have had records of its own.
+      if (sessions().length !== asked)
+        return { problem: 'the same proxies must respond before and behind the replay, got others' };
+      const late = await this.waitForRecords(sessions, means.now());
+      return late === undefined ? {} : { problem: late };
     } while (means.now() < endMs);
     const got = status
       ? `one that has sent ${status.sent} requests and is ${Math.round(status.lagMs / 1000)} s behind`

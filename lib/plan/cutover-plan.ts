@@ -102,10 +102,10 @@ export interface SwitchReplay {
   readonly toTarget?: string;
 
   /**
-   * A path of both backends that is called by POST behind the replay. Both must respond with the same `digest`.
-   * @default - nothing is compared
+   * A path of both backends that is called by POST behind the replay. Both must respond with the same `digest`: only it shows that the
+   * requests did the same at both.
    */
-  readonly verify?: string;
+  readonly verify: string;
 
   /**
    * Requests are not held while the replay is further behind; from a second to an hour.
@@ -999,7 +999,7 @@ function renderReplay(props: SwitchReplay, read: ReadNumber, path: ReadPath): ob
   const { toSource, toTarget, verify, maxLag, catchUp, transferTimeout, verifyTimeout } = props;
   return {
     ...{ toSource, toTarget },
-    verifyPath: verify === undefined ? undefined : path(verify),
+    verifyPath: path(verify),
     maxLagSeconds: read(maxLag?.toSeconds()),
     catchUpSeconds: read(catchUp?.toSeconds()),
     timeoutMs: {

@@ -608,7 +608,7 @@ export const STRUCTS = {
     toSource: 'string',
     toTarget: 'string?',
     transferTimeout: 'Duration?',
-    verify: 'string?',
+    verify: 'string',
     verifyTimeout: 'Duration?',
   },
   TrafficCaptureOptions: {

@@ -299,7 +299,10 @@ describe('a plan that switches', () => {
 
   test.each<[object, string]>([
     [{}, `'pointOfNoReturn' must be one of "shared", "replay", "acceptLoss", got nothing`],
-    [{ pointOfNoReturn: 'undecided' }, `'pointOfNoReturn' must be one of "shared", "replay", "acceptLoss", got "undecided"`],
+    [
+      { pointOfNoReturn: 'undecided' },
+      `'pointOfNoReturn' must be one of "shared", "replay", "acceptLoss", got "undecided"`,
+    ],
     [{ pointOfNoReturn: 'shared', fence: 'hope' }, `'fence' must be one of "drained", "drainedAndAbandoned", "epoch"`],
     [{ pointOfNoReturn: 'shared', stages: [] }, `'stages' must be one of approval, attemptInterval,`],
   ])('what JavaScript misspells is rejected: %j', (props, message) => {
