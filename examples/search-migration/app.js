@@ -1,6 +1,6 @@
 const { App, Duration, Stack, aws_certificatemanager: acm, aws_ec2: ec2 } = require('aws-cdk-lib');
-const { aws_opensearchservice: opensearch, aws_sns: sns } = require('aws-cdk-lib');
-const { CutoverPlan, Migration } = require('drainshift');
+const { aws_opensearchservice: opensearch, aws_s3: s3, aws_sns: sns } = require('aws-cdk-lib');
+const { CutoverPlan, Migration, NetworkFront, TrafficCapture } = require('drainshift');
 
 const app = new App();
 const stack = new Stack(app, 'Search');
@@ -15,7 +15,17 @@ const domain = (id, endpoint) => opensearch.Domain.fromDomainEndpoint(stack, id,
 const source = domain('Source', 'vpc-logs-1-abcdefghijklmnopqrstuvwxyz.us-east-1.es.amazonaws.com');
 const target = domain('Target', 'vpc-logs-2-zyxwvutsrqponmlkjihgfedcba.us-east-1.es.amazonaws.com');
 
-new Migration(stack, 'Migration', {
+// What clients send to the source, until a month after it is replayed.
+const captured = new s3.Bucket(stack, 'Captured', {
+  blockPublicAccess: s3.BlockPublicAccess.BLOCK_ALL,
+  encryption: s3.BucketEncryption.S3_MANAGED,
+  enforceSSL: true,
+  lifecycleRules: [{ expiration: Duration.days(30) }],
+});
+const clients = [ec2.Peer.ipv4('10.0.0.0/8')];
+
+// :443 by weights, :9201 the source through its proxies, which record, and :9202 the target through its own.
+const { loadBalancer } = new Migration(stack, 'Migration', {
   vpc,
   domainName: 'search.example.com',
   certificate: acm.Certificate.fromCertificateArn(
@@ -23,9 +33,14 @@ new Migration(stack, 'Migration', {
     'Certificate',
     'arn:aws:acm:us-east-1:444455556666:certificate/99999999-8888-7777-6666-555555555555',
   ),
-  source: { upstreamUrl: `https://${source.domainEndpoint}`, minTasks: 3, maxTasks: 12 },
+  source: {
+    upstreamUrl: `https://${source.domainEndpoint}`,
+    capture: TrafficCapture.toBucket(captured),
+    minTasks: 3,
+    maxTasks: 12,
+  },
   target: { upstreamUrl: `https://${target.domainEndpoint}`, minTasks: 3, maxTasks: 12 },
-  allowedPeers: [ec2.Peer.ipv4('10.0.0.0/8')],
+  allowedPeers: clients,
   // A search ends within seconds: clients may change sides soon after each shift.
   sideStickiness: Duration.minutes(1),
   plan: CutoverPlan.gradual({
@@ -38,10 +53,15 @@ new Migration(stack, 'Migration', {
     // Without credentials: that a domain with fine-grained access control asks for them shows that it is there. One that is
     // open to its network answers 200.
     smoke: [{ path: '/_cluster/health', expectedStatus: 401 }],
+    // No stage begins while a request that changes something has been forwarded without a record.
+    capture: { maxUnrecorded: 0, maxPending: Duration.minutes(1) },
     approval: { beforeFirstShift: true, beforeLastStage: true, timeout: Duration.hours(12) },
   }),
   // Who is asked to approve, and told of alarms.
   notificationTopic: sns.Topic.fromTopicArn(stack, 'Oncall', 'arn:aws:sns:us-east-1:444455556666:oncall'),
 });
+
+// The addresses that clients know stay the same: TLS passes through to the load balancer.
+new NetworkFront(stack, 'Front', { loadBalancer, allowedPeers: clients });
 
 app.synth();

@@ -277,6 +277,24 @@ def register_tasks():
     Service.create_from_cloudformation_json = classmethod(created)
 
 
+def read_load_balancers_whole():
+    """moto's CloudFormation leaves out the type of a load balancer, and the subnets of one that names its addresses."""
+    from moto.elbv2.models import FakeLoadBalancer
+
+    def created(cls, name, json_, account, region, **kwargs):
+        properties = json_["Properties"]
+        return elbv2.create_load_balancer(
+            name,
+            properties.get("SecurityGroups"),
+            properties.get("Subnets", []),
+            properties.get("SubnetMappings"),
+            scheme=properties.get("Scheme", "internet-facing"),
+            loadbalancer_type=properties.get("Type", "application"),
+        )
+
+    FakeLoadBalancer.create_from_cloudformation_json = classmethod(created)
+
+
 def know_types():
     known = parsing.resource_class_from_type
 
@@ -404,6 +422,7 @@ def main():
     text = Path(TEMPLATE).read_text()
     template = json.loads(text)
     note_functions()
+    read_load_balancers_whole()
     register_tasks()
     know_types()
     create_what_is_imported(text)

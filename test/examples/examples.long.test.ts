@@ -10,7 +10,13 @@ const SUBJECTS: Record<string, Record<string, number>> = {
   minimal: { 'AWS::EC2::VPC': 1, 'AWS::ECS::Service': 2, 'AWS::StepFunctions::StateMachine': 1 },
   'import-constructs': { 'AWS::EC2::VPC': 1, 'AWS::ECS::Service': 2, 'AWS::StepFunctions::StateMachine': 1 },
   'existing-network': { 'AWS::EC2::VPC': 0, 'AWS::ElasticLoadBalancingV2::LoadBalancer': 0, 'AWS::ECS::Service': 2 },
-  'search-migration': { 'AWS::ECS::Service': 2, 'AWS::StepFunctions::StateMachine': 1 },
+  'search-migration': {
+    'AWS::ECS::Service': 2,
+    'AWS::StepFunctions::StateMachine': 1,
+    // A network load balancer before the other; :443, :9201 and :9202 behind it.
+    'AWS::ElasticLoadBalancingV2::LoadBalancer': 2,
+    'AWS::ElasticLoadBalancingV2::Listener': 4,
+  },
   'single-writer': { 'AWS::ECS::Service': 2, 'AWS::StepFunctions::StateMachine': 1 },
   'sticky-sessions': { 'AWS::ECS::Service': 2, 'AWS::StepFunctions::StateMachine': 1 },
   'websocket-scaling': {
