@@ -28,7 +28,9 @@ export async function startStatus(flags: ReplayFlags, sources: StatusSources): P
   const loop = new StatusLoop({ place, mark, hasCaughtUp, warn, observe: openObserver(flags, sources) });
   await loop.start().catch((error: unknown) => {
     const { name, message } = error as Error;
-    throw new Error(`'--status ${place.name}' must be writable, got ${name}: ${message}`, { cause: error });
+    throw new Error(`'--status ${place.name}' must be readable and writable, got ${name}: ${message}`, {
+      cause: error,
+    });
   });
   return loop;
 }

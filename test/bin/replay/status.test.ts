@@ -124,7 +124,7 @@ test('a status that cannot be written, or stands without --follow, is wrong at o
   command = start('--status', 'nowhere/back.json');
   expect(await command.ended).toMatchObject({
     code: 1,
-    output: expect.stringContaining("'--status nowhere/back.json' must be writable") as string,
+    output: expect.stringContaining("'--status nowhere/back.json' must be readable and writable") as string,
   });
   const alone = new Command(['replay', '--from', '.', '--to', 'http://localhost/', '--status', 'a.json'], {
     cwd: folder,
