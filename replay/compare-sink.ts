@@ -3,13 +3,12 @@ import type { CompareOptions } from '../core/compare/options';
 import type { ComparedResponse } from '../core/compare/response';
 import { ResponseComparison } from '../core/compare/response-comparison';
 import { HttpMessage, parseRequestLine, parseStatusLine, readBody } from '../core/capture/http-message';
+import { isSafeMethod } from '../core/traffic/safe-methods';
 import type { OutgoingRequest } from '../core/replay/outgoing';
 import type { Replayed, TargetResponse } from '../core/replay/tuple';
 import type { ReplaySink } from './results';
 import type { Sender } from './send';
 
-/** RFC 9110 section 9.2.1. */
-const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
 /** More are not repeated at a time: the source has its own traffic. */
 const MAX_REPEATS = 4;
 
@@ -46,7 +45,7 @@ export class CompareSink implements ReplaySink {
     const last = targetResponses.at(-1);
     const target = parked !== undefined || !last ? undefined : describeTarget(last);
     this.comparison.add({ route: { method, url }, source, target, isRepeat: false });
-    if (this.repeat && SAFE.has(method)) this.maybeRepeat(replayed, this.repeat, { method, url }, source);
+    if (this.repeat && isSafeMethod(method)) this.maybeRepeat(replayed, this.repeat, { method, url }, source);
   }
 
   private maybeRepeat(

@@ -4,6 +4,7 @@ import type { EventStream } from '../capture/read/event-stream';
 import type { CapturedRequest } from '../core/capture/connection-assembly';
 import { parseRequestLine } from '../core/capture/http-message';
 import type { TimedEvent } from '../core/capture/time-order';
+import { isSafeMethod } from '../core/traffic/safe-methods';
 import { Attempts, RetryRules } from '../core/replay/attempts';
 import { KeyRule, findKey } from '../core/replay/key';
 import { OutgoingRequest, Rewrite, buildOutgoing, opensTunnel } from '../core/replay/outgoing';
@@ -46,6 +47,8 @@ export interface ReplayCounts {
   parked: number;
   /** Requests that were left out, by the methods, by a transform, or because they open a tunnel. */
   skipped: number;
+  /** Those of them that change something. */
+  skippedWrites: number;
   /** Those of an earlier run. */
   finishedBefore: number;
   /** Requests that came behind one of their key that was recorded later: the window was too short. */
@@ -82,7 +85,15 @@ const STOP_MS = 10_000;
 
 /** Sends what was recorded to the target, in the order that it had. */
 export class Replay {
-  readonly counts: ReplayCounts = { sent: 0, failed: 0, parked: 0, skipped: 0, finishedBefore: 0, reordered: 0 };
+  readonly counts: ReplayCounts = {
+    sent: 0,
+    failed: 0,
+    parked: 0,
+    skipped: 0,
+    skippedWrites: 0,
+    finishedBefore: 0,
+    reordered: 0,
+  };
   /** What the target did last that it should not. */
   lastProblem: string | undefined;
   /** How long after its time a request was sent last; in milliseconds. */
@@ -90,6 +101,7 @@ export class Replay {
   /** Of the last event: how far the replay is in recorded time. */
   reachedMs: number | undefined;
   firstParked: ParkedRequest | undefined;
+  firstSkippedWrite: CapturedRequest | undefined;
   private readonly order = new ReplayOrder();
   private readonly jobs = new Map<string, Job>();
   private readonly attempts: Attempts;
@@ -197,7 +209,7 @@ export class Replay {
     const { message } = request;
     const method = parseRequestLine(message.startLine)?.method ?? '';
     if (message.problem === undefined && (!this.isWanted(method) || opensTunnel(request))) {
-      this.counts.skipped += 1;
+      this.skip(request);
       return position.finish(request.id);
     }
     results.expect(request.id);
@@ -208,6 +220,13 @@ export class Replay {
     this.waitingBytes += bytes;
     this.order.add({ id: request.id, key, connection: request.connectionId, startMs: message.firstByteMs });
     this.pump();
+  }
+
+  private skip(request: CapturedRequest): void {
+    this.counts.skipped += 1;
+    if (isSafeMethod(parseRequestLine(request.message.startLine)?.method ?? '')) return;
+    this.counts.skippedWrites += 1;
+    this.firstSkippedWrite ??= request;
   }
 
   private noteTime(key: string, timeMs: number): void {
@@ -291,7 +310,7 @@ export class Replay {
       return this.park(job, `its transform failed: ${(error as Error).message}`, undefined, []);
     }
     if (!sent) {
-      this.counts.skipped += 1;
+      this.skip(request);
       return this.finish(job);
     }
     const errors: string[] = [];

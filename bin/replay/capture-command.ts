@@ -61,7 +61,12 @@ function withStore(command: Command): Command {
 }
 
 function readOptions({ fromTime, skipDamaged }: CaptureFlags, signal: AbortSignal) {
-  return { signal, follow: false, skipDamaged, warn, ...(fromTime !== undefined && { fromMs: fromTime }) };
+  const skip = (problem: string) => warn(`skipped: ${problem}`);
+  return {
+    ...{ signal, follow: false, warn },
+    ...(skipDamaged && { skip }),
+    ...(fromTime !== undefined && { fromMs: fromTime }),
+  };
 }
 
 function isBetween({ fromTime = -Infinity, toTime = Infinity }: CaptureFlags, timeMs: number): boolean {

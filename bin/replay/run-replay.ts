@@ -10,6 +10,7 @@ import { ReplayProgress, formatProgress } from '../../core/replay/progress';
 import { readCheckpoint, writeCheckpoint } from '../../replay/checkpoint-file';
 import { CompareSink } from '../../replay/compare-sink';
 import { ParkedRequest, Replay, ReplayPlan, Transform } from '../../replay/replay';
+import { OutcomeSink } from '../../replay/outcome-sink';
 import { Results } from '../../replay/results';
 import { Sender } from '../../replay/send';
 import { openTuplesFile } from '../../replay/tuples-file';
@@ -46,7 +47,8 @@ export async function runReplay(flags: ReplayFlags, from: string, signal: AbortS
   );
   const startedMs = performance.now();
   const findLagMs = () => (flags.follow ? measureLag(events, position, startedMs) : replay.behindMs);
-  const status = await startStatus(flags, { replay, events, mark, compare: outputs.compare, findLagMs });
+  const { compare, outcomes } = outputs;
+  const status = await startStatus(flags, { replay, events, mark, compare, outcomes, findLagMs });
   const observe = (): ReplayProgress => ({
     ...replay.counts,
     elapsedMs: performance.now() - startedMs,
@@ -87,8 +89,8 @@ function openEvents(
     signal,
     follow: flags.follow,
     fromMs,
-    skipDamaged: flags.skipDamaged,
     warn,
+    ...(flags.skipDamaged && { skip: (problem: string) => warn(`skipped: ${problem}`) }),
     windowMs: flags.window,
     maxBytes: 256 * MIB,
     mark,
@@ -128,6 +130,7 @@ function makeRewrite({ host, path = [], setHeader = [], removeHeader = [] }: Rep
 interface Outputs {
   readonly results: Results;
   readonly compare: CompareSink | undefined;
+  readonly outcomes: OutcomeSink;
   readonly parkedFile: string;
   readonly park: (parked: ParkedRequest) => Promise<void>;
   readonly closers: readonly (() => Promise<void>)[];
@@ -137,11 +140,16 @@ function openOutputs(flags: ReplayFlags, signal: AbortSignal): Outputs {
   const tuples = flags.tuples === undefined ? undefined : openTuplesFile(flags.tuples);
   const repeater = flags.repeatOn && openSender(flags, flags.repeatOn);
   const compare = flags.compare === undefined ? undefined : openCompare(flags, repeater, signal);
+  const outcomes = new OutcomeSink();
+  const sinks = [tuples, compare, flags.status === undefined ? undefined : outcomes].filter(
+    (each) => each !== undefined,
+  );
   const parkedFile = flags.parked ?? PARKED_FILE;
   let parked: number | undefined;
   return {
-    results: new Results([...(tuples ? [tuples] : []), ...(compare ? [compare] : [])], 128 * MIB),
+    results: new Results(sinks, 128 * MIB),
     compare,
+    outcomes,
     parkedFile,
     // It is in the file before it counts as finished.
     park: ({ request, problem }) => {
@@ -319,4 +327,5 @@ const NAMES: Readonly<Record<string, string>> = {
   strayBytes: 'bytes without a request',
   late: 'late for their place',
   withdrawnLate: 'withdrawn too late',
+  damaged: 'damaged and left out',
 };

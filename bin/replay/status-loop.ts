@@ -4,6 +4,7 @@ import { formatStoreUrl } from '../../core/capture/store-url';
 import { LagHistory } from '../../core/replay/lag-history';
 import { nameRequest } from '../../core/replay/replay-status';
 import type { CompareSink } from '../../replay/compare-sink';
+import type { Differing, OutcomeSink } from '../../replay/outcome-sink';
 import type { ParkedRequest, Replay } from '../../replay/replay';
 import type { Mark } from '../../replay/status/mark';
 import { StatusLoop } from '../../replay/status/status-loop';
@@ -16,6 +17,7 @@ export interface StatusSources {
   readonly events: EventStream;
   readonly mark: Mark;
   readonly compare: CompareSink | undefined;
+  readonly outcomes: OutcomeSink;
   readonly findLagMs: () => number;
 }
 
@@ -35,19 +37,21 @@ export async function startStatus(flags: ReplayFlags, sources: StatusSources): P
   return loop;
 }
 
-function openObserver(flags: ReplayFlags, { replay, events, compare, findLagMs }: StatusSources) {
+function openObserver(flags: ReplayFlags, { replay, events, compare, outcomes, findLagMs }: StatusSources) {
   const history = new LagHistory();
   const fixed = {
     ...{ run: randomUUID(), startedAt: new Date().toISOString() },
     ...{ from: formatStoreUrl(flags.from), to: flags.to.href },
     ...(flags.servedBy !== undefined && { servedBy: flags.servedBy }),
+    ...(flags.fromTime !== undefined && { fromTime: new Date(flags.fromTime).toISOString() }),
   };
   return () => {
     const lagMs = Math.round(findLagMs());
     history.add(lagMs, Date.now());
-    const { sent, parked, reordered } = replay.counts;
-    const { late, withdrawnLate } = events.counts;
-    const { firstParked, outageSinceMs, lastProblem } = replay;
+    const { sent, parked, reordered, skippedWrites } = replay.counts;
+    const { late, withdrawnLate, damaged } = events.counts;
+    const { firstParked, firstSkippedWrite, outageSinceMs, lastProblem } = replay;
+    const { differing: differingWrites, first: differing } = outcomes;
     const oldest = replay.oldest;
     const outage = outageSinceMs !== undefined && {
       sinceMs: Date.now() - Math.round(performance.now() - outageSinceMs),
@@ -56,8 +60,11 @@ function openObserver(flags: ReplayFlags, { replay, events, compare, findLagMs }
     return {
       ...fixed,
       ...{ sent, parked, reordered, withdrawnLate, late, lagMs, lags: history.lags },
+      ...{ skippedWrites, differingWrites, damaged },
       ...(oldest && { oldest: describe(oldest) }),
       ...(firstParked && { firstParked: { ...describe(firstParked.request), problem: firstParked.problem } }),
+      ...(firstSkippedWrite && { firstSkippedWrite: describe(firstSkippedWrite) }),
+      ...(differing && { firstDifferingWrite: describeDiffering(differing) }),
       ...(outage && { outage: { ...outage, problem: lastProblem ?? 'unknown' } }),
       ...(verdict !== undefined && { verdict }),
     };
@@ -66,4 +73,8 @@ function openObserver(flags: ReplayFlags, { replay, events, compare, findLagMs }
 
 function describe({ id, message }: ParkedRequest['request']) {
   return nameRequest(id, message.startLine, message.firstByteMs);
+}
+
+function describeDiffering({ replayed: { id, request }, recorded, got }: Differing) {
+  return { ...nameRequest(id, request.startLine, request.firstByteMs), recorded, got };
 }

@@ -49,8 +49,8 @@ export interface ReadOptions {
   readonly fromMs?: number;
   /** Looked at with `follow`. */
   readonly mark?: ReadMark;
-  /** What is damaged is skipped, and reported. */
-  readonly skipDamaged: boolean;
+  /** Called with one line for a person, for each thing that is damaged: it is left out. @default - it ends the reading */
+  readonly skip?: (problem: string) => void;
   /** Called with one line for a person, for each thing that is not as it should be and does not end the reading. */
   readonly warn: (line: string) => void;
 }

@@ -22,7 +22,7 @@ export class PartitionReader {
     readonly partition: number,
     public next: bigint,
     public end: bigint,
-    private readonly options: Pick<ReadOptions, 'skipDamaged' | 'warn'>,
+    private readonly options: Pick<ReadOptions, 'skip' | 'warn'>,
   ) {
     this.start = next;
   }
@@ -92,7 +92,7 @@ export class PartitionReader {
     } catch (error) {
       if (!(error instanceof NoTrafficStream)) throw error;
       const text = `${this.name}, offset ${offset}: a record must be a TrafficStream: ${error.message}`;
-      if (this.options.skipDamaged) this.options.warn(`skipped: ${text}`);
+      if (this.options.skip) this.options.skip(text);
       else this.failure = new DamagedCapture(text);
     }
   }

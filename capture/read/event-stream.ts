@@ -22,6 +22,8 @@ export interface EventCounts extends AssemblyCounts {
   late: number;
   /** Requests that were given although they were never forwarded: this was known too late. */
   withdrawnLate: number;
+  /** What was damaged, and left out. */
+  damaged: number;
 }
 
 /** What happened on all connections of a store, in the order of time. */
@@ -30,6 +32,7 @@ export class EventStream {
   private readonly assembler: CaptureAssembler;
   private records = 0;
   private withdrawnLate = 0;
+  private damaged = 0;
   /** All that was in the store when this mark was set has been given. */
   passedMark: string | undefined = undefined;
   /** How far the reading is, in recorded time. */
@@ -47,8 +50,8 @@ export class EventStream {
   }
 
   get counts(): EventCounts {
-    const { records, withdrawnLate } = this;
-    return { ...this.assembler.counts, records, late: this.order.late, withdrawnLate };
+    const { records, withdrawnLate, damaged } = this;
+    return { ...this.assembler.counts, records, late: this.order.late, withdrawnLate, damaged };
   }
 
   /** Bytes that wait. */
@@ -69,8 +72,16 @@ export class EventStream {
   /** In batches. @throws DamagedCapture after all that came before */
   async *read(): AsyncGenerator<readonly TimedEvent[]> {
     let failure: Error | undefined;
+    const { skip } = this.options;
+    const count = (problem: string) => {
+      this.damaged += 1;
+      skip?.(problem);
+    };
     try {
-      for await (const { records, watermarkMs, mark } of this.reader.read(this.options)) {
+      for await (const { records, watermarkMs, mark } of this.reader.read({
+        ...this.options,
+        ...(skip && { skip: count }),
+      })) {
         this.add(records);
         this.watermarkMs = Math.max(this.watermarkMs, watermarkMs);
         if (mark !== undefined) this.assembler.closeGaps();

@@ -65,9 +65,9 @@ class NodeReader {
         const part = queue.shift();
         if (!part) return false;
         this.fetchAhead();
-        const { skipDamaged, warn } = options;
+        const { skip, warn } = options;
         const onBytes = (bytes: number) => (this.progress.doneBytes += bytes);
-        this.reading = readPart(part, { skipDamaged, warn, onBytes, mayBeCut: queue.length === 0 });
+        this.reading = readPart(part, { skip, warn, onBytes, mayBeCut: queue.length === 0 });
         continue;
       }
       const next = await reading.next();

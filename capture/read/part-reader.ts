@@ -13,7 +13,8 @@ const LF = 10;
 const GZIP = [0x1f, 0x8b];
 
 export interface PartOptions {
-  readonly skipDamaged: boolean;
+  /** As that of the reader. */
+  readonly skip: ((problem: string) => void) | undefined;
   /** Of the last part of a node an end may be missing: its process was killed, or copying was stopped. */
   readonly mayBeCut: boolean;
   readonly warn: (line: string) => void;
@@ -155,7 +156,7 @@ class LineReader {
   }
 
   private report(text: string): void {
-    if (this.options.skipDamaged) this.options.warn(`skipped: ${text}`);
+    if (this.options.skip) this.options.skip(text);
     else this.failure ??= new DamagedCapture(text);
   }
 

@@ -1,4 +1,5 @@
 import type { CaptureReport } from './capture-report';
+import { isSameStore } from './store-url';
 
 /** What a plan asks of a capture. */
 export interface CaptureLimits {
@@ -12,6 +13,16 @@ export interface CaptureGap {
   readonly message: string;
   /** Nothing makes up for it. What does not last is worth waiting for. */
   readonly isLasting: boolean;
+}
+
+/** Why one replay cannot bring all that these have served; undefined where it can. */
+export function findUnreplayable(captures: readonly CaptureReport[]): string | undefined {
+  const names = new Set(captures.flatMap(({ leavesOut = [] }) => leavesOut));
+  if (names.size > 0)
+    return `the proxies must record each write, got some that are left out by ${[...names].join(', ')}`;
+  const stores = captures.flatMap(({ store }) => store ?? []);
+  const other = stores.find((store) => !isSameStore(store, stores[0]!));
+  return other === undefined ? undefined : `the proxies must record into one store, got '${stores[0]}' and '${other}'`;
 }
 
 /** @param tasks those that are to stay; without a report of one its capture is unknown, and that is found elsewhere */

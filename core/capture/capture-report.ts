@@ -14,6 +14,10 @@ export interface CaptureReport {
   readonly pendingMs: number;
   /** Whether the last attempt to write failed. */
   readonly isFailing: boolean;
+  /** As `capture` names it; absent in the sum of proxies that say none. */
+  readonly store?: string;
+  /** The settings by which some writes are not recorded; absent where there are none. Those of `capture_never` are nothing to replay. */
+  readonly leavesOut?: readonly string[];
 }
 
 export const NO_CAPTURE: CaptureReport = {
@@ -36,5 +40,9 @@ export function addCaptures(a: CaptureReport, b: CaptureReport): CaptureReport {
     pendingBytes: a.pendingBytes + b.pendingBytes,
     pendingMs: Math.max(a.pendingMs, b.pendingMs),
     isFailing: a.isFailing || b.isFailing,
+    ...((a.store ?? b.store) !== undefined && { store: a.store ?? b.store }),
+    ...((a.leavesOut ?? b.leavesOut) && {
+      leavesOut: [...new Set([...(a.leavesOut ?? []), ...(b.leavesOut ?? [])])],
+    }),
   };
 }

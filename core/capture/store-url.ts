@@ -94,6 +94,14 @@ function isScheme(name: string): name is keyof typeof SCHEMES {
   return Object.hasOwn(SCHEMES, name);
 }
 
+/** Whether two processes mean one store. Paths are those of their machines, and brokers may have several names. */
+export function isSameStore(a: string, b: string): boolean {
+  const [one, other] = [parseStoreUrl(a), parseStoreUrl(b)];
+  if (one?.kind === 's3' && other?.kind === 's3') return one.bucket === other.bucket && one.prefix === other.prefix;
+  if (one?.kind === 'kafka' && other?.kind === 'kafka') return one.topic === other.topic;
+  return a === b || (one?.kind === 'path' && other?.kind === 'path');
+}
+
 /** As {@link parseStoreUrl} reads it. */
 export function formatStoreUrl(store: StoreUrl): string {
   if (store.kind === 'path')

@@ -73,7 +73,9 @@ export function findReplay(plan: ReplayPlan, to: Side): string | undefined {
 }
 
 export function replayLimits({ maxLagSeconds }: ReplayPlan, to: Side): ReplayLimits {
-  return { maxLagSeconds, servedBy: to === 'source' ? 'target' : 'source' };
+  return to === 'source'
+    ? { maxLagSeconds, servedBy: 'target', fromTheFirst: true }
+    : { maxLagSeconds, servedBy: 'source' };
 }
 
 /** Adds a problem for each rule between it, and what else goes along in a switch. */

@@ -1,3 +1,4 @@
+import { isSameStore } from '../capture/store-url';
 import type { NamedRequest, ReplayStatus } from './replay-status';
 import type { Side } from '../traffic/weights';
 
@@ -10,6 +11,10 @@ export interface ReplayLimits {
   readonly needsVerdict?: boolean;
   /** What must be replayed: the requests that this side has served. */
   readonly servedBy: Side;
+  /** Whether that is all of them, from the first one on. A target that was restored from a backup needs those behind it alone. */
+  readonly fromTheFirst?: boolean;
+  /** Where the proxies say that they record. */
+  readonly store?: string;
 }
 
 /** What a replay lacks. */
@@ -39,7 +44,8 @@ export function findReplayGaps(
 }
 
 /** Whether it runs, and replays what it must. */
-function findState(of: string, status: ReplayStatus, { servedBy }: ReplayLimits, nowMs: number): ReplayGap[] {
+function findState(of: string, status: ReplayStatus, limits: ReplayLimits, nowMs: number): ReplayGap[] {
+  const { servedBy, store, fromTheFirst = false } = limits;
   const gaps: ReplayGap[] = [];
   const silentSeconds = Math.round((nowMs - Date.parse(status.writtenAt)) / 1000);
   if (status.ended !== undefined)
@@ -56,11 +62,22 @@ function findState(of: string, status: ReplayStatus, { servedBy }: ReplayLimits,
       isLasting: true,
     });
   }
+  if (store !== undefined && !isSameStore(store, status.from))
+    gaps.push({
+      message: `${of} must read the store that the proxies write to (--from), '${store}', got '${status.from}'`,
+      isLasting: true,
+    });
+  if (fromTheFirst && status.fromTime !== undefined)
+    gaps.push({
+      message: `${of} must send what the ${servedBy} has served from the first request on, got one that starts at ${status.fromTime} (--from-time)`,
+      isLasting: true,
+    });
   return gaps;
 }
 
-function findLost(of: string, { parked, firstParked, withdrawnLate, reordered }: ReplayStatus): ReplayGap[] {
-  const gaps: ReplayGap[] = [];
+function findLost(of: string, status: ReplayStatus): ReplayGap[] {
+  const { parked, firstParked, withdrawnLate, reordered } = status;
+  const gaps: ReplayGap[] = findLeftOut(of, status);
   if (parked > 0) {
     const first = firstParked ? `, the first ${describeRequest(firstParked)}: ${firstParked.problem}` : '';
     gaps.push({ message: `${of} must have parked no request, got ${parked}${first}`, isLasting: true });
@@ -73,6 +90,22 @@ function findLost(of: string, { parked, firstParked, withdrawnLate, reordered }:
   if (withdrawnLate > 0)
     gaps.push({
       message: `${of} must have sent no request that was never forwarded, got ${withdrawnLate}`,
+      isLasting: true,
+    });
+  return gaps;
+}
+
+/** What was never sent. */
+function findLeftOut(of: string, { skippedWrites, firstSkippedWrite, damaged }: ReplayStatus): ReplayGap[] {
+  const gaps: ReplayGap[] = [];
+  if (skippedWrites > 0) {
+    const first = firstSkippedWrite ? `, the first ${describeRequest(firstSkippedWrite)}` : '';
+    const message = `${of} must have left out no write (--methods, transforms), got ${skippedWrites}${first}`;
+    gaps.push({ message, isLasting: true });
+  }
+  if (damaged > 0)
+    gaps.push({
+      message: `${of} must have left out no damaged record (--skip-damaged), got ${damaged}`,
       isLasting: true,
     });
   return gaps;
@@ -102,6 +135,13 @@ function findLag(of: string, status: ReplayStatus, limits: ReplayLimits): Replay
       isLasting: verdict === 'roll back',
     });
   return gaps;
+}
+
+/** Why digests may differ; undefined where the replay knows no reason. */
+export function describeDiffering({ differingWrites, firstDifferingWrite: first }: ReplayStatus): string | undefined {
+  if (!first) return undefined;
+  const { recorded, got } = first;
+  return `${differingWrites} writes of the replay had another outcome, the first ${describeRequest(first)}: recorded ${recorded}, got ${got}`;
 }
 
 /** From which request on the other side lacks something. */

@@ -21,6 +21,14 @@ export interface NamedRequest {
   readonly recordedAt: string;
 }
 
+/** A write, and what became of it here and there. */
+export interface DifferingWrite extends NamedRequest {
+  /** The status of the response that was recorded. */
+  readonly recorded: number;
+  /** The status of the response of the target. */
+  readonly got: number;
+}
+
 /** What a replay that follows a store says of itself every second. */
 export interface ReplayStatus {
   readonly version: typeof VERSION;
@@ -32,6 +40,8 @@ export interface ReplayStatus {
   readonly to: string;
   /** Whose requests are replayed, alone; absent of one that replays all. */
   readonly servedBy?: Side;
+  /** What was recorded before it was left out on purpose (`--from-time`); ISO 8601. */
+  readonly fromTime?: string;
   readonly startedAt: string;
   readonly writtenAt: string;
   /** Requests that got a response since the start of this run. */
@@ -43,6 +53,12 @@ export interface ReplayStatus {
   readonly reordered: number;
   /** What came so late that others were sent before it, of any key. */
   readonly late: number;
+  /** Writes that were not sent, by `--methods` or by a transform. */
+  readonly skippedWrites: number;
+  /** Writes that succeeded where they were recorded and failed at the target, or the reverse. One that is sent twice may do so, too. */
+  readonly differingWrites: number;
+  /** Records that could not be read, and were left out (`--skip-damaged`). */
+  readonly damaged: number;
   /** The age of the oldest request that is not finished. */
   readonly lagMs: number;
   /** The largest lag of each minute, the minute that runs first; of an hour at the most. */
@@ -50,6 +66,8 @@ export interface ReplayStatus {
   /** The oldest request that is not finished. */
   readonly oldest?: NamedRequest;
   readonly firstParked?: NamedRequest & { readonly problem: string };
+  readonly firstSkippedWrite?: NamedRequest;
+  readonly firstDifferingWrite?: DifferingWrite;
   /** Since when the target gives no response, and what came last instead. */
   readonly outage?: { readonly sinceMs: number; readonly problem: string };
   /** Of a comparison. */
@@ -82,7 +100,8 @@ export function orderPlace(status: string): string {
 /** @throws Error that says what is wrong with it */
 export function parseReplayStatus(text: string, place: string): ReplayStatus {
   const value = parse(text);
-  const numbers = [value.sent, value.parked, value.reordered, value.withdrawnLate, value.late, value.lagMs];
+  const { sent, parked, reordered, withdrawnLate, late, skippedWrites, differingWrites, damaged, lagMs } = value;
+  const numbers = [sent, parked, reordered, withdrawnLate, late, skippedWrites, differingWrites, damaged, lagMs];
   const texts = [value.run, value.from, value.to, value.startedAt, value.writtenAt];
   const isWhole =
     value.version === VERSION &&

@@ -37,16 +37,21 @@ export function findSwitchReplays({ switch: switching, from }: Plan): WantedRepl
   });
 }
 
-/** What they lack. One whose status cannot be read lacks that. */
+/**
+ * What they lack. One whose status cannot be read lacks that.
+ *
+ * @param store where the proxies say that they record
+ */
 export async function lookAtReplays(
   wanted: readonly WantedReplay[],
   { replays, now }: Pick<Ports, 'replays' | 'now'>,
+  store?: string,
 ): Promise<ReplayGap[]> {
   const found = await Promise.all(
     wanted.map(async ({ name, limits }) => {
       const read = await settleWithin(STATUS_MS, `the status of the replay '${name}'`, () => replays.status(name));
       if ('problem' in read) return [{ message: read.problem, isLasting: false }];
-      return findReplayGaps(name, read.value, limits, now());
+      return findReplayGaps(name, read.value, { ...limits, ...(store !== undefined && { store }) }, now());
     }),
   );
   return found.flat();

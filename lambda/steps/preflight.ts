@@ -1,4 +1,4 @@
-import { CaptureGap, findCaptureGaps } from '../../core/capture/capture-gate';
+import { CaptureGap, findCaptureGaps, findUnreplayable } from '../../core/capture/capture-gate';
 import { checkAlarms } from '../../core/judge/alarm-check';
 import { pendingGate } from '../../core/approval/approval';
 import type { HookPoint } from '../../core/cutover/hook-records';
@@ -239,8 +239,9 @@ async function taskFindings(
         left.filter(({ life }) => life === 'running'),
       )
     : [];
-  const unrecorded = plan.switch?.replay ? counted.flatMap(({ side, readings }) => findUnrecorded(side, readings)) : [];
-  const behind = await lookAtReplays([...findGateReplay(plan), ...findSwitchReplays(plan)], ports);
+  const unrecorded = plan.switch?.replay ? findUnrecorded(counted) : [];
+  const store = left.find(({ report }) => report?.capture?.store !== undefined)?.report?.capture?.store;
+  const behind = await lookAtReplays([...findGateReplay(plan), ...findSwitchReplays(plan)], ports, store);
   const count = counted.reduce((sum, each) => sum + each.count, 0);
   const tooMany: Finding = {
     code: 'TooManyTasks',
@@ -259,9 +260,21 @@ async function taskFindings(
 }
 
 /** Behind a switch the proxies of both sides forward to one: a replay of what it serves needs the records of all. */
-function findUnrecorded(side: Side, readings: readonly TaskReading[]): CaptureGap[] {
-  const staying = readings.filter(({ life }) => life === 'running');
-  return findCaptureGaps({ maxUnrecorded: 0, maxPendingSeconds: 60 }, side, staying);
+function findUnrecorded(
+  sides: readonly { readonly side: Side; readonly readings: readonly TaskReading[] }[],
+): CaptureGap[] {
+  const staying = sides.map(({ side, readings }) => ({
+    side,
+    readings: readings.filter(({ life }) => life === 'running'),
+  }));
+  const captures = staying.flatMap(({ readings }) => readings.flatMap(({ report }) => report?.capture ?? []));
+  const unreplayable = findUnreplayable(captures);
+  return [
+    ...staying.flatMap(({ side, readings }) =>
+      findCaptureGaps({ maxUnrecorded: 0, maxPendingSeconds: 60 }, side, readings),
+    ),
+    ...(unreplayable === undefined ? [] : [{ message: unreplayable, isLasting: true }]),
+  ];
 }
 
 async function findInTasks(

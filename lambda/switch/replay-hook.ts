@@ -1,4 +1,6 @@
-import { describeRequest, findReplayGaps } from '../../core/replay/replay-gate';
+import { findUnreplayable } from '../../core/capture/capture-gate';
+import { addCaptures } from '../../core/capture/capture-report';
+import { describeDiffering, describeRequest, findReplayGaps } from '../../core/replay/replay-gate';
 import { ReplayPlan, findReplay, findReplayHook, replayLimits } from '../../core/plan/replay-plan';
 import type { ReplayStatus } from '../../core/replay/replay-status';
 import type { Side } from '../../core/traffic/weights';
@@ -15,6 +17,10 @@ const POLL_MS = 100;
 const STATUS_MS = 3_000;
 
 export type ReplayMeans = Pick<Ports, 'replays' | 'functions' | 'now' | 'pause'> & { readonly host: string };
+
+interface Recorded extends Carried {
+  readonly store?: string;
+}
 
 /**
  * What the side that is left has served is replayed on the other one. In the hold nothing is in flight: what the proxies have recorded
@@ -46,7 +52,21 @@ export class ReplayHook implements SwitchHook {
       const ended = await settleWithin(limitMs + STATUS_MS, this.subject, () => this.catchUp(context, endMs));
       return 'problem' in ended ? ended : ended.value;
     });
-    await this.verifying.run(context);
+    try {
+      await this.verifying.run(context);
+    } catch (error) {
+      throw await this.explain(error as Error);
+    }
+  }
+
+  /** With the first write that had another outcome: the digests may differ by it. */
+  private async explain(error: Error): Promise<Error> {
+    const { replays } = this.means;
+    const read = await settleWithin(STATUS_MS, `the status of the replay '${this.name}'`, () =>
+      replays.status(this.name),
+    );
+    const reason = 'value' in read && read.value ? describeDiffering(read.value) : undefined;
+    return reason === undefined ? error : new Error(`${error.message}; ${reason}`, { cause: error });
   }
 
   thaw(): Promise<undefined> {
@@ -60,8 +80,9 @@ export class ReplayHook implements SwitchHook {
   /** @param endMs as `now` counts */
   private async catchUp({ to, epoch, execution, sessions }: HookContext, endMs: number): Promise<Carried> {
     const { plan, name, means } = this;
-    const notRecorded = await this.waitForRecords(sessions, endMs);
-    if (notRecorded !== undefined) return { problem: notRecorded };
+    const recorded = await this.waitForRecords(sessions, endMs);
+    if (recorded.problem !== undefined) return recorded;
+    const limits = { ...replayLimits(plan, to), ...(recorded.store !== undefined && { store: recorded.store }) };
     const asked = sessions().length;
     const order = `${execution}.${epoch}`;
     await means.replays.order(name, { catchUp: order });
@@ -72,13 +93,13 @@ export class ReplayHook implements SwitchHook {
       const read = await settle(() => means.replays.status(name));
       if ('value' in read) status = read.value;
       if (status?.caughtUp !== order) continue;
-      const [gap] = findReplayGaps(name, status, replayLimits(plan, to), means.now());
+      const [gap] = findReplayGaps(name, status, limits, means.now());
       if (gap) return { problem: gap.message };
       // A task that did not respond before the order may have had records of its own.
       if (sessions().length !== asked)
         return { problem: 'the same proxies must respond before and behind the replay, got others' };
-      const late = await this.waitForRecords(sessions, means.now());
-      return late === undefined ? {} : { problem: late };
+      const { problem } = await this.waitForRecords(sessions, means.now());
+      return problem === undefined ? {} : { problem };
     } while (means.now() < endMs);
     const got = status
       ? `one that has sent ${status.sent} requests and is ${Math.round(status.lagMs / 1000)} s behind`
@@ -90,20 +111,26 @@ export class ReplayHook implements SwitchHook {
     };
   }
 
-  /** @returns why what was served is not all in the store */
-  private async waitForRecords(sessions: () => readonly TaskSession[], endMs: number): Promise<string | undefined> {
+  /** @returns the store, or why what was served is not all in it */
+  private async waitForRecords(sessions: () => readonly TaskSession[], endMs: number): Promise<Recorded> {
     for (;;) {
       const reports = await Promise.all(sessions().map((session) => settle(() => session.report())));
       const captures = reports.map((each) => ('value' in each ? each.value.capture : undefined));
       if (captures.length === 0 || captures.includes(undefined))
-        return 'every proxy must record its traffic, and say what it has recorded, got one that does not';
-      const unrecorded = captures.reduce((sum, capture) => sum + capture!.unrecorded, 0);
+        return { problem: 'every proxy must record its traffic, and say what it has recorded, got one that does not' };
+      const known = captures.map((capture) => capture!);
+      const problem = findUnreplayable(known);
+      if (problem !== undefined) return { problem };
+      const { unrecorded, pendingBytes, store } = known.reduce(addCaptures);
       if (unrecorded > 0)
-        return `the proxies must have forwarded no request without a record since their start, got ${unrecorded}`;
-      const pending = captures.reduce((sum, capture) => sum + capture!.pendingBytes, 0);
-      if (pending === 0) return undefined;
+        return {
+          problem: `the proxies must have forwarded no request without a record since their start, got ${unrecorded}`,
+        };
+      if (pendingBytes === 0) return { ...(store !== undefined && { store }) };
       if (this.means.now() >= endMs)
-        return `all records must be in the store before the decision, got ${pending} bytes that are not`;
+        return {
+          problem: `all records must be in the store before the decision, got ${pendingBytes} bytes that are not`,
+        };
       await this.means.pause(POLL_MS);
     }
   }

@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { CaptureReport, NO_CAPTURE } from '../../core/capture/capture-report';
 import { formatNodeId } from '../../core/capture/node-id';
 import { REDACTED, Redaction, parseRedaction } from '../../core/capture/redaction';
-import type { StoreUrl } from '../../core/capture/store-url';
+import { StoreUrl, formatStoreUrl } from '../../core/capture/store-url';
 import { StoreLogin, openCaptureWriter } from '../../capture/open-writer';
 import type { CaptureRecord } from '../../capture/contract/store';
 import type { RecordedRequest, Recording, RequestHead, Response } from '../data-plane/contract/data-plane';
@@ -41,6 +41,9 @@ export interface CaptureConfig {
   readonly memoryBytes: number;
 }
 
+/** RFC 9110 section 9.3 and RFC 5789. */
+const WRITES = ['POST', 'PUT', 'PATCH', 'DELETE'];
+
 /** Hexadecimal digits of a hash. */
 const HASH_DIGITS = 32;
 
@@ -59,6 +62,7 @@ export class Capture implements RecordingHome {
   private readonly methods: ReadonlySet<string>;
   private readonly paths: readonly ((head: RequestHead) => boolean)[];
   private readonly never: readonly ((head: RequestHead) => boolean)[];
+  private readonly leavesOut: readonly string[];
   private readonly traces = new WeakMap<object, Trace>();
   private connections = 0;
   private heldBytes = 0;
@@ -81,6 +85,12 @@ export class Capture implements RecordingHome {
       REDACTED + createHmac('sha256', key).update(value).digest('hex').slice(0, HASH_DIGITS);
     this.redaction = { ...parseRedaction(redacted), hash };
     this.bodyBytes = bodyBytes;
+    const ofMethods = methods.length > 0 && WRITES.some((method) => !methods.includes(method));
+    this.leavesOut = [
+      ...(config.share < 100 ? ['capture_share'] : []),
+      ...(ofMethods ? ['capture_methods'] : []),
+      ...(paths.length > 0 ? ['capture_paths'] : []),
+    ];
   }
 
   /** @returns undefined of what is not recorded */
@@ -114,11 +124,13 @@ export class Capture implements RecordingHome {
   }
 
   get report(): CaptureReport {
-    const { journal, counts } = this;
+    const { journal, counts, leavesOut } = this;
     const isFailing = journal.failingSinceMs !== undefined;
     return {
       ...NO_CAPTURE,
       ...counts,
+      store: formatStoreUrl(this.config.store),
+      ...(leavesOut.length > 0 && { leavesOut }),
       pendingBytes: journal.pendingBytes,
       pendingMs: Math.round(journal.pendingMs),
       isFailing,

@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { CapturedBody, formatBody, formatHead } from '../../core/capture/message';
 import { Redaction, redactFields, redactJson } from '../../core/capture/redaction';
+import { isSafeMethod } from '../../core/traffic/safe-methods';
 import { Observation, encodeTrafficStream } from '../../core/capture/traffic-stream';
 import type { CaptureRecord } from '../../capture/contract/store';
 import type { RecordedRequest, RecordedResponse, Recording, Response } from '../data-plane/contract/data-plane';
@@ -9,8 +10,6 @@ import { listValues } from '../data-plane/fields/lines';
 
 /** Kafka takes records of 1 MiB. */
 const MAX_RECORD_BYTES = 900 * 1024;
-/** RFC 9110 section 9.2.1. */
-const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
 
 /** What a recording needs of the capture of its process. */
 export interface RecordingHome {
@@ -89,7 +88,7 @@ export class ExchangeRecording implements Recording {
     head: RecordedRequest,
     private readonly trace: Trace,
   ) {
-    const isSafe = SAFE.has(head.method);
+    const isSafe = isSafeMethod(head.method);
     this.isAwaited = !isSafe && !head.isGrpc && !head.isUpgrade;
     // A call of gRPC may be a stream, which has no end to wait for.
     if (!isSafe && !this.isAwaited) home.counts.unrecorded += 1;

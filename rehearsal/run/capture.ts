@@ -92,8 +92,7 @@ function listObjects(cloud: LocalCloud, { bucket, prefix }: Bucket): Buffer[] {
 async function* readTopic(store: KafkaUrl, signal: AbortSignal): AsyncGenerator<TrafficStream> {
   const warn = () => undefined;
   const { read } = readKafka(store, { createToken: () => Promise.reject(new Error('the broker asks for no token')) });
-  for await (const { records } of read({ signal, follow: false, skipDamaged: false, warn }))
-    for (const { stream } of records) yield stream;
+  for await (const { records } of read({ signal, follow: false, warn })) for (const { stream } of records) yield stream;
 }
 
 async function readCaptures(cloud: LocalCloud) {

@@ -121,12 +121,21 @@ function isSameReplay(a: Ends, b: Ends): boolean {
 function addBefore(now: ObservedStatus, before: ReplayStatus | undefined): ObservedStatus {
   if (!before) return now;
   const firstParked = before.firstParked ?? now.firstParked;
+  const firstSkippedWrite = before.firstSkippedWrite ?? now.firstSkippedWrite;
+  const firstDifferingWrite = before.firstDifferingWrite ?? now.firstDifferingWrite;
+  const fromTime = before.fromTime ?? now.fromTime;
   return {
     ...now,
     parked: before.parked + now.parked,
     reordered: before.reordered + now.reordered,
     withdrawnLate: before.withdrawnLate + now.withdrawnLate,
     late: before.late + now.late,
+    skippedWrites: before.skippedWrites + now.skippedWrites,
+    differingWrites: before.differingWrites + now.differingWrites,
+    damaged: before.damaged + now.damaged,
+    ...(fromTime !== undefined && { fromTime }),
     ...(firstParked && { firstParked }),
+    ...(firstSkippedWrite && { firstSkippedWrite }),
+    ...(firstDifferingWrite && { firstDifferingWrite }),
   };
 }

@@ -33,6 +33,7 @@ test('a replay that follows a store sends what is added, and ends in order when 
   await until(() => backend.arrivals.length === 3);
   stop.abort();
   const { replay, failure, position } = await running;
+  await writer.close();
   expect(failure).toBeUndefined();
   expect(replay.counts.sent).toBe(3);
   expect(position.fromMs).toBeLessThan(Date.now());

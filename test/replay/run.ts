@@ -57,7 +57,6 @@ export async function runReplay(
   const read = {
     signal,
     follow: options.follow ?? false,
-    skipDamaged: false,
     warn: () => undefined,
     windowMs,
     maxBytes: 1e9,

@@ -22,7 +22,7 @@ const MAX_HELD_BYTES = 64 * 1_048_576;
 /** The requests and responses of a recording by their time, read once. @throws Error that says why it cannot be read */
 export async function openRecording(path: string, signal: AbortSignal): Promise<EventStream> {
   return new EventStream(readParts(await openFileSource(path)), {
-    ...{ signal, follow: false, skipDamaged: false, windowMs: WINDOW_MS, maxBytes: MAX_HELD_BYTES },
+    ...{ signal, follow: false, windowMs: WINDOW_MS, maxBytes: MAX_HELD_BYTES },
     warn: () => undefined,
   });
 }

@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { CaptureWriter } from '../../../capture/contract/store';
 import { openFolderWriter } from '../../../capture/folder/folder-writer';
 import { formatNodeId } from '../../../core/capture/node-id';
 import { encodeTrafficStream } from '../../../core/capture/traffic-stream';
@@ -14,10 +15,12 @@ import { until } from '../../support/until';
 let folder: string;
 let backend: Backend;
 let command: Command | undefined;
+const writers: CaptureWriter[] = [];
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'replay-status-'));
   backend = await startBackend(({ url }, response) => {
+    if (url === '/stranger') return void response.writeHead(401).end();
     if (url !== '/poison') return respondAfter(response, 0);
     return void response.writeHead(503).end();
   });
@@ -25,6 +28,7 @@ beforeEach(async () => {
 afterEach(async () => {
   command?.signal('SIGTERM');
   await command?.ended;
+  for (const writer of writers.splice(0)) await writer.close();
   await backend.close();
   rmSync(folder, { recursive: true, force: true });
 });
@@ -38,6 +42,7 @@ const order = (catchUp: string) => writeFileSync(join(folder, 'back.order.json')
 async function openProxy(side: Side) {
   const nodeId = formatNodeId('p1', side);
   const writer = await openFolderWriter(join(folder, 'captured'), { id: `p1${side}`, startedMs: T0 });
+  writers.push(writer);
   let count = 0;
   return async (path: string) => {
     count += 1;
@@ -117,6 +122,36 @@ test('what was parked stays in the status when the replay is started anew', asyn
   command = start('--attempts', '1', '--checkpoint', 'checkpoint.json');
   await until(() => status()?.run !== before);
   expect(status()).toMatchObject({ ...parked, sent: 0 });
+});
+
+test('what was left out, and what had another outcome, is in the status with its first write, and stays there', async () => {
+  const target = await openProxy('target');
+  await target('/left-out');
+  await target('/stranger');
+  await target('/fine');
+  writeFileSync(
+    join(folder, 'drop.mjs'),
+    `export default ({ path, ...rest }) => (path === '/left-out' ? undefined : { ...rest, path });`,
+  );
+  const more = ['--transform', './drop.mjs', '--checkpoint', 'checkpoint.json', '--from-time', '1970-01-01T00:00:00Z'];
+  command = start(...more);
+  await until(() => status() !== undefined);
+  order('e.1');
+  await until(() => status()?.caughtUp === 'e.1');
+  const lacking = {
+    fromTime: '1970-01-01T00:00:00.000Z',
+    skippedWrites: 1,
+    firstSkippedWrite: { method: 'PUT', path: '/left-out' },
+    differingWrites: 1,
+    firstDifferingWrite: { path: '/stranger', recorded: 200, got: 401 },
+  };
+  expect(status()).toMatchObject({ sent: 2, ...lacking });
+  command.signal('SIGTERM');
+  await command.ended;
+  const before = status()!.run;
+  command = start('--checkpoint', 'checkpoint.json');
+  await until(() => status()?.run !== before);
+  expect(status()).toMatchObject({ sent: 0, ...lacking });
 });
 
 test('a status that cannot be written, or stands without --follow, is wrong at once', async () => {

@@ -37,7 +37,7 @@ export function topicsOf({ port }: Pick<Broker, 'port'>, security: KafkaSecurity
     const hide = (text: string) => text.replace(/(?:127|localhost)[\d.:]*/, 'BROKER');
     const warn = (text: string) => warnings.push(hide(text));
     const reader = readKafka(locate(topic), access);
-    const all = { signal: new AbortController().signal, follow: false, skipDamaged: false, warn, ...options };
+    const all = { signal: new AbortController().signal, follow: false, warn, ...options };
     try {
       for await (const { records } of reader.read(all)) seen.push(...records.map(({ timeMs }) => timeMs - T0));
       expect(reader.progress.doneBytes).toBe(reader.progress.totalBytes);

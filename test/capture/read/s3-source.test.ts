@@ -41,7 +41,7 @@ test('what several processes wrote to a bucket is read by its time, and what the
   const warn = (text: string) => {
     throw new Error(text);
   };
-  for await (const { records } of reader.read({ signal: stop.signal, follow: true, skipDamaged: false, warn })) {
+  for await (const { records } of reader.read({ signal: stop.signal, follow: true, warn })) {
     seen.push(...records.map(({ timeMs }) => timeMs - T0));
     if (seen.length === 6) await b!.append(2, [record(7)]);
     if (seen.length === 7) stop.abort();
@@ -52,7 +52,6 @@ test('what several processes wrote to a bucket is read by its time, and what the
   for await (const { records } of one.read({
     signal: new AbortController().signal,
     follow: false,
-    skipDamaged: false,
     warn,
   }))
     times.push(...records.map(({ timeMs }) => timeMs - T0));
@@ -61,7 +60,7 @@ test('what several processes wrote to a bucket is read by its time, and what the
 
 test('a bucket that is not there is an error with its name', async () => {
   const reader = readParts(await openS3Source('nowhere', ''));
-  const all = { signal: new AbortController().signal, follow: false, skipDamaged: false, warn: () => undefined };
+  const all = { signal: new AbortController().signal, follow: false, warn: () => undefined };
   await expect(async () => {
     for await (const batch of reader.read(all)) expect(batch).toBeUndefined();
   }).rejects.toThrow(/'s3:\/\/nowhere\/' must be a bucket that can be listed, got NoSuchBucket/);

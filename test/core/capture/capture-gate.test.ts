@@ -1,5 +1,5 @@
-import { findCaptureGaps } from '../../../core/capture/capture-gate';
-import { NO_CAPTURE } from '../../../core/capture/capture-report';
+import { findCaptureGaps, findUnreplayable } from '../../../core/capture/capture-gate';
+import { CaptureReport, NO_CAPTURE } from '../../../core/capture/capture-report';
 
 const limits = { maxUnrecorded: 1, maxPendingSeconds: 10 };
 const task = (address: string, changes: object) => ({ address, report: { capture: { ...NO_CAPTURE, ...changes } } });
@@ -29,4 +29,16 @@ test('each gap has its name, its rule and its value; what was not recorded lasts
   expect(findCaptureGaps(limits, 'source', [task('a', { isFailing: true })])).toMatchObject([
     { isLasting: false, message: expect.stringContaining('got a store that takes none at a') as string },
   ]);
+});
+
+test('a replay needs each write, of all proxies in one store', () => {
+  const of = (...given: Partial<CaptureReport>[]) =>
+    findUnreplayable(given.map((each) => ({ ...NO_CAPTURE, ...each })));
+  expect(of({}, { store: 's3://bucket/b' }, { store: 's3://bucket/b' })).toBeUndefined();
+  expect(of({ leavesOut: ['capture_share'] }, { leavesOut: ['capture_share', 'capture_paths'] })).toBe(
+    'the proxies must record each write, got some that are left out by capture_share, capture_paths',
+  );
+  expect(of({ store: 's3://bucket/b' }, {}, { store: 's3://bucket/c' })).toContain(
+    "got 's3://bucket/b' and 's3://bucket/c'",
+  );
 });

@@ -1,4 +1,4 @@
-import { StoreUrl, formatStoreUrl, parseStoreUrl } from '../../../core/capture/store-url';
+import { StoreUrl, formatStoreUrl, isSameStore, parseStoreUrl } from '../../../core/capture/store-url';
 
 const GOOD: readonly (readonly [string, StoreUrl])[] = [
   ['/var/capture', { kind: 'path', path: '/var/capture' }],
@@ -66,3 +66,15 @@ test.each([
   7,
   undefined,
 ])('%j is none', (text) => expect(parseStoreUrl(text)).toBeUndefined());
+
+test.each([
+  ['s3://bucket/a', 's3://bucket/a/', true],
+  ['s3://bucket/a', 's3://bucket/b', false],
+  ['s3://bucket', 's3://other', false],
+  ['kafka+iam://b-1:9098/t', 'kafka+tls://b-2:9094,b-1:9094/t', true],
+  ['kafka://b:9092/t', 'kafka://b:9092/u', false],
+  ['captured', '/var/captured', true],
+  ['captured', 's3://bucket/captured', false],
+])('%s and %s: one store is %s', (a, b, isSame) => {
+  expect(isSameStore(a, b)).toBe(isSame);
+});

@@ -1,4 +1,4 @@
-import { ReplayLimits, findReplayGaps } from '../../../core/replay/replay-gate';
+import { ReplayLimits, describeDiffering, findReplayGaps } from '../../../core/replay/replay-gate';
 import type { ReplayStatus } from '../../../core/replay/replay-status';
 import { replayStatus } from '../../support/replay-status';
 
@@ -58,4 +58,37 @@ test('a comparison that is asked for must say promote; one that says roll back l
   expect(find({ verdict: 'inconclusive' }, wanted)).toMatchObject([{ isLasting: false }]);
   expect(find({ verdict: 'roll back' }, wanted)).toMatchObject([{ isLasting: true }]);
   expect(find({}, wanted)[0]?.message).toContain('no comparison (--compare)');
+});
+
+test('a write that was left out, a damaged record and a start behind the first request last; the write is named', () => {
+  const named = { skippedWrites: 3, firstSkippedWrite: WRITE };
+  expect(find(named)).toEqual([
+    {
+      isLasting: true,
+      message:
+        "the replay 'back' must have left out no write (--methods, transforms), got 3, the first PUT /carts/7 of 2025-12-31T23:50:00.000Z (n@target.3.0)",
+    },
+  ]);
+  expect(find({ damaged: 1 })).toMatchObject([{ isLasting: true }]);
+  const fromTime = '2025-12-31T23:00:00.000Z';
+  expect(find({ fromTime })).toEqual([]);
+  expect(find({ fromTime }, { fromTheFirst: true })).toMatchObject([
+    { isLasting: true, message: expect.stringContaining(`got one that starts at ${fromTime}`) as string },
+  ]);
+});
+
+test('it must read the store that the proxies write to', () => {
+  const of = (from: string, store: string) => find({ from }, { store });
+  expect(of('s3://bucket/b', 's3://bucket/b')).toEqual([]);
+  expect(of('s3://bucket/b', 's3://bucket/c')).toMatchObject([
+    { isLasting: true, message: expect.stringContaining("'s3://bucket/c', got 's3://bucket/b'") as string },
+  ]);
+});
+
+test('a write with another outcome is named beside the count', () => {
+  expect(describeDiffering(replayStatus(NOW))).toBeUndefined();
+  const differing = { differingWrites: 2, firstDifferingWrite: { ...WRITE, recorded: 201, got: 403 } };
+  expect(describeDiffering(replayStatus(NOW, differing))).toBe(
+    '2 writes of the replay had another outcome, the first PUT /carts/7 of 2025-12-31T23:50:00.000Z (n@target.3.0): recorded 201, got 403',
+  );
 });

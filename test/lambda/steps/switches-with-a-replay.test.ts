@@ -109,6 +109,26 @@ test.each([
     () => (digests.source = 'other'),
     "must have one digest of both sides, got 'same' and 'other'",
   ],
+  [
+    'digests that differ behind a write with another outcome',
+    () => {
+      digests.source = 'other';
+      says = { differingWrites: 1, firstDifferingWrite: { ...WRITE, recorded: 201, got: 401 } };
+    },
+    'the first PUT /carts/7 of 2026-01-01T00:00:00.000Z (n@target.3.0): recorded 201, got 401',
+  ],
+  ['a write that was left out', () => (says = { skippedWrites: 1 }), 'must have left out no write'],
+  ['a replay that starts late', () => (says = { fromTime: 'T' }), 'got one that starts at T (--from-time)'],
+  [
+    'a replay of another store',
+    () => (cloud.proxies[0]!.capture = { ...NO_CAPTURE, store: 's3://other' }),
+    "must read the store that the proxies write to (--from), 's3://other', got 's3://capture'",
+  ],
+  [
+    'a proxy that records a share',
+    () => (cloud.proxies[0]!.capture = { ...NO_CAPTURE, leavesOut: ['capture_share'] }),
+    'must record each write, got some that are left out by capture_share',
+  ],
   ['a write that was parked', () => (says = { parked: 1 }), 'must have parked no request, got 1'],
   ['a replay that is gone', () => (says = undefined), 'must follow the capture'],
   [
@@ -154,6 +174,10 @@ test('preflight needs the replay, and a record of each proxy of both sides', asy
   };
   tasks({});
   await expect(look()).rejects.toMatchObject({ code: 'CaptureIncomplete' });
+  tasks({ capture: { ...NO_CAPTURE, leavesOut: ['capture_paths'] } });
+  await expect(look()).rejects.toMatchObject({ code: 'CaptureIncomplete' });
+  tasks({ capture: { ...NO_CAPTURE, store: 's3://other' } });
+  await expect(look()).rejects.toMatchObject({ code: 'ReplayIncomplete' });
   tasks({ capture: NO_CAPTURE });
   says = { lagMs: 31_000 };
   await expect(look()).rejects.toMatchObject({ code: 'ReplayIncomplete' });

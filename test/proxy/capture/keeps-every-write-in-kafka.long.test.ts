@@ -29,7 +29,7 @@ async function readTopic(url: string): Promise<TrafficStream[]> {
   const warn = (line: string) => {
     throw new Error(line);
   };
-  const options = { signal: new AbortController().signal, follow: false, skipDamaged: false, warn };
+  const options = { signal: new AbortController().signal, follow: false, warn };
   const streams: TrafficStream[] = [];
   for await (const { records } of readKafka(store, NO_LOGIN).read(options))
     streams.push(...records.map(({ stream }) => stream));

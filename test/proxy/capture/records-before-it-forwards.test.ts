@@ -3,6 +3,10 @@ import http2 from 'node:http2';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pino } from 'pino';
+import { NO_CAPTURE } from '../../../core/capture/capture-report';
+import { Capture, CaptureConfig } from '../../../proxy/capture/capture';
+import { FakeClock } from '../support/fake-clock';
 import { exchangeBytes, get, later, selfSigned, startBackend, startRawBackend, stopAll, until } from '../support/world';
 import { startTestProxy } from '../support/proxy-world';
 import { captureTo, joinCaptured, readCaptured } from './captured';
@@ -297,4 +301,18 @@ test('a folder without the right to write gives 503, and says why once', async (
   const proxy = await startTestProxy(backend.port, { capture: captureTo(folder, { timeoutMs: 50 }) });
   expect((await get({ port: proxy.data.port, method: 'POST' }, 'x')).status).toBe(503);
   expect(proxy.lines.filter(({ msg }) => msg.includes('could not be written'))).toHaveLength(1);
+});
+
+test('a report names the store, and the settings by which writes are left out', () => {
+  const report = (changes: Partial<CaptureConfig>) =>
+    new Capture(captureTo(folder, changes), 'p', { side: 'source' }, new FakeClock(), pino({ enabled: false })).report;
+  expect(report({ methods: ['POST', 'PUT', 'PATCH', 'DELETE'], never: ['/login'] })).toEqual({
+    ...NO_CAPTURE,
+    store: folder,
+  });
+  expect(report({ share: 99, methods: ['POST'], paths: ['/api/*'] }).leavesOut).toEqual([
+    'capture_share',
+    'capture_methods',
+    'capture_paths',
+  ]);
 });
