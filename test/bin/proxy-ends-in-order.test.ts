@@ -73,12 +73,14 @@ test('Ctrl-C again, later, ends it at once', async () => {
 });
 
 test('a command that is killed leaves no proxy behind: it lets its requests end, and ends', async () => {
-  const { child, log, got, response } = await launchWithRequest();
+  const { child, log, exit, got, response } = await launchWithRequest();
   const [proxy] = findChildren(child) as [number];
   child.kill('SIGKILL');
   await until(() => log().includes('Graceful shutdown: grace period'));
   response();
   expect(await got).toMatchObject({ status: 200, body: 'whole' });
+  // Behind the last word of the proxy, which has the streams of the command.
+  await exit;
   await until(() => !isAlive(proxy));
   expect(log()).toContain('Graceful shutdown: grace period ends');
 });
