@@ -233,18 +233,23 @@ test('an event ends the back-off', async () => {
 });
 
 test('a server that says nothing, before or in a stream, is given up; comments count', async () => {
-  const { url, requests } = await startHttpServer((_, response, number) => {
-    if (number === 1) return;
+  let said: readonly string[] = [];
+  const { url, requests } = await startHttpServer((_, response) => {
+    if (said.length === 0) return;
     response.writeHead(200, STREAM).write('data: a\n\n');
-    if (number === 2) return;
+    if (!said.includes('error 200 0')) return;
     const beat = setInterval(() => response.write(': beat\n'), 10);
     response.on('close', () => clearInterval(beat));
     setTimeout(() => response.write('data: late\n\n'), 700);
   });
-  const { said } = follow(url, { idleTimeoutMs: 300 });
+  ({ said } = follow(url, { idleTimeoutMs: 300 }));
   await until(() => said.includes(': late'));
-  expect(said).toEqual(['error undefined 0', 'open 1', ': a', 'error 200 0', 'open 1', ': a', ': late']);
-  expect(requests).toHaveLength(3);
+  // A machine that is slower than the limit adds errors, and takes none away.
+  const first = said.indexOf('open 1');
+  expect(said[0]).toBe('error undefined 0');
+  expect(said.slice(first, first + 3)).toEqual(['open 1', ': a', 'error 200 0']);
+  expect(said.slice(-3)).toEqual(['open 1', ': a', ': late']);
+  expect(requests.length).toBeGreaterThanOrEqual(3);
 });
 
 test('close: no event of what has come, none of what is under way, and nothing comes alive again', async () => {
