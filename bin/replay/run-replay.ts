@@ -5,7 +5,7 @@ import type { CompareReport, CompareVerdict } from '../../core/compare/compare-r
 import { EXIT_CODES } from '../../core/errors/exit-codes';
 import { Rewrite, buildOutgoing } from '../../core/replay/outgoing';
 import { formatParked } from '../../core/replay/parked-line';
-import { PositionTracker, ReplayPosition } from '../../core/replay/position';
+import { PositionTracker, findMargin, ReplayPosition } from '../../core/replay/position';
 import { ReplayProgress, formatProgress } from '../../core/replay/progress';
 import { readCheckpoint, writeCheckpoint } from '../../replay/checkpoint-file';
 import { CompareSink } from '../../replay/compare-sink';
@@ -36,7 +36,7 @@ export async function runReplay(flags: ReplayFlags, from: string, signal: AbortS
   const reader = await openStore(flags.from);
   const mark = new Mark();
   const events = openEvents(flags, reader, start, mark, signal);
-  const position = new PositionTracker(start, 2 * flags.window);
+  const position = new PositionTracker(start, findMargin(flags.window));
   const sender = openSender(flags, flags.to);
   const outputs = openOutputs(flags, signal);
   const plan = await makePlan(flags, start.fromMs);

@@ -6,6 +6,14 @@ export interface ReplayPosition {
   readonly finished: readonly (readonly [id: string, timeMs: number])[];
 }
 
+/** A store may take a record so long after it was seen, whatever the window is: another try of a proxy, and a clock. */
+const MIN_MARGIN_MS = 30_000;
+
+/** How late a record may come. @param windowMs that of the replay */
+export function findMargin(windowMs: number): number {
+  return Math.max(2 * windowMs, MIN_MARGIN_MS);
+}
+
 /** More are not remembered: requests are sent twice then, under the same id. */
 const MAX_FINISHED = 500_000;
 

@@ -90,6 +90,8 @@ export class Capture implements RecordingHome {
       ...(config.share < 100 ? ['capture_share'] : []),
       ...(ofMethods ? ['capture_methods'] : []),
       ...(paths.length > 0 ? ['capture_paths'] : []),
+      // What was forwarded without a record is forgotten with its task.
+      ...(config.onFailure === 'forward' ? ['capture_on_failure'] : []),
     ];
   }
 

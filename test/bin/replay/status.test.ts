@@ -44,9 +44,9 @@ async function openProxy(side: Side) {
   const writer = await openFolderWriter(join(folder, 'captured'), { id: `p1${side}`, startedMs: T0 });
   writers.push(writer);
   let count = 0;
-  return async (path: string) => {
+  return async (path: string, ms?: number) => {
     count += 1;
-    const [startMs, endMs] = [count, count + 0.5];
+    const [startMs, endMs] = [ms ?? count, (ms ?? count) + 0.5];
     const made = { connection: `${nodeId}.${count}`, n: 0, startMs, endMs, request: put(path, '{}'), response: ok('') };
     const records = partsOf([made], nodeId).map((part) => ({
       key: part.connectionId,
@@ -122,6 +122,23 @@ test('what was parked stays in the status when the replay is started anew', asyn
   command = start('--attempts', '1', '--checkpoint', 'checkpoint.json');
   await until(() => status()?.run !== before);
   expect(status()).toMatchObject({ ...parked, sent: 0 });
+});
+
+test('a record that its store took late is sent by a run that goes on, also with a short window', async () => {
+  const target = await openProxy('target');
+  const more = ['--window', '1s', '--checkpoint', 'checkpoint.json'];
+  await target('/1', 60_000);
+  command = start(...more);
+  await until(() => status() !== undefined);
+  order('e.1');
+  await until(() => status()?.caughtUp === 'e.1');
+  command.signal('SIGTERM');
+  await command.ended;
+  await target('/late', 50_000);
+  order('e.2');
+  command = start(...more);
+  await until(() => status()?.caughtUp === 'e.2');
+  expect(backend.arrivals.map(({ url }) => url)).toEqual(['/1', '/late']);
 });
 
 test('what was left out, and what had another outcome, is in the status with its first write, and stays there', async () => {

@@ -310,9 +310,10 @@ test('a report names the store, and the settings by which writes are left out', 
     ...NO_CAPTURE,
     store: folder,
   });
-  expect(report({ share: 99, methods: ['POST'], paths: ['/api/*'] }).leavesOut).toEqual([
+  expect(report({ share: 99, methods: ['POST'], paths: ['/api/*'], onFailure: 'forward' }).leavesOut).toEqual([
     'capture_share',
     'capture_methods',
     'capture_paths',
+    'capture_on_failure',
   ]);
 });
