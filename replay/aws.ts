@@ -2,4 +2,5 @@
 export { createMskToken } from '../capture/kafka/msk-token';
 export { openS3Source } from '../capture/s3/s3-source';
 export { openSigner } from './sigv4/signer';
-export { openS3Status } from './status/s3-place';
+export { openS3Parked } from './s3/s3-parked';
+export { openS3Text } from './s3/s3-text';

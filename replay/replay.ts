@@ -11,6 +11,7 @@ import { OutgoingRequest, Rewrite, buildOutgoing, opensTunnel } from '../core/re
 import { PositionTracker } from '../core/replay/position';
 import { ReplayOrder } from '../core/replay/replay-order';
 import type { Replayed, TargetResponse } from '../core/replay/tuple';
+import type { ParkedRequest } from './place/parked-place';
 import { Results } from './results';
 import type { Attempt, Sender } from './send';
 
@@ -55,12 +56,6 @@ export interface ReplayCounts {
   reordered: number;
 }
 
-/** What cannot be sent, and why. */
-export interface ParkedRequest {
-  readonly request: CapturedRequest;
-  readonly problem: string;
-}
-
 interface Job {
   readonly request: CapturedRequest;
   readonly dueMs: number;
@@ -73,6 +68,8 @@ export interface ReplayParts {
   readonly results: Results;
   readonly position: PositionTracker;
   readonly park: (parked: ParkedRequest) => Promise<void>;
+  /** False once another replay may send in its place. */
+  readonly isHeld?: () => boolean;
   /** Until it is passed, nothing waits for its recorded time. */
   readonly mark?: ReadMark;
 }
@@ -170,7 +167,7 @@ export class Replay {
   }
 
   private get isStopping(): boolean {
-    return this.signal.aborted || this.failure !== undefined;
+    return this.signal.aborted || this.failure !== undefined || this.parts.isHeld?.() === false;
   }
 
   private async readAll(): Promise<void> {

@@ -5,7 +5,7 @@ import type { StoreUrl } from '../../core/capture/store-url';
 import type { Rewrite } from '../../core/replay/outgoing';
 import type { Side } from '../../core/traffic/weights';
 import { readDecimal } from '../shared/numbers';
-import type { StatusUrl } from './open-store';
+import type { PlaceUrl } from './open-place';
 
 /** Of `drainshift replay`, as they were read. */
 export interface ReplayFlags {
@@ -13,7 +13,7 @@ export interface ReplayFlags {
   readonly to: URL;
   readonly follow: boolean;
   readonly servedBy?: Side;
-  readonly status?: StatusUrl;
+  readonly status?: PlaceUrl;
   readonly speed: number;
   readonly rate?: number;
   readonly key?: KeyRule;
@@ -34,8 +34,8 @@ export interface ReplayFlags {
   readonly attempts: number;
   readonly maxOutage: number;
   readonly skipDamaged: boolean;
-  readonly checkpoint?: string;
-  readonly parked?: string;
+  readonly checkpoint?: PlaceUrl;
+  readonly parked?: PlaceUrl;
   readonly tuples?: string;
   readonly compare?: string;
   readonly ignore?: readonly string[];

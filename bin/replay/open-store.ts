@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { InvalidArgumentError } from 'commander';
 import { openFileSource } from '../../capture/folder/file-source';
 import type { KafkaAccess } from '../../capture/kafka/kafka-client';
@@ -6,8 +5,7 @@ import { readKafka } from '../../capture/kafka/kafka-source';
 import { readParts } from '../../capture/read/part-merge';
 import type { CaptureReader } from '../../capture/contract/reader';
 import { KafkaUrl, STORE_URL_RULE, StoreUrl, needsLogin, parseStoreUrl } from '../../core/capture/store-url';
-import type * as Aws from '../../replay/aws';
-import { StatusPlace, openStatusFile } from '../../replay/status/place';
+import { loadAws } from './load-aws';
 
 /** Reads the value of a flag. @throws InvalidArgumentError that says the rule */
 export function storeFrom(text: string): StoreUrl {
@@ -28,21 +26,6 @@ export async function openStore(store: StoreUrl): Promise<CaptureReader> {
   }
 }
 
-/** An object of S3, or a file. */
-export type StatusUrl = { readonly bucket: string; readonly key: string } | { readonly path: string };
-
-/** Reads the value of a flag. @throws InvalidArgumentError that says the rule */
-export function statusFrom(text: string): StatusUrl {
-  const [, bucket, key] = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])\/([^/\0].*\.json)$/s.exec(text) ?? [];
-  if (bucket !== undefined && key !== undefined) return { bucket, key };
-  if (!text.includes('://') && text.endsWith('.json') && !text.includes('\0')) return { path: text };
-  throw new InvalidArgumentError(`must be a file or s3://BUCKET/KEY that ends with .json, got '${text}'`);
-}
-
-export async function openStatus(url: StatusUrl): Promise<StatusPlace> {
-  return 'path' in url ? openStatusFile(url.path) : (await loadAws()).openS3Status(url.bucket, url.key);
-}
-
 /** As the proxies have it. @throws Error that names the variable that is missing */
 function readAccess({ security }: KafkaUrl): KafkaAccess {
   const createToken = async (region: string | undefined) => (await loadAws()).createMskToken(region);
@@ -54,9 +37,4 @@ function readAccess({ security }: KafkaUrl): KafkaAccess {
     }))
       if (value === undefined) throw new Error(`'${name}' must be set for kafka+${security}, got nothing`);
   return { user, password, createToken };
-}
-
-/** The AWS SDK is no dependency of the package: what needs it is a bundle of its own. */
-export async function loadAws(): Promise<typeof Aws> {
-  return (await import(join(__dirname, '..', '..', 'assets', 'cli', 'replay.js'))) as typeof Aws;
 }

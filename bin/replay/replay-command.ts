@@ -20,7 +20,8 @@ import {
   speedFrom,
   timeFrom,
 } from './flags';
-import { statusFrom, storeFrom } from './open-store';
+import { parkedFrom, placeFrom, statusFrom } from './open-place';
+import { storeFrom } from './open-store';
 import { runReplay } from './run-replay';
 
 const REPLAY_EXITS = [
@@ -94,7 +95,11 @@ function withRetries(command: Command): void {
       timeOption('--max-outage <time>', 'stop when the target gives no response for so long', [1, 86_400_000], '300s'),
     )
     .option('--skip-damaged', 'skip records that cannot be read, and count them', false)
-    .option('--checkpoint <file>', 'keep in this file how far it is; a further run goes on from there')
+    .option(
+      '--checkpoint <place>',
+      'keep how far it is, in a file or s3://BUCKET/KEY; a further run goes on from there',
+      placeFrom,
+    )
     .option(
       '--status <place>',
       'with --follow: what it says of itself every second, in a file or s3://BUCKET/KEY (*.json); a cutover reads it',
@@ -104,7 +109,11 @@ function withRetries(command: Command): void {
 
 function withOutputs(command: Command): void {
   command
-    .option('--parked <file>', 'what could not be sent, as lines of JSON (default: drainshift-parked.jsonl)')
+    .option(
+      '--parked <place>',
+      'what could not be sent: a file of JSON lines, or objects below s3://BUCKET/PREFIX/ (default: drainshift-parked.jsonl)',
+      parkedFrom,
+    )
     .option('--tuples <file>', 'requests and responses of both sides, as a gzip of JSON lines')
     .option('--compare <file>', 'compare the responses, and write what differs: FILE.json or FILE.html')
     .option('--ignore <field>', 'a field that is not compared, such as body.meta.*; repeatable', collect)

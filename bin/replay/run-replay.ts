@@ -1,54 +1,54 @@
-import { closeSync, openSync, writeSync } from 'node:fs';
 import { EventCounts, EventStream } from '../../capture/read/event-stream';
 import type { CaptureReader } from '../../capture/contract/reader';
 import type { CompareReport, CompareVerdict } from '../../core/compare/compare-report';
 import { EXIT_CODES } from '../../core/errors/exit-codes';
 import { Rewrite, buildOutgoing } from '../../core/replay/outgoing';
-import { formatParked } from '../../core/replay/parked-line';
-import { PositionTracker, findMargin, ReplayPosition } from '../../core/replay/position';
+import { PositionTracker, ReplayPosition, findMargin } from '../../core/replay/position';
 import { ReplayProgress, formatProgress } from '../../core/replay/progress';
-import { readCheckpoint, writeCheckpoint } from '../../replay/checkpoint-file';
+import { CheckpointKeeper, openCheckpoint } from '../../replay/checkpoint-keeper';
 import { CompareSink } from '../../replay/compare-sink';
-import { ParkedRequest, Replay, ReplayPlan, Transform } from '../../replay/replay';
 import { OutcomeSink } from '../../replay/outcome-sink';
+import type { ParkedPlace } from '../../replay/place/parked-place';
+import { Replay, ReplayPlan, Transform } from '../../replay/replay';
 import { Results } from '../../replay/results';
 import { Sender } from '../../replay/send';
 import { openTuplesFile } from '../../replay/tuples-file';
 import { Mark } from '../../replay/status/mark';
+import type { StatusLoop } from '../../replay/status/status-loop';
 import { loadTransform } from '../../replay/user-transform';
 import { VERDICT_EXITS, writeComparison } from '../shared/comparison-output';
 import { asJson, report, warn } from '../shared/operator-command';
-import { loadAws, openStore } from './open-store';
+import { loadAws } from './load-aws';
+import { formatPlace, openParked, openText } from './open-place';
+import { openStore } from './open-store';
 import type { ReplayFlags } from './flags';
 import { startStatus } from './status-loop';
 
 const MIB = 1_048_576;
 const PROGRESS_MS = 2_000;
-const CHECKPOINT_MS = 1_000;
 const MAX_WAITING = 2_000;
 const PARKED_FILE = 'drainshift-parked.jsonl';
 
 /** @returns the exit code @throws Error of what cannot even start */
-export async function runReplay(flags: ReplayFlags, from: string, signal: AbortSignal): Promise<number> {
-  const ends = { from, to: flags.to.href };
-  const saved = flags.checkpoint === undefined ? undefined : await readCheckpoint(flags.checkpoint, ends);
-  const start = saved ?? { fromMs: flags.fromTime ?? -Infinity, finished: [] };
+export async function runReplay(flags: ReplayFlags, from: string, stop: AbortSignal): Promise<number> {
+  const loss = new AbortController();
+  const lose = (error: Error) => loss.abort(error);
+  const signal = AbortSignal.any([stop, loss.signal]);
   const reader = await openStore(flags.from);
+  const parked = await openParked(flags.parked ?? { path: PARKED_FILE });
+  const transforms = await openTransforms(flags);
+  const keeper = await openKeeper(flags, from, signal, lose);
+  const start = keeper?.start ?? firstPosition(flags);
+  const position = new PositionTracker(start, findMargin(flags.window));
   const mark = new Mark();
   const events = openEvents(flags, reader, start, mark, signal);
-  const position = new PositionTracker(start, findMargin(flags.window));
   const sender = openSender(flags, flags.to);
-  const outputs = openOutputs(flags, signal);
-  const plan = await makePlan(flags, start.fromMs);
-  const replay = new Replay(
-    plan,
-    { events, sender, results: outputs.results, position, park: outputs.park, mark },
-    signal,
-  );
+  const outputs = openOutputs(flags, parked, signal);
+  const parts = { events, sender, results: outputs.results, position, park: parked.park, mark };
+  const isHeld = keeper && (() => keeper.isHeld);
+  const replay = new Replay(makePlan(flags, transforms, start.fromMs), { ...parts, ...(isHeld && { isHeld }) }, signal);
   const startedMs = performance.now();
   const findLagMs = () => (flags.follow ? measureLag(events, position, startedMs) : replay.behindMs);
-  const { compare, outcomes } = outputs;
-  const status = await startStatus(flags, { replay, events, mark, compare, outcomes, findLagMs });
   const observe = (): ReplayProgress => ({
     ...replay.counts,
     elapsedMs: performance.now() - startedMs,
@@ -59,11 +59,18 @@ export async function runReplay(flags: ReplayFlags, from: string, signal: AbortS
     outageMs: replay.outageSinceMs === undefined ? undefined : performance.now() - replay.outageSinceMs,
     lastProblem: replay.lastProblem,
   });
-  const save = () =>
-    flags.checkpoint === undefined ? undefined : writeCheckpoint(flags.checkpoint, ends, position.position);
-  let failure = await runWithTimers(replay, observe, save);
-  // The end of what was asked for is a place to go on from, too.
-  await save();
+  const { compare, outcomes } = outputs;
+  const sources = { replay, events, mark, compare, outcomes, findLagMs, lose };
+  let failure: Error | undefined;
+  let status: StatusLoop | undefined;
+  try {
+    status = await startStatus(flags, sources);
+    failure = await runWithTimers(replay, observe, { keeper, position });
+    failure = (loss.signal.reason as Error | undefined) ?? failure;
+  } finally {
+    // Nothing is under way any more. The end of what was asked for is a place to go on from, too.
+    await keeper?.release(position.position).catch((error: unknown) => (failure ??= error as Error));
+  }
   sender.close();
   for (const close of outputs.closers) await close().catch((error: unknown) => (failure ??= error as Error));
   if (failure) warn(failure.message);
@@ -74,8 +81,29 @@ export async function runReplay(flags: ReplayFlags, from: string, signal: AbortS
     outputs,
     position,
     failure,
-    isStopped: signal.aborted,
+    isStopped: stop.aborted,
   });
+}
+
+const firstPosition = ({ fromTime = -Infinity }: ReplayFlags): ReplayPosition => ({ fromMs: fromTime, finished: [] });
+
+/** @throws Error where another replay holds it, or what stands there is none */
+async function openKeeper(
+  flags: ReplayFlags,
+  from: string,
+  signal: AbortSignal,
+  lose: (error: Error) => void,
+): Promise<CheckpointKeeper | undefined> {
+  if (!flags.checkpoint) return undefined;
+  const place = await openText(flags.checkpoint);
+  const ends = { from, to: flags.to.href };
+  return openCheckpoint({ place, ends, first: firstPosition(flags), signal, warn, lose });
+}
+
+async function openTransforms(flags: ReplayFlags): Promise<readonly Transform[]> {
+  const transforms: Transform[] = await Promise.all((flags.transform ?? []).map(loadTransform));
+  if (flags.sigv4) transforms.push(await (await loadAws()).openSigner(flags.sigv4.service, flags.sigv4.region));
+  return transforms;
 }
 
 function openEvents(
@@ -102,9 +130,7 @@ function openSender({ connections, timeout: timeoutMs, insecure }: ReplayFlags, 
   return new Sender({ target, maxConnections: connections, timeoutMs, maxResponseBytes: 16 * MIB, insecure });
 }
 
-async function makePlan(flags: ReplayFlags, fromMs: number): Promise<ReplayPlan> {
-  const transforms: Transform[] = await Promise.all((flags.transform ?? []).map(loadTransform));
-  if (flags.sigv4) transforms.push(await (await loadAws()).openSigner(flags.sigv4.service, flags.sigv4.region));
+function makePlan(flags: ReplayFlags, transforms: readonly Transform[], fromMs: number): ReplayPlan {
   return {
     key: flags.key ?? { kind: 'connection' },
     rewrite: makeRewrite(flags, flags.to),
@@ -131,12 +157,11 @@ interface Outputs {
   readonly results: Results;
   readonly compare: CompareSink | undefined;
   readonly outcomes: OutcomeSink;
-  readonly parkedFile: string;
-  readonly park: (parked: ParkedRequest) => Promise<void>;
+  readonly parked: string;
   readonly closers: readonly (() => Promise<void>)[];
 }
 
-function openOutputs(flags: ReplayFlags, signal: AbortSignal): Outputs {
+function openOutputs(flags: ReplayFlags, parked: ParkedPlace, signal: AbortSignal): Outputs {
   const tuples = flags.tuples === undefined ? undefined : openTuplesFile(flags.tuples);
   const repeater = flags.repeatOn && openSender(flags, flags.repeatOn);
   const compare = flags.compare === undefined ? undefined : openCompare(flags, repeater, signal);
@@ -144,24 +169,16 @@ function openOutputs(flags: ReplayFlags, signal: AbortSignal): Outputs {
   const sinks = [tuples, compare, flags.status === undefined ? undefined : outcomes].filter(
     (each) => each !== undefined,
   );
-  const parkedFile = flags.parked ?? PARKED_FILE;
-  let parked: number | undefined;
   return {
     results: new Results(sinks, 128 * MIB),
     compare,
     outcomes,
-    parkedFile,
-    // It is in the file before it counts as finished.
-    park: ({ request, problem }) => {
-      parked ??= openSync(parkedFile, 'a', 0o600);
-      writeSync(parked, formatParked(request, problem));
-      return Promise.resolve();
-    },
+    parked: parked.name,
     closers: [
       async () => tuples?.close(),
       async () => compare?.close(),
       () => Promise.resolve(repeater?.close()),
-      () => Promise.resolve(parked === undefined ? undefined : closeSync(parked)),
+      () => parked.close(),
     ],
   };
 }
@@ -200,16 +217,15 @@ function measureLag(events: EventStream, position: PositionTracker, startedMs: n
 async function runWithTimers(
   replay: Replay,
   observe: () => ReplayProgress,
-  save: () => Promise<void> | undefined,
+  { keeper, position }: { readonly keeper: CheckpointKeeper | undefined; readonly position: PositionTracker },
 ): Promise<Error | undefined> {
   const progressTimer = setInterval(() => report(formatProgress(observe())), PROGRESS_MS);
   let saving: Promise<void> | undefined;
   let failure: Error | undefined;
-  const checkpointTimer = setInterval(() => {
-    saving ??= save()
-      ?.catch((error: unknown) => (failure ??= error as Error))
-      .then(() => (saving = undefined));
-  }, CHECKPOINT_MS);
+  const save = (keeping: CheckpointKeeper) => {
+    saving ??= keeping.save(position.position).then(() => (saving = undefined));
+  };
+  const checkpointTimer = keeper && setInterval(save, keeper.saveMs, keeper);
   try {
     await replay.run();
   } catch (error) {
@@ -260,7 +276,7 @@ function describeEnd(ended: Ended, comparison: CompareReport | undefined): Summa
       lagMs: Math.round(lagMs),
     },
     capture: counts,
-    ...(parked > 0 && { parkedFile: outputs.parkedFile }),
+    ...(parked > 0 && { parkedFile: outputs.parked }),
     ...(!isWhole && Number.isFinite(fromMs) && { goOnFrom: new Date(fromMs).toISOString() }),
     ...(comparison && { verdict: comparison.verdict, because: comparison.because }),
     ...(failure && { error: failure.message }),
@@ -312,7 +328,9 @@ function formatSummary(summary: Summary, { checkpoint }: ReplayFlags): string {
     ...(parkedFile === undefined ? [] : [`parked requests are in ${parkedFile}`]),
     ...(goOnFrom === undefined
       ? []
-      : [`to go on: ${checkpoint === undefined ? `--from-time ${goOnFrom}` : `--checkpoint ${checkpoint}`}`]),
+      : [
+          `to go on: ${checkpoint === undefined ? `--from-time ${goOnFrom}` : `--checkpoint ${formatPlace(checkpoint)}`}`,
+        ]),
     ...(verdict === undefined ? [] : [`comparison: ${verdict}`, ...because.map((line) => `  ${line}`)]),
   ];
   return `${lines.join('\n')}\n`;

@@ -5,11 +5,12 @@ import { LagHistory } from '../../core/replay/lag-history';
 import { nameRequest } from '../../core/replay/replay-status';
 import type { CompareSink } from '../../replay/compare-sink';
 import type { Differing, OutcomeSink } from '../../replay/outcome-sink';
-import type { ParkedRequest, Replay } from '../../replay/replay';
+import type { ParkedRequest } from '../../replay/place/parked-place';
+import type { Replay } from '../../replay/replay';
 import type { Mark } from '../../replay/status/mark';
 import { StatusLoop } from '../../replay/status/status-loop';
 import { warn } from '../shared/operator-command';
-import { openStatus } from './open-store';
+import { openStatus } from './open-place';
 import type { ReplayFlags } from './flags';
 
 export interface StatusSources {
@@ -19,18 +20,20 @@ export interface StatusSources {
   readonly compare: CompareSink | undefined;
   readonly outcomes: OutcomeSink;
   readonly findLagMs: () => number;
+  /** Called when another replay has the status now. */
+  readonly lose: (error: Error) => void;
 }
 
 /** Begins to write the status that is asked for. @throws Error where it cannot be written */
 export async function startStatus(flags: ReplayFlags, sources: StatusSources): Promise<StatusLoop | undefined> {
   if (!flags.status) return undefined;
-  const { replay, mark } = sources;
+  const { replay, mark, lose } = sources;
   const place = await openStatus(flags.status);
   const hasCaughtUp = (id: string) => replay.hasCaughtUp(id);
-  const loop = new StatusLoop({ place, mark, hasCaughtUp, warn, observe: openObserver(flags, sources) });
+  const loop = new StatusLoop({ place, mark, hasCaughtUp, warn, lose, observe: openObserver(flags, sources) });
   await loop.start().catch((error: unknown) => {
     const { name, message } = error as Error;
-    throw new Error(`'--status ${place.name}' must be readable and writable, got ${name}: ${message}`, {
+    throw new Error(`'--status ${place.status.name}' must be readable and writable, got ${name}: ${message}`, {
       cause: error,
     });
   });

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { ReplayStatus, createReplayStatus, parseReplayOrder, parseReplayStatus } from '../../core/replay/replay-status';
+import { HeldText, TakenOver } from '../place/held-text';
 import type { Mark } from './mark';
 import type { StatusPlace } from './place';
 
@@ -20,6 +21,8 @@ export interface StatusParts {
   readonly hasCaughtUp: (mark: string) => boolean;
   /** Called with one line, when the status cannot be written, or the order not be read. */
   readonly warn: (line: string) => void;
+  /** Called when another replay has the status now. */
+  readonly lose: (error: Error) => void;
 }
 
 /** Writes the status of a replay, and follows its orders, beside the replay itself: no failure here stops it. */
@@ -31,21 +34,25 @@ export class StatusLoop {
   private writtenMs = -Infinity;
   private lookedMs = -Infinity;
   private isFailing = false;
+  private isLost = false;
+  private readonly text: HeldText;
   private readonly stop = new AbortController();
   private running: Promise<void> = Promise.resolve();
 
-  constructor(private readonly parts: StatusParts) {}
+  constructor(private readonly parts: StatusParts) {
+    this.text = new HeldText(parts.place.status, parts.observe().run);
+  }
 
   /**
-   * What an earlier run has lost stays in the status, until a person who has made up for it removes it.
+   * Takes it from a replay that writes it: that one ends. What an earlier run has lost stays in the status, until a person who has made up
+   * for it removes it.
    *
    * @throws Error where the status cannot be read and written at all: who waits for it would wait for ever
    */
   async start(): Promise<void> {
-    const { place, observe } = this.parts;
-    const text = await place.read();
-    const before = text === undefined ? undefined : parseReplayStatus(text, place.name);
-    const now = observe();
+    const text = await this.text.read();
+    const before = text === undefined ? undefined : parseReplayStatus(text, this.text.name);
+    const now = this.parts.observe();
     if (before && isSameReplay(before, now)) this.before = before;
     await this.write();
     this.running = this.run();
@@ -56,6 +63,7 @@ export class StatusLoop {
     this.stop.abort();
     await this.running;
     this.ended = why;
+    if (this.isLost) return;
     await this.try(() => this.write());
   }
 
@@ -73,8 +81,8 @@ export class StatusLoop {
     const { mark, place, hasCaughtUp } = this.parts;
     if (performance.now() - this.lookedMs >= LOOK_MS) {
       this.lookedMs = performance.now();
-      const text = await place.readOrder();
-      const order = text === undefined ? undefined : parseReplayOrder(text);
+      const stored = await place.order.read();
+      const order = stored && parseReplayOrder(stored.text);
       if (order) mark.set(order.catchUp);
     }
     const { id } = mark;
@@ -84,16 +92,15 @@ export class StatusLoop {
   }
 
   private async write(): Promise<void> {
-    const { place, observe } = this.parts;
     const { caughtUp, ended } = this;
     this.writtenMs = performance.now();
     const status = createReplayStatus({
-      ...addBefore(observe(), this.before),
+      ...addBefore(this.parts.observe(), this.before),
       writtenAt: new Date().toISOString(),
       ...(caughtUp !== undefined && { caughtUp }),
       ...(ended !== undefined && { ended }),
     });
-    await place.write(JSON.stringify(status));
+    await this.text.write(JSON.stringify(status));
   }
 
   private async try(work: () => Promise<void>): Promise<void> {
@@ -101,10 +108,15 @@ export class StatusLoop {
       await work();
       this.isFailing = false;
     } catch (error) {
+      if (error instanceof TakenOver) {
+        this.isLost = true;
+        this.stop.abort();
+        return this.parts.lose(error);
+      }
       const { name, message } = error as Error;
       if (!this.isFailing)
         this.parts.warn(
-          `the status '${this.parts.place.name}' must be writable and readable, got ${name}: ${message}; it is tried again`,
+          `the status '${this.text.name}' must be writable and readable, got ${name}: ${message}; it is tried again`,
         );
       this.isFailing = true;
       await pause(WRITE_MS, undefined, { signal: this.stop.signal }).catch(() => undefined);

@@ -140,8 +140,8 @@ test('packages are used in the rooms that they are for', () => {
   const doors = [
     'capture/kafka/msk-token.ts',
     'capture/s3/',
+    'replay/s3/',
     'replay/sigv4/',
-    'replay/status/s3-place.ts',
     'lambda/adapters/',
     'lambda/operator.ts',
     'proxy/admin-keys/secret-versions.ts',

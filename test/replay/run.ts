@@ -3,7 +3,8 @@ import type { CaptureReader } from '../../capture/contract/reader';
 import type { TrafficStream } from '../../core/capture/traffic-stream';
 import { PositionTracker, ReplayPosition } from '../../core/replay/position';
 import type { Replayed } from '../../core/replay/tuple';
-import { ParkedRequest, Replay, ReplayPlan } from '../../replay/replay';
+import type { ParkedRequest } from '../../replay/place/parked-place';
+import { Replay, ReplayPlan } from '../../replay/replay';
 import { Results } from '../../replay/results';
 import { Sender } from '../../replay/send';
 

@@ -171,6 +171,22 @@ test('what was left out, and what had another outcome, is in the status with its
   expect(status()).toMatchObject({ sent: 0, ...lacking });
 });
 
+test('of two replays with one status the later one goes on, and the earlier one ends and says why', async () => {
+  await openProxy('target');
+  const earlier = start();
+  await until(() => status() !== undefined);
+  command = start();
+  expect(await earlier.ended).toMatchObject({
+    code: 1,
+    output: expect.stringContaining("'back.json' must be written by one replay, got what another one wrote") as string,
+  });
+  const { run } = status()!;
+  const { writtenAt } = status()!;
+  await until(() => status()?.writtenAt !== writtenAt);
+  expect(status()).toMatchObject({ run });
+  expect(status()?.ended).toBeUndefined();
+});
+
 test('a status that cannot be written, or stands without --follow, is wrong at once', async () => {
   await openProxy('target');
   command = start('--status', 'nowhere/back.json');
