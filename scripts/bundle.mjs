@@ -2,6 +2,7 @@
 // line needs of the AWS SDK, which is no dependency of the package. And the client, for browsers and for Node.
 // `lib/shared/assets.ts` knows where they are; the rehearsal runs these very files.
 import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { build } from 'esbuild';
 
 const ASSETS = 'dist/assets';
@@ -12,6 +13,22 @@ const common = {
   format: 'cjs',
   legalComments: 'none',
   logLevel: 'warning',
+};
+
+/** The client of Kafka has native parts, and files beside it; these are the same in one file. */
+const kafka = {
+  alias: { '@platformatic/wasm-utils': '@platformatic/wasm-utils/bundled' },
+  define: { 'import.meta.url': '__filename' },
+};
+/** The command line loads the SDK from a bundle beside it; an image has all of it in one file. */
+const withSdk = {
+  name: 'with-sdk',
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /bin\/replay\/load-aws\.ts$/ }, () => ({
+      contents: "export const loadAws = () => import('../../replay/aws');",
+      loader: 'ts',
+      resolveDir: resolve('bin/replay'),
+    })),
 };
 
 await rm(ASSETS, { recursive: true, force: true });
@@ -48,9 +65,16 @@ await Promise.all([
     // Names stay: a stack trace of the proxy says which function it was.
     minifyWhitespace: true,
     minifySyntax: true,
-    // The client of Kafka has native parts, and files beside it; these are the same in one file.
-    alias: { '@platformatic/wasm-utils': '@platformatic/wasm-utils/bundled' },
-    define: { 'import.meta.url': '__filename' },
+    ...kafka,
+  }),
+  build({
+    ...common,
+    entryPoints: ['bin/replay/replayer.ts'],
+    outfile: `${ASSETS}/proxy/replay.js`,
+    minifyWhitespace: true,
+    minifySyntax: true,
+    ...kafka,
+    plugins: [withSdk],
   }),
   copyFile('proxy/Dockerfile', `${ASSETS}/proxy/Dockerfile`),
   ...['checkpoint.sh', 'start.pl'].map((name) => copyFile(`host/${name}`, `${ASSETS}/host/${name}`)),

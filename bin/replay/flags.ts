@@ -14,6 +14,8 @@ export interface ReplayFlags {
   readonly follow: boolean;
   readonly servedBy?: Side;
   readonly status?: PlaceUrl;
+  /** The dimension `Service`. */
+  readonly metrics?: string;
   readonly speed: number;
   readonly rate?: number;
   readonly key?: KeyRule;
@@ -26,6 +28,7 @@ export interface ReplayFlags {
   readonly host?: string;
   readonly path?: Rewrite['paths'];
   readonly setHeader?: Rewrite['setHeaders'];
+  readonly setHeaderFrom?: Rewrite['setHeaders'];
   readonly removeHeader?: readonly string[];
   readonly sigv4?: { readonly service: string; readonly region: string };
   readonly transform?: readonly string[];
@@ -98,6 +101,21 @@ export function headerFrom(text: string, before: readonly Header[] = []): readon
     throw new InvalidArgumentError(`must be 'NAME: VALUE' of a header, got one named '${name}'`);
   }
   return [...before, [name, value]];
+}
+
+/** `NAME=VARIABLE`: its value is no part of a command line. */
+export function headerVariableFrom(text: string, before: readonly Header[] = []): readonly Header[] {
+  const [, name = '', variable = ''] = /^([^=]+)=(\w+)$/.exec(text) ?? [];
+  if (variable === '') throw new InvalidArgumentError(`must be NAME=VARIABLE, got '${text}'`);
+  const value = process.env[variable];
+  if (value === undefined) throw new InvalidArgumentError(`must name a variable that is set, got '${variable}'`);
+  return headerFrom(`${name}: ${value}`, before);
+}
+
+/** The dimension of metrics. */
+export function metricsFrom(text: string): string {
+  if (/^[\x21-\x7e]{1,255}$/.test(text) && !text.startsWith(':')) return text;
+  throw new InvalidArgumentError(`must be 1 to 255 printable characters of ASCII without blanks, got '${text}'`);
 }
 
 export function headerNameFrom(text: string, before: readonly string[] = []): readonly string[] {

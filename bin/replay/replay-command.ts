@@ -11,8 +11,10 @@ import {
   collect,
   headerFrom,
   headerNameFrom,
+  headerVariableFrom,
   keyFrom,
   methodsFrom,
+  metricsFrom,
   partFrom,
   pathFrom,
   rateFrom,
@@ -77,6 +79,11 @@ function withTransforms(command: Command): void {
     .option('--host <name>', "the value of Host; 'recorded' for the recorded one; by default that of the target")
     .option('--path <from=to>', 'replace the start of a path; repeatable', pathFrom)
     .option('--set-header <header>', "set this header ('NAME: VALUE'); repeatable", headerFrom)
+    .option(
+      '--set-header-from <header>',
+      'the same, with the value of a variable of the environment (NAME=VARIABLE); repeatable',
+      headerVariableFrom,
+    )
     .option('--remove-header <name>', 'remove this header; repeatable', headerNameFrom)
     .option(
       '--sigv4 <service/region>',
@@ -123,6 +130,11 @@ function withOutputs(command: Command): void {
       urlFrom(['http', 'https']),
     )
     .option('--repeat-share <part>', 'the part of the safe requests that is repeated', partFrom, 0.02)
+    .option(
+      '--metrics <name>',
+      'print a line a minute of which CloudWatch Logs makes metrics, with this name as their Service',
+      metricsFrom,
+    )
     .option('--json', 'print the summary as JSON', false);
 }
 

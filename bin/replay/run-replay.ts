@@ -19,6 +19,7 @@ import { loadTransform } from '../../replay/user-transform';
 import { VERDICT_EXITS, writeComparison } from '../shared/comparison-output';
 import { asJson, report, warn } from '../shared/operator-command';
 import { loadAws } from './load-aws';
+import { startMetrics } from './minute-metrics';
 import { formatPlace, openParked, openText } from './open-place';
 import { openStore } from './open-store';
 import type { ReplayFlags } from './flags';
@@ -65,7 +66,7 @@ export async function runReplay(flags: ReplayFlags, from: string, stop: AbortSig
   let status: StatusLoop | undefined;
   try {
     status = await startStatus(flags, sources);
-    failure = await runWithTimers(replay, observe, { keeper, position });
+    failure = await runWithTimers(replay, observe, { keeper, position, metrics: flags.metrics });
     failure = (loss.signal.reason as Error | undefined) ?? failure;
   } finally {
     // Nothing is under way any more. The end of what was asked for is a place to go on from, too.
@@ -148,9 +149,10 @@ function makePlan(flags: ReplayFlags, transforms: readonly Transform[], fromMs: 
   };
 }
 
-function makeRewrite({ host, path = [], setHeader = [], removeHeader = [] }: ReplayFlags, to: URL): Rewrite {
+function makeRewrite(flags: ReplayFlags, to: URL): Rewrite {
+  const { host, path = [], setHeader = [], setHeaderFrom = [], removeHeader = [] } = flags;
   const named = host === 'recorded' ? {} : { host: host ?? to.host };
-  return { ...named, paths: path, setHeaders: setHeader, removeHeaders: removeHeader };
+  return { ...named, paths: path, setHeaders: [...setHeader, ...setHeaderFrom], removeHeaders: removeHeader };
 }
 
 interface Outputs {
@@ -214,11 +216,19 @@ function measureLag(events: EventStream, position: PositionTracker, startedMs: n
   return behindMs > IDLE_MS ? behindMs : 0;
 }
 
+/** What is done beside the replay. */
+interface Timed {
+  readonly keeper: CheckpointKeeper | undefined;
+  readonly position: PositionTracker;
+  readonly metrics: string | undefined;
+}
+
 async function runWithTimers(
   replay: Replay,
   observe: () => ReplayProgress,
-  { keeper, position }: { readonly keeper: CheckpointKeeper | undefined; readonly position: PositionTracker },
+  { keeper, position, metrics: service }: Timed,
 ): Promise<Error | undefined> {
+  const metrics = service === undefined ? undefined : startMetrics(service, observe);
   const progressTimer = setInterval(() => report(formatProgress(observe())), PROGRESS_MS);
   let saving: Promise<void> | undefined;
   let failure: Error | undefined;
@@ -233,6 +243,7 @@ async function runWithTimers(
   } finally {
     clearInterval(progressTimer);
     clearInterval(checkpointTimer);
+    metrics?.end();
     await saving;
   }
   return failure;

@@ -11,10 +11,15 @@ export interface MetricLine {
   readonly [name: string]: unknown;
 }
 
+type Unit = 'Count' | 'Milliseconds' | 'Seconds';
+
+/** Of those that are no counts. */
+const UNITS: Readonly<Record<string, Unit>> = { Latency: 'Milliseconds', ReplayLag: 'Seconds' };
+
 interface MetricDirective {
   readonly Namespace: string;
   readonly Dimensions: readonly (readonly string[])[];
-  readonly Metrics: readonly { readonly Name: string; readonly Unit: 'Count' | 'Milliseconds' }[];
+  readonly Metrics: readonly { readonly Name: string; readonly Unit: Unit }[];
 }
 
 /** What happened since the last lines. */
@@ -91,11 +96,12 @@ export function computeSpread(bounds: readonly number[], counts: readonly number
 
 type Values = Readonly<Record<string, unknown>>;
 
-function formatLine(Service: string, wallMs: number, values: Values, dimensions: Values = {}): MetricLine {
+/** One line with all these values, by these dimensions and that of the service. */
+export function formatLine(Service: string, wallMs: number, values: Values, dimensions: Values = {}): MetricLine {
   const directive: MetricDirective = {
     Namespace: METRIC_NAMESPACE,
     Dimensions: [['Service', ...Object.keys(dimensions)]],
-    Metrics: Object.keys(values).map((Name) => ({ Name, Unit: Name === 'Latency' ? 'Milliseconds' : 'Count' })),
+    Metrics: Object.keys(values).map((Name) => ({ Name, Unit: UNITS[Name] ?? 'Count' })),
   };
   return { _aws: { Timestamp: wallMs, CloudWatchMetrics: [directive] }, Service, ...dimensions, ...values };
 }

@@ -61,6 +61,7 @@ test('holds the bundles of the functions and of the command, and the context of 
     'dist/assets/proxy/Dockerfile',
     'dist/assets/proxy/package.json',
     'dist/assets/proxy/proxy.js',
+    'dist/assets/proxy/replay.js',
   ]);
 });
 

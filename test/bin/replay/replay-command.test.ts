@@ -234,6 +234,27 @@ test('Ctrl-C ends it in order, and says from where to go on', async () => {
   expect(new Set(target.arrivals.map(({ id }) => id)).size).toBe(2_000);
 });
 
+test('metrics are a line of JSON each minute and at the end, and the value of a header may be in the environment', async () => {
+  backend = await startBackend((_, response) => respondAfter(response, 0));
+  process.env.TOKEN_OF_TEST = 'Bearer secret';
+  const args = ['replay', '--from', makeCapture(3), '--to', backend.url.href, '--speed', 'max'];
+  const { code, output } = await run(
+    ...[...args, '--metrics', 'Shop-Replay', '--set-header-from', 'Authorization=TOKEN_OF_TEST'],
+  );
+  delete process.env.TOKEN_OF_TEST;
+  const line = output.split('\n').find((each) => each.startsWith('{"_aws"')) ?? '';
+  expect([code, JSON.parse(line)]).toEqual([
+    0,
+    expect.objectContaining({ Service: 'Shop-Replay', ReplaySent: 3, ReplayParked: 0 }),
+  ]);
+  expect(backend.arrivals[0]!.headers.authorization).toBe('Bearer secret');
+  const unset = await run(...args, '--set-header-from', 'Authorization=NO_SUCH_VARIABLE');
+  expect([unset.code, unset.output]).toEqual([
+    64,
+    expect.stringContaining("must name a variable that is set, got 'NO_SUCH_VARIABLE'"),
+  ]);
+});
+
 test('what fails is parked in a file, from which it is sent again', async () => {
   let isBroken = true;
   backend = await startBackend((arrival, response) => {
