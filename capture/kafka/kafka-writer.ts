@@ -18,7 +18,7 @@ type OwnProducer = Producer<Buffer, Buffer, Buffer, Buffer>;
  */
 export async function openKafkaWriter(store: KafkaUrl, node: CaptureNode, access: KafkaAccess): Promise<CaptureWriter> {
   // It costs memory, and a proxy that captures nothing does not need it.
-  const { Producer, compatibilityPartitioner } = await import('@platformatic/kafka');
+  const { Admin, Producer, compatibilityPartitioner } = await import('@platformatic/kafka');
   const create = (): OwnProducer =>
     new Producer({
       ...clientOptions(store, `drainshift-${node.id}`, access),
@@ -26,9 +26,24 @@ export async function openKafkaWriter(store: KafkaUrl, node: CaptureNode, access
       autocreateTopics: true,
       partitioner: compatibilityPartitioner,
     });
-  const writer = new KafkaWriter(create, store.topic, describeTopic(store));
+  const createTopic = async () => {
+    const admin = new Admin(clientOptions(store, `drainshift-${node.id}`, access));
+    try {
+      // With partitions and replicas as the cluster has them by default.
+      await admin.createTopics({ topics: [store.topic] });
+    } finally {
+      await admin.close();
+    }
+  };
+  const writer = new KafkaWriter({ create, createTopic }, store.topic, describeTopic(store));
   writer.connect();
   return writer;
+}
+
+interface Cluster {
+  readonly create: () => OwnProducer;
+  /** @throws Error also where it is there */
+  readonly createTopic: () => Promise<void>;
 }
 
 class KafkaWriter implements CaptureWriter {
@@ -40,7 +55,7 @@ class KafkaWriter implements CaptureWriter {
   private readonly waiting = new Map<number, () => void>();
 
   constructor(
-    private readonly create: () => OwnProducer,
+    private readonly cluster: Cluster,
     private readonly topic: string,
     private readonly name: string,
   ) {}
@@ -52,17 +67,32 @@ class KafkaWriter implements CaptureWriter {
 
   private openProducer(): OwnProducer {
     if (this.producer) return this.producer;
-    const producer = this.create();
+    const producer = this.cluster.create();
     this.producer = producer;
     this.obstacle = undefined;
     const work = async () => {
-      await producer.metadata({ topics: [this.topic], autocreateTopics: true, retries: 1 });
+      await this.findTopic(producer);
       await producer.initIdempotentProducer({});
     };
     work().catch((error: unknown) => {
       if (this.producer === producer) this.obstacle = describeFailure(error);
     });
     return producer;
+  }
+
+  /** Where brokers do not create a topic that is used, it is created here. */
+  private async findTopic(producer: OwnProducer): Promise<void> {
+    const find = () => producer.metadata({ topics: [this.topic], autocreateTopics: true, retries: 1 });
+    try {
+      await find();
+    } catch (error) {
+      if (!describeFailure(error).startsWith('Unknown topic')) throw error;
+      // Another one may have created it meanwhile.
+      const why = await this.cluster.createTopic().catch(describeFailure);
+      await find().catch((again: unknown) => {
+        throw why === undefined ? again : new Error(`the topic is not there, and cannot be created: ${why}`);
+      });
+    }
   }
 
   /** A topic has the order in which it was written: a part waits for those before it, also for one that is repeated. */

@@ -47,6 +47,8 @@ export interface BrokerIdentity {
 export interface BrokerOptions {
   /** Of a topic that it creates when it is used. @default 3 */
   readonly partitions?: number;
+  /** Whether a topic that is not there is created when it is used. Those of Amazon MSK do not, by default. @default true */
+  readonly createsTopics?: boolean;
   /** @default - there are no TLS ports */
   readonly identity?: BrokerIdentity;
 }
@@ -115,7 +117,8 @@ interface Ports {
   readonly login: number;
 }
 
-function describe(folder: string, ports: Ports, { partitions = 3, identity }: BrokerOptions): Record<string, unknown> {
+function describe(folder: string, ports: Ports, options: BrokerOptions): Record<string, unknown> {
+  const { partitions = 3, createsTopics = true, identity } = options;
   const open = `PLAINTEXT://127.0.0.1:${ports.plain}`;
   const secure = identity === undefined ? [] : [`SSL://localhost:${ports.tls}`, `SASL_SSL://localhost:${ports.login}`];
   return {
@@ -129,6 +132,7 @@ function describe(folder: string, ports: Ports, { partitions = 3, identity }: Br
     'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_SSL:SASL_SSL',
     'log.dirs': join(folder, 'logs'),
     'num.partitions': partitions,
+    'auto.create.topics.enable': createsTopics,
     'offsets.topic.replication.factor': 1,
     'offsets.topic.num.partitions': 1,
     'transaction.state.log.replication.factor': 1,

@@ -21,6 +21,29 @@ async function produce(
   await producer.close();
 }
 
+describeWithBroker('brokers that create no topic', () => {
+  let broker: Broker;
+  beforeAll(async () => void (broker = await startBroker({ createsTopics: false, partitions: 2 })));
+  afterAll(() => broker.stop());
+
+  test('it is created by who writes to it first, with as many partitions as the cluster gives; several may try at a time', async () => {
+    const { open, readAll } = topicsOf(broker);
+    const writers = await Promise.all(['a', 'b', 'c'].map((id) => open('new', id)));
+    await Promise.all(
+      writers.map((writer, at) =>
+        writer.append(
+          1,
+          times(10 * at, 10 * at + 10).map((ms) => record(ms)),
+        ),
+      ),
+    );
+    await Promise.all(writers.map((writer) => writer.close()));
+    const { seen, failure } = await readAll('new');
+    expect(failure).toBeUndefined();
+    expect([...seen].sort((x, y) => x - y)).toEqual(times(0, 30));
+  });
+});
+
 describeWithBroker('the store in Kafka', () => {
   let broker: Broker;
   let open: ReturnType<typeof topicsOf>['open'];
