@@ -75,7 +75,8 @@ export { ProxyImage, ProxyImageBuildOptions, ProxyImageOptions, ProxyImagePackag
 export { ProxyScaling } from './proxy/proxy-scaling';
 export { ProxyService } from './proxy/proxy-service';
 export { IProxyService, ProxyServiceAttributes } from './proxy/proxy-service-base';
-export { CaptureStream, CaptureStreamAttributes } from './proxy/capture-stream';
+export { CaptureStream, CaptureStreamProps } from './proxy/capture-stream';
+export { CaptureStreamAttributes, ICaptureStream } from './proxy/capture-stream-base';
 export { BucketCaptureOptions, CaptureFailure, TrafficCapture, TrafficCaptureOptions } from './proxy/traffic-capture';
 export { MirroredMethods, TrafficMirror } from './proxy/traffic-mirror';
 export { ProxyOptions, ProxyServiceProps } from './proxy/proxy-service-props';

@@ -1,54 +1,70 @@
-import { Fn, Resource } from 'aws-cdk-lib';
-import { Connections, IConnectable, ISecurityGroup, Peer, Port } from 'aws-cdk-lib/aws-ec2';
-import { IGrantable, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { Names, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Connections, IVpc, SecurityGroup, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
+import { CfnServerlessCluster } from 'aws-cdk-lib/aws-msk';
+import { AwsCustomResource, AwsCustomResourcePolicy, PhysicalResourceId } from 'aws-cdk-lib/custom-resources';
 import { Construct } from 'constructs';
-import { DEFAULT_TOPIC, STORE_URL_RULE, parseStoreUrl } from '../../core/capture/store-url';
+import { DEFAULT_TOPIC } from '../../core/capture/store-url';
+import { listSubnetsOfZones } from '../shared/subnets';
 import { checkNames } from '../validation/known-props';
-import { isLater, reject } from '../validation/validation';
+import { acknowledge } from '../validation/nag-suppressions';
+import {
+  CaptureStreamAttributes,
+  CaptureStreamBase,
+  ICaptureStream,
+  ImportedCaptureStream,
+  connectBrokers,
+  formatStreamUrl,
+} from './capture-stream-base';
 
-/** Of IAM, within a VPC. */
-const PORT = 9098;
-
-/** A cluster of Amazon MSK that exists. */
-export interface CaptureStreamAttributes {
-  /** `arn:aws:kafka:…:cluster/NAME/ID`, of MSK or MSK Serverless. */
-  readonly clusterArn: string;
-
-  /** Its brokers for IAM, as `aws kafka get-bootstrap-brokers` has them: `b-1.example:9098`. */
-  readonly bootstrapBrokers: string[];
+/** Of a cluster of MSK Serverless. */
+export interface CaptureStreamProps {
+  /** The network of the proxies. */
+  readonly vpc: IVpc;
 
   /**
-   * The topic, which is there or which brokers create.
+   * In which subnets its addresses are: in two availability zones at least.
+   * @default - the private ones
+   */
+  readonly vpcSubnets?: SubnetSelection;
+
+  /**
+   * The topic. The first proxy creates it.
    * @default logging-traffic-topic
    */
   readonly topic?: string;
 
   /**
-   * Those of its brokers. They get a rule that lets the proxies connect.
-   * @default - none: the proxies may connect to all addresses
+   * What becomes of the cluster, with all that was captured, when it leaves the stack.
+   * @default RemovalPolicy.RETAIN
    */
-  readonly securityGroups?: ISecurityGroup[];
+  readonly removalPolicy?: RemovalPolicy;
 }
 
+const MAX_NAME = 64;
+const BROKERS = 'BootstrapBrokerStringSaslIam';
+
 /**
- * A topic of Amazon MSK for captured traffic, with TLS and logins by IAM.
+ * A cluster of MSK Serverless for captured traffic. It has no size to choose, and costs by the hour and by what it holds.
  *
  * @example
- * const stream = CaptureStream.fromCluster(this, 'Stream', {
- *   clusterArn: 'arn:aws:kafka:eu-central-1:111122223333:cluster/shop/0a1b2c3d-4e5f-6a7b-8c9d-0e1f2a3b4c5d-2',
- *   bootstrapBrokers: ['b-1.shop.a1b2c3.c2.kafka.eu-central-1.amazonaws.com:9098'],
- * });
+ * const stream = new CaptureStream(this, 'Stream', { vpc });
  * const source: ProxyOptions = { upstreamUrl: 'http://old.internal:8080', capture: TrafficCapture.toStream(stream) };
  */
-export class CaptureStream extends Resource implements IConnectable {
+export class CaptureStream extends CaptureStreamBase {
   /**
    * A topic of a cluster that exists.
    *
+   * @example
+   * const stream = CaptureStream.fromCluster(this, 'Stream', {
+   *   clusterArn: 'arn:aws:kafka:eu-central-1:111122223333:cluster/shop/0a1b2c3d-4e5f-6a7b-8c9d-0e1f2a3b4c5d-2',
+   *   bootstrapBrokers: ['b-1.shop.a1b2c3.c2.kafka.eu-central-1.amazonaws.com:9098'],
+   * });
+   *
    * @throws Error that names the attribute, its rule and its value
    */
-  public static fromCluster(scope: Construct, id: string, attributes: CaptureStreamAttributes): CaptureStream {
+  public static fromCluster(scope: Construct, id: string, attributes: CaptureStreamAttributes): ICaptureStream {
     // eslint-disable-next-line awscdk/require-passing-this -- the caller's
-    return new CaptureStream(scope, id, attributes);
+    return new ImportedCaptureStream(scope, id, attributes);
   }
 
   /** The cluster. */
@@ -60,41 +76,51 @@ export class CaptureStream extends Resource implements IConnectable {
   /** Its brokers. */
   public readonly connections: Connections;
 
-  private constructor(scope: Construct, id: string, props: CaptureStreamAttributes) {
+  /** @throws Error that names the property, its rule and its value */
+  constructor(scope: Construct, id: string, props: CaptureStreamProps) {
     super(scope, id);
-    checkNames('CaptureStreamAttributes', props);
-    const { clusterArn, bootstrapBrokers, topic = DEFAULT_TOPIC, securityGroups = [] } = props;
-    if (!isLater(clusterArn) && !/^arn:[a-z-]+:kafka:[a-z0-9-]+:\d{12}:cluster\/[^/]+\/[^/]+$/.test(clusterArn))
-      reject('clusterArn', 'the ARN of a cluster of MSK', clusterArn);
-    this.clusterArn = clusterArn;
+    checkNames('CaptureStreamProps', props);
+    const { vpc, topic = DEFAULT_TOPIC, removalPolicy = RemovalPolicy.RETAIN } = props;
     this.topic = topic;
-    this.url = `kafka+iam://${bootstrapBrokers.join(',')}/${topic}`;
-    if (![...bootstrapBrokers, topic].some(isLater) && parseStoreUrl(this.url) === undefined)
-      reject('bootstrapBrokers', STORE_URL_RULE, this.url);
-    // Without a group to name in an egress rule, only an address can be.
-    const peer = securityGroups.length === 0 ? Peer.anyIpv4() : undefined;
-    this.connections = new Connections({ securityGroups, peer, defaultPort: Port.tcp(PORT) });
+    const securityGroup = new SecurityGroup(this, 'SecurityGroup', {
+      vpc,
+      description: 'The brokers of captured traffic',
+      allowAllOutbound: false,
+    });
+    const cluster = new CfnServerlessCluster(this, 'Cluster', {
+      clusterName: Names.uniqueResourceName(this, { maxLength: MAX_NAME, separator: '-' }),
+      clientAuthentication: { sasl: { iam: { enabled: true } } },
+      vpcConfigs: [
+        { subnetIds: listSubnetsOfZones(vpc, props.vpcSubnets), securityGroups: [securityGroup.securityGroupId] },
+      ],
+    });
+    cluster.applyRemovalPolicy(removalPolicy);
+    this.clusterArn = cluster.ref;
+    this.url = formatStreamUrl(this.findBrokers(), topic);
+    this.connections = connectBrokers([securityGroup]);
+    acknowledge(this, 'captureStream');
   }
 
-  /** Where it is. @internal */
-  public get _region(): string {
-    return Fn.select(3, Fn.split(':', this.clusterArn));
-  }
-
-  /**
-   * It may connect, create the topic, and write to it.
-   * @see https://docs.aws.amazon.com/msk/latest/developerguide/kafka-actions.html
-   * @internal
-   */
-  public _letWrite(grantee: IGrantable): void {
-    const { grantPrincipal } = grantee;
-    const connect = ['kafka-cluster:Connect', 'kafka-cluster:WriteDataIdempotently'];
-    grantPrincipal.addToPrincipalPolicy(new PolicyStatement({ actions: connect, resources: [this.clusterArn] }));
-    const write = ['kafka-cluster:CreateTopic', 'kafka-cluster:DescribeTopic', 'kafka-cluster:WriteData'];
-    grantPrincipal.addToPrincipalPolicy(new PolicyStatement({ actions: write, resources: [this.topicArn] }));
-  }
-
-  private get topicArn(): string {
-    return `${Fn.join(':topic/', Fn.split(':cluster/', this.clusterArn))}/${this.topic}`;
+  /** CloudFormation does not know them. */
+  private findBrokers(): string {
+    const call = {
+      service: 'Kafka',
+      action: 'GetBootstrapBrokers',
+      parameters: { ClusterArn: this.clusterArn },
+      physicalResourceId: PhysicalResourceId.of(this.clusterArn),
+      outputPaths: [BROKERS],
+    };
+    const found = new AwsCustomResource(this, 'Brokers', {
+      resourceType: 'Custom::DrainshiftBrokers',
+      onUpdate: call,
+      // This action knows no resources.
+      policy: AwsCustomResourcePolicy.fromSdkCalls({ resources: AwsCustomResourcePolicy.ANY_RESOURCE }),
+      installLatestAwsSdk: false,
+    });
+    const provider = Stack.of(this).node.tryFindChild(
+      `AWS${AwsCustomResource.PROVIDER_FUNCTION_UUID.replaceAll('-', '')}`,
+    );
+    if (provider) acknowledge(provider, 'sdkCalls');
+    return found.getResponseField(BROKERS);
   }
 }

@@ -1,4 +1,4 @@
-import { Duration, Size, Tokenization } from 'aws-cdk-lib';
+import { Duration, Fn, Size, Tokenization } from 'aws-cdk-lib';
 import { IConnectable } from 'aws-cdk-lib/aws-ec2';
 import { IGrantable, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { IBucket } from 'aws-cdk-lib/aws-s3';
@@ -6,7 +6,7 @@ import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { STORE_URL_RULE, parseStoreUrl } from '../../core/capture/store-url';
 import { PROXY_SETTINGS } from '../../core/proxy/settings/settings';
 import type { SettingTexts } from '../../core/proxy/settings/setting-names';
-import { CaptureStream } from './capture-stream';
+import { ICaptureStream } from './capture-stream-base';
 import { letEncrypt } from '../shared/encryption';
 import { checkNames } from '../validation/known-props';
 import { checkDuration, isLater, reject } from '../validation/validation';
@@ -123,11 +123,12 @@ export class TrafficCapture {
    *
    * @throws Error that names the option, its rule and its value
    */
-  public static toStream(stream: CaptureStream, options: TrafficCaptureOptions = {}): TrafficCapture {
+  public static toStream(stream: ICaptureStream, options: TrafficCaptureOptions = {}): TrafficCapture {
     checkNames('TrafficCaptureOptions', options);
     checkOptions(options);
-    const letWrite = (proxies: IGrantable) => stream._letWrite(proxies);
-    return new TrafficCapture({ url: stream.url, region: stream._region, letWrite, brokers: stream }, options);
+    const region = Fn.select(3, Fn.split(':', stream.clusterArn));
+    const letWrite = (proxies: IGrantable) => void stream.grantWrite(proxies);
+    return new TrafficCapture({ url: stream.url, region, letWrite, brokers: stream }, options);
   }
 
   private constructor(

@@ -1,4 +1,4 @@
-import { Duration, Names, RemovalPolicy, Resource, Token } from 'aws-cdk-lib';
+import { Duration, Names, RemovalPolicy, Resource } from 'aws-cdk-lib';
 import { Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
 import { Connections, IVpc, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import { CfnServerlessCache, CfnUser, CfnUserGroup } from 'aws-cdk-lib/aws-elasticache';
@@ -9,7 +9,7 @@ import { Construct } from 'constructs';
 import { acknowledge } from '../validation/nag-suppressions';
 import { checkNames } from '../validation/known-props';
 import { createSecret, letRead } from '../shared/encryption';
-import { reject } from '../validation/validation';
+import { listSubnetsOfZones } from '../shared/subnets';
 import {
   checkProps,
   ISessionStore,
@@ -158,7 +158,7 @@ export class SessionStore extends Resource implements ISessionStore {
       majorEngineVersion: '8',
       serverlessCacheName: name,
       description: 'The sessions of a migration',
-      subnetIds: listSubnets(props),
+      subnetIds: listSubnetsOfZones(props.vpc, props.vpcSubnets),
       securityGroupIds: [securityGroup.securityGroupId],
       userGroupId: group.ref,
       kmsKeyId: props.encryptionKey?.keyArn,
@@ -166,15 +166,6 @@ export class SessionStore extends Resource implements ISessionStore {
       cacheUsageLimits: listLimits(props),
     });
   }
-}
-
-function listSubnets({ vpc, vpcSubnets }: SessionStoreProps): string[] {
-  const { subnetIds, availabilityZones } = vpc.selectSubnets({ onePerAz: true, ...vpcSubnets });
-  const isKnown = !Token.isUnresolved(subnetIds) && !Token.isUnresolved(availabilityZones);
-  if (isKnown && new Set(availabilityZones).size < 2) {
-    reject('vpcSubnets', 'in 2 availability zones at least', availabilityZones.join(', '));
-  }
-  return subnetIds;
 }
 
 function listLimits(props: SessionStoreProps): CfnServerlessCache.CacheUsageLimitsProperty | undefined {

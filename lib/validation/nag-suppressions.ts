@@ -104,6 +104,11 @@ const REASONS = {
       { finding: /\.Arn>:\*$/, reason: 'All versions of this one function.' },
     ],
   },
+  captureStream: { roles: [NO_RESOURCE_LEVEL] },
+  sdkCalls: {
+    rules: { 'AwsSolutions-L1': "The CDK's own function, whose runtime the CDK chooses." },
+    roles: [LAMBDA_POLICIES],
+  },
   deadProxies: {
     rules: { 'AwsSolutions-SQS3': 'Nothing takes messages out of it: it is what a person reads after an alarm.' },
   },
@@ -178,9 +183,10 @@ function listWildcards({ Statement }: Document): string[] {
 /** An ARN as cdk-nag writes it: references in angle brackets. */
 function flatten(value: unknown): string {
   if (typeof value === 'string') return value;
-  const { Ref, ...fn } = value as { Ref?: string; 'Fn::Join'?: [string, unknown[]]; 'Fn::GetAtt'?: string[] };
+  const { Ref, ...fn } = value as { Ref?: string; 'Fn::Join'?: [string, unknown]; 'Fn::GetAtt'?: string[] };
   if (Ref !== undefined) return `<${Ref}>`;
   if (fn['Fn::GetAtt']) return `<${fn['Fn::GetAtt'].join('.')}>`;
-  if (fn['Fn::Join']) return fn['Fn::Join'][1].map(flatten).join(fn['Fn::Join'][0]);
+  // What is joined may be split before.
+  if (Array.isArray(fn['Fn::Join']?.[1])) return fn['Fn::Join'][1].map(flatten).join(fn['Fn::Join'][0]);
   return JSON.stringify(value);
 }

@@ -47,6 +47,12 @@ export const STRUCTS = {
     securityGroups: 'ISecurityGroup[]?',
     topic: 'string?',
   },
+  CaptureStreamProps: {
+    removalPolicy: 'RemovalPolicy?',
+    topic: 'string?',
+    vpc: 'IVpc',
+    vpcSubnets: 'SubnetSelection?',
+  },
   CheckpointHost: {
     instance: '?',
     instanceId: 'string?',
@@ -679,6 +685,7 @@ export const ENUMS: Readonly<Record<string, object>> = {
     REJECT: 'refuse',
     FORWARD: 'forward',
   },
+  RemovalPolicy,
   CheckpointEngine: {
     CRIU: 'criu',
     CEDANA: 'cedana',
@@ -784,7 +791,6 @@ export const ENUMS: Readonly<Record<string, object>> = {
     PASSWORD: 'password',
     IAM: 'iam',
   },
-  RemovalPolicy,
   TargetGroupLoadBalancingAlgorithmType,
   ApplicationProtocolVersion,
   MirroredMethods: {

@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { Function } from 'aws-cdk-lib/aws-lambda';
+import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { ScheduleExpression } from 'aws-cdk-lib/aws-scheduler';
 import {
+  CaptureStream,
   CutoverPlan,
   DrainProfile,
   Migration,
@@ -74,5 +76,7 @@ export function createEverything(stack: Stack): Migration {
   const removalPolicy = RemovalPolicy.DESTROY;
   const sessions = new SessionStore(stack, 'Sessions', { vpc, removalPolicy, encryptionKey });
   sessions.connections.allowDefaultPortFrom(migration.source);
+  const stream = new CaptureStream(stack, 'Stream', { vpc, removalPolicy });
+  stream.grantRead(new Role(stack, 'Replay', { assumedBy: new ServicePrincipal('ecs-tasks.amazonaws.com') }));
   return migration;
 }

@@ -138,6 +138,16 @@ const NAMERS: Record<string, Namer | undefined> = {
   },
   'AWS::CertificateManager::Certificate': certificateNamer,
   'Custom::DrainshiftCertificate': certificateNamer,
+  'AWS::MSK::ServerlessCluster': ({ arn, short, hash }) => ({
+    ref: `${arn('kafka')}:cluster/${short}/${hash}-s1`,
+    attributes: {},
+  }),
+  'Custom::DrainshiftBrokers': ({ stack, hash }) => ({
+    ref: `brokers-${hash}`,
+    attributes: {
+      BootstrapBrokerStringSaslIam: `boot-${hash.slice(0, 8)}.c1.kafka-serverless.${stack.region}.amazonaws.com:9098`,
+    },
+  }),
   'AWS::EC2::SecurityGroup': ({ hash }) => ({ ref: `sg-${hash}`, attributes: { GroupId: `sg-${hash}` } }),
   'AWS::EC2::VPC': ({ hash }) => ({ ref: `vpc-${hash}`, attributes: { VpcId: `vpc-${hash}` } }),
   'AWS::EC2::Subnet': ({ hash }) => ({ ref: `subnet-${hash}`, attributes: { SubnetId: `subnet-${hash}` } }),

@@ -1,10 +1,8 @@
 import { Duration, Size, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
-import { SecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
-import { CaptureStream, CaptureStreamAttributes } from '../../../lib/proxy/capture-stream';
 import { BucketCaptureOptions, CaptureFailure, TrafficCapture } from '../../../lib/proxy/traffic-capture';
 import { newStack } from '../fixture';
 import { buildEnvironment, findContainer, newProxies } from './proxy-fixture';
@@ -89,48 +87,4 @@ test('a variable that the construct sets is not set beside it', () => {
   expect(() => newProxies(stack, { capture, environment })).toThrow(
     "'environment.DRAINSHIFT_CAPTURE' must be left to the construct",
   );
-});
-
-const CLUSTER = 'arn:aws:kafka:eu-central-1:111122223333:cluster/shop/id-1';
-const bootstrapBrokers = ['b-1.shop.a1b2c3.c2.kafka.eu-central-1.amazonaws.com:9098'];
-
-test('to a topic of MSK: by TLS and IAM, with rights for that topic alone, and a way to its brokers', () => {
-  const template = synthesize((stack) => {
-    const group = SecurityGroup.fromSecurityGroupId(stack, 'Brokers', 'sg-0brokers');
-    const attributes = { clusterArn: CLUSTER, bootstrapBrokers, securityGroups: [group] };
-    return TrafficCapture.toStream(CaptureStream.fromCluster(stack, 'Stream', attributes), { methods: ['POST'] });
-  });
-  expect(findSettings(template)).toEqual({
-    DRAINSHIFT_CAPTURE: `kafka+iam://${bootstrapBrokers[0]}/logging-traffic-topic`,
-    DRAINSHIFT_CAPTURE_METHODS: 'POST',
-  });
-  const statement = (actions: string[], resource: string) => ({
-    Action: actions.map((action) => `kafka-cluster:${action}`),
-    Effect: 'Allow',
-    Resource: resource,
-  });
-  template.hasResourceProperties('AWS::IAM::Policy', {
-    PolicyDocument: {
-      Statement: Match.arrayWith([
-        statement(['Connect', 'WriteDataIdempotently'], CLUSTER),
-        statement(
-          ['CreateTopic', 'DescribeTopic', 'WriteData'],
-          'arn:aws:kafka:eu-central-1:111122223333:topic/shop/id-1/logging-traffic-topic',
-        ),
-      ]),
-    },
-  });
-  template.hasResourceProperties('AWS::EC2::SecurityGroupIngress', {
-    GroupId: 'sg-0brokers',
-    FromPort: 9098,
-    ToPort: 9098,
-  });
-});
-
-test.each<[CaptureStreamAttributes, string]>([
-  [{ clusterArn: 'arn:aws:kafka:x', bootstrapBrokers }, "'clusterArn' must be the ARN of a cluster of MSK"],
-  [{ clusterArn: CLUSTER, bootstrapBrokers: ['b-1'] }, "'bootstrapBrokers' must be"],
-  [{ clusterArn: CLUSTER, bootstrapBrokers, topic: 'a/b' }, "'bootstrapBrokers' must be"],
-])('%o: name, rule and value of a stream', (attributes, problem) => {
-  expect(() => CaptureStream.fromCluster(newStack(), 'Stream', attributes)).toThrow(problem);
 });
