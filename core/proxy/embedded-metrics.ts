@@ -14,7 +14,11 @@ export interface MetricLine {
 type Unit = 'Count' | 'Milliseconds' | 'Seconds';
 
 /** Of those that are no counts. */
-const UNITS: Readonly<Record<string, Unit>> = { Latency: 'Milliseconds', ReplayLag: 'Seconds' };
+const UNITS: Readonly<Record<string, Unit>> = {
+  Latency: 'Milliseconds',
+  ReplayLag: 'Seconds',
+  CapturePending: 'Milliseconds',
+};
 
 interface MetricDirective {
   readonly Namespace: string;
@@ -66,6 +70,20 @@ export function liveLines(service: string, active: KindCounts, wallMs: number): 
 export function trafficLine(service: string, traffic: Traffic, wallMs: number): MetricLine {
   const { requests: Requests, errors: Errors, latencies: Latency } = traffic;
   return formatLine(service, wallMs, { Requests, Errors, ...(Latency.length > 0 && { Latency }) });
+}
+
+/** What came to a capture since the last lines. */
+export interface Captured {
+  readonly unrecorded: number;
+  readonly refused: number;
+  readonly lost: number;
+  /** For how long the oldest record waits now; milliseconds. */
+  readonly pendingMs: number;
+}
+
+export function captureLine(service: string, captured: Captured, wallMs: number): MetricLine {
+  const { unrecorded: CaptureUnrecorded, refused: CaptureRejected, lost: CaptureLost, pendingMs } = captured;
+  return formatLine(service, wallMs, { CaptureUnrecorded, CaptureRejected, CaptureLost, CapturePending: pendingMs });
 }
 
 /** Connections that a drain waits for. */

@@ -225,6 +225,7 @@ export class MigrationAlarms extends Construct {
       threshold: 1,
       minutes: 5,
     });
+    this.watchCapture(proxies, name);
     // Of a fixed number there are always as many as there may be.
     if (proxies.minTasks === proxies.maxTasks) return;
     this.add(`${name}AtMaximum`, {
@@ -233,6 +234,24 @@ export class MigrationAlarms extends Construct {
       threshold: proxies.maxTasks,
       minutes: 15 - MINUTES_BEHIND,
       ofMinutes: 15,
+    });
+  }
+
+  /** Neither stops a cutover by itself: a plan with `capture` does, by what the proxies say. */
+  private watchCapture(proxies: IProxyService, name: string): void {
+    const { capture } = sideMetrics(proxies);
+    if (!capture) return;
+    this.add(`${name}Unrecorded`, {
+      alarmDescription: `The ${proxies.side} forwarded requests that change something without a record: a replay lacks them.`,
+      metric: capture.unrecorded,
+      threshold: 1,
+      minutes: 1,
+    });
+    this.add(`${name}NotRecording`, {
+      alarmDescription: `Clients of the ${proxies.side} get 503, because the store does not take what must be recorded.`,
+      metric: capture.rejected,
+      threshold: 1,
+      minutes: 2,
     });
   }
 

@@ -104,6 +104,7 @@ export class MigrationDashboard extends Construct {
         responds(source, target),
         connections(source, target),
         capacity(props.loadBalancer, source, target),
+        ...recording([source, target]),
         executions(props.cutover),
       ],
     });
@@ -185,6 +186,26 @@ function capacity(loadBalancer: IMigrationLoadBalancer, source: SideMetrics, tar
       loadBalancerErrors(loadBalancer),
       rejectedConnections(loadBalancer, { label: 'Rejected connections', color: Color.ORANGE }),
     ]),
+  ];
+}
+
+/** Is all recorded? Only where proxies record. */
+function recording(sides: SideMetrics[]): IWidget[][] {
+  const captures = sides.flatMap(({ capture }) => capture ?? []);
+  if (captures.length === 0) return [];
+  return [
+    [
+      graph(
+        'Requests in a minute that changed something and have no record',
+        captures.flatMap(({ unrecorded, rejected }) => [unrecorded, rejected]),
+        { width: HALF },
+      ),
+      graph(
+        'Longest wait for a record, in milliseconds',
+        captures.map(({ pending }) => pending),
+        { width: HALF },
+      ),
+    ],
   ];
 }
 

@@ -37,6 +37,18 @@ export interface SideMetrics {
   readonly live: (kind: ConnectionKind) => IMetric;
   /** Connections that a drain still waits for, on the proxy that has most: it is 0 only when all are done. */
   readonly drainRemaining: IMetric;
+  /** Of proxies that record their traffic. */
+  readonly capture?: CaptureMetrics;
+}
+
+/** What is wrong with the records of one side. */
+export interface CaptureMetrics {
+  /** Writes in a minute that were forwarded without a record. */
+  readonly unrecorded: IMetric;
+  /** Writes in a minute that got 503 because their record was not durable. */
+  readonly rejected: IMetric;
+  /** Milliseconds for which a record waits, on the proxy where it waits for longest. */
+  readonly pending: IMetric;
 }
 
 /** @param looks how a person meets the side in a graph; an alarm needs none. */
@@ -54,6 +66,19 @@ export function sideMetrics(proxies: IProxyService, looks: Looks = {}): SideMetr
     cpu: proxies.metricCpuUtilization(options),
     live: (kind) => liveMetric(proxies, kind),
     drainRemaining: proxies.metricDrainRemaining(options),
+    ...(proxies.recordsTraffic && { capture: captureMetrics(proxies, options) }),
+  };
+}
+
+function captureMetrics(proxies: IProxyService, options: MetricOptions): CaptureMetrics {
+  const metric = (name: string, statistic: string, rest: string) => {
+    const label = options.label === undefined ? {} : { label: `${options.label}${rest}` };
+    return proxies.metric(name, { ...options, statistic, ...label });
+  };
+  return {
+    unrecorded: metric('CaptureUnrecorded', 'Sum', ', forwarded'),
+    rejected: metric('CaptureRejected', 'Sum', ', rejected'),
+    pending: metric('CapturePending', 'Maximum', ''),
   };
 }
 

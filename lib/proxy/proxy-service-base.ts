@@ -39,6 +39,9 @@ export interface IProxyService extends IResource, IConnectable {
   /** The most proxies. */
   readonly maxTasks: number;
 
+  /** Whether they record their traffic. */
+  readonly recordsTraffic: boolean;
+
   /** What the load balancer counts of these proxies: requests, responses, times, healthy and unhealthy ones. */
   readonly targetMetrics: IApplicationTargetGroupMetrics;
 
@@ -47,7 +50,8 @@ export interface IProxyService extends IResource, IConnectable {
 
   /**
    * A metric that the proxies write: `LiveConnections`, `Requests`, `Errors`, `Latency` (milliseconds) or
-   * `DrainRemaining`. Once a minute.
+   * `DrainRemaining`; where they record, `CaptureUnrecorded`, `CaptureRejected`, `CaptureLost` and `CapturePending`
+   * (milliseconds). Once a minute.
    */
   metric(metricName: string, options?: MetricOptions): Metric;
 
@@ -122,6 +126,12 @@ export interface ProxyServiceAttributes {
    * @default 10
    */
   readonly maxTasks?: number;
+
+  /**
+   * Whether they record their traffic: alarms and dashboards show it then.
+   * @default false
+   */
+  readonly recordsTraffic?: boolean;
 }
 
 /**
@@ -136,6 +146,7 @@ export abstract class ProxyServiceBase extends Resource implements IProxyService
   public abstract readonly serviceName: string;
   public abstract readonly minTasks: number;
   public abstract readonly maxTasks: number;
+  public abstract readonly recordsTraffic: boolean;
   public abstract readonly targetMetrics: IApplicationTargetGroupMetrics;
   public abstract readonly connections: Connections;
   protected abstract readonly adminSecret: ISecret;
@@ -149,7 +160,8 @@ export abstract class ProxyServiceBase extends Resource implements IProxyService
 
   /**
    * A metric that the proxies write: `LiveConnections`, `Requests`, `Errors`, `Latency` (milliseconds) or
-   * `DrainRemaining`. Once a minute.
+   * `DrainRemaining`; where they record, `CaptureUnrecorded`, `CaptureRejected`, `CaptureLost` and `CapturePending`
+   * (milliseconds). Once a minute.
    */
   public metric(metricName: string, options?: MetricOptions): Metric {
     const dimensionsMap = { Service: this.serviceName };
@@ -212,6 +224,7 @@ export class ImportedProxyService extends ProxyServiceBase {
   public readonly serviceName: string;
   public readonly minTasks: number;
   public readonly maxTasks: number;
+  public readonly recordsTraffic: boolean;
   private peers?: Connections;
   private group?: IApplicationTargetGroup;
   private readonly notified: ProxyServiceAttributes;
@@ -226,6 +239,7 @@ export class ImportedProxyService extends ProxyServiceBase {
     this.serviceName = props.serviceName;
     this.minTasks = props.minTasks ?? TASK_COUNTS.minTasks;
     this.maxTasks = props.maxTasks ?? TASK_COUNTS.maxTasks;
+    this.recordsTraffic = props.recordsTraffic ?? false;
     checkTaskCounts(this.minTasks, this.maxTasks);
   }
 

@@ -117,6 +117,9 @@ export class ProxyService extends ProxyServiceBase {
   /** The most proxies. */
   public readonly maxTasks: number;
 
+  /** Whether they record their traffic. */
+  public readonly recordsTraffic: boolean;
+
   /** For schedules and policies of your own. */
   public readonly taskCount: ScalableTaskCount;
 
@@ -168,6 +171,7 @@ export class ProxyService extends ProxyServiceBase {
     this.serviceName = Names.uniqueResourceName(this, { maxLength: 255, separator: '-' });
     this.minTasks = props.minTasks ?? TASK_COUNTS.minTasks;
     this.maxTasks = props.maxTasks ?? TASK_COUNTS.maxTasks;
+    this.recordsTraffic = props.capture !== undefined;
     this._canExecute = props.enableExecuteCommand ?? false;
     this.logGroup = props.logGroup ?? this.createLogGroup(props);
     const securityGroup = this.createSecurityGroup(props);

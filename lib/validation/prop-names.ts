@@ -494,6 +494,7 @@ export const STRUCTS = {
     loadBalancerArn: 'string?',
     maxTasks: 'number?',
     minTasks: 'number?',
+    recordsTraffic: 'boolean?',
     securityGroups: 'ISecurityGroup[]?',
     serviceArn: 'string',
     serviceName: 'string',

@@ -1,6 +1,15 @@
 import type { LedgerReport } from '../../core/proxy/admin-api';
 import { Counters, sumCounters, since } from '../../core/proxy/counters';
-import { MetricLine, MetricTick, drainLine, liveLines, nextTick, trafficLine } from '../../core/proxy/embedded-metrics';
+import { CaptureReport, NO_CAPTURE } from '../../core/capture/capture-report';
+import {
+  MetricLine,
+  MetricTick,
+  captureLine,
+  drainLine,
+  liveLines,
+  nextTick,
+  trafficLine,
+} from '../../core/proxy/embedded-metrics';
 import type { Clock } from '../process/clock';
 import type { Integrations } from './snapshot';
 import { Cumulative, durationsIn, latenciesSince } from './latencies';
@@ -19,12 +28,17 @@ export interface MetricLinesOptions {
 export interface Written {
   readonly counters: Counters;
   readonly durations: Cumulative;
+  /** Absent of one that records nothing, or is of a version that did not know it. */
+  readonly captured?: CaptureCounts;
 }
+
+type CaptureCounts = Pick<CaptureReport, 'unrecorded' | 'refused' | 'lost'>;
 
 /** Writes what a proxy does as lines that CloudWatch makes metrics of. */
 export class MetricLines {
   private before: Counters = {};
   private durations: Cumulative = [];
+  private captured: CaptureCounts = NO_CAPTURE;
   private turn: Promise<void> = Promise.resolve();
   private cancel: () => void = () => undefined;
 
@@ -36,13 +50,14 @@ export class MetricLines {
     if (!written) return;
     this.before = written.counters;
     this.durations = written.durations;
+    this.captured = written.captured ?? NO_CAPTURE;
   }
 
   /** Writes no more. Resolves with what was written. */
   async handOver(): Promise<Written> {
     this.stop();
     await this.turn;
-    return { counters: this.before, durations: this.durations };
+    return { counters: this.before, durations: this.durations, captured: this.captured };
   }
 
   start(): void {
@@ -85,6 +100,23 @@ export class MetricLines {
     this.before = now;
     this.durations = durations;
     write(trafficLine(service, { requests, errors, latencies }, wallMs()));
+    if (report.capture) this.writeCapture(report.capture);
+  }
+
+  private writeCapture({ unrecorded, refused, lost, pendingMs }: CaptureReport): void {
+    const { service, wallMs, write } = this.options;
+    const known = this.captured;
+    // Counters only grow: these have started again.
+    const isAnew = unrecorded < known.unrecorded || refused < known.refused || lost < known.lost;
+    const before = isAnew ? NO_CAPTURE : known;
+    this.captured = { unrecorded, refused, lost };
+    const captured = {
+      unrecorded: unrecorded - before.unrecorded,
+      refused: refused - before.refused,
+      lost: lost - before.lost,
+      pendingMs,
+    };
+    write(captureLine(service, captured, wallMs()));
   }
 
   /** Workers that do not respond have been logged; what they count comes with the next lines. */

@@ -8,6 +8,7 @@ import { Cutover } from '../../lib/cutover/cutover';
 import { MigrationLoadBalancer } from '../../lib/load-balancer/migration-load-balancer';
 import { MigrationSide } from '../../lib/traffic/migration-side';
 import { ProxyService } from '../../lib/proxy/proxy-service';
+import { TrafficCapture } from '../../lib/proxy/traffic-capture';
 import { StickyTargetGroup } from '../../lib/load-balancer/sticky-target-group';
 import { certificateIn } from './fixture';
 
@@ -27,10 +28,12 @@ interface Place {
   readonly loadBalancerArn?: string;
   /** The proxies of a side are always as many. */
   readonly isFixed?: boolean;
+  /** What the proxies of the source record. */
+  readonly capture?: TrafficCapture;
 }
 
 /** All made in the stack. */
-export function newParts(stack: Stack, more: Pick<Place, 'isFixed'> = {}): Parts {
+export function newParts(stack: Stack, more: Pick<Place, 'isFixed' | 'capture'> = {}): Parts {
   const vpc = new Vpc(stack, 'Vpc');
   return partsIn(stack, { vpc, cluster: new Cluster(stack, 'Cluster', { vpc }), ...more });
 }
@@ -49,7 +52,7 @@ export function importedParts(stack: Stack): Parts {
   return partsIn(stack, { vpc, cluster, loadBalancerArn });
 }
 
-function partsIn(stack: Stack, { vpc, cluster, loadBalancerArn, isFixed }: Place): Parts {
+function partsIn(stack: Stack, { vpc, cluster, loadBalancerArn, isFixed, capture }: Place): Parts {
   const sourceGroup = new StickyTargetGroup(stack, 'SourceGroup', { vpc });
   const targetGroup = new StickyTargetGroup(stack, 'TargetGroup', { vpc });
   const loadBalancer = new MigrationLoadBalancer(stack, 'LoadBalancer', {
@@ -66,6 +69,7 @@ function partsIn(stack: Stack, { vpc, cluster, loadBalancerArn, isFixed }: Place
       side,
       minTasks: isFixed ? maxTasks : undefined,
       maxTasks,
+      capture: side === MigrationSide.SOURCE ? capture : undefined,
       adminSecret,
       targetGroup: group,
       upstreamUrl: 'http://shop.internal:8080',

@@ -1,7 +1,9 @@
 import { CfnParameter, Duration, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
+import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { MigrationAlarms, MigrationAlarmsProps } from '../../../lib/monitoring/migration-alarms';
+import { TrafficCapture } from '../../../lib/proxy/traffic-capture';
 import { alarmsIn, newMigration, newStack, Resource, resourceLike, listResources } from '../fixture';
 import { importedParts, LOAD_BALANCER, newCutover, newParts } from '../migration-parts';
 
@@ -289,6 +291,20 @@ test('custom: of a fixed number of proxies no one is notified that there are as 
   const stack = newStack();
   const alarms = new MigrationAlarms(stack, 'Alarms', newParts(stack, { isFixed: true }));
   expect(findIds(alarms.alarms).filter((id) => id.endsWith('AtMaximum'))).toEqual([]);
+});
+
+test('of proxies that record: writes without a record, and 503 for want of one; neither stops a cutover', () => {
+  const stack = newStack();
+  const capture = TrafficCapture.toBucket(Bucket.fromBucketName(stack, 'Captured', 'captured'));
+  const alarms = new MigrationAlarms(stack, 'Alarms', newParts(stack, { capture }));
+  const ids = ['SourceUnrecorded', 'SourceNotRecording'];
+  expect(findIds(alarms.alarms)).toEqual(expect.arrayContaining(ids));
+  expect(findIds(alarms.alarms)).not.toContain('TargetUnrecorded');
+  expect(findIds([...alarms.rollbackAlarms, ...alarms.sourceAlarms])).not.toEqual(expect.arrayContaining(ids));
+  const template = Template.fromStack(stack);
+  const watched = { Namespace: 'Drainshift', Statistic: 'Sum', Threshold: 1 };
+  expect(alarm(template, 'SourceUnrecorded').Properties).toMatchObject({ ...watched, MetricName: 'CaptureUnrecorded' });
+  expect(alarm(template, 'SourceNotRecording').Properties).toMatchObject({ ...watched, MetricName: 'CaptureRejected' });
 });
 
 test('rejects sides that were confused', () => {

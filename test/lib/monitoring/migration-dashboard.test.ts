@@ -1,11 +1,13 @@
 import { Duration, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
+import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { NO_CONNECTIONS } from '../../../core/proxy/connections';
-import { MetricLine, drainLine, liveLines, trafficLine } from '../../../core/proxy/embedded-metrics';
+import { MetricLine, captureLine, drainLine, liveLines, trafficLine } from '../../../core/proxy/embedded-metrics';
 import { CutoverConfig } from '../../../core/cutover/cutover-config';
 import { metricsPort } from '../../../lambda/adapters/metrics';
 import { MigrationAlarms } from '../../../lib/monitoring/migration-alarms';
 import { MigrationDashboard, MigrationDashboardProps } from '../../../lib/monitoring/migration-dashboard';
+import { TrafficCapture } from '../../../lib/proxy/traffic-capture';
 import { newStack, resourceLike } from '../fixture';
 import { importedParts, LOAD_BALANCER, newCutover, newParts, Parts } from '../migration-parts';
 
@@ -71,6 +73,7 @@ function published(): string[] {
     ...liveLines('shop', NO_CONNECTIONS, 0),
     trafficLine('shop', { requests: 0, errors: 0, latencies: [1] }, 0),
     drainLine('shop', NO_CONNECTIONS, 0),
+    captureLine('shop', { unrecorded: 0, refused: 0, lost: 0, pendingMs: 0 }, 0),
   ];
   process.stdout.write = (text: unknown) => lines.push(JSON.parse(String(text)) as MetricLine) > 0;
   metricsPort({ cutoverName: 'Cutover' } as CutoverConfig).weights({ source: 1, target: 0 }, 0);
@@ -198,6 +201,21 @@ describe('default', () => {
     expect(colors('Target').size).toBe(1);
     expect(colors('Source')).not.toEqual(colors('Target'));
   });
+});
+
+test('of proxies that record: what has no record, and how long one waits, from metrics that they write', () => {
+  const stack = newStack();
+  const capture = TrafficCapture.toBucket(Bucket.fromBucketName(stack, 'Captured', 'captured'));
+  const widgets = findWidgets(show(stack, newParts(stack, { capture })));
+  const unrecorded = titled(widgets, /have no record/);
+  expect(drawn(unrecorded)).toEqual(['CaptureUnrecorded', 'CaptureRejected']);
+  expect(unrecorded.properties.metrics?.map((row) => row.at(-1))).toMatchObject([
+    { label: 'Source, forwarded' },
+    { label: 'Source, rejected' },
+  ]);
+  expect(drawn(titled(widgets, /^Longest wait for a record/))).toEqual(['CapturePending']);
+  const names = ['CaptureUnrecorded', 'CaptureRejected', 'CapturePending'].map((name) => `${name} of Service`);
+  expect(published()).toEqual(expect.arrayContaining(names));
 });
 
 test('custom: takes alarms, which come first, a name and an interval', () => {

@@ -1,3 +1,4 @@
+import { NO_CAPTURE } from '../../../core/capture/capture-report';
 import { NO_MOVES } from '../../../core/moves/moves';
 import { NO_HOLD_FIGURES } from '../../../core/proxy/hold';
 import type { LedgerReport } from '../../../core/proxy/admin-api';
@@ -107,6 +108,21 @@ test('the counters of another instance count from zero', async () => {
   await turn(2);
   report(4, 1, { instance: 'another' });
   expect(named(await turn(2), 'Requests')).toEqual([{ Service: 'shop', Requests: 4, Errors: 1 }]);
+});
+
+test('of a capture: what has no record since the last time, and how long the oldest one waits', async () => {
+  const { lines, report, turn } = cloud();
+  lines.start();
+  report(1, 0);
+  expect(named(await turn(2), 'CaptureLost')).toEqual([]);
+  report(9, 0, { capture: { ...NO_CAPTURE, unrecorded: 3, refused: 4, lost: 5, pendingMs: 70 } });
+  const line = { Service: 'shop', CaptureUnrecorded: 3, CaptureRejected: 4, CaptureLost: 5, CapturePending: 70 };
+  expect(named(await turn(2), 'CaptureLost')).toEqual([line]);
+  report(9, 0, { capture: { ...NO_CAPTURE, unrecorded: 4, refused: 4, lost: 5 } });
+  const next = { CaptureUnrecorded: 1, CaptureRejected: 0, CaptureLost: 0, CapturePending: 0 };
+  expect(named(await turn(2), 'CaptureLost')).toEqual([{ ...line, ...next }]);
+  report(9, 0, { capture: { ...NO_CAPTURE, refused: 2 } });
+  expect(named(await turn(2), 'CaptureLost')).toMatchObject([{ CaptureUnrecorded: 0, CaptureRejected: 2 }]);
 });
 
 test('workers that do not respond: nothing is written, and nothing is lost', async () => {
