@@ -18,6 +18,7 @@ import type { StatusLoop } from '../../replay/status/status-loop';
 import { loadTransform } from '../../replay/user-transform';
 import { VERDICT_EXITS, writeComparison } from '../shared/comparison-output';
 import { asJson, report, warn } from '../shared/operator-command';
+import { checkOutput } from '../shared/output-file';
 import { loadAws } from './load-aws';
 import { startMetrics } from './minute-metrics';
 import { formatPlace, openParked, openText } from './open-place';
@@ -35,6 +36,9 @@ export async function runReplay(flags: ReplayFlags, from: string, stop: AbortSig
   const loss = new AbortController();
   const lose = (error: Error) => loss.abort(error);
   const signal = AbortSignal.any([stop, loss.signal]);
+  checkOutput('--compare', flags.compare);
+  checkOutput('--tuples', flags.tuples);
+  if (flags.parked && 'path' in flags.parked) checkOutput('--parked', flags.parked.path);
   const reader = await openStore(flags.from);
   const parked = await openParked(flags.parked ?? { path: PARKED_FILE });
   const transforms = await openTransforms(flags);
@@ -259,14 +263,27 @@ interface Ended {
 }
 
 function summarize(flags: ReplayFlags, ended: Ended): number {
-  const { progress, failure, isStopped } = ended;
+  const { progress, isStopped } = ended;
   const comparison = ended.outputs.compare?.comparison.report();
-  if (comparison && flags.compare !== undefined) writeComparison(flags.compare, comparison);
-  const summary = describeEnd(ended, comparison);
+  const unwritten = tryToWrite(flags.compare, comparison);
+  const failure = ended.failure ?? unwritten;
+  const summary = describeEnd({ ...ended, failure }, comparison);
   process.stdout.write(flags.json ? asJson(summary) : formatSummary(summary, flags));
   if (failure || progress.parked > 0) return EXIT_CODES.failed.code;
   if (isStopped && !flags.follow) return EXIT_CODES.unknown.code;
   return comparison ? VERDICT_EXITS[comparison.verdict] : EXIT_CODES.done.code;
+}
+
+/** @returns why it was not written: what the replay has done is said all the same */
+function tryToWrite(path: string | undefined, comparison: CompareReport | undefined): Error | undefined {
+  if (!comparison || path === undefined) return undefined;
+  try {
+    writeComparison(path, comparison);
+    return undefined;
+  } catch (error) {
+    warn((error as Error).message);
+    return error as Error;
+  }
 }
 
 function describeEnd(ended: Ended, comparison: CompareReport | undefined): Summary {

@@ -1,5 +1,5 @@
 import { BigIntStats } from 'node:fs';
-import { open, rename, stat } from 'node:fs/promises';
+import { open, rename, rm, stat } from 'node:fs/promises';
 import type { TextPlace } from './text-place';
 
 /** A file. Between its comparison and its replacement another process may replace it: a moment, which a file system cannot take away. */
@@ -29,6 +29,9 @@ export function openTextFile(path: string): TextPlace {
         const version = formatVersion(await file.stat({ bigint: true }));
         await rename(draft, path);
         return version;
+      } catch (error) {
+        await rm(draft, { force: true });
+        throw error;
       } finally {
         await file.close();
       }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { formatParked } from '../../core/replay/parked-line';
-import type { ParkedPlace } from '../place/parked-place';
+import { ParkedPlace, describeUnparked } from '../place/parked-place';
 
 /** Of one call with its retries. */
 const CALL_MS = 30_000;
@@ -22,10 +22,7 @@ export async function openS3Parked(bucket: string, prefix: string): Promise<Park
       try {
         await client.send(new PutObjectCommand(object), { abortSignal: AbortSignal.timeout(CALL_MS) });
       } catch (error) {
-        const { name: problemName, message } = error as Error;
-        throw new Error(`'${name}' must be writable, got ${problemName}: ${message}; '${request.id}' is not parked`, {
-          cause: error,
-        });
+        throw describeUnparked(name, request, error as Error);
       }
     },
     close: () => Promise.resolve(),

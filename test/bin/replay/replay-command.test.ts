@@ -362,3 +362,33 @@ test('a comparison knows noise by the source, finds what is not noise, and decid
   expect(code).toBe(1);
   expect(readFileSync(at('compare.html'), 'utf8')).toContain('body.price');
 });
+
+test.each(['--compare', '--tuples', '--parked'])(
+  '%s in a folder that is not there is wrong before anything is sent',
+  async (flag) => {
+    backend = await startBackend((_, response) => respondAfter(response, 0));
+    const ended = await run('replay', '--from', makeCapture(1), '--to', backend.url.href, flag, at('nowhere/file'));
+    expect(ended).toMatchObject({
+      code: 1,
+      output: `drainshift: '${flag}' must be writable, got '${at('nowhere/file')}' (ENOENT)\n`,
+    });
+    expect(backend.arrivals).toEqual([]);
+  },
+);
+
+test('what differs cannot be written at the end: the summary says what was done, and that it failed', async () => {
+  backend = await startBackend((_, response) => respondAfter(response, 0));
+  const ended = await run('replay', '--from', makeCapture(1), '--to', backend.url.href, '--compare', '/dev/full');
+  expect(ended.code).toBe(1);
+  expect(ended.output).toContain("'--compare' must be writable, got '/dev/full' (ENOSPC)");
+  expect(ended.output).toContain('failed: 1 sent');
+});
+
+test('a request that cannot be parked ends the replay, by its name', async () => {
+  backend = await startBackend((_, response) => void response.writeHead(503).end());
+  const ended = await run(
+    ...['replay', '--from', makeCapture(1), '--to', backend.url.href, '--attempts', '1', '--parked', '/dev/full'],
+  );
+  expect(ended.code).toBe(1);
+  expect(ended.output).toMatch(/'\/dev\/full' must be writable, got Error: ENOSPC: .*; 'c0.0' is not parked/);
+});
