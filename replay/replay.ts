@@ -185,7 +185,7 @@ export class Replay {
 
   private async see(event: TimedEvent): Promise<void> {
     this.reachedMs = event.timeMs;
-    if (event.timeMs < this.plan.fromMs) return;
+    if (event.timeMs < this.plan.fromMs || event.kind === 'message') return;
     if (event.kind === 'request') return this.admit(event.request, event.timeMs);
     this.parts.position.reach(event.timeMs);
     const { id, message } = event.response;

@@ -8,6 +8,7 @@ import { Command } from 'commander';
 import { EventStream } from '../../capture/read/event-stream';
 import { formatExportLine } from '../../core/capture/export-line';
 import { HttpMessage, parseStatusLine } from '../../core/capture/http-message';
+import type { CapturedMessage } from '../../core/capture/websocket-part';
 import type { StoreUrl } from '../../core/capture/store-url';
 import { printable } from '../../core/text/one-line';
 import { EXIT, report, runOperator, warn } from '../shared/operator-command';
@@ -27,12 +28,14 @@ interface ExportFlags extends CaptureFlags {
 
 interface ShowFlags extends CaptureFlags {
   readonly json: boolean;
+  readonly websockets: boolean;
 }
 
 /** Adds `capture` and its commands. */
 export function addCaptureCommand(cli: Command, done: (exitCode: number) => void): void {
   const capture = cli.command('capture').description('read captured traffic');
   withStore(capture.command('show').description('print one line for each captured exchange'))
+    .option('--websockets', 'print one line for each message of a WebSocket, too', false)
     .option('--json', 'print JSON lines', false)
     .action(async (flags: ShowFlags) => done(await show(flags)));
   withStore(
@@ -79,7 +82,9 @@ function show(flags: ShowFlags): Promise<number> {
     stop.endInOrder();
     const reader = await openStore(flags.from);
     const maxBytes = 268_435_456;
-    const events = new EventStream(reader, { ...readOptions(flags, stop.signal), windowMs: 10_000, maxBytes });
+    const { websockets: withMessages } = flags;
+    const limits = { windowMs: 10_000, maxBytes, withMessages };
+    const events = new EventStream(reader, { ...readOptions(flags, stop.signal), ...limits });
     const open = new Map<string, HttpMessage>();
     const print = (id: string, request: HttpMessage, response: HttpMessage | undefined) => {
       if (!isBetween(flags, request.lastByteMs)) return;
@@ -89,6 +94,7 @@ function show(flags: ShowFlags): Promise<number> {
     for await (const batch of events.read()) {
       for (const event of batch) {
         if (event.kind === 'request') open.set(event.request.id, event.request.message);
+        else if (event.kind === 'message') printMessage(flags, event.message, event.timeMs);
         else {
           const { id, message } = event.response;
           const request = open.get(id);
@@ -103,9 +109,37 @@ function show(flags: ShowFlags): Promise<number> {
       }
     }
     for (const [id, request] of open) print(id, request, undefined);
-    report(`${events.counts.records} records`);
+    const { records, webSocketMessages } = events.counts;
+    const rest = withMessages || webSocketMessages === 0 ? '' : '; --websockets prints them';
+    const messages = webSocketMessages === 0 ? '' : `, ${webSocketMessages} messages of WebSockets${rest}`;
+    report(`${records} records${messages}`);
     return EXIT.done;
   });
+}
+
+/** Of a text, so many characters are printed for a person. */
+const MAX_TEXT = 200;
+
+function printMessage(flags: ShowFlags, message: CapturedMessage, timeMs: number): void {
+  if (!isBetween(flags, timeMs)) return;
+  const described = describeMessage(message, timeMs);
+  process.stdout.write(flags.json ? `${JSON.stringify(described)}\n` : `${printable(formatMessage(described))}\n`);
+}
+
+function describeMessage({ connectionId, from, type, payload }: CapturedMessage, timeMs: number) {
+  const bytes = Buffer.from(payload);
+  const isCode = type === 'close' && bytes.length >= 2;
+  return {
+    ...{ connection: connectionId, at: new Date(timeMs).toISOString(), from, type, bytes: bytes.length },
+    ...(type === 'text' && { text: bytes.toString() }),
+    ...(type === 'binary' && { base64: bytes.toString('base64') }),
+    ...(isCode && { code: bytes.readUInt16BE(0), reason: bytes.toString('utf8', 2) }),
+  };
+}
+
+function formatMessage({ connection, at, from, type, bytes, text, code, reason }: ReturnType<typeof describeMessage>) {
+  const what = text?.slice(0, MAX_TEXT) ?? (code === undefined ? '' : `${code} ${reason}`);
+  return [at, connection, `${from === 'client' ? '→' : '←'} ${type}`, `${bytes} bytes`, what].join('  ').trimEnd();
 }
 
 function describe(id: string, request: HttpMessage, response: HttpMessage | undefined) {

@@ -371,6 +371,7 @@ const NAMES: Readonly<Record<string, string>> = {
   dropped: 'requests dropped on purpose',
   expired: 'connections without an end',
   strayBytes: 'bytes without a request',
+  webSocketMessages: 'messages of WebSockets left out',
   late: 'late for their place',
   withdrawnLate: 'withdrawn too late',
   damaged: 'damaged and left out',

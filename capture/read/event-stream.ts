@@ -11,6 +11,8 @@ export interface EventOptions extends ReadOptions {
   readonly limits?: AssemblerLimits;
   /** Of all that waits for its place in time. */
   readonly maxBytes: number;
+  /** Give messages of WebSockets, too. @default - they are counted */
+  readonly withMessages?: boolean;
   /** What this backend has served, alone; records that do not say so are left out then. @default - all */
   readonly servedBy?: Side;
 }
@@ -44,6 +46,7 @@ export class EventStream {
   ) {
     this.order = new TimeOrder(options.maxBytes);
     this.assembler = new CaptureAssembler((event) => {
+      if (event.kind === 'message' && this.options.withMessages !== true) return;
       if (event.kind !== 'withdrawal') this.order.add(event);
       else if (!this.order.withdraw(event.id)) this.withdrawnLate += 1;
     }, options.limits ?? DEFAULT_ASSEMBLER_LIMITS);

@@ -14,6 +14,8 @@ export interface CaptureReport {
   readonly pendingMs: number;
   /** Whether the last attempt to write failed. */
   readonly isFailing: boolean;
+  /** Of WebSockets: those that are durable, and those that are not recorded. Absent where messages are not recorded. */
+  readonly webSockets?: { readonly recorded: number; readonly lost: number };
   /** As `capture` names it; absent in the sum of proxies that say none. */
   readonly store?: string;
   /** The settings by which some writes are not recorded; absent where there are none. Those of `capture_never` are nothing to replay. */
@@ -40,9 +42,18 @@ export function addCaptures(a: CaptureReport, b: CaptureReport): CaptureReport {
     pendingBytes: a.pendingBytes + b.pendingBytes,
     pendingMs: Math.max(a.pendingMs, b.pendingMs),
     isFailing: a.isFailing || b.isFailing,
+    ...addMessages(a.webSockets, b.webSockets),
     ...((a.store ?? b.store) !== undefined && { store: a.store ?? b.store }),
     ...((a.leavesOut ?? b.leavesOut) && {
       leavesOut: [...new Set([...(a.leavesOut ?? []), ...(b.leavesOut ?? [])])],
     }),
   };
+}
+
+function addMessages(
+  a: CaptureReport['webSockets'],
+  b: CaptureReport['webSockets'],
+): Pick<CaptureReport, 'webSockets'> {
+  if (a === undefined || b === undefined) return a === undefined && b === undefined ? {} : { webSockets: (a ?? b)! };
+  return { webSockets: { recorded: a.recorded + b.recorded, lost: a.lost + b.lost } };
 }

@@ -1,6 +1,7 @@
 import { HttpMessage, parseRequestLine, parseStatusLine } from './http-message';
 import { MessageParser } from './message-parser';
 import type { Observation, TrafficStream } from './traffic-stream';
+import { CapturedMessage, MESSAGE_OPCODES, MessageType, RecordedFrames, findMessages } from './websocket-part';
 
 /** The request of an exchange, or what was to be one. */
 export interface CapturedRequest {
@@ -24,6 +25,8 @@ export type CaptureEvent =
   | { readonly kind: 'request'; readonly timeMs: number; readonly request: CapturedRequest }
   /** The last byte of a response was written, or no more will be: then its message has a problem. */
   | { readonly kind: 'response'; readonly timeMs: number; readonly response: CapturedResponse }
+  /** Of a WebSocket. */
+  | { readonly kind: 'message'; readonly timeMs: number; readonly message: CapturedMessage }
   /** The request that came before was never forwarded: it is none. */
   | { readonly kind: 'withdrawal'; readonly timeMs: number; readonly id: string };
 
@@ -59,6 +62,8 @@ export interface AssemblyCounts {
   expired: number;
   /** Bytes of responses without a request. */
   strayBytes: number;
+  /** Messages of WebSockets, and their Close frames. */
+  webSocketMessages: number;
 }
 
 export const noCounts = (): AssemblyCounts => ({
@@ -68,6 +73,7 @@ export const noCounts = (): AssemblyCounts => ({
   dropped: 0,
   expired: 0,
   strayBytes: 0,
+  webSocketMessages: 0,
 });
 
 export interface AssemblyLimits {
@@ -85,6 +91,12 @@ interface Awaiting {
 
 const NO_RESPONSE = 'the connection ended before its response did';
 
+const MESSAGE_TYPES = new Map<number, MessageType>(
+  Object.entries(MESSAGE_OPCODES).map(([type, opcode]) => [opcode, type as MessageType]),
+);
+
+const toMs = (timeNs: bigint): number => Number(timeNs / 1_000n) / 1_000;
+
 /** A response is behind its request, also where both have one time. */
 const JUST_AFTER_MS = 0.001;
 
@@ -101,6 +113,8 @@ export class ConnectionAssembly {
   /** Of the part that is read. */
   private nodeId = '';
   private isTunnel = false;
+  /** Of its WebSocket, since there was one. */
+  private frames: Record<CapturedMessage['from'], RecordedFrames> | undefined;
   private lastMs = 0;
   /** Whether it was recorded by the proxy of this project: a part is about one request then. */
   private isOwn: boolean | undefined;
@@ -109,7 +123,7 @@ export class ConnectionAssembly {
 
   constructor(
     readonly connectionId: string,
-    limits: AssemblyLimits,
+    private readonly limits: AssemblyLimits,
     private readonly counts: AssemblyCounts,
     private readonly emit: (event: CaptureEvent) => void,
   ) {
@@ -126,23 +140,61 @@ export class ConnectionAssembly {
 
   get heldBytes(): number {
     const early = this.early.reduce((sum, { raw }) => sum + raw.length, 0);
-    return this.requests.heldBytes + this.responses.heldBytes + (this.pending?.raw.length ?? 0) + early;
+    return (
+      this.requests.heldBytes + this.responses.heldBytes + (this.pending?.raw.length ?? 0) + early + this.frameBytes
+    );
   }
 
   /** Whether something is missing that may still come. */
   get isBusy(): boolean {
-    return this.awaiting.length > 0 || this.pending !== undefined || this.requests.isWithin || this.responses.isWithin;
+    const isWithin = this.requests.isWithin || this.responses.isWithin || this.frameBytes > 0;
+    return this.awaiting.length > 0 || this.pending !== undefined || isWithin;
+  }
+
+  private get frameBytes(): number {
+    const { client, backend } = this.frames ?? {};
+    return (client?.heldBytes ?? 0) + (backend?.heldBytes ?? 0);
   }
 
   add(part: TrafficStream): void {
     const { observations, nodeId, priorRequests } = part;
     this.nodeId = nodeId;
     this.isOwn ??= parseConnectionId(this.connectionId, nodeId).isOwn;
+    const messages = this.isOwn ? findMessages(observations) : undefined;
+    if (messages) return this.addMessages(messages, part.wasReading);
     if (!this.requests.isWithin && !this.pending) this.n = Math.max(this.n, priorRequests);
     for (const observation of observations) this.see(observation, priorRequests);
     // Only the beginning of a long response is recorded.
     const bytes = observations.reduce((sum, each) => sum + ('data' in each ? each.data.length : 0), 0);
     if (this.isOwn && this.responses.isWithin && bytes < FULL_PART_BYTES) this.responses.end();
+  }
+
+  /** @param isWithin whether it goes on within a message of the part before it */
+  private addMessages(observations: readonly Observation[], isWithin: boolean): void {
+    this.settle();
+    this.isTunnel = true;
+    const { maxRequestBytes } = this.limits;
+    this.frames ??= { client: new RecordedFrames(maxRequestBytes), backend: new RecordedFrames(maxRequestBytes) };
+    const { client, backend } = this.frames;
+    // Of a message whose beginning is missing the end is unknown, too.
+    const isLost = isWithin && this.frameBytes === 0;
+    if (!isWithin) for (const frames of [client, backend]) frames.reset();
+    for (const observation of observations) {
+      if (observation.kind === 'close') this.end();
+      else if (observation.kind === 'read' && !isLost) this.readFrames('client', observation);
+      else if (observation.kind === 'write' && !isLost) this.readFrames('backend', observation);
+    }
+  }
+
+  private readFrames(from: CapturedMessage['from'], observation: Observation & { readonly data: Uint8Array }): void {
+    const timeMs = toMs(observation.timeNs);
+    this.lastMs = Math.max(this.lastMs, timeMs);
+    this.frames![from].push(observation.data, (opcode, payload) => {
+      this.counts.webSocketMessages += 1;
+      const { connectionId, nodeId } = this;
+      const type = MESSAGE_TYPES.get(opcode) ?? 'binary';
+      this.emit({ kind: 'message', timeMs, message: { connectionId, nodeId, from, type, payload } });
+    });
   }
 
   /** Responses are in order: what there is of an earlier one is all of it. */
@@ -157,12 +209,13 @@ export class ConnectionAssembly {
   skip(wasReading: boolean): void {
     this.settle();
     this.requests.reset();
+    this.frames = undefined;
     this.endResponses('a part of its record is missing');
     this.isLost = { reads: wasReading, writes: true };
   }
 
   private see(observation: Observation, priorRequests: number): void {
-    const timeMs = Number(observation.timeNs / 1_000n) / 1_000;
+    const timeMs = toMs(observation.timeNs);
     this.lastMs = Math.max(this.lastMs, timeMs);
     switch (observation.kind) {
       case 'read':
@@ -277,6 +330,7 @@ export class ConnectionAssembly {
     this.settle();
     if (this.requests.isWithin) this.counts.aborted += 1;
     this.requests.reset();
+    this.frames = undefined;
     this.endResponses(NO_RESPONSE);
   }
 

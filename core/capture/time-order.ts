@@ -85,6 +85,7 @@ export class TimeOrder {
 }
 
 function countBytes(event: TimedEvent): number {
+  if (event.kind === 'message') return 200 + event.message.payload.length;
   return 200 + (event.kind === 'request' ? event.request : event.response).message.raw.length;
 }
 

@@ -52,6 +52,12 @@ export interface TrafficCaptureOptions {
   readonly never?: string[];
 
   /**
+   * Whether the messages of a WebSocket are recorded, too, where its handshake is.
+   * @default false
+   */
+  readonly webSockets?: boolean;
+
+  /**
    * The share of the connections whose requests are recorded, in percent.
    * @default 100
    */
@@ -148,7 +154,7 @@ export class TrafficCapture {
 
   /** @internal */
   public _render(): SettingTexts {
-    const { onFailure, timeout, methods, paths, never, sharePercent, redact, maxBodySize } = this.options;
+    const { onFailure, timeout, methods, paths, never, webSockets, sharePercent, redact, maxBodySize } = this.options;
     const list = (texts: string[] | undefined) => texts?.join(',');
     return {
       capture: this.place.url,
@@ -157,6 +163,7 @@ export class TrafficCapture {
       capture_methods: list(methods),
       capture_paths: list(paths),
       capture_never: list(never),
+      capture_websockets: webSockets === undefined ? undefined : webSockets ? 'on' : 'off',
       capture_share: sharePercent === undefined ? undefined : Tokenization.stringifyNumber(sharePercent),
       capture_redact: redact?.length === 0 ? 'none' : list(redact),
       capture_body_bytes: maxBodySize && Tokenization.stringifyNumber(maxBodySize.toBytes()),

@@ -34,6 +34,7 @@ export const STRUCTS = {
     redactionKey: 'ISecret?',
     sharePercent: 'number?',
     timeout: 'Duration?',
+    webSockets: 'boolean?',
   },
   CaptureReplay: {
     maxLag: 'Duration?',
@@ -628,6 +629,7 @@ export const STRUCTS = {
     redactionKey: 'ISecret?',
     sharePercent: 'number?',
     timeout: 'Duration?',
+    webSockets: 'boolean?',
   },
   TrafficMirror: {
     ignore: 'string[]?',

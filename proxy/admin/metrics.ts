@@ -210,6 +210,7 @@ function addCapture(registry: Registry, side: Side, capture: () => CaptureReport
       for (const outcome of outcomes) this.inc({ side, outcome }, report[outcome]);
     },
   });
+  if (capture().webSockets) addCapturedMessages(registry, side, capture);
   new Gauge({
     name: 'drainshift_capture_pending_bytes',
     help: 'Bytes of records that are not durable yet.',
@@ -227,6 +228,21 @@ function addCapture(registry: Registry, side: Side, capture: () => CaptureReport
     registers,
     collect() {
       this.set({ side }, capture().pendingMs / 1000);
+    },
+  });
+}
+
+function addCapturedMessages(registry: Registry, side: Side, capture: () => CaptureReport): void {
+  new Counter({
+    name: 'drainshift_capture_websocket_messages_total',
+    help: 'Messages of WebSockets by what became of their record: durable, lost.',
+    labelNames: ['side', 'outcome'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      const { recorded, lost } = capture().webSockets!;
+      this.inc({ side, outcome: 'recorded' }, recorded);
+      this.inc({ side, outcome: 'lost' }, lost);
     },
   });
 }

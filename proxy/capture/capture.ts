@@ -5,13 +5,21 @@ import { REDACTED, Redaction, parseRedaction } from '../../core/capture/redactio
 import { StoreUrl, formatStoreUrl } from '../../core/capture/store-url';
 import { StoreLogin, openCaptureWriter } from '../../capture/open-writer';
 import type { CaptureRecord } from '../../capture/contract/store';
-import type { RecordedRequest, Recording, RequestHead, Response } from '../data-plane/contract/data-plane';
+import type {
+  MessageRecording,
+  RecordedRequest,
+  Recording,
+  RequestHead,
+  Response,
+} from '../data-plane/contract/data-plane';
 import { compilePattern } from '../data-plane/fields/request-pattern';
 import type { Side } from '../../core/traffic/weights';
 import type { Clock } from '../process/clock';
-import { Committed, ExchangeRecording, RecordingHome, Trace } from './exchange-recording';
+import { Committed, ExchangeRecording, RecordingHome } from './exchange-recording';
 import { Journal, JournalOptions } from './journal';
+import { Trace } from './trace';
 import { WallClock } from './wall-clock';
+import { MessageHome, WebSocketRecording } from './websocket-recording';
 
 /** What becomes of a request that changes something while its record cannot be written. */
 export type CaptureFailure = 'refuse' | 'forward';
@@ -29,6 +37,8 @@ export interface CaptureConfig {
   readonly paths: readonly string[];
   /** What is not recorded; see `compilePattern`. */
   readonly never: readonly string[];
+  /** Of WebSockets. */
+  readonly recordsMessages: boolean;
   /** Of the connections, in percent. */
   readonly share: number;
   /** Names of fields, and JSON pointers. */
@@ -53,11 +63,13 @@ export interface Serving {
 }
 
 /** Records the exchanges of one process, and knows which requests have to wait for that. */
-export class Capture implements RecordingHome {
+export class Capture implements RecordingHome, MessageHome {
   readonly wallClock = new WallClock();
   readonly redaction: Redaction;
   readonly bodyBytes: number;
   readonly counts = { recorded: 0, refused: 0, unrecorded: 0, lost: 0 };
+  /** Of WebSockets. */
+  private readonly messages = { recorded: 0, lost: 0 };
   private readonly journal: Journal;
   private readonly methods: ReadonlySet<string>;
   private readonly paths: readonly ((head: RequestHead) => boolean)[];
@@ -73,7 +85,7 @@ export class Capture implements RecordingHome {
     private readonly nodeId: string,
     private readonly serving: Serving,
     private readonly clock: Clock,
-    log: JournalOptions['log'],
+    private readonly log: JournalOptions['log'],
   ) {
     const { store, login, memoryBytes: maxBytes, methods, paths, never, redacted, key, bodyBytes } = config;
     const node = { id: nodeId, startedMs: Date.now() };
@@ -133,6 +145,7 @@ export class Capture implements RecordingHome {
       ...counts,
       store: formatStoreUrl(this.config.store),
       ...(leavesOut.length > 0 && { leavesOut }),
+      ...(this.config.recordsMessages && { webSockets: { ...this.messages } }),
       pendingBytes: journal.pendingBytes,
       pendingMs: Math.round(journal.pendingMs),
       isFailing,
@@ -154,6 +167,39 @@ export class Capture implements RecordingHome {
     const urgency = this.isHolding ? 'now' : 'later';
     if (this.journal.hasRoom(record.bytes.length)) this.journal.add(record, urgency, durable);
     else this.counts.lost += 1;
+  }
+
+  followMessages(trace: Trace, fields: string): MessageRecording | undefined {
+    return this.config.recordsMessages ? WebSocketRecording.begin(this, trace, fields) : undefined;
+  }
+
+  /** See `DataPlaneOptions.resumeMessages`. */
+  resumeMessages(packed: Buffer): MessageRecording | undefined {
+    if (!this.config.recordsMessages) return undefined;
+    try {
+      return WebSocketRecording.unpack(this, packed);
+    } catch (error) {
+      this.lostMessages(1);
+      this.faulted(error);
+      return undefined;
+    }
+  }
+
+  appendMessages(records: readonly CaptureRecord[], count: number): void {
+    const bytes = records.reduce((sum, record) => sum + record.bytes.length, 0);
+    if (!this.journal.hasRoom(bytes)) return this.lostMessages(count);
+    const urgency = this.isHolding ? 'now' : 'later';
+    const last = records.length - 1;
+    const written = () => (this.messages.recorded += count);
+    records.forEach((record, at) => this.journal.add(record, urgency, at === last ? written : undefined));
+  }
+
+  lostMessages(count: number): void {
+    this.messages.lost += count;
+  }
+
+  faulted(err: unknown): void {
+    this.log.warn({ err }, 'The messages of a WebSocket are recorded no further: an error of the proxy');
   }
 
   /** While requests are held, a switch may wait until nothing is pending: what no request waits for is written at once, too. */

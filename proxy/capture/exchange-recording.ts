@@ -2,14 +2,18 @@ import { STATUS_CODES } from 'node:http';
 import { CapturedBody, formatBody, formatHead } from '../../core/capture/message';
 import { Redaction, redactFields, redactJson } from '../../core/capture/redaction';
 import { isSafeMethod } from '../../core/traffic/safe-methods';
-import { Observation, encodeTrafficStream } from '../../core/capture/traffic-stream';
+import type { Observation } from '../../core/capture/traffic-stream';
 import type { CaptureRecord } from '../../capture/contract/store';
-import type { RecordedRequest, RecordedResponse, Recording, Response } from '../data-plane/contract/data-plane';
+import type {
+  MessageRecording,
+  RecordedRequest,
+  RecordedResponse,
+  Recording,
+  Response,
+} from '../data-plane/contract/data-plane';
 import type { FieldBlock } from '../data-plane/contract/streams';
 import { listValues } from '../data-plane/fields/lines';
-
-/** Kafka takes records of 1 MiB. */
-const MAX_RECORD_BYTES = 900 * 1024;
+import type { Trace } from './trace';
 
 /** What a recording needs of the capture of its process. */
 export interface RecordingHome {
@@ -25,6 +29,8 @@ export interface RecordingHome {
   free(bytes: number): void;
   append(record: CaptureRecord, durable?: () => void): void;
   commit(records: readonly CaptureRecord[], settled: (outcome: Committed) => void): void;
+  /** Undefined where messages are not recorded. */
+  followMessages(trace: Trace, fields: FieldBlock): MessageRecording | undefined;
 }
 
 export interface Committed {
@@ -32,25 +38,6 @@ export interface Committed {
   readonly record: 'durable' | 'unknown' | 'none';
   /** Undefined: it is forwarded. */
   readonly rejection: Response | undefined;
-}
-
-/** One connection in the format: its requests one after the other. */
-export class Trace {
-  requests = 0;
-  index = 0;
-  private branches = 0;
-
-  constructor(
-    readonly nodeId: string,
-    readonly id: string,
-    readonly isRecorded: boolean,
-  ) {}
-
-  /** One of the streams that overlap on it. */
-  branch(): Trace {
-    this.branches += 1;
-    return new Trace(this.nodeId, `${this.id}.${this.branches}`, this.isRecorded);
-  }
 }
 
 /** `request`: it is received. `waiting`: it is not durable yet. `refused`: it was not forwarded. `forwarded`: its response is due. */
@@ -95,7 +82,10 @@ export class ExchangeRecording implements Recording {
     this.number = trace.requests;
     trace.requests += 1;
     const { bodyLength } = head;
-    this.request = this.draft(`${head.method} ${head.url} HTTP/1.1`, head.block(undefined), bodyLength, bodyLength);
+    // Without it the record would be of a request that asks for no other protocol.
+    const upgrade = head.upgrade === undefined ? '' : `Connection: Upgrade\r\nUpgrade: ${head.upgrade}\r\n`;
+    const fields = head.block(undefined) + upgrade;
+    this.request = this.draft(`${head.method} ${head.url} HTTP/1.1`, fields, bodyLength, bodyLength);
   }
 
   private draft(startLine: string, fields: FieldBlock, bodyLength: number, stated: number | undefined): Draft {
@@ -192,6 +182,10 @@ export class ExchangeRecording implements Recording {
     this.end(this.response);
   }
 
+  followMessages(fields: FieldBlock): MessageRecording | undefined {
+    return this.home.followMessages(this.trace, fields);
+  }
+
   /** Its client cannot have seen the end of it before: a request that it sends then has a later time. */
   private end(response: Draft): void {
     response.isEnded = true;
@@ -280,38 +274,9 @@ export class ExchangeRecording implements Recording {
     return hidden === text ? pieces : [Buffer.from(hidden)];
   }
 
-  /** Records of at most `MAX_RECORD_BYTES`, which continue each other. */
   private write(observations: readonly Observation[]): CaptureRecord[] {
-    const { trace } = this;
-    const parts: Observation[][] = [[]];
-    let bytes = 0;
-    for (const observation of observations.flatMap(splitData)) {
-      const size = 'data' in observation ? observation.data.length : 0;
-      if (bytes + size > MAX_RECORD_BYTES) parts.push([]);
-      bytes = bytes + size > MAX_RECORD_BYTES ? size : bytes + size;
-      parts.at(-1)!.push(observation);
-    }
-    return parts.map((part, at) => {
-      const index = trace.index;
-      trace.index += 1;
-      const wasReading = at > 0 && parts[at - 1]!.at(-1)?.kind === 'read';
-      const named = { connectionId: trace.id, nodeId: trace.nodeId, priorRequests: this.number };
-      return {
-        key: trace.id,
-        bytes: encodeTrafficStream({ ...named, wasReading, index, isLast: false, observations: part }),
-      };
-    });
+    return this.trace.write(observations, this.number);
   }
-}
-
-function splitData(observation: Observation): Observation[] {
-  if (!('data' in observation) || observation.data.length <= MAX_RECORD_BYTES) return [observation];
-  const { data } = observation;
-  const count = Math.ceil(data.length / MAX_RECORD_BYTES);
-  return Array.from({ length: count }, (_, at) => ({
-    ...observation,
-    data: data.subarray(at * MAX_RECORD_BYTES, (at + 1) * MAX_RECORD_BYTES),
-  }));
 }
 
 function isJson(fields: FieldBlock): boolean {

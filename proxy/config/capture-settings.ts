@@ -13,6 +13,7 @@ const REST = [
   'capture_methods',
   'capture_paths',
   'capture_never',
+  'capture_websockets',
   'capture_share',
   'capture_redact',
   'capture_body_bytes',
@@ -60,6 +61,7 @@ export function readCapture(
       methods: readSetting('capture_methods', values, problems).map((method) => method.toUpperCase()),
       paths: readSetting('capture_paths', values, problems),
       never: readSetting('capture_never', values, problems),
+      recordsMessages: readSetting('capture_websockets', values, problems) === 'on',
       share: readSetting('capture_share', values, problems),
       redacted: redacted.filter((name) => name !== NOTHING),
       // The workers of a proxy share what is drawn here.

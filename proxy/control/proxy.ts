@@ -326,6 +326,7 @@ class Proxy implements StagedProxy {
       noticed: ({ level, message, figures }) => log[level](figures, message),
       pendingOrder: (entry) => this.packPending(this.mover.findPending(entry)),
       arrived: (entry, order) => this.mover.arrived(entry, this.unpackPending(order as PackedMove | undefined)),
+      resumeMessages: (packed) => this.capture?.resumeMessages(packed),
       resumeForward: (record) => ForwardedRequest.resume(this.ledgers, record as ForwardRecord, this.upstreams),
       isAwaited: (entry) => this.mover.isAwaited(entry),
       timeouts: config.timeouts,

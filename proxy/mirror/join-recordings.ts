@@ -1,4 +1,4 @@
-import type { RecordedResponse, Recording, Response } from '../data-plane/contract/data-plane';
+import type { MessageRecording, RecordedResponse, Recording, Response } from '../data-plane/contract/data-plane';
 import type { MirroredExchange } from './mirrored-exchange';
 
 /** What an exchange tells of itself, for a record and for a copy of it. */
@@ -62,6 +62,10 @@ class RecordAndCopy implements Recording {
   responded(status: number): void {
     this.record.responded(status);
     this.copy.responded();
+  }
+
+  followMessages(fields: string): MessageRecording | undefined {
+    return this.record.followMessages?.(fields);
   }
 
   ended(): void {

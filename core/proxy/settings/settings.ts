@@ -654,6 +654,14 @@ const CAPTURE_SETTINGS = {
     defaultRule: 'none',
     sentence: 'What is not recorded, in the same form.',
   },
+  capture_websockets: {
+    kind: 'choice',
+    group: 'capture',
+    values: ['off', 'on'],
+    default: 'off',
+    sentence: 'Whether the messages of a WebSocket are recorded, too, where its handshake is.',
+    more: 'See [messages](capture.md#messages-of-websockets).',
+  },
   capture_share: {
     kind: 'number',
     group: 'capture',

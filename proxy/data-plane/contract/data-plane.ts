@@ -119,6 +119,11 @@ export interface DataPlaneOptions {
    */
   readonly resumeForward?: (record: object) => Forward;
   /**
+   * Goes on with what `MessageRecording.pack` has said in another process; undefined where messages are not recorded here.
+   * @default - none is
+   */
+  readonly resumeMessages?: (packed: Buffer) => MessageRecording | undefined;
+  /**
    * Whether an order is about to move a connection to another upstream, or to close it: it stays in this process for that.
    * @default - none is
    */
@@ -278,6 +283,8 @@ export interface RecordedRequest extends RequestHead {
   /** In bytes; -1 unknown, 0 none. */
   readonly bodyLength: number;
   readonly isGrpc: boolean;
+  /** The protocol that it asks for, in lower case. */
+  readonly upgrade?: string | undefined;
   /** Its end-to-end fields as lines, `name: value` CR LF each, with `replaced` in place. */
   block(replaced: Readonly<Record<string, string | string[] | undefined>> | undefined): string;
 }
@@ -312,6 +319,26 @@ export interface Recording {
   responseEnded(trailers: string): void;
   /** The proxy responds itself: the upstream did not. */
   responded(status: number): void;
+  /**
+   * It is a WebSocket from here on. Behind `responseStarted`, before `ended`.
+   *
+   * @param fields those of its 101
+   * @returns what follows its messages; undefined where they are not recorded
+   */
+  followMessages?(fields: string): MessageRecording | undefined;
+  ended(): void;
+}
+
+/** Follows the bytes of a WebSocket, which are borrowed. It never throws, and nothing waits for it. */
+export interface MessageRecording {
+  fromClient(bytes: Buffer): void;
+  fromUpstream(bytes: Buffer): void;
+  /** What it keeps of messages that are not whole. */
+  readonly heldBytes: number;
+  /** What `DataPlaneOptions.resumeMessages` of another process needs to go on with it. */
+  pack(): Buffer;
+  /** Another process goes on with it. */
+  leave(): void;
   ended(): void;
 }
 

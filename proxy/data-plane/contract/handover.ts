@@ -128,6 +128,8 @@ export interface PackedUpgrade {
   readonly isOpaque: boolean;
   /** What a move to another backend rests on, or why there can be none. */
   readonly resume: PackedResume | MoveRejection;
+  /** Where its messages are recorded: which of the bytes say how far that is. See `MessageRecording.pack`. */
+  readonly messages?: number | undefined;
   /** See `Forward.record`. */
   readonly forward: object;
 }

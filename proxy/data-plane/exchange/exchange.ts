@@ -362,13 +362,15 @@ export class Exchange extends LedgerEntry implements ClientExchange, UpstreamEve
     // From here on the connection belongs to another exchange, and this object is free.
     this.state = 'over';
     this.recording?.responseStarted(head);
+    const isFramed = !isOpaque(this.head);
+    const messages = isFramed ? this.recording?.followMessages?.(head.fields) : undefined;
     this.recording?.ended();
     this.forget?.();
     client.transport.write(switchingProtocols(withVia({ ...head, fields }, forward!.via) + buildFieldBlock(added)));
     const seen = { path: keepPath(this.head.url), clientAddress: keepClient(this.head) };
-    const connection = new UpgradedConnection(context, forward!, seen, resume);
+    const connection = new UpgradedConnection(context, forward!, seen, resume, forward!.upstream, messages);
     context.options.ledger.replace(this, connection, 'websocket');
-    connection.begin(client, upstream, isOpaque(this.head));
+    connection.begin(client, upstream, !isFramed);
   }
 
   /** What goes to the client of a 101, and what a move of its connection rests on. */

@@ -3,11 +3,11 @@ import type { Ending } from '../../../core/proxy/connections';
 import type { MoveRejection, Moves } from '../../../core/moves/moves';
 import { LedgerEntry, Movable } from '../contract/ledger';
 import type { PlaneContext, TunnelEntry } from '../shared/context';
-import type { Forward, Upstream } from '../contract/data-plane';
+import type { Forward, MessageRecording, Upstream } from '../contract/data-plane';
 import type { Resume } from '../moves/resume';
 import { CONNECTION_BYTES, TLS_BYTES } from '../shared/memory-budget';
 import type { Ticker } from '../shared/ticker';
-import type { MoveTap } from '../moves/tap';
+import type { MoveTap, TunnelTap } from '../moves/tap';
 import { Move } from '../websocket/move';
 import { PackedTunnel, Tunnel, TunnelEnd, TunnelOptions } from '../websocket/tunnel';
 import type { Transport } from '../contract/transport';
@@ -27,6 +27,7 @@ export class UpgradedConnection extends LedgerEntry implements TunnelOptions, Tu
   /**
    * @param resume what a move rests on, or why there can be none
    * @param current where it is connected to: of one that has moved, another upstream than its request went to
+   * @param messages where they are recorded
    */
   constructor(
     private readonly context: PlaneContext,
@@ -34,6 +35,7 @@ export class UpgradedConnection extends LedgerEntry implements TunnelOptions, Tu
     seen: { readonly path: string; readonly clientAddress: string },
     readonly resume: Resume | MoveRejection = 'off',
     private current: Upstream = forward.upstream,
+    readonly messages: MessageRecording | undefined = undefined,
   ) {
     super();
     this.ownPath = seen.path;
@@ -46,7 +48,7 @@ export class UpgradedConnection extends LedgerEntry implements TunnelOptions, Tu
     context.tunnels.add(this);
     forward.signal?.addEventListener('abort', this);
     this.isOpaque = isOpaque;
-    this.tunnel = new Tunnel(client, upstream, this, isOpaque, this.tap);
+    this.tunnel = new Tunnel(client, upstream, this, isOpaque, this.tunnelTap);
     forward.opened?.(101, this.kind);
   }
 
@@ -69,7 +71,7 @@ export class UpgradedConnection extends LedgerEntry implements TunnelOptions, Tu
     context.tunnels.add(this);
     forward.signal?.addEventListener('abort', this);
     this.isOpaque = isOpaque;
-    this.tunnel = new Tunnel(packed.client, packed.upstream, this, isOpaque, this.tap);
+    this.tunnel = new Tunnel(packed.client, packed.upstream, this, isOpaque, this.tunnelTap);
     this.tunnel.wasIdle(packed.idleMs);
   }
 
@@ -90,12 +92,12 @@ export class UpgradedConnection extends LedgerEntry implements TunnelOptions, Tu
   }
 
   /** Takes it out of this process: it is of no use afterwards, and another entry has to stand for it in the ledger. */
-  pack(): Pick<UpgradedConnection, 'forward' | 'resume' | 'isOpaque'> & { readonly tunnel: PackedTunnel } {
+  pack(): Pick<UpgradedConnection, 'forward' | 'resume' | 'isOpaque' | 'messages'> & { readonly tunnel: PackedTunnel } {
     this.measure();
     this.context.tunnels.delete(this);
     this.forward.signal?.removeEventListener('abort', this);
-    const { forward, resume, isOpaque } = this;
-    return { tunnel: this.tunnel!.pack(), forward, resume, isOpaque };
+    const { forward, resume, isOpaque, messages } = this;
+    return { tunnel: this.tunnel!.pack(), forward, resume, isOpaque, messages };
   }
 
   /** The route's signal cuts it. */
@@ -116,8 +118,8 @@ export class UpgradedConnection extends LedgerEntry implements TunnelOptions, Tu
   }
 
   get heldBytes(): number {
-    const { tunnel, context, tap } = this;
-    const held = (tunnel?.heldBytes ?? 0) + (tap?.heldBytes ?? 0);
+    const { tunnel, context, tap, messages } = this;
+    const held = (tunnel?.heldBytes ?? 0) + (tap?.heldBytes ?? 0) + (messages?.heldBytes ?? 0);
     return CONNECTION_BYTES + (context.options.tls ? TLS_BYTES : 0) + held;
   }
 
@@ -152,6 +154,16 @@ export class UpgradedConnection extends LedgerEntry implements TunnelOptions, Tu
 
   private get tap(): MoveTap | undefined {
     return typeof this.resume === 'string' ? undefined : this.resume.tap;
+  }
+
+  /** What follows its bytes. */
+  private get tunnelTap(): TunnelTap | undefined {
+    const { tap, messages } = this;
+    if (tap === undefined || messages === undefined) return tap ?? messages;
+    return {
+      fromClient: (bytes) => (messages.fromClient(bytes), tap.fromClient(bytes)),
+      fromUpstream: (bytes) => (messages.fromUpstream(bytes), tap.fromUpstream(bytes)),
+    };
   }
 
   get pace(): Movable['pace'] {
@@ -200,6 +212,7 @@ export class UpgradedConnection extends LedgerEntry implements TunnelOptions, Tu
     context.tunnels.delete(this);
     forward.signal?.removeEventListener('abort', this);
     context.options.ledger.leave(this, how);
+    this.messages?.ended();
     const { bytesReceived, bytesSent } = this;
     // A tunnel may fail as it is made.
     const { leftFirst, sawClose } = this.tunnel ?? {};
@@ -208,6 +221,10 @@ export class UpgradedConnection extends LedgerEntry implements TunnelOptions, Tu
     } catch (error) {
       context.faulted(error);
     }
+  }
+
+  clientReceived(frames: Buffer): void {
+    this.messages?.fromUpstream(frames);
   }
 
   faulted(error: unknown): void {

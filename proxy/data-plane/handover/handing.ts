@@ -13,7 +13,7 @@ import type {
   PackedUpstream,
   StayReason,
 } from '../contract/handover';
-import type { Forward, Upstream } from '../contract/data-plane';
+import type { Forward, MessageRecording, Upstream } from '../contract/data-plane';
 import type { LedgerEntry } from '../contract/ledger';
 import type { Transport } from '../contract/transport';
 import { Exchange } from '../exchange/exchange';
@@ -53,6 +53,7 @@ interface Place {
 
 interface Resuming extends Place {
   readonly resume: Resume | MoveRejection;
+  readonly messages: MessageRecording | undefined;
 }
 
 type Stays = Record<StayReason, number>;
@@ -229,12 +230,14 @@ export class PlaneHanding implements Handing {
     const taken = takeEnds(ends, this.plane, 2);
     if (typeof taken === 'string') return taken;
     const { ledger } = this.plane.context.options;
-    const { tunnel, forward, resume, isOpaque } = connection.pack();
+    const { tunnel, forward, resume, isOpaque, messages } = connection.pack();
     const entry = this.packEntry(connection);
     const kept = packResume(resume, 2 + taken.states.length);
+    const recorded = messages === undefined ? [] : [messages.pack()];
     const data: PackedUpgrade = {
       ...{ type: 'upgrade', ends: [taken.ends[0]!, taken.ends[1]!], entry, isOpaque, forward: forwardRecord },
       resume: kept.resume,
+      ...(messages && { messages: 2 + taken.states.length + kept.bytes.length }),
       relays: [tunnel.client.past!, tunnel.upstream.past!],
       idleMs: tunnel.idleMs,
     };
@@ -243,10 +246,11 @@ export class PlaneHanding implements Handing {
     const upstream = connection.destination;
     ledger.replace(connection, place, connection.kind);
     return {
-      ...{ data, bytes: [...heads, ...taken.states, ...kept.bytes], handles: taken.handles },
-      keep: () => this.resumeUpgraded(data, heads, taken.keep(), { place, forward, upstream, resume }),
+      ...{ data, bytes: [...heads, ...taken.states, ...kept.bytes, ...recorded], handles: taken.handles },
+      keep: () => this.resumeUpgraded(data, heads, taken.keep(), { place, forward, upstream, resume, messages }),
       release: () => {
         taken.release();
+        messages?.leave();
         this.leave(place);
       },
     };
@@ -261,7 +265,9 @@ export class PlaneHanding implements Handing {
     return {
       begin: () => {
         const resume = this.unpackResume(data.resume, bytes);
-        this.resumeUpgraded(data, bytes, ends.begin(), { place, forward, upstream: forward.upstream, resume });
+        const messages = data.messages === undefined ? undefined : this.unpackMessages(bytes[data.messages]!);
+        const { upstream } = forward;
+        this.resumeUpgraded(data, bytes, ends.begin(), { place, forward, upstream, resume, messages });
       },
       drop: () => {
         ends.drop();
@@ -274,7 +280,7 @@ export class PlaneHanding implements Handing {
     data: PackedUpgrade,
     heads: readonly Buffer[],
     transports: readonly Transport[],
-    { place, forward, upstream, resume }: Resuming,
+    { place, forward, upstream, resume, messages }: Resuming,
   ): void {
     const { context } = this.plane;
     const ends = transports.map((transport, index) => ({
@@ -282,7 +288,7 @@ export class PlaneHanding implements Handing {
       head: heads[index]!,
       past: data.relays[index]!,
     }));
-    const connection = new UpgradedConnection(context, forward, data.entry, resume, upstream);
+    const connection = new UpgradedConnection(context, forward, data.entry, resume, upstream, messages);
     context.options.ledger.replace(place, connection, place.kind);
     followPumps(transports, () => close(connection));
     connection.continue({ client: ends[0]!, upstream: ends[1]!, idleMs: data.idleMs }, data.isOpaque);
@@ -320,6 +326,10 @@ export class PlaneHanding implements Handing {
     if (packed.tap === undefined) return Resume.unpack(packed, undefined);
     const tap = this.plane.context.moves?.unpackTap(bytes[packed.tap]!);
     return tap === undefined ? 'cannotResume' : Resume.unpack(packed, tap);
+  }
+
+  private unpackMessages(packed: Buffer): MessageRecording | undefined {
+    return this.plane.context.options.resumeMessages?.(packed);
   }
 
   private packEntry(entry: LedgerEntry): PackedEntry {

@@ -33,6 +33,8 @@ export interface Scanner {
   readonly sawClose: boolean;
   /** Follows `bytes` up to `end`, or to the place where it is to stop. Returns the count of followed bytes. */
   scan(bytes: Buffer, stop?: Stop, end?: number): number;
+  /** Follows what goes nowhere. */
+  scanDropped(bytes: Buffer): void;
 }
 
 /** Of a protocol that is not known here: any place is as good as another, and nothing says its end but the end itself. */
@@ -41,6 +43,7 @@ export const UNFRAMED: Scanner = {
   atFrameBoundary: true,
   sawClose: false,
   scan: (bytes, stop = 'never', end = bytes.length) => (stop === 'never' || stop === 'beforeClose' ? end : 0),
+  scanDropped: () => undefined,
 };
 
 /** A header that is split between two reads. */
@@ -102,6 +105,10 @@ export class FrameScanner implements Scanner {
       at = this.readHeader(bytes, at, end);
     }
     return end;
+  }
+
+  scanDropped(bytes: Buffer): void {
+    this.scan(bytes);
   }
 
   private stopsHere(firstByte: number, stop: Stop): boolean {
@@ -180,7 +187,7 @@ function takeHeaderByte(split: SplitHeader, byte: number): void {
   } else if (place < split.lengthEnd) split.length = split.length * 256 + byte;
 }
 
-/** Tells of all that was followed: of what has gone on, and not of what waits behind a stop. */
+/** Tells of all that has gone on, and not of what waits behind a stop or is dropped. */
 export class TappedScanner extends FrameScanner {
   constructor(private readonly tell: (bytes: Buffer) => void) {
     super();
@@ -190,6 +197,10 @@ export class TappedScanner extends FrameScanner {
     const followed = super.scan(bytes, stop, end);
     if (followed > 0) this.tell(bytes.subarray(0, followed));
     return followed;
+  }
+
+  override scanDropped(bytes: Buffer): void {
+    super.scan(bytes);
   }
 }
 

@@ -215,7 +215,7 @@ export class Move implements Mover {
     const { transport, head } = dialed;
     if (conversation === undefined) return { transport, head, filter: undefined };
     if (this.state !== 'joining') return 'stopped';
-    const pass = (frames: Buffer) => this.tunnel.toClient.say(frames);
+    const pass = (frames: Buffer) => this.tunnel.sendToClient(frames);
     const resumed = (await this.within(conversation.hold(transport, head, pass), deadline)) ?? 'late';
     return typeof resumed === 'string' ? resumed : { transport, ...resumed };
   }

@@ -330,7 +330,7 @@ export class Relay implements TransportUser {
         break;
       case 'discarding':
         halt.balance -= bytes.length;
-        this.scanner.scan(bytes);
+        this.scanner.scanDropped(bytes);
         break;
     }
     this.tellOfClose(halt);

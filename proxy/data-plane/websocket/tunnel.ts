@@ -33,6 +33,8 @@ export interface TunnelOptions {
   readonly isHolding: boolean;
   /** Called once, when both ends are closed or a drain has closed it; never from the constructor. */
   onClose(how: Ending): void;
+  /** Told of what the client gets of an upstream that it is being moved to: whole frames, which `tap` does not see. */
+  clientReceived?(frames: Buffer): void;
   /** Told of an error of our own, after which the tunnel is cut. */
   faulted(error: unknown): void;
 }
@@ -182,6 +184,12 @@ export class Tunnel implements Closing, RelayOwner, Ticking {
     from.user = NO_USER;
     this.toUpstream.flow();
     return from;
+  }
+
+  /** The client gets whole frames of the upstream that is to come. */
+  sendToClient(frames: Buffer): void {
+    this.toClient.say(frames);
+    this.options.clientReceived?.(frames);
   }
 
   /** Goes on with another upstream, which has switched. */

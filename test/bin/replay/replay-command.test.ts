@@ -7,7 +7,7 @@ import { parse } from 'protobufjs';
 import { formatExportLine } from '../../../core/capture/export-line';
 import { Command } from '../../rehearsal/command';
 import { Backend, respondAfter, startBackend } from '../../replay/recording-backend';
-import { MadeExchange, ok, partsOf, put } from '../../support/recorded';
+import { MadeExchange, at as seenAt, close, eom, ok, part, partsOf, put, read, write } from '../../support/recorded';
 
 let folder: string;
 let backend: Backend | undefined;
@@ -73,6 +73,35 @@ test('a capture is shown, and exported so that another decoder reads the same', 
   expect(decoded.filter((text) => text !== '')).toEqual(
     Array.from({ length: 30 }, (_, n) => put(`/items/${n}`, `{"n":${n}}`)),
   );
+});
+
+test('messages of a WebSocket are shown when they are asked for, and no replay sends them', async () => {
+  backend = await startBackend((_, response) => respondAfter(response, 0, 'ok'));
+  const rest = { connectionId: 'n.1', nodeId: 'n' };
+  const frame = (head: string, text: string) => `${head}${String.fromCharCode(text.length)}${text}`;
+  const [mark, dropped] = [read(3, ''), seenAt(3, { kind: 'dropped' })];
+  const masked = '\x81\x85\0\0\0\0hello';
+  const handshake = 'GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
+  const parts = [
+    part(0, [read(0, handshake), eom(0), write(1, 'HTTP/1.1 101 Switching Protocols\r\n\r\n')], rest),
+    part(1, [mark, dropped, read(3, masked), dropped], { ...rest, priorRequests: 1 }),
+    // Its connection was silent for so long that all that was known of it is forgotten.
+    part(2, [mark, dropped, write(200_000, frame('\x82', 'bytes'))], { ...rest, priorRequests: 1 }),
+    part(3, [mark, dropped, write(200_001, '\x88\x05\x03\xe8bye'), close(200_001)], { ...rest, isLast: true }),
+  ];
+  writeFileSync(at('capture.proto.gz'), gzipSync(parts.map(formatExportLine).join('')));
+  const show = (...args: string[]) => run('capture', 'show', '--from', at('capture.proto.gz'), ...args);
+  expect((await show()).output).toContain('4 records, 3 messages of WebSockets; --websockets prints them\n');
+  const shown = (await show('--websockets')).output;
+  expect(shown).toContain('2026-09-21T14:13:20.003Z  n.1  → text  5 bytes  hello\n');
+  expect(shown).toContain('n.1  ← binary  5 bytes\n');
+  expect(shown).toContain('n.1  ← close  5 bytes  1000 bye\n');
+  const json = (await show('--websockets', '--json')).output.split('\n').filter((line) => line.includes('"binary"'));
+  expect(JSON.parse(json[0]!)).toMatchObject({ from: 'backend', bytes: 5, base64: 'Ynl0ZXM=' });
+  const replay = ['replay', '--from', at('capture.proto.gz'), '--to', backend.url.href, '--speed', 'max'];
+  const { code, output } = await run(...replay);
+  expect([code, backend.arrivals]).toEqual([0, []]);
+  expect(output).toMatch(/0 sent, .* 0 parked, 1 skipped, in .*\nof the capture: 3 messages of WebSockets left out\n/);
 });
 
 test('a replay sends all, writes tuples and a comparison, and says so', async () => {

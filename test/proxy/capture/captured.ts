@@ -1,8 +1,12 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { openFileSource } from '../../../capture/folder/file-source';
+import { EventStream } from '../../../capture/read/event-stream';
+import { readParts } from '../../../capture/read/part-merge';
 import { parseExportLine } from '../../../core/capture/export-line';
 import { PART_SUFFIX } from '../../../core/capture/part-name';
+import type { TimedEvent } from '../../../core/capture/time-order';
 import type { TrafficStream } from '../../../core/capture/traffic-stream';
 import type { CaptureConfig } from '../../../proxy/capture/capture';
 
@@ -16,6 +20,7 @@ export function captureTo(path: string, changes: Partial<CaptureConfig> = {}): C
     methods: [],
     paths: [],
     never: [],
+    recordsMessages: false,
     share: 100,
     redacted: [],
     key: 'a key of a test',
@@ -52,4 +57,27 @@ export function joinCaptured(folder: string): Map<string, { read: string; writte
     connections.set(connectionId, seen);
   }
   return connections;
+}
+
+/** What the project's own reader makes of a folder. */
+export async function readEvents(
+  folder: string,
+  withMessages: boolean,
+): Promise<{ events: TimedEvent[]; counts: EventStream['counts'] }> {
+  const reader = readParts(await openFileSource(folder));
+  const options = { signal: new AbortController().signal, follow: false, warn: () => undefined, withMessages };
+  const stream = new EventStream(reader, { ...options, windowMs: 10_000, maxBytes: 1e8 });
+  const events: TimedEvent[] = [];
+  for await (const batch of stream.read()) events.push(...batch);
+  return { events, counts: stream.counts };
+}
+
+/** `client text hello`; of a Close its code. */
+export function listMessages(events: readonly TimedEvent[]): string[] {
+  return events.flatMap((event) => {
+    if (event.kind !== 'message') return [];
+    const { from, type, payload } = event.message;
+    const said = Buffer.from(payload);
+    return `${from} ${type} ${type === 'close' ? said.readUInt16BE(0) : said.toString()}`;
+  });
 }

@@ -1,5 +1,6 @@
 import { decodeTrafficStream } from '../../../core/capture/traffic-stream';
-import { ExchangeRecording, RecordingHome, Trace } from '../../../proxy/capture/exchange-recording';
+import { ExchangeRecording, RecordingHome } from '../../../proxy/capture/exchange-recording';
+import { Trace } from '../../../proxy/capture/trace';
 import type { RecordedRequest } from '../../../proxy/data-plane/contract/data-plane';
 
 /** Its clock goes on by one with each look. */
@@ -27,6 +28,7 @@ function createHome() {
       }
     },
     commit: () => undefined,
+    followMessages: () => undefined,
   };
   return { home, times };
 }

@@ -32,7 +32,7 @@ const MAX_HEADER_BYTES = 14;
 const DEFLATE_TAIL = Buffer.from([0x00, 0x00, 0xff, 0xff]);
 const NOTHING = Buffer.alloc(0);
 
-interface Frame {
+export interface Frame {
   readonly first: number;
   readonly length: number;
   /** Undefined of a frame without a mask. */
@@ -244,14 +244,14 @@ export class MessageReader {
 }
 
 /** Undefined while its first two bytes are not there. */
-function findHeaderLength(header: Buffer): number | undefined {
+export function findHeaderLength(header: Buffer): number | undefined {
   if (header.length < 2) return undefined;
   const second = header[1]!;
   const short = second & LENGTH;
   return 2 + (short === 126 ? 2 : short === 127 ? 8 : 0) + ((second & MASKED) >> 5);
 }
 
-function parseHeader(header: Buffer, end: number): Frame {
+export function parseHeader(header: Buffer, end: number): Frame {
   const second = header[1]!;
   const short = second & LENGTH;
   const length = short === 126 ? header.readUInt16BE(2) : short === 127 ? Number(header.readBigUInt64BE(2)) : short;
@@ -260,7 +260,7 @@ function parseHeader(header: Buffer, end: number): Frame {
 }
 
 /** A copy. @see RFC 6455 section 5.3 */
-function applyMask(payload: Buffer, mask: Buffer): Buffer {
+export function applyMask(payload: Buffer, mask: Buffer): Buffer {
   const clear = Buffer.allocUnsafe(payload.length);
   for (let index = 0; index < payload.length; index += 1) clear[index] = payload[index]! ^ mask[index & 3]!;
   return clear;

@@ -1,4 +1,4 @@
-import { FrameScanner, Stop, closeFrame } from '../../../../proxy/data-plane/websocket/frame-scanner';
+import { FrameScanner, Stop, TappedScanner, closeFrame } from '../../../../proxy/data-plane/websocket/frame-scanner';
 import { CONTINUATION, FrameOptions, PING, TEXT, frame as frameOf } from './support/peers';
 
 /** With a payload that looks like Close frames, for a scanner that loses its place. */
@@ -154,4 +154,12 @@ test('a Close frame carries code and reason, and is masked for a server', () => 
 test('no two masks are alike', () => {
   const masks = new Set(Array.from({ length: 8 }, () => closeFrame(1001, '', true).toString('hex', 2, 6)));
   expect(masks.size).toBeGreaterThan(1);
+});
+
+test('what goes nowhere is followed, and no one is notified of it', () => {
+  const passed: string[] = [];
+  const scanner = new TappedScanner((bytes) => passed.push(bytes.toString('latin1')));
+  scanner.scan(closeFrame(1000, 'a', false).subarray(0, 2));
+  scanner.scanDropped(closeFrame(1000, 'a', false).subarray(2));
+  expect([scanner.sawClose, passed]).toEqual([true, ['\x88\x03']]);
 });
