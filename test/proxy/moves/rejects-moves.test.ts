@@ -117,7 +117,10 @@ async function askInVain({ socket }: Client, source: Backend): Promise<void> {
 }
 
 /** The first fragment of a message that never ends. */
-const half = ({ socket }: Client) => void socket.send('half', { fin: false });
+async function half({ socket }: Client, source: Backend): Promise<void> {
+  socket.send('half', { fin: false });
+  await until(() => source.handshakes[0]!.received().length > 0);
+}
 
 const AFTER: [string, MoveRejection, Case][] = [
   ['the client does not end its message', 'midMessage', { first: half }],
