@@ -216,7 +216,11 @@ function withRecording(command: Command): void {
     )
     .option('--key <rule>', `of --replay, what keeps its order in time: ${KEY_RULE} (default: connection)`, keyFrom)
     .option('--compare <file>', 'of --replay, write what differs from the recorded responses: FILE.json or FILE.html')
-    .option('--ignore <field>', 'of --replay, a field that is not compared, such as body.meta.*; repeatable', collect);
+    .option(
+      '--ignore <field>',
+      'of --replay, or of a plan that compares, a field that is not compared, such as body.meta.*; repeatable',
+      collect,
+    );
 }
 
 function listExitCodes(): string {

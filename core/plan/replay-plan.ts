@@ -3,6 +3,8 @@ import type { ReplayLimits } from '../replay/replay-gate';
 import type { Side } from '../traffic/weights';
 import type { Fields, FieldValues, ObjectField, TextField } from '../validation/fields';
 import type { Problems } from '../validation/problems';
+import type { CapturePlan } from './capture-plan';
+import { findDirection } from './direction';
 import { HOOK_PATH, HookPlan, PART_LIMITS, checkPause, hasPart } from './hook-plan';
 import type { StatePlan } from './state-plan';
 
@@ -67,6 +69,26 @@ export const REPLAY_FIELD = {
   fields: REPLAY_FIELDS,
 } as const satisfies ObjectField;
 
+/** A replay that a cutover waits for, and for what of it. */
+export interface WantedReplay {
+  readonly name: string;
+  readonly limits: ReplayLimits;
+}
+
+/** The replay that each stage of the plan waits for. */
+export function findGateReplay({
+  capture,
+  from,
+}: {
+  readonly capture?: CapturePlan;
+  readonly from?: Side;
+}): WantedReplay[] {
+  if (!capture?.replay) return [];
+  const { name, maxLagSeconds, forSeconds, comparison } = capture.replay;
+  const needsVerdict = comparison === 'promote';
+  return [{ name, limits: { maxLagSeconds, forSeconds, needsVerdict, servedBy: findDirection({ from }).from } }];
+}
+
 /** The replay that a switch to this side waits for. */
 export function findReplay(plan: ReplayPlan, to: Side): string | undefined {
   return to === 'source' ? plan.toSource : plan.toTarget;
@@ -74,8 +96,8 @@ export function findReplay(plan: ReplayPlan, to: Side): string | undefined {
 
 export function replayLimits({ maxLagSeconds }: ReplayPlan, to: Side): ReplayLimits {
   return to === 'source'
-    ? { maxLagSeconds, servedBy: 'target', fromTheFirst: true }
-    : { maxLagSeconds, servedBy: 'source' };
+    ? { maxLagSeconds, servedBy: 'target', needsWrites: true, fromTheFirst: true }
+    : { maxLagSeconds, servedBy: 'source', needsWrites: true };
 }
 
 /** Adds a problem for each rule between it, and what else goes along in a switch. */

@@ -1,30 +1,12 @@
-import { ReplayGap, ReplayLimits, findReplayGaps } from '../../core/replay/replay-gate';
+import { ReplayGap, findReplayGaps } from '../../core/replay/replay-gate';
 import { findDirection } from '../../core/plan/direction';
 import type { Plan } from '../../core/plan/plan';
-import { findReplay, replayLimits } from '../../core/plan/replay-plan';
+import { WantedReplay, findReplay, replayLimits } from '../../core/plan/replay-plan';
 import { SIDES, Side } from '../../core/traffic/weights';
 import type { Ports } from '../contract/ports';
 import { settleWithin } from '../contract/settle';
 
 const STATUS_MS = 3_000;
-
-interface WantedReplay {
-  readonly name: string;
-  readonly limits: ReplayLimits;
-}
-
-/** The replay that each stage of the plan waits for. */
-export function findGateReplay({ capture, from }: Plan): WantedReplay[] {
-  if (!capture?.replay) return [];
-  const { name, maxLagSeconds, forSeconds, comparison } = capture.replay;
-  const limits = {
-    maxLagSeconds,
-    forSeconds,
-    needsVerdict: comparison === 'promote',
-    servedBy: findDirection({ from }).from,
-  };
-  return [{ name, limits }];
-}
 
 /** The replays that a switch of the plan and its rollback wait for. Of a cutover that returns to the source that is the one to it alone. */
 export function findSwitchReplays({ switch: switching, from }: Plan): WantedReplay[] {

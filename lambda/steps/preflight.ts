@@ -19,7 +19,8 @@ import { formatWeights, sameQuotas, Side, SIDES, Weights } from '../../core/traf
 import type { Ports } from '../contract/ports';
 import { settle } from '../contract/settle';
 import { findMoveWarnings } from '../shared/moves-preflight';
-import { findGateReplay, findSwitchReplays, lookAtReplays } from '../shared/replay-gate';
+import { findGateReplay } from '../../core/plan/replay-plan';
+import { findSwitchReplays, lookAtReplays } from '../shared/replay-gate';
 import { readSide } from '../shared/sides';
 import { hookFindings, thawFindings } from '../switch/hook-preflight';
 import { Finding, SwitchLook, regimeFindings, lookAtSwitch } from '../switch/switch-preflight';

@@ -13,6 +13,7 @@ import { readBackWeights } from './read-back';
 import { recovered } from '../cloud/recovery';
 import { redeployInBake } from './redeploy-in-bake';
 import type { RehearsalOptions } from './rehearse';
+import { waitForProof } from './replays';
 import { countEarlyRequests, tellEarlyProblems } from './scenario';
 import { Report, rehearsalEvidence, withoutEvidence } from '../report/evidence';
 import { SwitchSeen, summarizeSwitch } from '../report/switch-seen';
@@ -50,7 +51,7 @@ export async function cutOver(
   let execution: ExecutionDescription | undefined;
   const observer = observe(running, traffic, () => execution, reporter);
   try {
-    await connected(traffic, running, signal);
+    await connected(traffic, running, reporter, signal);
     begin(traffic, reporter);
     execution = cloud.states.start(cloud.model.machine.arn, `rehearsal-${Date.now()}`, '{}');
     reporter.step(`cutover '${execution.name}' started`);
@@ -155,13 +156,20 @@ export function trafficOptions({
   };
 }
 
-async function connected(traffic: Traffic, running: RunningRehearsal, signal: AbortSignal): Promise<void> {
+/** And what they get has proven the target, where the plan asks for that. */
+async function connected(
+  traffic: Traffic,
+  running: RunningRehearsal,
+  reporter: ProgressReporter,
+  signal: AbortSignal,
+): Promise<void> {
   await until(() => isConnected(traffic, running), {
     withinMs: CONNECTED_WITHIN_MS,
     signal,
     problem: () => connections(traffic, running),
     progress: () => countConnected(traffic),
   });
+  await waitForProof(running, reporter, signal);
 }
 
 /** What was measured of the arrival says nothing, and what was wrong in it says much. */

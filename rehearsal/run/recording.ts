@@ -1,3 +1,4 @@
+import type { CaptureName } from './capture-name';
 import { parseStoreUrl } from '../../core/capture/store-url';
 import type { KeyRule } from '../../core/replay/key';
 import { formatSeconds } from '../../core/replay/progress';
@@ -11,6 +12,8 @@ interface Asked {
   readonly replay?: string;
   readonly key?: KeyRule;
   readonly ignore?: readonly string[];
+  /** With which a plan may compare by itself. */
+  readonly capture?: CaptureName;
   readonly compare?: string;
   readonly source?: string;
   readonly target?: string;
@@ -66,9 +69,10 @@ async function readSurvey(path: string, signal: AbortSignal): Promise<RecordingS
 }
 
 /** @throws UsageError */
-function checkFlags({ replay, key, ignore, compare, source, target, scenario, har, traffic }: Asked): void {
+function checkFlags({ replay, capture, key, ignore, compare, source, target, scenario, har, traffic }: Asked): void {
   if (replay === undefined) {
-    const alone = Object.entries({ key, ignore, compare }).find(([, value]) => value !== undefined)?.[0];
+    const rest = capture === undefined ? { key, ignore, compare } : { key, compare };
+    const alone = Object.entries(rest).find(([, value]) => value !== undefined)?.[0];
     if (alone !== undefined) throw new UsageError(`'--${alone}' must come with '--replay', got it alone`);
     if (traffic > MAX_USUAL_TRAFFIC) {
       throw new UsageError(

@@ -187,7 +187,7 @@ async function standUpWith(options: Asked, reporter: ProgressReporter, signal: A
       onBroken: (reason) => breakdown.abort(new Error(reason)),
     });
     stops.push(() => cloud.stop());
-    const following = { plan, upstreams: backends.upstreams, captureStore: broker?.url };
+    const following = { ...options, plan, upstreams: backends.upstreams, captureStore: broker?.url };
     stops.push(await startReplays(following, cloud, reporter, AbortSignal.any([signal, breakdown.signal])));
     await healthy(cloud, AbortSignal.any([signal, breakdown.signal]), reporter);
     if (fault) planned.fault = planFault(fault, { cloud, backends, plan, reporter });

@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { StoreUrl, formatStoreUrl, parseStoreUrl } from '../../core/capture/store-url';
 import { signalChild } from '../../core/errors/signals';
 import type { Plan } from '../../core/plan/plan';
-import { findReplay } from '../../core/plan/replay-plan';
+import { findGateReplay, findReplay } from '../../core/plan/replay-plan';
+import { findReplayGaps } from '../../core/replay/replay-gate';
 import { variableName } from '../../core/proxy/settings/setting-names';
-import { replayStatusKey } from '../../core/replay/replay-status';
+import { parseReplayStatus, replayStatusKey } from '../../core/replay/replay-status';
 import { SIDES, Side } from '../../core/traffic/weights';
 import type { LocalCloud } from '../cloud/local-cloud';
 import { OPERATOR_KEY_ID } from '../cloud/operator-key';
@@ -19,20 +20,27 @@ import { awsEnvironment } from '../tasks/aws-environment';
 interface PlannedReplay {
   readonly name: string;
   readonly servedBy: Side;
+  /** Whether the responses of the other side are compared. */
+  readonly compares: boolean;
 }
 
+/** The verdict is in the status. */
+const COMPARED = '/dev/null';
 const METHODS = 'POST,PUT,PATCH,DELETE';
 const STARTED_WITHIN_MS = 120_000;
+const PROVEN_WITHIN_MS = 300_000;
 const STOP_MS = 15_000;
 const VARIABLE = variableName('capture');
 
 /** Each once, by its name. */
 function listReplays({ switch: switching, capture, from = 'source' }: Plan): PlannedReplay[] {
+  const gate = capture?.replay;
+  const compared = gate?.comparison === 'promote' ? gate.name : undefined;
   const ofSwitch = SIDES.flatMap((to): PlannedReplay[] => {
     const name = switching?.replay && findReplay(switching.replay, to);
-    return name === undefined ? [] : [{ name, servedBy: otherSide(to) }];
+    return name === undefined ? [] : [{ name, servedBy: otherSide(to), compares: compared === name }];
   });
-  const ofGate = capture?.replay ? [{ name: capture.replay.name, servedBy: from }] : [];
+  const ofGate = gate ? [{ name: gate.name, servedBy: from, compares: compared !== undefined }] : [];
   return [...ofSwitch, ...ofGate.filter(({ name }) => !ofSwitch.some((each) => each.name === name))];
 }
 
@@ -47,19 +55,24 @@ export async function startReplays(
     plan,
     upstreams,
     captureStore,
+    ignore = [],
   }: {
     readonly plan: Plan;
     readonly upstreams: Readonly<Record<Side, string>>;
     readonly captureStore: string | undefined;
+    /** Fields that are not compared. */
+    readonly ignore?: readonly string[] | undefined;
   },
   cloud: LocalCloud,
   reporter: ProgressReporter,
   signal: AbortSignal,
 ): Promise<() => Promise<void>> {
-  const running = listReplays(plan).map(({ name, servedBy }) => {
+  const running = listReplays(plan).map(({ name, servedBy, compares }) => {
     const from = parseStoreUrl(captureStore) ?? findStore(cloud, servedBy, name);
     reporter.step(`starting the replay '${name}': what the ${servedBy} serves goes to the ${otherSide(servedBy)}`);
-    return startReplay({ name, servedBy, from, to: upstreams[otherSide(servedBy)] }, cloud, reporter);
+    const to = upstreams[otherSide(servedBy)];
+    const repeatOn = upstreams[servedBy];
+    return startReplay({ name, servedBy, compares, from, to, repeatOn, ignore }, cloud, reporter);
   });
   const stop = async () => void (await Promise.all(running.map((each) => each.stop())));
   try {
@@ -73,6 +86,40 @@ export async function startReplays(
     throw error;
   }
   return stop;
+}
+
+/**
+ * Waits until the replay that the stages of the plan wait for is near enough, and its comparison says that the target may be promoted:
+ * preflight would reject the cutover before. What does not pass is preflight's to say.
+ */
+export async function waitForProof(
+  { plan, cloud }: { readonly plan: Plan; readonly cloud: LocalCloud },
+  reporter: ProgressReporter,
+  signal: AbortSignal,
+): Promise<void> {
+  const [gate] = findGateReplay(plan);
+  if (!gate) return;
+  const { name, limits } = gate;
+  const key = replayStatusKey(name);
+  const find = () => {
+    const text = cloud.objects.find(cloud.model.config.storeBucket, key)?.body.toString();
+    return text === undefined ? undefined : parseReplayStatus(text, key);
+  };
+  reporter.step(
+    `waiting until the replay '${name}' has followed the ${limits.servedBy}, and its comparison has a verdict`,
+  );
+  const findGaps = () => findReplayGaps(name, find(), limits, Date.now());
+  const isOver = () => {
+    const gaps = findGaps();
+    return gaps.length === 0 || gaps.some(({ isLasting }) => isLasting);
+  };
+  const withinMs = PROVEN_WITHIN_MS + 1_000 * (limits.forSeconds ?? 0);
+  await until(isOver, { withinMs, signal }).catch(() => signal.throwIfAborted());
+  const [gap] = findGaps();
+  const { sent = 0, verdict = 'none' } = find() ?? {};
+  reporter.step(
+    gap?.message ?? `the replay '${name}' has sent ${sent} requests; verdict of its comparison: ${verdict}`,
+  );
 }
 
 function findStore({ model: { services, config } }: LocalCloud, side: Side, name: string): StoreUrl {
@@ -92,20 +139,35 @@ interface StartedReplay {
 }
 
 function startReplay(
-  { name, servedBy, from, to }: PlannedReplay & { readonly from: StoreUrl; readonly to: string },
+  replay: PlannedReplay & {
+    readonly from: StoreUrl;
+    readonly to: string;
+    readonly repeatOn: string;
+    readonly ignore: readonly string[];
+  },
   cloud: LocalCloud,
   reporter: ProgressReporter,
 ): StartedReplay {
+  const { name, servedBy, compares, from, to, repeatOn, ignore } = replay;
   const { storeBucket } = cloud.model.config;
   const status = `s3://${storeBucket}/${replayStatusKey(name)}`;
   const ends = ['--from', formatStoreUrl(from), '--served-by', servedBy, '--to', to, '--status', status];
-  const order = ['--follow', '--speed', 'max', '--key', 'all', '--methods', METHODS];
+  const order = ['--follow', '--speed', 'max', '--key', 'all', ...(compares ? [] : ['--methods', METHODS])];
+  // What differs between two responses of one side is noise.
+  const noise = ['--repeat-on', repeatOn, '--repeat-share', '0.2'];
+  const comparing = compares
+    ? ['--compare', COMPARED, ...noise, ...ignore.flatMap((field) => ['--ignore', field])]
+    : [];
   const account = { region: cloud.model.stack.region, endpointUrl: cloud.endpoint.url };
-  const child = spawn(process.execPath, [cliPath(), 'replay', ...ends, ...order, '--parked', '/dev/null'], {
-    env: { ...process.env, ...awsEnvironment(account, OPERATOR_KEY_ID) },
-    detached: true,
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
+  const child = spawn(
+    process.execPath,
+    [cliPath(), 'replay', ...ends, ...order, ...comparing, '--parked', '/dev/null'],
+    {
+      env: { ...process.env, ...awsEnvironment(account, OPERATOR_KEY_ID) },
+      detached: true,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    },
+  );
   const { processes } = cloud;
   if (child.pid !== undefined) processes.started(child.pid);
   child.stderr.on('data', (chunk) => processes.log.write(chunk));
