@@ -2,6 +2,7 @@ import * as http from 'node:http';
 import * as https from 'node:https';
 import type { AttemptEnd } from '../core/replay/attempts';
 import type { OutgoingRequest } from '../core/replay/outgoing';
+import { isSafeMethod } from '../core/traffic/safe-methods';
 import type { TargetResponse } from '../core/replay/tuple';
 
 export interface SenderOptions {
@@ -60,7 +61,8 @@ export class Sender {
       });
       call.on('error', fail);
       call.on('response', (response) => {
-        this.receive(response).then(({ body, isCut }) => {
+        const received = isEndless(request, response) ? leave(response) : this.receive(response);
+        received.then(({ body, isCut }) => {
           const { statusCode: status = 0, statusMessage: reason = '', rawHeaders } = response;
           const elapsedMs = performance.now() - startedMs;
           const said = { status, reason, headers: pairs(rawHeaders), body, isCut, elapsedMs };
@@ -81,7 +83,7 @@ export class Sender {
     });
   }
 
-  private async receive(response: http.IncomingMessage): Promise<{ readonly body: Buffer; readonly isCut: boolean }> {
+  private async receive(response: http.IncomingMessage): Promise<Received> {
     const pieces: Buffer[] = [];
     let size = 0;
     let isCut = false;
@@ -98,6 +100,22 @@ export class Sender {
   close(): void {
     this.agent.destroy();
   }
+}
+
+interface Received {
+  readonly body: Buffer;
+  readonly isCut: boolean;
+}
+
+/** An event stream that was asked for ends when its client leaves. One that is the response to a write ends with its work. */
+function isEndless({ method }: OutgoingRequest, { headers }: http.IncomingMessage): boolean {
+  return isSafeMethod(method) && /^text\/event-stream\b/i.test(headers['content-type'] ?? '');
+}
+
+function leave(response: http.IncomingMessage): Promise<Received> {
+  response.on('error', () => undefined);
+  response.destroy();
+  return Promise.resolve({ body: Buffer.alloc(0), isCut: true });
 }
 
 function pairs(flat: readonly string[]): (readonly [string, string])[] {
