@@ -1,6 +1,8 @@
 import { Annotations, App, Duration, Stack } from 'aws-cdk-lib';
+import type { IVpc } from 'aws-cdk-lib/aws-ec2';
 import { BlockPublicAccess, Bucket, BucketEncryption } from 'aws-cdk-lib/aws-s3';
-import { CutoverPlan, Migration, MigrationCertificate, PointOfNoReturn, TrafficCapture } from '../lib';
+import { CaptureStream, CutoverPlan, Migration, MigrationCertificate, PointOfNoReturn, TrafficCapture } from '../lib';
+import { createVpc } from '../lib/shared/migration-vpc';
 
 /** The context `drainshift` of cdk.json. */
 interface Settings {
@@ -53,34 +55,53 @@ function readPlan(strategy: unknown = 'gradual'): CutoverPlan {
   throw new Error(`'context.drainshift:strategy' must be ${names}, got ${JSON.stringify(strategy)}`);
 }
 
-/** The context `drainshift:capture`: where the source's proxies record their traffic, as `drainshift rehearse --capture` names it. */
-function isCaptured(store: unknown): boolean {
-  if (store !== undefined && store !== 's3')
-    throw new Error(`'context.drainshift:capture' must be s3, got ${JSON.stringify(store)}`);
-  return store === 's3';
-}
-
 const app = new App();
 const settings = readSettings(app.node.tryGetContext('drainshift'));
 const stack = new Stack(app, 'Drainshift', { description: 'Moves live traffic from a source to a target backend' });
-const captured = isCaptured(app.node.tryGetContext('drainshift:capture'))
-  ? new Bucket(stack, 'Captured', {
+
+interface Captured {
+  readonly capture: TrafficCapture;
+  /** The network of the brokers, which is that of the proxies. */
+  readonly vpc?: IVpc;
+}
+
+/** The context `drainshift:capture`: where the source's proxies record their traffic, as `drainshift rehearse --capture` names it. */
+const STORES: Readonly<Record<string, () => Captured>> = {
+  s3: () => {
+    const bucket = new Bucket(stack, 'Captured', {
       blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
       encryption: BucketEncryption.S3_MANAGED,
       enforceSSL: true,
       lifecycleRules: [{ expiration: Duration.days(30) }],
-    })
-  : undefined;
+    });
+    return { capture: TrafficCapture.toBucket(bucket) };
+  },
+  kafka: () => {
+    const vpc = createVpc(stack);
+    return { vpc, capture: TrafficCapture.toStream(new CaptureStream(stack, 'Captured', { vpc })) };
+  },
+};
+
+function createStore(name: unknown): Captured | undefined {
+  if (name === undefined) return undefined;
+  const create = Object.entries(STORES).find(([known]) => known === name)?.[1];
+  if (create) return create();
+  const names = Object.keys(STORES).join(' or ');
+  throw new Error(`'context.drainshift:capture' must be ${names}, got ${JSON.stringify(name)}`);
+}
+
+const captured = createStore(app.node.tryGetContext('drainshift:capture'));
 const plan = readPlan(app.node.tryGetContext('drainshift:strategy'));
 new Migration(stack, 'Migration', {
   domainName: settings.domainName,
   certificate: MigrationCertificate.fromArn(stack, 'Certificate', settings.certificateArn),
-  source: { upstreamUrl: settings.sourceUrl, ...(captured && { capture: TrafficCapture.toBucket(captured) }) },
+  source: { upstreamUrl: settings.sourceUrl, ...(captured && { capture: captured.capture }) },
   // Behind a switch the proxies of both sides forward to one backend: what it serves is recorded by all of them.
   target: {
     upstreamUrl: settings.targetUrl,
-    ...(captured && plan._switches && { capture: TrafficCapture.toBucket(captured) }),
+    ...(captured && plan._switches && { capture: captured.capture }),
   },
+  ...(captured?.vpc && { vpc: captured.vpc }),
   internetFacing: settings.internetFacing,
   plan,
 });

@@ -32,7 +32,7 @@ const capture = findOption('--capture');
 const contexts = [
   ...(isSwitch ? ['drainshift:strategy=drain-then-shift'] : []),
   // What is none is for the rehearsal to say.
-  ...(['s3', 'kafka'].includes(capture) ? ['drainshift:capture=s3'] : []),
+  ...(['s3', 'kafka'].includes(capture) ? [`drainshift:capture=${capture}`] : []),
 ];
 const context = contexts.length === 0 ? [] : ['--', ...contexts.flatMap((value) => ['--context', value])];
 /** What only tells something needs no assembly. */

@@ -20,6 +20,7 @@ const WRITTEN_WITHIN_MS = 15_000;
 
 type Bucket = Extract<StoreUrl, { kind: 's3' }>;
 const VARIABLE = variableName('capture');
+const FACTORIES: Readonly<Record<CaptureName, string>> = { s3: 'toBucket', kafka: 'toStream' };
 
 /**
  * A broker of the rehearsal's own where that is asked for: one of the template is none of this machine.
@@ -53,8 +54,8 @@ export function checkCapture(model: StackModel, asked: CaptureName | undefined):
   if (asked === undefined) return;
   if (store?.kind === 's3' || (store && asked === 'kafka')) return asked === 'kafka' ? checkBroker() : undefined;
   throw new UsageError(
-    `the service '${name}' must be synthesized with TrafficCapture.toBucket for '--capture ${asked}', got one without ` +
-      `${VARIABLE}; the app of this package takes it from the context: cdk synth --context drainshift:capture=s3`,
+    `the service '${name}' must be synthesized with TrafficCapture.${FACTORIES[asked]} for '--capture ${asked}', got one without ` +
+      `${VARIABLE}; the app of this package takes it from the context: cdk synth --context drainshift:capture=${asked}`,
   );
 }
 

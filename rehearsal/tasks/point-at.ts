@@ -13,6 +13,8 @@ const LOCAL_ADDRESS = variableName('upstream_local_address');
 const SIDE = variableName('side');
 const OTHER_SIDE: Readonly<Record<Side, Side>> = { source: 'target', target: 'source' };
 const CAPTURE = variableName('capture');
+/** A broker of the rehearsal's own has no logins. */
+const CAPTURE_USER = variableName('capture_user');
 const OTHER_UPSTREAM = variableName('other_upstream');
 
 /** What the proxies reach on this machine. */
@@ -34,7 +36,8 @@ export function pointAt(service: ServiceSpec, { upstreams, captureStore }: Local
     );
   }
   const upstream = upstreams[side];
-  const own = Object.fromEntries(kept(service.container));
+  const isKept = ([name]: readonly [string, string]) => captureStore === undefined || name !== CAPTURE_USER;
+  const own = Object.fromEntries(kept(service.container).filter(isKept));
   const environment = {
     ...own,
     [variableName('upstream')]: upstream,

@@ -13,12 +13,12 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 /** As the CDK's own command runs an app, without account, region or network. */
-function synth(drainshift: unknown, { validated = false } = {}): { status: number | null; stderr: string } {
+function synth(drainshift: unknown, { validated = false, asked = {} } = {}): { status: number | null; stderr: string } {
   const env = {
     PATH: process.env.PATH ?? '',
     CDK_OUTDIR: folder,
     CDK_VALIDATION: String(validated),
-    CDK_CONTEXT_JSON: JSON.stringify({ ...contextOfCdkJson(), drainshift }),
+    CDK_CONTEXT_JSON: JSON.stringify({ ...contextOfCdkJson(), drainshift, ...asked }),
   };
   return spawnSync(process.execPath, ['dist/bin/app.js'], { cwd: ROOT, env, encoding: 'utf8' });
 }
@@ -72,4 +72,20 @@ test.each([
   const { status, stderr } = synth(settings);
   expect(status).not.toBe(0);
   expect(stderr).toContain(message);
+});
+
+test('records the traffic of the source in a bucket, or in a topic of MSK Serverless in the network of the proxies', () => {
+  const { drainshift } = contextOfCdkJson();
+  const find = (capture: string) => {
+    const { status, stderr } = synth(drainshift, { validated: true, asked: { 'drainshift:capture': capture } });
+    expect([capture, status, stderr]).toEqual([capture, 0, expect.any(String)]);
+    return readFileSync(join(folder, 'Drainshift.template.json'), 'utf8');
+  };
+  expect(find('s3')).toMatch(/"DRAINSHIFT_CAPTURE"[^}]*"s3:/);
+  const template = find('kafka');
+  expect(template).toMatch(/"DRAINSHIFT_CAPTURE"[^}]*"kafka\+iam:/);
+  expect(template).toContain('AWS::MSK::ServerlessCluster');
+  expect(template.match(/"AWS::EC2::VPC"/g)).toHaveLength(1);
+  const wrong = synth(drainshift, { asked: { 'drainshift:capture': 'kinesis' } });
+  expect(wrong.stderr).toContain(`'context.drainshift:capture' must be s3 or kafka, got "kinesis"`);
 });

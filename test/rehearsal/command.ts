@@ -92,7 +92,7 @@ export function temporaryFolder(): string {
 }
 
 /** The package's own app, synthesized without the CDK's command line: what it does is run the app. */
-export function synthesize(folder: string, strategy?: string, capture?: 's3'): string {
+export function synthesize(folder: string, strategy?: string, capture?: 's3' | 'kafka'): string {
   const out = join(folder, 'cdk.out');
   const { context: own } = JSON.parse(readFileSync(join(ROOT, 'cdk.json'), 'utf8')) as { context: object };
   const asked = { 'drainshift:strategy': strategy, 'drainshift:capture': capture };

@@ -14,7 +14,7 @@ afterAll(async () => {
 });
 
 async function rehearse(store: 's3' | 'kafka') {
-  const app = synthesize(folder, undefined, 's3');
+  const app = synthesize(join(folder, store), undefined, store);
   const json = join(folder, `${store}.json`);
   const args = ['--app', app, ...FREE_PORTS, ...shortPlan(folder), '--json', json];
   command = new Command(['rehearse', '--capture', store, ...args], { isWatched: true });
