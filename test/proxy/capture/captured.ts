@@ -78,6 +78,6 @@ export function listMessages(events: readonly TimedEvent[]): string[] {
     if (event.kind !== 'message') return [];
     const { from, type, payload } = event.message;
     const said = Buffer.from(payload);
-    return `${from} ${type} ${type === 'close' ? said.readUInt16BE(0) : said.toString()}`;
+    return `${from} ${type} ${type === 'close' && said.length >= 2 ? said.readUInt16BE(0) : said.toString()}`;
   });
 }

@@ -3,12 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { gunzipSync } from 'node:zlib';
+import { io as connectSocketIo } from 'socket.io-client';
 import * as ws from 'ws';
 import { WebSocket, WebSocketServer, type ClientOptions, type RawData, type ServerOptions } from 'ws';
 import { PART_SUFFIX } from '../../../core/capture/part-name';
 import { foreign } from '../../support/foreign-stream';
 import { TestProxy, startTestProxy } from '../support/proxy-world';
 import { later, stopAll, until } from '../support/world';
+import { BUILT_IN } from '../moves/support/adapters';
+import { createSharedAdapter, startSocketIo } from '../moves/support/socket-io-servers';
 import { Session, connectClient, startApplication, startMoves } from '../moves/support/world';
 import { captureTo, listMessages, readEvents } from './captured';
 
@@ -259,4 +262,33 @@ test('the record goes on where a connection moves to another backend', async () 
     ...['client text 1', 'backend text echo 1', 'client text 2', 'backend text echo 2'],
   ]);
   expect(counts).toMatchObject({ dropped: 0, strayBytes: 0 });
+});
+
+test('what a new backend says to a client of socket.io while it is moved there is recorded, too', async () => {
+  const adapter = createSharedAdapter();
+  const recovery = { connectionStateRecovery: { maxDisconnectionDuration: 60_000 } };
+  const [a, b] = [await startSocketIo({ ...recovery, adapter }), await startSocketIo({ ...recovery, adapter })];
+  const capture = captureTo(folder, { recordsMessages: true });
+  const { proxy, port, retarget } = await startMoves(a.port, b.port, { adapters: BUILT_IN }, { capture });
+  const socket = connectSocketIo(`http://127.0.0.1:${port}`, { transports: ['websocket'], reconnection: false });
+  later(() => void socket.disconnect());
+  const got: string[] = [];
+  const packetTypes = ['open', 'close', 'ping', 'pong', 'message'];
+  socket.io.engine.on('packet', ({ type, data }: { type: string; data?: string }) =>
+    got.push(`backend text ${packetTypes.indexOf(type)}${data ?? ''}`),
+  );
+  await until(() => socket.connected);
+  a.io.emit('news', 1);
+  await until(() => got.some((packet) => packet.includes('news')));
+  await retarget('target');
+  await until(() => b.io.engine.clientsCount === 1 && proxy.report().moves?.underWay === 0);
+  b.io.emit('news', 2);
+  await until(() => got.filter((packet) => packet.includes('news')).length === 2);
+  socket.disconnect();
+  await until(() => proxy.report().carried?.websocket === 0 && proxy.report().active.websocket === 0);
+  await proxy.close();
+  // A Ping of the protocol opens the connection again: it is said before the client's bytes go on.
+  expect(got).toContain('backend text 2');
+  const { events } = await readEvents(folder, true);
+  expect(listMessages(events).filter((line) => line.startsWith('backend text'))).toEqual(got);
 });
