@@ -61,7 +61,12 @@ export { CutoverReadiness } from './cutover/cutover-readiness';
 export { CutoverSchedule } from './plan/cutover-schedule';
 export { CustomDrainProps, DrainProfile } from './shared/drain-profile';
 export { Migration, MigrationProps } from './migration/migration';
-export { AlarmThresholds, MigrationAlarms, MigrationAlarmsProps } from './monitoring/migration-alarms';
+export {
+  AlarmThresholds,
+  MigrationAlarms,
+  MigrationAlarmsProps,
+  ReplayAlarmOptions,
+} from './monitoring/migration-alarms';
 export { HostedZoneCertificateProps, MigrationCertificate } from './certificates/migration-certificate';
 export { MigrationDashboard, MigrationDashboardProps } from './monitoring/migration-dashboard';
 export { MigrationLoadBalancer } from './load-balancer/migration-load-balancer';
@@ -78,6 +83,8 @@ export { IProxyService, ProxyServiceAttributes } from './proxy/proxy-service-bas
 export { CaptureStream, CaptureStreamProps } from './proxy/capture-stream';
 export { CaptureStreamAttributes, ICaptureStream } from './proxy/capture-stream-base';
 export { BucketCaptureOptions, CaptureFailure, TrafficCapture, TrafficCaptureOptions } from './proxy/traffic-capture';
+export { ReplayService } from './replay/replay-service';
+export { ReplayServiceProps } from './replay/replay-service-props';
 export { MirroredMethods, TrafficMirror } from './proxy/traffic-mirror';
 export { ProxyOptions, ProxyServiceProps } from './proxy/proxy-service-props';
 export { SelfSignedCertificate, SelfSignedCertificateProps } from './certificates/self-signed-certificate';

@@ -2,7 +2,7 @@ import { SIDES, Side } from '../traffic/weights';
 import { oneLine } from '../text/one-line';
 
 /** Below it in the bucket of the cutover is what replays say of themselves, and what they are ordered to do. */
-const PREFIX = 'replays/';
+export const REPLAYS_PREFIX = 'replays/';
 
 /** A name of a replay in a plan, and of its status in the bucket. */
 export const REPLAY_NAME_PATTERN = '^[a-z0-9][a-z0-9-]{0,62}$';
@@ -85,7 +85,17 @@ export interface ReplayOrderDocument {
 }
 
 export function replayStatusKey(name: string): string {
-  return `${PREFIX}${name}.json`;
+  return `${REPLAYS_PREFIX}${name}.json`;
+}
+
+/** Of a replay that is a service: how far it is. */
+export function replayCheckpointKey(name: string): string {
+  return `${REPLAYS_PREFIX}${name}.checkpoint.json`;
+}
+
+/** The same: below it is what it could not send. */
+export function replayParkedPrefix(name: string): string {
+  return `${REPLAYS_PREFIX}${name}.parked/`;
 }
 
 export function replayOrderKey(name: string): string {

@@ -17,6 +17,7 @@ import { CfnWebACLAssociation } from 'aws-cdk-lib/aws-wafv2';
 import { Construct } from 'constructs';
 import { DECISION_PREFIX } from '../../core/switch/decision';
 import { Side, SIDES } from '../../core/traffic/weights';
+import { REPLAYS_PREFIX } from '../../core/replay/replay-status';
 import { acknowledge } from '../validation/nag-suppressions';
 import { checkNames } from '../validation/known-props';
 import { annotateExisting } from './existing-load-balancer';
@@ -201,6 +202,8 @@ export class MigrationLoadBalancer extends MigrationLoadBalancerBase {
       blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
       enforceSSL: true,
       versioned: true,
+      // Of what replays say of themselves each second no version is evidence.
+      lifecycleRules: [{ prefix: REPLAYS_PREFIX, noncurrentVersionExpiration: Duration.days(1) }],
       removalPolicy: RemovalPolicy.RETAIN,
     });
     writeDecisionsOnce(store);

@@ -17,7 +17,8 @@ import { IMigrationLoadBalancer } from '../load-balancer/migration-load-balancer
 import { loadBalancerErrorRate, METRIC_PERIOD, rejectedConnections, sideMetrics } from './migration-metrics';
 import { MigrationSide } from '../traffic/migration-side';
 import { IProxyService } from '../proxy/proxy-service-base';
-import { checkSides, reject, isLater } from '../validation/validation';
+import { ReplayService } from '../replay/replay-service';
+import { checkDuration, checkSides, reject, isLater } from '../validation/validation';
 import { DeadProxies } from './task-failures';
 
 /** Over which figures the alarms of the target and of the load balancer are raised. */
@@ -63,6 +64,15 @@ export interface MigrationAlarmsProps extends AlarmThresholds {
    * @default - the keys of SQS
    */
   readonly encryptionKey?: IKey;
+}
+
+/** Over which figures the alarms of a replay are raised. */
+export interface ReplayAlarmOptions {
+  /**
+   * The age of the oldest request that is not finished: from 1 second to 1 day.
+   * @default Duration.minutes(5)
+   */
+  readonly maximumLag?: Duration;
 }
 
 /**
@@ -138,6 +148,44 @@ export class MigrationAlarms extends Construct {
       ofMinutes: MINUTES_BEHIND,
     });
     this.watchRecovery(cutover);
+  }
+
+  /**
+   * Adds the alarms of a replay: that it is too far behind, that it does not run, and that the target lacks a request or got one in
+   * another order.
+   */
+  public watchReplay(replay: ReplayService, options: ReplayAlarmOptions = {}): void {
+    checkNames('ReplayAlarmOptions', options);
+    const { maximumLag = Duration.minutes(5) } = options;
+    checkDuration('maximumLag', maximumLag, { min: Duration.seconds(1), max: Duration.days(1) });
+    const { replayName } = replay;
+    const period = METRIC_PERIOD;
+    this.add(`ReplayLag-${replayName}`, {
+      alarmDescription: `The replay '${replayName}' is too far behind: a cutover that asks for it waits.`,
+      metric: replay.metricLag({ period }),
+      threshold: maximumLag.toSeconds(),
+      comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
+      minutes: 5,
+    });
+    this.add(`ReplayIncomplete-${replayName}`, {
+      alarmDescription: `The replay '${replayName}' could not send a request, or sent one behind a later one of its key. Its status and its bucket say which.`,
+      metric: new MathExpression({
+        expression: 'FILL(parked, 0) + FILL(reordered, 0)',
+        usingMetrics: { parked: replay.metricParked({ period }), reordered: replay.metricReordered({ period }) },
+        period,
+      }),
+      threshold: 1,
+      minutes: 1,
+      ofMinutes: MINUTES_BEHIND,
+    });
+    this.add(`NoReplay-${replayName}`, {
+      alarmDescription: `The replay '${replayName}' does not run, or ends again and again. Its log says why.`,
+      metric: replay.metricLag({ period, statistic: 'SampleCount' }),
+      threshold: 1,
+      comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
+      treatMissingData: TreatMissingData.BREACHING,
+      minutes: 5,
+    });
   }
 
   private watchRecovery(cutover: ICutover): void {

@@ -30,6 +30,7 @@ import {
 } from './migration-metrics';
 import { MigrationSide } from '../traffic/migration-side';
 import { IProxyService } from '../proxy/proxy-service-base';
+import { ReplayService } from '../replay/replay-service';
 import { checkSides, reject, isLater } from '../validation/validation';
 
 export interface MigrationDashboardProps {
@@ -108,6 +109,23 @@ export class MigrationDashboard extends Construct {
         executions(props.cutover),
       ],
     });
+  }
+
+  /** Adds a row about a replay: how far it is behind, what it sends, and what the target lacks. */
+  public addReplay(replay: ReplayService): void {
+    const period = METRIC_PERIOD;
+    const { replayName } = replay;
+    this.dashboard.addWidgets(
+      graph(`Lag of the replay ${replayName}, in seconds`, [replay.metricLag({ period, label: 'Lag' })]),
+      graph('Replayed in a minute', [
+        replay.metricSent({ period, label: 'Sent', color: Color.GREEN }),
+        replay.metricFailed({ period, label: 'Failed attempts', color: Color.RED }),
+      ]),
+      graph('Requests that the target lacks, or got too late, in a minute', [
+        replay.metricParked({ period, label: 'Parked', color: Color.RED }),
+        replay.metricReordered({ period, label: 'Reordered', color: Color.ORANGE }),
+      ]),
+    );
   }
 }
 

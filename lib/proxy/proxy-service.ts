@@ -1,6 +1,6 @@
 import { Names, Size, Stack, Tags } from 'aws-cdk-lib';
 import { AutoScalingGroup } from 'aws-cdk-lib/aws-autoscaling';
-import { Connections, IConnectable, IPeer, ISecurityGroup, Peer, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
+import { Connections, IConnectable, ISecurityGroup, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import {
   AvailabilityZoneRebalancing,
   AwsLogDriverMode,
@@ -25,8 +25,8 @@ import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct, IConstruct } from 'constructs';
 import { acknowledge } from '../validation/nag-suppressions';
 import { checkNames } from '../validation/known-props';
-import { allowApis, reachesAnywhere } from '../shared/api-peers';
-import { parseUpstreamUrl } from '../../core/validation/upstream-url';
+import { allowApis } from '../shared/api-peers';
+import { letReach } from '../shared/let-reach';
 import { createLogGroup, letDecrypt, letRead } from '../shared/encryption';
 import { MigrationSide } from '../traffic/migration-side';
 import { ADMIN_PORT, DATA_PORT } from '../shared/ports';
@@ -378,24 +378,4 @@ export class ProxyService extends ProxyServiceBase {
     );
     return service;
   }
-}
-
-interface Reached {
-  readonly apiPeers?: IPeer[];
-  readonly description: string;
-}
-
-/** A rule that is there already, of the other backend, is not made twice. */
-function letReach(from: SecurityGroup, upstreamUrl: string, { apiPeers, description }: Reached): void {
-  const upstream = upstreamPort(upstreamUrl);
-  const isIpv6 = /^https?:\/\/\[/i.test(upstreamUrl);
-  if (!isIpv6 && upstream === 443 && reachesAnywhere(apiPeers)) return;
-  const port = upstream === undefined ? Port.allTcp() : Port.tcp(upstream);
-  from.addEgressRule(isIpv6 ? Peer.anyIpv6() : Peer.anyIpv4(), port, description);
-}
-
-/** Undefined where it is known only at deployment; a token may hold a port as well as a name. */
-function upstreamPort(upstreamUrl: string): number | undefined {
-  const written = /:(\d+)\/?$/.exec(upstreamUrl)?.[1];
-  return written === undefined ? parseUpstreamUrl(upstreamUrl)?.port : Number(written);
 }

@@ -7,7 +7,7 @@ import { STORE_URL_RULE, parseStoreUrl } from '../../core/capture/store-url';
 import { PROXY_SETTINGS } from '../../core/proxy/settings/settings';
 import type { SettingTexts } from '../../core/proxy/settings/setting-names';
 import { ICaptureStream } from './capture-stream-base';
-import { letEncrypt } from '../shared/encryption';
+import { letDecrypt, letEncrypt } from '../shared/encryption';
 import { checkNames } from '../validation/known-props';
 import { checkDuration, isLater, reject } from '../validation/validation';
 
@@ -120,7 +120,8 @@ export class TrafficCapture {
       );
       letEncrypt(proxies, bucket.encryptionKey);
     };
-    const place = { url: `s3://${bucket.bucketName}/${prefix}`, region: bucket.env.region, letWrite };
+    const letRead = (reader: IGrantable) => letReadBelow(bucket, `${prefix.replace(/\/$/, '')}/*`, reader);
+    const place = { url: `s3://${bucket.bucketName}/${prefix}`, region: bucket.env.region, letWrite, letRead };
     return new TrafficCapture(place, options);
   }
 
@@ -134,7 +135,8 @@ export class TrafficCapture {
     checkOptions(options);
     const region = Fn.select(3, Fn.split(':', stream.clusterArn));
     const letWrite = (proxies: IGrantable) => void stream.grantWrite(proxies);
-    return new TrafficCapture({ url: stream.url, region, letWrite, brokers: stream }, options);
+    const letRead = (reader: IGrantable) => void stream.grantRead(reader);
+    return new TrafficCapture({ url: stream.url, region, letWrite, letRead, brokers: stream }, options);
   }
 
   private constructor(
@@ -179,6 +181,22 @@ export class TrafficCapture {
   }
 
   /**
+   * What `drainshift replay --from` takes.
+   * @internal
+   */
+  public get _url(): string {
+    return this.place.url;
+  }
+
+  /**
+   * It may read it, and add nothing.
+   * @internal
+   */
+  public _letRead(reader: IGrantable): void {
+    this.place.letRead(reader);
+  }
+
+  /**
    * They may add to it, and read nothing.
    * @internal
    */
@@ -192,7 +210,21 @@ interface CapturePlace {
   readonly url: string;
   readonly region: string;
   readonly letWrite: (proxies: IGrantable) => void;
+  readonly letRead: (reader: IGrantable) => void;
   readonly brokers?: IConnectable;
+}
+
+function letReadBelow(bucket: IBucket, objects: string, reader: IGrantable): void {
+  const statements = [
+    { actions: ['s3:GetObject'], resources: [bucket.arnForObjects(objects)] },
+    {
+      actions: ['s3:ListBucket'],
+      resources: [bucket.bucketArn],
+      conditions: { StringLike: { 's3:prefix': [objects] } },
+    },
+  ];
+  for (const statement of statements) reader.grantPrincipal.addToPrincipalPolicy(new PolicyStatement(statement));
+  letDecrypt(reader, bucket.encryptionKey);
 }
 
 const LISTS = {

@@ -7,6 +7,9 @@ export const PROXY_NODE_OPTIONS: readonly string[] = ['--max-semi-space-size=4']
 /** The command of the proxy's image, in the folder of its bundle. */
 export const PROXY_COMMAND: readonly string[] = ['node', ...PROXY_NODE_OPTIONS, 'proxy.js'];
 
+/** What replays captured traffic, in the same folder of the same image. */
+export const REPLAY_SCRIPT = 'replay.js';
+
 /** The folder with the bundle of all steps: `index.js`, which exports a handler by each step's name. */
 export function lambdaAsset(): string {
   return builtAsset('lambda', 'index.js');

@@ -75,6 +75,23 @@ const REASONS = {
       },
     ],
   },
+  replay: {
+    rules: {
+      'AwsSolutions-ECS2': 'The environment holds what the app gives it. Secret headers come from Secrets Manager.',
+      'AwsSolutions-S1': 'One task writes to it, whose log says what. Record its reads with data events of CloudTrail.',
+    },
+    roles: [
+      NO_RESOURCE_LEVEL,
+      {
+        finding: /\/replays\/[a-z0-9-]+\.parked\/\*$/,
+        reason: 'One object for each request that could not be sent, whose id is not known before.',
+      },
+      {
+        finding: /^Resource::<?(arn:<AWS::Partition>:s3:::|[^/]+\.Arn>)[^*]*\/\*$/,
+        reason: 'The captured traffic, whose objects are named after their time.',
+      },
+    ],
+  },
   cutover: {
     rules: {
       'AwsSolutions-SF1':

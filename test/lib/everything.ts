@@ -5,6 +5,8 @@ import { rootCertificates } from 'node:tls';
 import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { Function } from 'aws-cdk-lib/aws-lambda';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Bucket } from 'aws-cdk-lib/aws-s3';
+import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { ScheduleExpression } from 'aws-cdk-lib/aws-scheduler';
@@ -17,10 +19,12 @@ import {
   NetworkFront,
   PointOfNoReturn,
   ProxyCompute,
+  ReplayService,
   SessionStore,
   CutoverHook,
   CutoverHookTime,
   SwitchHook,
+  TrafficCapture,
   TrustedAuthorities,
 } from '../../lib';
 
@@ -78,5 +82,13 @@ export function createEverything(stack: Stack): Migration {
   sessions.connections.allowDefaultPortFrom(migration.source);
   const stream = new CaptureStream(stack, 'Stream', { vpc, removalPolicy });
   stream.grantRead(new Role(stack, 'Replay', { assumedBy: new ServicePrincipal('ecs-tasks.amazonaws.com') }));
+  const replay = new ReplayService(stack, 'ReplayService', {
+    ...{ cluster: migration.source.cluster, store: migration.loadBalancer.store, encryptionKey },
+    ...{ toUrl: 'https://new.internal', replayName: 'to-target' },
+    capture: TrafficCapture.toBucket(Bucket.fromBucketName(stack, 'Captures', 'captures')),
+    secretHeaders: { Authorization: Secret.fromSecretNameV2(stack, 'Token', 'token') },
+  });
+  migration.alarms?.watchReplay(replay);
+  migration.dashboard?.addReplay(replay);
   return migration;
 }
