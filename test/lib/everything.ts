@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { Function } from 'aws-cdk-lib/aws-lambda';
-import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Topic } from 'aws-cdk-lib/aws-sns';
@@ -81,13 +80,13 @@ export function createEverything(stack: Stack): Migration {
   const sessions = new SessionStore(stack, 'Sessions', { vpc, removalPolicy, encryptionKey });
   sessions.connections.allowDefaultPortFrom(migration.source);
   const stream = new CaptureStream(stack, 'Stream', { vpc, removalPolicy });
-  stream.grantRead(new Role(stack, 'Replay', { assumedBy: new ServicePrincipal('ecs-tasks.amazonaws.com') }));
-  const replay = new ReplayService(stack, 'ReplayService', {
+  const replay = new ReplayService(stack, 'Replay', {
     ...{ cluster: migration.source.cluster, store: migration.loadBalancer.store, encryptionKey },
     ...{ toUrl: 'https://new.internal', replayName: 'to-target' },
     capture: TrafficCapture.toBucket(Bucket.fromBucketName(stack, 'Captures', 'captures')),
     secretHeaders: { Authorization: Secret.fromSecretNameV2(stack, 'Token', 'token') },
   });
+  stream.grantRead(replay);
   migration.alarms?.watchReplay(replay);
   migration.dashboard?.addReplay(replay);
   return migration;

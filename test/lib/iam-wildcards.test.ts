@@ -61,6 +61,7 @@ const WHERE_ASKED_FOR = {
     ...['Create', 'Open'].flatMap((what) => [`ssmmessages:${what}ControlChannel`, `ssmmessages:${what}DataChannel`]),
     'logs:DescribeLogStreams',
   ],
+  captureStreams: ['kafka:GetBootstrapBrokers'],
   // What the CDK gives to a function that rotates.
   rotation: ['secretsmanager:GetRandomPassword'],
   instances: [
