@@ -54,13 +54,12 @@ export class CaptureStream extends CaptureStreamBase {
   /**
    * A topic of a cluster that exists.
    *
+   * @throws Error that names the attribute, its rule and its value
    * @example
    * const stream = CaptureStream.fromCluster(this, 'Stream', {
    *   clusterArn: 'arn:aws:kafka:eu-central-1:111122223333:cluster/shop/0a1b2c3d-4e5f-6a7b-8c9d-0e1f2a3b4c5d-2',
    *   bootstrapBrokers: ['b-1.shop.a1b2c3.c2.kafka.eu-central-1.amazonaws.com:9098'],
    * });
-   *
-   * @throws Error that names the attribute, its rule and its value
    */
   public static fromCluster(scope: Construct, id: string, attributes: CaptureStreamAttributes): ICaptureStream {
     // eslint-disable-next-line awscdk/require-passing-this -- the caller's
