@@ -73,6 +73,13 @@ function start(command: readonly string[], environment: Record<string, string>):
   return task;
 }
 
+const untilSent = (path: string, task: Task) =>
+  until(
+    () => backend.arrivals.some(({ url }) => url === path),
+    () =>
+      task.child.exitCode === null ? undefined : `exit ${task.child.exitCode}, denied ${denied.join()}: ${task.output}`,
+  );
+
 /** Writes what a proxy would record. */
 async function openProxy() {
   const writer = await openS3Writer('captures', 'captured/', { id: 'p1', startedMs: T0 });
@@ -107,7 +114,7 @@ test('the command of the task definition, with the rights of its role: it replay
   const record = await openProxy();
   for (const path of ['/1', '/poison', '/2']) await record(path);
   const first = start([...command, '--attempts', '1'], environment);
-  await until(() => backend.arrivals.some(({ url }) => url === '/2'));
+  await untilSent('/2', first);
   first.child.kill('SIGTERM');
   // Something is parked.
   expect([await first.ended, first.output]).toEqual([
@@ -124,7 +131,7 @@ test('the command of the task definition, with the rights of its role: it replay
 
   await record('/3');
   const second = start(command, environment);
-  await until(() => backend.arrivals.some(({ url }) => url === '/3'));
+  await untilSent('/3', second);
   second.child.kill('SIGTERM');
   expect([await second.ended, second.output]).toEqual([0, expect.stringContaining('1 sent, 0 failed attempts')]);
   expect(backend.arrivals.map(({ url }) => url)).toEqual(['/1', '/poison', '/2', '/3']);
