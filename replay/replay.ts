@@ -306,6 +306,8 @@ export class Replay {
     } catch (error) {
       return this.park(job, `its transform failed: ${(error as Error).message}`, undefined, []);
     }
+    // It may have taken long: another replay may go on by now.
+    if (this.isStopping) return;
     if (!sent) {
       this.skip(request);
       return this.finish(job);

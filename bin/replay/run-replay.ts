@@ -38,17 +38,18 @@ export async function runReplay(flags: ReplayFlags, from: string, stop: AbortSig
   const signal = AbortSignal.any([stop, loss.signal]);
   checkOutput('--compare', flags.compare);
   checkOutput('--tuples', flags.tuples);
-  if (flags.parked && 'path' in flags.parked) checkOutput('--parked', flags.parked.path);
+  const parkedPlace = flags.parked ?? { path: PARKED_FILE };
+  if ('path' in parkedPlace) checkOutput('--parked', parkedPlace.path);
   const reader = await openStore(flags.from);
-  const parked = await openParked(flags.parked ?? { path: PARKED_FILE });
+  const parked = await openParked(parkedPlace);
   const transforms = await openTransforms(flags);
+  const outputs = openOutputs(flags, parked, signal);
   const keeper = await openKeeper(flags, from, signal, lose);
   const start = keeper?.start ?? firstPosition(flags);
   const position = new PositionTracker(start, findMargin(flags.window));
   const mark = new Mark();
   const events = openEvents(flags, reader, start, mark, signal);
   const sender = openSender(flags, flags.to);
-  const outputs = openOutputs(flags, parked, signal);
   const parts = { events, sender, results: outputs.results, position, park: parked.park, mark };
   const isHeld = keeper && (() => keeper.isHeld);
   const replay = new Replay(makePlan(flags, transforms, start.fromMs), { ...parts, ...(isHeld && { isHeld }) }, signal);
@@ -101,8 +102,18 @@ async function openKeeper(
 ): Promise<CheckpointKeeper | undefined> {
   if (!flags.checkpoint) return undefined;
   const place = await openText(flags.checkpoint);
-  const ends = { from, to: flags.to.href };
+  const only = describeOnly(flags);
+  const ends = { from, to: flags.to.href, ...(only !== '' && { only }) };
   return openCheckpoint({ place, ends, first: firstPosition(flags), signal, warn, lose });
+}
+
+/** By which flags requests are finished that were never sent. */
+function describeOnly({ servedBy, methods, fromTime }: ReplayFlags): string {
+  return [
+    ...(servedBy === undefined ? [] : [`--served-by ${servedBy}`]),
+    ...(methods === undefined ? [] : [`--methods ${[...methods].sort().join(',')}`]),
+    ...(fromTime === undefined ? [] : [`--from-time ${new Date(fromTime).toISOString()}`]),
+  ].join(' ');
 }
 
 async function openTransforms(flags: ReplayFlags): Promise<readonly Transform[]> {

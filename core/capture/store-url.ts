@@ -94,12 +94,20 @@ function isScheme(name: string): name is keyof typeof SCHEMES {
   return Object.hasOwn(SCHEMES, name);
 }
 
-/** Whether two processes mean one store. Paths are those of their machines, and brokers may have several names. */
+/** Whether two processes mean one store. Paths are those of their machines; brokers of one cluster have one domain. */
 export function isSameStore(a: string, b: string): boolean {
   const [one, other] = [parseStoreUrl(a), parseStoreUrl(b)];
   if (one?.kind === 's3' && other?.kind === 's3') return one.bucket === other.bucket && one.prefix === other.prefix;
-  if (one?.kind === 'kafka' && other?.kind === 'kafka') return one.topic === other.topic;
+  if (one?.kind === 'kafka' && other?.kind === 'kafka')
+    return one.topic === other.topic && one.brokers.some(({ host }) => isOfCluster(host, other.brokers));
   return a === b || (one?.kind === 'path' && other?.kind === 'path');
+}
+
+/** `b-1.shop.a1b2c3.c2.kafka.eu-central-1.amazonaws.com` and `b-2.shop.…` are of one cluster. */
+function isOfCluster(host: string, brokers: readonly HostPort[]): boolean {
+  const findDomain = (name: string) => (/[a-z]/i.test(name) ? name.split('.').slice(1).join('.') : '');
+  const domain = findDomain(host);
+  return brokers.some((other) => other.host === host || (domain !== '' && findDomain(other.host) === domain));
 }
 
 /** As {@link parseStoreUrl} reads it. */

@@ -7,6 +7,8 @@ const VERSION = 1;
 export interface ReplayEnds {
   readonly from: string;
   readonly to: string;
+  /** What else decides which requests are finished by it: of `--served-by`, `--methods` and `--from-time`, as they are given. */
+  readonly only?: string;
 }
 
 /** The process that writes a checkpoint. */
@@ -34,7 +36,7 @@ export interface WrittenCheckpoint {
 
 /** @param writtenAtMs milliseconds since 1970; another one with each write, so that a reader sees that its owner lives */
 export function formatCheckpoint(
-  { from, to }: ReplayEnds,
+  { from, to, only }: ReplayEnds,
   { position, owner, hasEnded }: WrittenCheckpoint,
   writtenAtMs: number,
 ): string {
@@ -45,6 +47,7 @@ export function formatCheckpoint(
     version: VERSION,
     from,
     to,
+    only,
     writtenAt,
     owner,
     hasEnded,
@@ -54,7 +57,8 @@ export function formatCheckpoint(
 }
 
 /** @throws Error that says what is wrong with it */
-export function parseCheckpoint(text: string, place: string, { from, to }: ReplayEnds): Checkpoint {
+export function parseCheckpoint(text: string, place: string, ends: ReplayEnds): Checkpoint {
+  const { from, to, only } = ends;
   const value = parse(text);
   const { fromMs, finished, owner } = value;
   const isNamed = value.version === VERSION && typeof value.from === 'string' && typeof value.to === 'string';
@@ -65,8 +69,16 @@ export function parseCheckpoint(text: string, place: string, { from, to }: Repla
     throw new Error(
       `'${place}' must be of a replay from '${from}' to '${to}', got one from '${String(value.from)}' to '${String(value.to)}'`,
     );
+  if (value.only !== only)
+    throw new Error(
+      `'${place}' must be of a replay with ${describeOnly(only)}, got one with ${describeOnly(value.only)}: take another checkpoint`,
+    );
   const position = { fromMs: fromMs ?? -Infinity, finished: finished as ReplayPosition['finished'] };
   return { position, ...(owner !== undefined && value.hasEnded !== true && { owner }) };
+}
+
+function describeOnly(only: unknown): string {
+  return typeof only === 'string' ? `'${only}'` : 'all requests';
 }
 
 function isOwner(value: unknown): value is CheckpointOwner {

@@ -12,10 +12,10 @@ export interface HoldTimes {
   readonly pollMs: number;
 }
 
-/** Of an object of S3: what is under way ends within 10 seconds, and 5 are left for clocks and calls. */
+/** Of an object of S3: what is under way ends within 10 seconds, a write takes 7 with its turn, and 13 are left. */
 export const REMOTE_HOLD: HoldTimes = {
   ...{ saveMs: 2_000, holdMs: 30_000 },
-  ...{ silenceMs: 45_000, maxWaitMs: 90_000, pollMs: 1_000 },
+  ...{ silenceMs: 60_000, maxWaitMs: 90_000, pollMs: 1_000 },
 };
 
 /** Of a file: its process can be seen, so nothing ends by time alone, and no replay waits for one that runs. */

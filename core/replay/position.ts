@@ -6,8 +6,8 @@ export interface ReplayPosition {
   readonly finished: readonly (readonly [id: string, timeMs: number])[];
 }
 
-/** A store may take a record so long after it was seen, whatever the window is: another try of a proxy, and a clock. */
-const MIN_MARGIN_MS = 30_000;
+/** A store may take a record so long after it was seen, whatever the window is: `capture_timeout_seconds` at most, and a write. */
+const MIN_MARGIN_MS = 75_000;
 
 /** How late a record may come. @param windowMs that of the replay */
 export function findMargin(windowMs: number): number {

@@ -98,7 +98,8 @@ async function waitForCapture(
   const { from } = findDirection(run.plan);
   const staying = tasks[from]?.filter(({ life }) => life === 'running') ?? [];
   const gaps = findCaptureGaps(capture, from, staying).map((gap) => ({ ...gap, code: 'CaptureIncomplete' }) as const);
-  const behind = await lookAtReplays(findGateReplay(run.plan), ports);
+  const store = staying.find(({ report }) => report?.capture?.store !== undefined)?.report?.capture?.store;
+  const behind = await lookAtReplays(findGateReplay(run.plan), ports, store);
   const all = [...gaps, ...behind.map((gap) => ({ ...gap, code: 'ReplayIncomplete' }) as const)];
   const lasting = all.find(({ isLasting }) => isLasting);
   if (lasting) return rollBack(run, lasting.code, lasting.message);

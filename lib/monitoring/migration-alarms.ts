@@ -299,6 +299,12 @@ export class MigrationAlarms extends Construct {
       alarmDescription: `Clients of the ${proxies.side} get 503, because the store does not take what must be recorded.`,
       metric: capture.rejected,
       threshold: 1,
+      minutes: 1,
+    });
+    this.add(`${name}RecordsWaiting`, {
+      alarmDescription: `A record of the ${proxies.side} waits for a minute and longer: its store takes none.`,
+      metric: capture.pending,
+      threshold: 60_000,
       minutes: 2,
     });
   }

@@ -94,6 +94,8 @@ export class CaptureStream extends CaptureStreamBase {
       ],
     });
     cluster.applyRemovalPolicy(removalPolicy);
+    // Its network interfaces have the group for as long as it stays.
+    securityGroup.applyRemovalPolicy(removalPolicy);
     this.clusterArn = cluster.ref;
     this.url = formatStreamUrl(this.findBrokers(), topic);
     this.connections = connectBrokers([securityGroup]);

@@ -54,6 +54,8 @@ export interface CaptureConfig {
 /** RFC 9110 section 9.3 and RFC 5789. */
 const WRITES = ['POST', 'PUT', 'PATCH', 'DELETE'];
 
+const DICTIONARY_PART = 4;
+
 /** Hexadecimal digits of a hash. */
 const HASH_DIGITS = 32;
 
@@ -78,6 +80,9 @@ export class Capture implements RecordingHome, MessageHome {
   private readonly traces = new WeakMap<object, Trace>();
   private connections = 0;
   private heldBytes = 0;
+  private dictionaryBytes = 0;
+  /** Of records of messages, which no switch waits for: those of a backend go on in a hold, and no replay sends them. */
+  private messageBytes = 0;
   private isHolding = false;
 
   constructor(
@@ -146,7 +151,7 @@ export class Capture implements RecordingHome, MessageHome {
       store: formatStoreUrl(this.config.store),
       ...(leavesOut.length > 0 && { leavesOut }),
       ...(this.config.recordsMessages && { webSockets: { ...this.messages } }),
-      pendingBytes: journal.pendingBytes,
+      pendingBytes: journal.pendingBytes - this.messageBytes,
       pendingMs: Math.round(journal.pendingMs),
       isFailing,
     };
@@ -161,6 +166,17 @@ export class Capture implements RecordingHome, MessageHome {
 
   free(bytes: number): void {
     this.heldBytes -= bytes;
+  }
+
+  /** Connections that live long must not take the room of requests: dictionaries have a quarter as much beside it. */
+  holdDictionary(bytes: number): boolean {
+    if (this.dictionaryBytes + bytes > this.config.memoryBytes / DICTIONARY_PART) return false;
+    this.dictionaryBytes += bytes;
+    return true;
+  }
+
+  freeDictionary(bytes: number): void {
+    this.dictionaryBytes -= bytes;
   }
 
   append(record: CaptureRecord, durable?: () => void): void {
@@ -189,9 +205,14 @@ export class Capture implements RecordingHome, MessageHome {
     const bytes = records.reduce((sum, record) => sum + record.bytes.length, 0);
     if (!this.journal.hasRoom(bytes)) return this.lostMessages(count);
     const urgency = this.isHolding ? 'now' : 'later';
+    this.messageBytes += bytes;
     const last = records.length - 1;
-    const written = () => (this.messages.recorded += count);
-    records.forEach((record, at) => this.journal.add(record, urgency, at === last ? written : undefined));
+    records.forEach((record, at) =>
+      this.journal.add(record, urgency, () => {
+        this.messageBytes -= record.bytes.length;
+        if (at === last) this.messages.recorded += count;
+      }),
+    );
   }
 
   lostMessages(count: number): void {

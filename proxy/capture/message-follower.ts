@@ -18,6 +18,9 @@ export interface FollowerOptions {
   /** Room for bytes that are kept; false where there is none. */
   hold(bytes: number): boolean;
   free(bytes: number): void;
+  /** The same for a dictionary, which is kept for as long as its connection lives. */
+  holdDictionary(bytes: number): boolean;
+  freeDictionary(bytes: number): void;
 }
 
 /** A message, or a Close frame: its opcode and what it says. Without a payload it could not be kept or read. */
@@ -68,7 +71,7 @@ export class MessageFollower {
   private dictionary: Buffer | undefined = undefined;
 
   constructor(private readonly options: FollowerOptions) {
-    if (options.compression === 'context' && options.hold(WINDOW_BYTES)) this.dictionary = NOTHING;
+    if (options.compression === 'context' && options.holdDictionary(WINDOW_BYTES)) this.dictionary = NOTHING;
   }
 
   get heldBytes(): number {
@@ -223,7 +226,7 @@ export class MessageFollower {
   }
 
   private dropDictionary(): void {
-    if (this.dictionary !== undefined) this.options.free(WINDOW_BYTES);
+    if (this.dictionary !== undefined) this.options.freeDictionary(WINDOW_BYTES);
     this.dictionary = undefined;
   }
 }

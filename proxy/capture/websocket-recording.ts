@@ -19,6 +19,8 @@ export interface MessageHome {
   readonly wallClock: { readonly nowNs: bigint };
   hold(bytes: number): boolean;
   free(bytes: number): void;
+  holdDictionary(bytes: number): boolean;
+  freeDictionary(bytes: number): void;
   /** @param count how many messages they have */
   appendMessages(records: readonly CaptureRecord[], count: number): void;
   /** Messages that are not recorded. */
@@ -135,6 +137,8 @@ export class WebSocketRecording implements MessageRecording {
       compression,
       hold: (bytes) => home.hold(bytes),
       free: (bytes) => home.free(bytes),
+      holdDictionary: (bytes) => home.holdDictionary(bytes),
+      freeDictionary: (bytes) => home.freeDictionary(bytes),
     });
   }
 

@@ -79,6 +79,8 @@ export class StatusLoop {
 
   private async look(): Promise<void> {
     const { mark, place, hasCaughtUp } = this.parts;
+    // First: an order that cannot be read must not make it look as if the replay had stopped.
+    if (performance.now() - this.writtenMs >= WRITE_MS) await this.write();
     if (performance.now() - this.lookedMs >= LOOK_MS) {
       this.lookedMs = performance.now();
       const stored = await place.order.read();
@@ -86,9 +88,9 @@ export class StatusLoop {
       if (order) mark.set(order.catchUp);
     }
     const { id } = mark;
-    const isNew = id !== undefined && id !== this.caughtUp && hasCaughtUp(id);
-    if (isNew) this.caughtUp = id;
-    if (isNew || performance.now() - this.writtenMs >= WRITE_MS) await this.write();
+    if (id === undefined || id === this.caughtUp || !hasCaughtUp(id)) return;
+    this.caughtUp = id;
+    await this.write();
   }
 
   private async write(): Promise<void> {

@@ -167,6 +167,13 @@ test('what was left out, and what had another outcome, is in the status with its
   await command.ended;
   const before = status()!.run;
   command = start('--checkpoint', 'checkpoint.json');
+  expect(await command.ended).toMatchObject({
+    code: 1,
+    output: expect.stringContaining(
+      "must be of a replay with '--served-by target', got one with '--served-by target --from-time 1970-01-01T00:00:00.000Z'",
+    ) as string,
+  });
+  command = start('--checkpoint', 'checkpoint.json', '--from-time', '1970-01-01T00:00:00Z');
   await until(() => status()?.run !== before);
   expect(status()).toMatchObject({ sent: 0, ...lacking });
 });

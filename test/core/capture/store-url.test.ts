@@ -73,6 +73,9 @@ test.each([
   ['s3://bucket', 's3://other', false],
   ['kafka+iam://b-1:9098/t', 'kafka+tls://b-2:9094,b-1:9094/t', true],
   ['kafka://b:9092/t', 'kafka://b:9092/u', false],
+  ['kafka://b-1.shop.a.kafka:9092/t', 'kafka://b-3.shop.a.kafka:9092/t', true],
+  ['kafka://b-1.shop.a.kafka:9092/t', 'kafka://b-1.cart.b.kafka:9092/t', false],
+  ['kafka://10.0.0.1:9092/t', 'kafka://10.0.0.2:9092/t', false],
   ['captured', '/var/captured', true],
   ['captured', 's3://bucket/captured', false],
 ])('%s and %s: one store is %s', (a, b, isSame) => {

@@ -297,7 +297,7 @@ test('of proxies that record: writes without a record, and 503 for want of one; 
   const stack = newStack();
   const capture = TrafficCapture.toBucket(Bucket.fromBucketName(stack, 'Captured', 'captured'));
   const alarms = new MigrationAlarms(stack, 'Alarms', newParts(stack, { capture }));
-  const ids = ['SourceUnrecorded', 'SourceNotRecording'];
+  const ids = ['SourceUnrecorded', 'SourceNotRecording', 'SourceRecordsWaiting'];
   expect(findIds(alarms.alarms)).toEqual(expect.arrayContaining(ids));
   expect(findIds(alarms.alarms)).not.toContain('TargetUnrecorded');
   expect(findIds([...alarms.rollbackAlarms, ...alarms.sourceAlarms])).not.toEqual(expect.arrayContaining(ids));

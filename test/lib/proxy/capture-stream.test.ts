@@ -77,6 +77,10 @@ test('a cluster of its own: MSK Serverless with IAM in two zones, whose brokers 
     },
   });
   template.resourceCountIs('Custom::DrainshiftBrokers', 1);
+  template.hasResource('AWS::EC2::SecurityGroup', {
+    DeletionPolicy: 'Retain',
+    Properties: { GroupDescription: 'The brokers of captured traffic' },
+  });
   template.hasResourceProperties('AWS::EC2::SecurityGroupIngress', { FromPort: 9098, ToPort: 9098 });
   const { DRAINSHIFT_CAPTURE: url } = findSettings(template);
   expect(JSON.stringify(url)).toMatch(

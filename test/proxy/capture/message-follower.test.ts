@@ -24,7 +24,8 @@ function follow(compression: Compression, { maxBytes = 1_000, roomBytes = 1e6 } 
     return true;
   };
   const free = (bytes: number) => void (held.bytes -= bytes);
-  const follower = new MessageFollower({ maxBytes, compression, hold, free });
+  const ofDictionaries = { holdDictionary: hold, freeDictionary: free };
+  const follower = new MessageFollower({ maxBytes, compression, hold, free, ...ofDictionaries });
   const push = (bytes: Buffer) =>
     follower.follow(bytes, (opcode, payload) =>
       taken.push(payload && (opcode === CLOSE ? `close ${payload.readUInt16BE(0)}` : payload.toString())),
