@@ -1,11 +1,12 @@
 const { App, Duration, Stack, aws_certificatemanager: acm, aws_ec2: ec2 } = require('aws-cdk-lib');
 const { aws_opensearchservice: opensearch, aws_s3: s3, aws_sns: sns } = require('aws-cdk-lib');
-const { CutoverPlan, Migration, NetworkFront, TrafficCapture } = require('drainshift');
+const { CaptureStream, CutoverPlan, MigrationSide } = require('drainshift');
+const { Migration, NetworkFront, ReplayService, TrafficCapture } = require('drainshift');
 
 const app = new App();
 const stack = new Stack(app, 'Search');
 
-// Both domains are in this network; its security groups let the proxies in on :443.
+// Both domains are in this network; its security groups let the proxies and the replay in on :443.
 const vpc = ec2.Vpc.fromVpcAttributes(stack, 'Network', {
   vpcId: 'vpc-0123456789abcdef0',
   availabilityZones: ['us-east-1a', 'us-east-1b'],
@@ -15,17 +16,27 @@ const domain = (id, endpoint) => opensearch.Domain.fromDomainEndpoint(stack, id,
 const source = domain('Source', 'vpc-logs-1-abcdefghijklmnopqrstuvwxyz.us-east-1.es.amazonaws.com');
 const target = domain('Target', 'vpc-logs-2-zyxwvutsrqponmlkjihgfedcba.us-east-1.es.amazonaws.com');
 
-// What clients send to the source, until a month after it is replayed.
-const captured = new s3.Bucket(stack, 'Captured', {
-  blockPublicAccess: s3.BlockPublicAccess.BLOCK_ALL,
-  encryption: s3.BucketEncryption.S3_MANAGED,
-  enforceSSL: true,
-  lifecycleRules: [{ expiration: Duration.days(30) }],
-});
+// What clients send to the source: in a bucket, or in Kafka with `--context capture=kafka`.
+const capture = app.node.tryGetContext('capture') === 'kafka' ? captureToKafka() : captureToBucket();
+
+function captureToKafka() {
+  return TrafficCapture.toStream(new CaptureStream(stack, 'Stream', { vpc }));
+}
+
+function captureToBucket() {
+  const captured = new s3.Bucket(stack, 'Captured', {
+    blockPublicAccess: s3.BlockPublicAccess.BLOCK_ALL,
+    encryption: s3.BucketEncryption.S3_MANAGED,
+    enforceSSL: true,
+    lifecycleRules: [{ expiration: Duration.days(30) }],
+  });
+  return TrafficCapture.toBucket(captured);
+}
+
 const clients = [ec2.Peer.ipv4('10.0.0.0/8')];
 
 // :443 by weights, :9201 the source through its proxies, which record, and :9202 the target through its own.
-const { loadBalancer } = new Migration(stack, 'Migration', {
+const { alarms, cluster, dashboard, loadBalancer } = new Migration(stack, 'Migration', {
   vpc,
   domainName: 'search.example.com',
   certificate: acm.Certificate.fromCertificateArn(
@@ -35,7 +46,7 @@ const { loadBalancer } = new Migration(stack, 'Migration', {
   ),
   source: {
     upstreamUrl: `https://${source.domainEndpoint}`,
-    capture: TrafficCapture.toBucket(captured),
+    capture,
     minTasks: 3,
     maxTasks: 12,
   },
@@ -63,5 +74,22 @@ const { loadBalancer } = new Migration(stack, 'Migration', {
 
 // The addresses that clients know stay the same: TLS passes through to the load balancer.
 new NetworkFront(stack, 'Front', { loadBalancer, allowedPeers: clients });
+
+// The target gets what the source has served, from the moment of the snapshot on that was restored into it.
+const replay = new ReplayService(stack, 'Replay', {
+  cluster,
+  capture,
+  toUrl: `https://${target.domainEndpoint}`,
+  store: loadBalancer.store,
+  replayName: 'to-target',
+  servedBy: MigrationSide.SOURCE,
+  fromTime: '2026-11-30T17:00:00Z',
+  key: '/{key}/_doc/*',
+  // A capture has hashes in place of credentials.
+  signFor: 'es/us-east-1',
+});
+target.grantReadWrite(replay);
+alarms.watchReplay(replay);
+dashboard.addReplay(replay);
 
 app.synth();

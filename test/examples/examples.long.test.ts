@@ -11,7 +11,8 @@ const SUBJECTS: Record<string, Record<string, number>> = {
   'import-constructs': { 'AWS::EC2::VPC': 1, 'AWS::ECS::Service': 2, 'AWS::StepFunctions::StateMachine': 1 },
   'existing-network': { 'AWS::EC2::VPC': 0, 'AWS::ElasticLoadBalancingV2::LoadBalancer': 0, 'AWS::ECS::Service': 2 },
   'search-migration': {
-    'AWS::ECS::Service': 2,
+    // Of the proxies of both sides, and of the replay.
+    'AWS::ECS::Service': 3,
     'AWS::StepFunctions::StateMachine': 1,
     // A network load balancer before the other; :443, :9201 and :9202 behind it.
     'AWS::ElasticLoadBalancingV2::LoadBalancer': 2,
