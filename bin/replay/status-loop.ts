@@ -52,7 +52,7 @@ function openObserver(flags: ReplayFlags, { replay, events, compare, outcomes, f
     const lagMs = Math.round(findLagMs());
     history.add(lagMs, Date.now());
     const { sent, parked, reordered, skippedWrites } = replay.counts;
-    const { late, withdrawnLate, damaged } = events.counts;
+    const { late, withdrawnLate, damaged, missing } = events.counts;
     const { firstParked, firstSkippedWrite, outageSinceMs, lastProblem } = replay;
     const { differing: differingWrites, first: differing } = outcomes;
     const oldest = replay.oldest;
@@ -63,7 +63,7 @@ function openObserver(flags: ReplayFlags, { replay, events, compare, outcomes, f
     return {
       ...fixed,
       ...{ sent, parked, reordered, withdrawnLate, late, lagMs, lags: history.lags },
-      ...{ skippedWrites, differingWrites, damaged },
+      ...{ skippedWrites, differingWrites, damaged, missing },
       ...(oldest && { oldest: describe(oldest) }),
       ...(firstParked && { firstParked: { ...describe(firstParked.request), problem: firstParked.problem } }),
       ...(firstSkippedWrite && { firstSkippedWrite: describe(firstSkippedWrite) }),

@@ -17,6 +17,8 @@ export interface ReplayLimits {
   readonly fromTheFirst?: boolean;
   /** Where the proxies say that they record. */
   readonly store?: string;
+  /** How many records of reads and responses they say that they have lost: so many may be missing. */
+  readonly lost?: number;
 }
 
 /** What a replay lacks. */
@@ -77,9 +79,14 @@ function findState(of: string, status: ReplayStatus, limits: ReplayLimits, nowMs
   return gaps;
 }
 
-function findLost(of: string, status: ReplayStatus, { needsWrites = false }: ReplayLimits): ReplayGap[] {
+function findLost(of: string, status: ReplayStatus, { needsWrites = false, lost }: ReplayLimits): ReplayGap[] {
   const { parked, firstParked, withdrawnLate, reordered } = status;
   const gaps: ReplayGap[] = needsWrites ? findSkipped(of, status) : [];
+  if (needsWrites && lost !== undefined && status.missing > lost)
+    gaps.push({
+      message: `${of} must have found all parts of the records but the ${lost} that the proxies have lost, got ${status.missing} that never came`,
+      isLasting: true,
+    });
   if (status.damaged > 0)
     gaps.push({
       message: `${of} must have left out no damaged record (--skip-damaged), got ${status.damaged}`,

@@ -59,6 +59,8 @@ export interface ReplayStatus {
   readonly differingWrites: number;
   /** Records that could not be read, and were left out (`--skip-damaged`). */
   readonly damaged: number;
+  /** Parts of records that never came: what was in them is unknown. */
+  readonly missing: number;
   /** The age of the oldest request that is not finished. */
   readonly lagMs: number;
   /** The largest lag of each minute, the minute that runs first; of an hour at the most. */
@@ -110,8 +112,20 @@ export function orderPlace(status: string): string {
 /** @throws Error that says what is wrong with it */
 export function parseReplayStatus(text: string, place: string): ReplayStatus {
   const value = parse(text);
-  const { sent, parked, reordered, withdrawnLate, late, skippedWrites, differingWrites, damaged, lagMs } = value;
-  const numbers = [sent, parked, reordered, withdrawnLate, late, skippedWrites, differingWrites, damaged, lagMs];
+  const { sent, parked, reordered, withdrawnLate, late, skippedWrites, differingWrites, damaged, missing, lagMs } =
+    value;
+  const numbers = [
+    sent,
+    parked,
+    reordered,
+    withdrawnLate,
+    late,
+    skippedWrites,
+    differingWrites,
+    damaged,
+    missing,
+    lagMs,
+  ];
   const texts = [value.run, value.from, value.to, value.startedAt, value.writtenAt];
   const isWhole =
     value.version === VERSION &&

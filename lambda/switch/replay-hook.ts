@@ -1,6 +1,6 @@
 import { findUnreplayable } from '../../core/capture/capture-gate';
 import { addCaptures } from '../../core/capture/capture-report';
-import { describeDiffering, describeRequest, findReplayGaps } from '../../core/replay/replay-gate';
+import { ReplayLimits, describeDiffering, describeRequest, findReplayGaps } from '../../core/replay/replay-gate';
 import { ReplayPlan, findReplay, findReplayHook, replayLimits } from '../../core/plan/replay-plan';
 import type { ReplayStatus } from '../../core/replay/replay-status';
 import type { Side } from '../../core/traffic/weights';
@@ -19,7 +19,8 @@ const STATUS_MS = 3_000;
 export type ReplayMeans = Pick<Ports, 'replays' | 'functions' | 'now' | 'pause'> & { readonly host: string };
 
 interface Recorded extends Carried {
-  readonly store?: string;
+  /** What the proxies say of their records. */
+  readonly found?: Pick<ReplayLimits, 'store' | 'lost'>;
 }
 
 /**
@@ -82,7 +83,7 @@ export class ReplayHook implements SwitchHook {
     const { plan, name, means } = this;
     const recorded = await this.waitForRecords(sessions, endMs);
     if (recorded.problem !== undefined) return recorded;
-    const limits = { ...replayLimits(plan, to), ...(recorded.store !== undefined && { store: recorded.store }) };
+    const limits = { ...replayLimits(plan, to), ...recorded.found };
     const asked = sessions().length;
     const order = `${execution}.${epoch}`;
     await means.replays.order(name, { catchUp: order });
@@ -121,12 +122,12 @@ export class ReplayHook implements SwitchHook {
       const known = captures.map((capture) => capture!);
       const problem = findUnreplayable(known);
       if (problem !== undefined) return { problem };
-      const { unrecorded, pendingBytes, store } = known.reduce(addCaptures);
+      const { unrecorded, pendingBytes, store, lost } = known.reduce(addCaptures);
       if (unrecorded > 0)
         return {
           problem: `the proxies must have forwarded no request without a record since their start, got ${unrecorded}`,
         };
-      if (pendingBytes === 0) return { ...(store !== undefined && { store }) };
+      if (pendingBytes === 0) return { found: { lost, ...(store !== undefined && { store }) } };
       if (this.means.now() >= endMs)
         return {
           problem: `all records must be in the store before the decision, got ${pendingBytes} bytes that are not`,

@@ -214,8 +214,8 @@ function recording(sides: SideMetrics[]): IWidget[][] {
   return [
     [
       graph(
-        'Requests in a minute that changed something and have no record',
-        captures.flatMap(({ unrecorded, rejected }) => [unrecorded, rejected]),
+        'What came in a minute and has no record',
+        captures.flatMap(({ unrecorded, rejected, lost }) => [unrecorded, rejected, lost]),
         { width: HALF },
       ),
       graph(

@@ -47,6 +47,8 @@ export interface CaptureMetrics {
   readonly unrecorded: IMetric;
   /** Writes in a minute that got 503 because their record was not durable. */
   readonly rejected: IMetric;
+  /** Reads and responses in a minute that have no record. */
+  readonly lost: IMetric;
   /** Milliseconds for which a record waits, on the proxy where it waits for longest. */
   readonly pending: IMetric;
 }
@@ -78,6 +80,7 @@ function captureMetrics(proxies: IProxyService, options: MetricOptions): Capture
   return {
     unrecorded: metric('CaptureUnrecorded', 'Sum', ', forwarded'),
     rejected: metric('CaptureRejected', 'Sum', ', rejected'),
+    lost: metric('CaptureLost', 'Sum', ', lost'),
     pending: metric('CapturePending', 'Maximum', ''),
   };
 }

@@ -147,6 +147,7 @@ function addBefore(now: ObservedStatus, before: ReplayStatus | undefined): Obser
     skippedWrites: before.skippedWrites + now.skippedWrites,
     differingWrites: before.differingWrites + now.differingWrites,
     damaged: before.damaged + now.damaged,
+    missing: before.missing + now.missing,
     ...(fromTime !== undefined && { fromTime }),
     ...(firstParked && { firstParked }),
     ...(firstSkippedWrite && { firstSkippedWrite }),

@@ -15,6 +15,7 @@ export function replayStatus(nowMs: number, given: Partial<ReplayStatus> = {}): 
       skippedWrites: 0,
       differingWrites: 0,
       damaged: 0,
+      missing: 0,
       lagMs: 900,
       lags: [900],
     }),

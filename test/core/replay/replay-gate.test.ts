@@ -71,6 +71,11 @@ test('a write that was left out, a damaged record and a start behind the first r
     },
   ]);
   expect(find({ damaged: 1 })).toMatchObject([{ isLasting: true }]);
+  expect(find({ missing: 3 }, { needsWrites: true })).toEqual([]);
+  expect(find({ missing: 3 }, { needsWrites: true, lost: 3 })).toEqual([]);
+  expect(find({ missing: 3 }, { needsWrites: true, lost: 2 })).toMatchObject([
+    { isLasting: true, message: expect.stringContaining('but the 2 that the proxies have lost, got 3') as string },
+  ]);
   const fromTime = '2025-12-31T23:00:00.000Z';
   expect(find({ fromTime })).toEqual([]);
   expect(find({ fromTime }, { fromTheFirst: true })).toMatchObject([

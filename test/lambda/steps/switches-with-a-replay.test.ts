@@ -117,6 +117,11 @@ test.each([
     },
     'the first PUT /carts/7 of 2026-01-01T00:00:00.000Z (n@target.3.0): recorded 201, got 401',
   ],
+  [
+    'a part of a record that never came',
+    () => (says = { missing: 1 }),
+    'must have found all parts of the records but the 0 that the proxies have lost, got 1 that never came',
+  ],
   ['a write that was left out', () => (says = { skippedWrites: 1 }), 'must have left out no write'],
   ['a replay that starts late', () => (says = { fromTime: 'T' }), 'got one that starts at T (--from-time)'],
   [

@@ -207,14 +207,17 @@ test('of proxies that record: what has no record, and how long one waits, from m
   const stack = newStack();
   const capture = TrafficCapture.toBucket(Bucket.fromBucketName(stack, 'Captured', 'captured'));
   const widgets = findWidgets(show(stack, newParts(stack, { capture })));
-  const unrecorded = titled(widgets, /have no record/);
-  expect(drawn(unrecorded)).toEqual(['CaptureUnrecorded', 'CaptureRejected']);
+  const unrecorded = titled(widgets, /has no record/);
+  expect(drawn(unrecorded)).toEqual(['CaptureUnrecorded', 'CaptureRejected', 'CaptureLost']);
   expect(unrecorded.properties.metrics?.map((row) => row.at(-1))).toMatchObject([
     { label: 'Source, forwarded' },
     { label: 'Source, rejected' },
+    { label: 'Source, lost' },
   ]);
   expect(drawn(titled(widgets, /^Longest wait for a record/))).toEqual(['CapturePending']);
-  const names = ['CaptureUnrecorded', 'CaptureRejected', 'CapturePending'].map((name) => `${name} of Service`);
+  const names = ['CaptureUnrecorded', 'CaptureRejected', 'CaptureLost', 'CapturePending'].map(
+    (name) => `${name} of Service`,
+  );
   expect(published()).toEqual(expect.arrayContaining(names));
 });
 
