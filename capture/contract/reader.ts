@@ -45,7 +45,7 @@ export interface ReadOptions {
   readonly signal: AbortSignal;
   /** Wait for what is still to be written. */
   readonly follow: boolean;
-  /** Parts that were written before it are left out: nothing after it can be in them. In milliseconds since 1970. */
+  /** Parts that were written before it are left out: nothing after it can be in them. In milliseconds since 1970; -Infinity: none is left out. */
   readonly fromMs?: number;
   /** Looked at with `follow`. */
   readonly mark?: ReadMark;

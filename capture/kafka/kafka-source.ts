@@ -112,10 +112,10 @@ class TopicReader {
       return offsets.get(topic) ?? [];
     };
     try {
-      const { fromMs } = options;
+      const { fromMs = -Infinity } = options;
       const ends = await list();
       const starts = await list(EARLIEST);
-      const fromOffsets = fromMs === undefined ? [] : await list(BigInt(Math.floor(fromMs - CLOCK_MARGIN_MS)));
+      const fromOffsets = fromMs === -Infinity ? [] : await list(BigInt(Math.floor(fromMs - CLOCK_MARGIN_MS)));
       return ends.map((end, partition) => {
         const from = fromOffsets[partition];
         // Where nothing is as late as that, Kafka says so with -1.
