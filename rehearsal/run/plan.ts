@@ -1,3 +1,4 @@
+import type { CaptureName } from './capture-name';
 import { Plan, scaleDurations, parsePlan } from '../../core/plan/plan';
 import { PLAN_PARTS, checkFloor } from '../../core/plan/plan-floor';
 import { Problems } from '../../core/validation/problems';
@@ -31,6 +32,8 @@ interface AskedPlan {
   readonly stores?: Readonly<Record<Side, string>>;
   /** Whether both backends have one store, as those of the rehearsal do. */
   readonly isStoreShared: boolean;
+  /** Whether the source records. */
+  readonly capture?: CaptureName;
 }
 
 /**
@@ -39,7 +42,7 @@ interface AskedPlan {
  * @throws UsageError for a file that cannot be read, CutoverError `PlanInvalid` for a plan that breaks a rule
  */
 export function rehearsedPlan(machine: MachineDescription, asked: AskedPlan, speed: number): Plan {
-  const given = withState(askedPlan(machine, asked), asked);
+  const given = withCapture(withState(askedPlan(machine, asked), asked), asked);
   return scaleDurations(withoutPerson(parsePlan(given), asked.plan === undefined ? undefined : given), speed);
 }
 
@@ -87,6 +90,13 @@ function withState(plan: unknown, { state, stores }: AskedPlan): unknown {
   const others = Object.entries(switching as object).filter(([name]) => name !== 'hook');
   const own = { ...Object.fromEntries(others), ...describeState(state, stores) };
   return { ...rest, strategy, switch: own };
+}
+
+/** What the rehearsal's own source serves is replayed before the first stage, and each stage waits for it. Of yours the plan says so. */
+function withCapture(plan: unknown, { capture, isStoreShared }: AskedPlan): unknown {
+  const given = plan as { readonly capture?: object; readonly from?: Side };
+  if (capture === undefined || !isStoreShared || given.capture || given.from === 'target') return plan;
+  return { ...given, capture: { replay: { name: 'rehearsed', maxLagSeconds: 60 } } };
 }
 
 /** Hosts of the rehearsal's own. A part takes as long as the memory is large: what is short in time is not what is shown. */

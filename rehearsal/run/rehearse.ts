@@ -258,7 +258,7 @@ function checkAsked(model: StackModel, plan: Plan, options: RehearsalOptions, ra
 }
 
 function askedPlan(options: Asked) {
-  const { plan, strategy, state, stores } = options;
+  const { plan, strategy, state, stores, capture } = options;
   if (state !== undefined && areGiven(options)) {
     throw new UsageError(
       `'--state' must be of the rehearsal's own backends, got those of '--source': say in the plan how yours does ('switch.state')`,
@@ -269,6 +269,7 @@ function askedPlan(options: Asked) {
     ...(plan !== undefined && { plan }),
     ...(strategy && { strategy }),
     ...(state && { state }),
+    ...(capture && { capture }),
     ...(stores && { stores: stores.urls }),
   };
 }

@@ -22,6 +22,8 @@ async function rehearse(store: 's3' | 'kafka') {
   if (code !== 0) throw new Error(`the cutover must complete, got exit code ${code}:\n${output.slice(-4_000)}`);
   const { outcome, traffic, captureSeen } = JSON.parse(readFileSync(json, 'utf8')) as RehearsalEvidence;
   expect([outcome, traffic.http.failed]).toEqual(['completed', 0]);
+  // Before the first stage.
+  expect(output).toMatch(/the replay 'rehearsed' has sent [1-9]\d* requests/);
   expect(captureSeen).toMatchObject({
     refused: 0,
     unrecorded: 0,
