@@ -76,7 +76,8 @@ export interface ReplayServiceProps {
   readonly window?: Duration;
 
   /**
-   * What was recorded before is left out: a time such as `2026-11-30T17:00:00Z`. A replay that has begun goes on where it was.
+   * What was recorded before is left out: a time such as `2026-11-30T17:00:00Z`. A replay that has begun goes on where it
+   * was, and ends where it gets another time, another `servedBy` or other `methods`: that takes another `replayName`.
    * @default - all is sent
    */
   readonly fromTime?: string;
