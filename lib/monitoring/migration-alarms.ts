@@ -285,7 +285,7 @@ export class MigrationAlarms extends Construct {
     });
   }
 
-  /** Neither stops a cutover by itself: a plan with `capture` does, by what the proxies say. */
+  /** None stops a cutover by itself: a plan with `capture` does, by what the proxies say. */
   private watchCapture(proxies: IProxyService, name: string): void {
     const { capture } = sideMetrics(proxies);
     if (!capture) return;

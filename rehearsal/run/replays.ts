@@ -115,9 +115,8 @@ export async function waitForProof(
     const text = cloud.objects.find(cloud.model.config.storeBucket, key)?.body.toString();
     return text === undefined ? undefined : parseReplayStatus(text, key);
   };
-  reporter.step(
-    `waiting until the replay '${name}' has followed the ${limits.servedBy}, and its comparison has a verdict`,
-  );
+  const verdictToo = limits.needsVerdict === true ? ', and its comparison has a verdict' : '';
+  reporter.step(`waiting until the replay '${name}' has followed the ${limits.servedBy}${verdictToo}`);
   const findGaps = () => findReplayGaps(name, find(), limits, Date.now());
   const isOver = () => {
     const gaps = findGaps();
@@ -128,10 +127,9 @@ export async function waitForProof(
   const withinMs = PROVEN_WITHIN_MS + 1_000 * (limits.forSeconds ?? 0);
   await until(isOver, { withinMs, signal }).catch(() => signal.throwIfAborted());
   const [gap] = findGaps();
-  const { sent = 0, verdict = 'none' } = find() ?? {};
-  reporter.step(
-    gap?.message ?? `the replay '${name}' has sent ${sent} requests; verdict of its comparison: ${verdict}`,
-  );
+  const { sent = 0, verdict } = find() ?? {};
+  const compared = verdict === undefined ? '' : `; verdict of its comparison: ${verdict}`;
+  reporter.step(gap?.message ?? `the replay '${name}' has sent ${sent} requests${compared}`);
 }
 
 function findStore({ model: { services, config } }: LocalCloud, side: Side, name: string): StoreUrl {

@@ -24,9 +24,8 @@ async function startShop(price: number) {
   const seen = { replayed: 0, others: 0 };
   const server = createServer((request, response) => {
     seen[request.headers['x-drainshift-replay-id'] === undefined ? 'others' : 'replayed'] += 1;
-    const request_ = `r-${seen.replayed + seen.others}-${price}`;
     response.writeHead(200, { 'content-type': 'application/json' });
-    response.end(JSON.stringify({ price, request: request_ }));
+    response.end(JSON.stringify({ price, request: `r-${seen.replayed + seen.others}-${price}` }));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   closers.push(() => {
@@ -66,7 +65,7 @@ test('what the source serves is replayed to the target before the first stage, a
   expect(target.seen.replayed).toBeGreaterThan(0);
 });
 
-test('a target with another price gets no request of a client: preflight rejects the cutover', async () => {
+test('a target with another price: preflight rejects the cutover before anything is moved', async () => {
   const { code, output, json } = await rehearse('other', [12, 13]);
   expect(output).toContain("the comparison of the replay 'to-target' must say 'promote', got 'roll back'");
   expect(output).toContain('ReplayIncomplete');
