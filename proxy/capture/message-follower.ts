@@ -1,5 +1,12 @@
 import { constants, inflateRawSync } from 'node:zlib';
-import { type Frame, applyMask, findHeaderLength, parseHeader } from '../data-plane/moves/adapters/message-reader';
+import {
+  type Frame,
+  HeaderReader,
+  type PackedFrame,
+  applyMask,
+  packFrame,
+  unpackFrame,
+} from '../data-plane/moves/adapters/frame-header';
 
 /** How the messages of one direction are compressed. @see RFC 7692 section 7.1.1 */
 export type Compression =
@@ -29,7 +36,7 @@ export type Take = (opcode: number, payload: Buffer | undefined) => void;
 /** Where a follower is, as JSON has it; bytes are base64. */
 export interface PackedFollower {
   readonly header: string;
-  readonly frame: { readonly first: number; readonly length: number; readonly mask: string | null } | null;
+  readonly frame: PackedFrame | null;
   readonly read: number;
   readonly first: number | null;
   readonly isPassed: boolean;
@@ -44,7 +51,6 @@ const OPCODE = 0x0f;
 const CONTINUATION = 0x0;
 const FIRST_CONTROL = 0x8;
 const CLOSE = 0x8;
-const MAX_HEADER_BYTES = 14;
 /** RFC 7692 section 7.1.2: the longest window. */
 const WINDOW_BYTES = 2 ** 15;
 /** What a sender leaves off each message that it deflates. @see RFC 7692 section 7.2.2 */
@@ -58,7 +64,7 @@ const MAX_PACKED_BYTES = 2 ** 18;
  * is passed over, and those behind it are read again. It keeps the bytes of one message, and of a dictionary.
  */
 export class MessageFollower {
-  private header = NOTHING;
+  private readonly headers = new HeaderReader();
   private frame: Frame | undefined = undefined;
   /** Of the payload of the frame. */
   private read = 0;
@@ -89,10 +95,8 @@ export class MessageFollower {
 
   /** Goes on where one of another process was. */
   unpack(packed: PackedFollower): this {
-    const { frame } = packed;
-    this.header = Buffer.from(packed.header, 'base64');
-    if (frame !== null)
-      this.frame = { ...frame, mask: frame.mask === null ? undefined : Buffer.from(frame.mask, 'base64') };
+    this.headers.unpack(packed.header);
+    this.frame = unpackFrame(packed.frame);
     this.read = packed.read;
     this.first = packed.first ?? undefined;
     this.isPassed = packed.isPassed;
@@ -105,10 +109,10 @@ export class MessageFollower {
 
   pack(): PackedFollower {
     if (this.keptBytes > MAX_PACKED_BYTES) this.pass();
-    const { header, frame, read, first = null, isPassed, kept, dictionary } = this;
+    const { frame, read, first = null, isPassed, kept, dictionary } = this;
     return {
-      header: header.toString('base64'),
-      frame: frame === undefined ? null : { ...frame, mask: frame.mask?.toString('base64') ?? null },
+      header: this.headers.pack(),
+      frame: packFrame(frame),
       ...{ read, first, isPassed, kept: Buffer.concat(kept).toString('base64') },
       dictionary: dictionary?.toString('base64') ?? null,
     };
@@ -122,16 +126,8 @@ export class MessageFollower {
   }
 
   private readHeader(bytes: Buffer, at: number, take: Take): number {
-    const found = bytes.subarray(at, at + MAX_HEADER_BYTES - this.header.length);
-    const header = this.header.length === 0 ? found : Buffer.concat([this.header, found]);
-    const length = findHeaderLength(header);
-    if (length === undefined || length > header.length) {
-      this.header = Buffer.from(header);
-      return bytes.length;
-    }
-    const next = at + length - this.header.length;
-    this.header = NOTHING;
-    this.begin(parseHeader(header, length), take);
+    const { frame, next } = this.headers.read(bytes, at);
+    if (frame) this.begin(frame, take);
     return next;
   }
 

@@ -1,5 +1,6 @@
 import { constants, inflateRawSync } from 'node:zlib';
 import type { Message } from './adapter';
+import { Frame, HeaderReader, PackedFrame, applyMask, packFrame, unpackFrame } from './frame-header';
 
 /** What stands in a direction of a WebSocket: a message, or a control frame with its opcode (RFC 6455 section 5.5). */
 export type Piece =
@@ -20,29 +21,19 @@ const FIN = 0x80;
 const RSV1 = 0x40;
 const RSV2_AND_RSV3 = 0x30;
 const OPCODE = 0x0f;
-const MASKED = 0x80;
-const LENGTH = 0x7f;
 const CONTINUATION = 0x0;
 const TEXT = 0x1;
 const BINARY = 0x2;
 const FIRST_CONTROL = 0x8;
 const MAX_CONTROL_BYTES = 125;
-const MAX_HEADER_BYTES = 14;
 /** What a sender leaves off each message that it deflates. @see RFC 7692 section 7.2.2 */
 const DEFLATE_TAIL = Buffer.from([0x00, 0x00, 0xff, 0xff]);
 const NOTHING = Buffer.alloc(0);
 
-export interface Frame {
-  readonly first: number;
-  readonly length: number;
-  /** Undefined of a frame without a mask. */
-  readonly mask: Buffer | undefined;
-}
-
 /** Where a reader is, as JSON has it; bytes are base64. */
 export interface PackedReader {
   readonly header: string;
-  readonly frame: { readonly first: number; readonly length: number; readonly mask: string | null } | null;
+  readonly frame: PackedFrame | null;
   readonly payload: string;
   readonly messageFirst: number | null;
   readonly fragments: string;
@@ -88,7 +79,7 @@ class Parts {
 export class MessageReader {
   /** Why nothing is read any more. */
   failure: Unreadable | undefined = undefined;
-  private header = NOTHING;
+  private readonly headers = new HeaderReader();
   private frame: Frame | undefined = undefined;
   private readonly payload = new Parts();
   /** The first byte of the message whose fragments are being read. */
@@ -100,11 +91,8 @@ export class MessageReader {
 
   /** Goes on where one of another process was. */
   unpack({ header, frame, payload, messageFirst, fragments }: PackedReader): this {
-    this.header = Buffer.from(header, 'base64');
-    if (frame !== null) {
-      const { first, length, mask } = frame;
-      this.frame = { first, length, mask: mask === null ? undefined : Buffer.from(mask, 'base64') };
-    }
+    this.headers.unpack(header);
+    this.frame = unpackFrame(frame);
     this.payload.add(Buffer.from(payload, 'base64'));
     this.messageFirst = messageFirst ?? undefined;
     this.fragments.add(Buffer.from(fragments, 'base64'));
@@ -115,8 +103,8 @@ export class MessageReader {
   pack(): PackedReader {
     const { frame } = this;
     return {
-      header: this.header.toString('base64'),
-      frame: frame === undefined ? null : { ...frame, mask: frame.mask?.toString('base64') ?? null },
+      header: this.headers.pack(),
+      frame: packFrame(frame),
       payload: this.payload.text,
       messageFirst: this.messageFirst ?? null,
       fragments: this.fragments.text,
@@ -125,7 +113,7 @@ export class MessageReader {
 
   /** Neither a frame nor a message in fragments is under way. */
   get isAtBoundary(): boolean {
-    return this.frame === undefined && this.header.length === 0 && this.messageFirst === undefined;
+    return this.frame === undefined && this.headers.isAtStart && this.messageFirst === undefined;
   }
 
   /** What it keeps of a message that is not whole. */
@@ -153,17 +141,8 @@ export class MessageReader {
   }
 
   private readHeader(bytes: Buffer, at: number): number {
-    const wanted = Math.min(MAX_HEADER_BYTES - this.header.length, bytes.length - at);
-    const found = bytes.subarray(at, at + wanted);
-    const header = this.header.length === 0 ? found : Buffer.concat([this.header, found]);
-    const length = findHeaderLength(header);
-    if (length === undefined || length > header.length) {
-      this.header = Buffer.from(header);
-      return bytes.length;
-    }
-    const next = at + length - this.header.length;
-    this.header = NOTHING;
-    this.begin(parseHeader(header, length));
+    const { frame, next } = this.headers.read(bytes, at);
+    if (frame) this.begin(frame);
     return next;
   }
 
@@ -235,33 +214,10 @@ export class MessageReader {
 
   private fail(why: Unreadable): void {
     this.failure = why;
-    this.header = NOTHING;
+    this.headers.clear();
     this.frame = undefined;
     this.messageFirst = undefined;
     this.payload.clear();
     this.fragments.clear();
   }
-}
-
-/** Undefined while its first two bytes are not there. */
-export function findHeaderLength(header: Buffer): number | undefined {
-  if (header.length < 2) return undefined;
-  const second = header[1]!;
-  const short = second & LENGTH;
-  return 2 + (short === 126 ? 2 : short === 127 ? 8 : 0) + ((second & MASKED) >> 5);
-}
-
-export function parseHeader(header: Buffer, end: number): Frame {
-  const second = header[1]!;
-  const short = second & LENGTH;
-  const length = short === 126 ? header.readUInt16BE(2) : short === 127 ? Number(header.readBigUInt64BE(2)) : short;
-  const mask = (second & MASKED) === 0 ? undefined : Buffer.from(header.subarray(end - 4, end));
-  return { first: header[0]!, length, mask };
-}
-
-/** A copy. @see RFC 6455 section 5.3 */
-export function applyMask(payload: Buffer, mask: Buffer): Buffer {
-  const clear = Buffer.allocUnsafe(payload.length);
-  for (let index = 0; index < payload.length; index += 1) clear[index] = payload[index]! ^ mask[index & 3]!;
-  return clear;
 }
