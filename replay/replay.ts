@@ -18,7 +18,7 @@ import type { Attempt, Sender } from './send';
 /** Changes a request that is about to be sent. @returns undefined for one that is to be left out */
 export type Transform = (request: OutgoingRequest, recorded: CapturedRequest) => Promise<OutgoingRequest | undefined>;
 
-export interface ReplayPlan {
+export interface SendingPlan {
   readonly key: KeyRule;
   readonly rewrite: Rewrite;
   /** Of the URL of the target, without a slash at its end. */
@@ -116,7 +116,7 @@ export class Replay {
   private readonly kill = new AbortController();
 
   constructor(
-    private readonly plan: ReplayPlan,
+    private readonly plan: SendingPlan,
     private readonly parts: ReplayParts,
     private readonly signal: AbortSignal,
   ) {

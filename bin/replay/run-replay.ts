@@ -9,7 +9,7 @@ import { CheckpointKeeper, openCheckpoint } from '../../replay/checkpoint-keeper
 import { CompareSink } from '../../replay/compare-sink';
 import { OutcomeSink } from '../../replay/outcome-sink';
 import type { ParkedPlace } from '../../replay/place/parked-place';
-import { Replay, ReplayPlan, Transform } from '../../replay/replay';
+import { Replay, SendingPlan, Transform } from '../../replay/replay';
 import { Results } from '../../replay/results';
 import { Sender } from '../../replay/send';
 import { openTuplesFile } from '../../replay/tuples-file';
@@ -146,7 +146,7 @@ function openSender({ connections, timeout: timeoutMs, insecure }: ReplayFlags, 
   return new Sender({ target, maxConnections: connections, timeoutMs, maxResponseBytes: 16 * MIB, insecure });
 }
 
-function makePlan(flags: ReplayFlags, transforms: readonly Transform[], fromMs: number): ReplayPlan {
+function makePlan(flags: ReplayFlags, transforms: readonly Transform[], fromMs: number): SendingPlan {
   return {
     key: flags.key ?? { kind: 'connection' },
     rewrite: makeRewrite(flags, flags.to),

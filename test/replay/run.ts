@@ -4,7 +4,7 @@ import type { TrafficStream } from '../../core/capture/traffic-stream';
 import { PositionTracker, ReplayPosition } from '../../core/replay/position';
 import type { Replayed } from '../../core/replay/tuple';
 import type { ParkedRequest } from '../../replay/place/parked-place';
-import { Replay, ReplayPlan } from '../../replay/replay';
+import { Replay, SendingPlan } from '../../replay/replay';
 import { Results } from '../../replay/results';
 import { Sender } from '../../replay/send';
 
@@ -35,7 +35,7 @@ export interface Ran {
 }
 
 export interface RunOptions {
-  readonly plan?: Partial<ReplayPlan>;
+  readonly plan?: Partial<SendingPlan>;
   readonly signal?: AbortSignal;
   readonly start?: ReplayPosition;
   readonly timeoutMs?: number;
@@ -72,7 +72,7 @@ export async function runReplay(
   const replayed: Replayed[] = [];
   const parked: ParkedRequest[] = [];
   const position = new PositionTracker(start, 2 * windowMs);
-  const plan: ReplayPlan = {
+  const plan: SendingPlan = {
     key: { kind: 'connection' },
     rewrite: { host: target.host, paths: [], setHeaders: [], removeHeaders: [] },
     ...{

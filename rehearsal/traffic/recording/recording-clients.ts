@@ -6,7 +6,7 @@ import { OutgoingRequest, REPLAY_ID_HEADER, buildOutgoing } from '../../../core/
 import { PositionTracker } from '../../../core/replay/position';
 import type { Replayed, TargetResponse } from '../../../core/replay/tuple';
 import { CompareSink, describeRecorded, describeTarget } from '../../../replay/compare-sink';
-import { Replay, ReplayPlan, Transform } from '../../../replay/replay';
+import { Replay, SendingPlan, Transform } from '../../../replay/replay';
 import { Results } from '../../../replay/results';
 import { Sender } from '../../../replay/send';
 import { SIDE_HEADER } from '../../processes/loopback';
@@ -122,7 +122,7 @@ export class RecordingClients {
     }
   }
 
-  private plan(): ReplayPlan {
+  private plan(): SendingPlan {
     const { speed, key } = this.options;
     return {
       ...{ key, speed, rewrite: this.rewrite, path: '', transforms: [leaveOut, nameRound(this.rounds)] },
@@ -133,7 +133,7 @@ export class RecordingClients {
     };
   }
 
-  private get rewrite(): ReplayPlan['rewrite'] {
+  private get rewrite(): SendingPlan['rewrite'] {
     return { host: this.authority, paths: [], setHeaders: [], removeHeaders: [] };
   }
 
